@@ -1,0 +1,1 @@
+//! Applications over messaging and call control; gateways between SIP and XMPP.

@@ -1,0 +1,1 @@
+//! Call control: registrar, dial plan, back-to-back user agent, call events.

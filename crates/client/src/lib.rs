@@ -1,0 +1,1 @@
+//! Client services framework: sign in, roster, chat, presence, register a line, call.

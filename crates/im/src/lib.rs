@@ -1,0 +1,1 @@
+//! Messaging: client sessions, routing, the message pipeline, one file per feature.

@@ -1,0 +1,1 @@
+//! RTP: port pool, symmetric relay, echo, tones, DTMF.

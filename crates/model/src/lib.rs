@@ -1,0 +1,14 @@
+//! Who and what the organisation is: addresses, users, lines, times. Plain data and pure rules.
+//!
+//! Floor 0: opens no socket, reads no clock, draws no random number.
+
+mod line;
+mod private;
+mod timestamp;
+mod user;
+
+pub use jid::{BareJid, DomainPart, FullJid, Jid, NodePart, ResourcePart};
+pub use line::{LineId, Number, NumberError, PARTITION_DEFAULT, Partition};
+pub use private::Private;
+pub use timestamp::{Timestamp, TimestampError};
+pub use user::{User, UserId};

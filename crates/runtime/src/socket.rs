@@ -1,0 +1,97 @@
+//! Sockets: the only place that opens one. Options are set before bind, so that they hold from the first packet.
+
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+
+use crate::Runtime;
+
+/// The listen queue of TCP listeners, in connections.
+const TCP_BACKLOG: i32 = 4096;
+
+/// Differentiated services code points that we mark with (`MD-16`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dscp {
+    /// Best effort, 0.
+    Default,
+    /// Call signalling, 24.
+    Cs3,
+    /// Video and the sound that goes with it, 34.
+    Af41,
+    /// Audio, 46.
+    Ef,
+}
+
+impl Dscp {
+    /// The value of the TOS octet (the code point in its upper six bits).
+    pub fn tos(self) -> u32 {
+        4 * match self {
+            Self::Default => 0,
+            Self::Cs3 => 24,
+            Self::Af41 => 34,
+            Self::Ef => 46,
+        }
+    }
+}
+
+/// How a socket is set up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SocketOptions {
+    /// The mark on outgoing packets; `None` leaves the system's default.
+    pub dscp: Option<Dscp>,
+    /// Kernel receive and send buffer in bytes; `None` leaves the system's default.
+    pub buffer_bytes: Option<usize>,
+    /// Several sockets may share the port (one reader a core).
+    pub reuse_port: bool,
+}
+
+impl Runtime {
+    /// Listens for TCP connections.
+    pub fn listen_tcp(&self, address: SocketAddr, options: SocketOptions) -> io::Result<TcpListener> {
+        let socket = open(address, Type::STREAM, Protocol::TCP, options)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(TCP_BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    }
+
+    /// Connects over TCP.
+    pub async fn connect_tcp(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// Binds a UDP socket.
+    pub fn bind_udp(&self, address: SocketAddr, options: SocketOptions) -> io::Result<UdpSocket> {
+        UdpSocket::from_std(self.bind_udp_std(address, options)?)
+    }
+
+    /// Binds a non-blocking UDP socket that no async runtime owns (media threads).
+    pub fn bind_udp_std(&self, address: SocketAddr, options: SocketOptions) -> io::Result<std::net::UdpSocket> {
+        let socket = open(address, Type::DGRAM, Protocol::UDP, options)?;
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    }
+}
+
+fn open(address: SocketAddr, kind: Type, protocol: Protocol, options: SocketOptions) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    socket.set_nonblocking(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if let Some(dscp) = options.dscp {
+        if address.is_ipv6() { socket.set_tclass_v6(dscp.tos())? } else { socket.set_tos_v4(dscp.tos())? }
+    }
+    if let Some(bytes) = options.buffer_bytes {
+        socket.set_recv_buffer_size(bytes)?;
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if options.reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    Ok(socket)
+}

@@ -1,0 +1,1 @@
+//! The carillon binary: verbs, configuration, wiring, start and stop.

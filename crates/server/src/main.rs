@@ -1,0 +1,3 @@
+//! The `carillon` command.
+
+fn main() {}

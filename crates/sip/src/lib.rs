@@ -1,0 +1,1 @@
+//! SIP on the wire: messages, URIs, transactions, dialogs, subscriptions, digest, SDP.

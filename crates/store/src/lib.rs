@@ -1,0 +1,1 @@
+//! All that is kept: one file per noun, on SQLite and PostgreSQL.

@@ -1,0 +1,1 @@
+//! HTTP: administration, status page, health, metrics.
