@@ -1,3 +1,52 @@
-//! Automation of this repository.
+//! Automation of this repository: one command for everything that a contributor or a machine runs.
 
-fn main() {}
+mod bench;
+mod ci;
+mod floors;
+mod fuzz;
+mod interop;
+mod process;
+mod setup;
+mod tidy;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Automation of this repository")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Everything that must hold before a change lands: fmt, clippy, floors, tidy, tests, licences, docs, foreign peers
+    Ci(ci::Options),
+    /// Install the foreign software that the tests talk to (Debian, PyPI, crates.io); safe to repeat
+    Setup,
+    /// Check that no crate uses what stands beside or above it
+    Floors,
+    /// Check the house rules that rustc and clippy do not know
+    Tidy,
+    /// Run a coverage-guided fuzz target: `cargo xtask fuzz sip_message --seconds 600`
+    Fuzz(fuzz::Options),
+    /// Run the tests against foreign software and write tests/interop/results.jsonl
+    Interop(interop::Options),
+    /// Measure side by side with the peers and write docs/benchmarks.md
+    Bench(bench::Options),
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    std::env::set_current_dir(process::root())?;
+    match arguments.task {
+        Task::Ci(options) => ci::run(&options),
+        Task::Setup => setup::run(),
+        Task::Floors => floors::run(),
+        Task::Tidy => tidy::run(),
+        Task::Fuzz(options) => fuzz::run(&options),
+        Task::Interop(options) => interop::run(&options),
+        Task::Bench(options) => bench::run(&options),
+    }
+}

@@ -1,0 +1,186 @@
+//! House rules that rustc and clippy do not know, as code.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+/// A file of code without its tests may have this many lines; about half is where it wants splitting.
+const FILE_LINES_MAX: usize = 1000;
+/// A struct with more fields is two structs.
+const STRUCT_FIELDS_MAX: usize = 15;
+/// Names that say nothing about what is inside.
+const EMPTY_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "common", "manager", "misc", "types", "core"];
+/// What unfinished or switched-off code looks like. Split so that this file does not find itself.
+const UNFINISHED: &[&str] = &[
+    concat!("todo", "!("),
+    concat!("unimplemented", "!("),
+    concat!("#[", "ignore"),
+    concat!("FIX", "ME"),
+    concat!("XX", "X:"),
+    concat!("allow(", "dead_code"),
+];
+/// What reads a clock; floor 0 takes `now` as an argument.
+const CLOCKS: &[&str] = &["Instant::now(", "SystemTime::now(", "Timestamp::now("];
+/// The crates of floor 0.
+const FLOOR_0: &[&str] = &["crates/model/", "crates/xmpp/", "crates/sip/"];
+/// Documents that must be there.
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "LICENSE",
+    "docs/benchmarks.md",
+    "docs/dev/status.md",
+    "docs/dev/a-message-from-alice-to-bob.md",
+    "docs/dev/a-call-from-alice-to-bob.md",
+];
+
+/// Checks every source file that git would take.
+pub fn run() -> Result<()> {
+    let listed = crate::process::output(&["git", "ls-files", "--cached", "--others", "--exclude-standard"])?;
+    let files: Vec<&str> = listed.lines().filter(|f| Path::new(f).is_file()).collect();
+    let mut wrong = Vec::new();
+    for document in DOCUMENTS.iter().filter(|d| !Path::new(d).is_file()) {
+        wrong.push(format!("{document}: missing"));
+    }
+    for file in &files {
+        if let Some(name) = empty_name(Path::new(file)) {
+            wrong.push(format!("{file}: `{name}` says nothing about what is inside"));
+        }
+        if Path::new(file).extension().is_some_and(|e| e == "rs") {
+            check_source(file, &fs::read_to_string(file)?, &mut wrong);
+        }
+        if Path::new(file).extension().is_some_and(|e| e == "md") {
+            check_links(file, &fs::read_to_string(file)?, &mut wrong);
+        }
+    }
+    if !wrong.is_empty() {
+        bail!("tidy: {} complaints\n  {}", wrong.len(), wrong.join("\n  "));
+    }
+    println!("tidy: {} files in order", files.len());
+    Ok(())
+}
+
+fn empty_name(path: &Path) -> Option<String> {
+    let stem = |part: &Path| part.file_stem().map(|s| s.to_string_lossy().into_owned());
+    path.components()
+        .filter_map(|part| stem(Path::new(part.as_os_str())))
+        .find(|name| EMPTY_NAMES.contains(&name.as_str()))
+}
+
+fn check_source(file: &str, text: &str, wrong: &mut Vec<String>) {
+    if !text.starts_with("//! ") && !text.starts_with("#!") {
+        wrong.push(format!("{file}: the first line does not say (`//! …`) what the file is for"));
+    }
+    let code = without_tests(text);
+    let lines = code.lines().count();
+    if lines > FILE_LINES_MAX && !file.contains("/tests/") {
+        wrong.push(format!("{file}: {lines} lines without tests; {FILE_LINES_MAX} at most"));
+    }
+    for (number, line) in text.lines().enumerate() {
+        for mark in UNFINISHED.iter().filter(|mark| line.contains(**mark)) {
+            wrong.push(format!("{file}:{}: `{mark}`: finish it or leave it out", number + 1));
+        }
+    }
+    if FLOOR_0.iter().any(|folder| file.starts_with(folder)) && !file.contains("/tests/") {
+        for clock in CLOCKS.iter().filter(|clock| code.contains(**clock)) {
+            wrong.push(format!("{file}: floor 0 reads a clock (`{clock}`)"));
+        }
+    }
+    for (name, fields) in structs(code) {
+        if fields > STRUCT_FIELDS_MAX {
+            wrong.push(format!("{file}: struct {name} has {fields} fields; {STRUCT_FIELDS_MAX} at most"));
+        }
+    }
+}
+
+/// The text before the first `#[cfg(test)]` module.
+fn without_tests(text: &str) -> &str {
+    match text.find("#[cfg(test)]\nmod ") {
+        Some(end) => &text[..end],
+        None => text,
+    }
+}
+
+/// Names and field counts of the top-level structs, by the layout that rustfmt gives.
+fn structs(code: &str) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    let mut open: Option<(String, usize)> = None;
+    for line in code.lines() {
+        match &mut open {
+            Some((name, fields)) => {
+                if line.starts_with('}') {
+                    found.push((std::mem::take(name), *fields));
+                    open = None;
+                } else if line.starts_with("    ") && !line.trim_start().starts_with("//") && line.contains(": ") {
+                    *fields += usize::from(!line.starts_with("     ") && !line.trim_start().starts_with('#'));
+                }
+            }
+            None => {
+                let declared = line.split_once("struct ").filter(|(before, _)| {
+                    before.is_empty() || before.starts_with("pub")
+                });
+                if let Some((_, rest)) = declared.filter(|_| line.ends_with('{')) {
+                    let name = rest.split(['<', ' ', '{']).next().unwrap_or_default();
+                    open = Some((name.to_owned(), 0));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Links from documents to files of the repository lead somewhere.
+fn check_links(file: &str, text: &str, wrong: &mut Vec<String>) {
+    let folder = Path::new(file).parent().map(Path::to_path_buf).unwrap_or_default();
+    for part in text.split("](").skip(1) {
+        let Some(link) = part.split([')', '#', ' ']).next().filter(|l| !l.is_empty() && !l.contains("://")) else {
+            continue;
+        };
+        let target: PathBuf = folder.join(link);
+        if !link.starts_with("mailto:") && !target.exists() {
+            wrong.push(format!("{file}: the link to {link} leads nowhere"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(file: &str, text: &str) -> usize {
+        let mut wrong = Vec::new();
+        check_source(file, text, &mut wrong);
+        wrong.len()
+    }
+
+    #[test]
+    fn a_file_must_say_what_it_is_for() {
+        assert_eq!(complaints("crates/im/src/a.rs", "//! Says it.\n"), 0);
+        assert_eq!(complaints("crates/im/src/a.rs", "use std::fmt;\n"), 1);
+    }
+
+    #[test]
+    fn floor_0_reads_no_clock_outside_its_tests() {
+        let reads = "//! A.\nfn f() { let _ = Instant::now(); }\n";
+        assert_eq!(complaints("crates/sip/src/a.rs", reads), 1);
+        assert_eq!(complaints("crates/calls/src/a.rs", reads), 0);
+        let only_tests = "//! A.\n#[cfg(test)]\nmod tests { fn f() { Instant::now(); } }\n";
+        assert_eq!(complaints("crates/sip/src/a.rs", only_tests), 0);
+    }
+
+    #[test]
+    fn a_struct_with_sixteen_fields_is_refused() {
+        let fields: String = (0..16).map(|n| format!("    f{n}: u8,\n")).collect();
+        assert_eq!(complaints("crates/im/src/a.rs", &format!("//! A.\nstruct Big {{\n{fields}}}\n")), 1);
+    }
+
+    #[test]
+    fn names_that_say_nothing_are_refused() {
+        assert_eq!(empty_name(Path::new("crates/im/src/utils.rs")).as_deref(), Some("utils"));
+        assert_eq!(empty_name(Path::new("crates/im/src/router.rs")), None);
+    }
+}
