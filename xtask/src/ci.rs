@@ -31,7 +31,10 @@ pub fn run(options: &Options) -> Result<()> {
     steps.push(("tidy", Box::new(tidy::run)));
     steps.push(("clippy", Box::new(clippy)));
     steps.push(("tests", Box::new(|| process::run(&["cargo", "test", "--workspace", "--quiet"]))));
-    steps.push(("fuzz bodies", Box::new(|| process::run(&["cargo", "test", "--quiet", "--manifest-path", "fuzz/Cargo.toml"]))));
+    steps.push((
+        "fuzz bodies",
+        Box::new(|| process::run(&["cargo", "test", "--quiet", "--manifest-path", "fuzz/Cargo.toml"])),
+    ));
     steps.push(("licences and bans", Box::new(deny)));
     steps.push(("docs", Box::new(docs)));
     if !options.no_interop {
@@ -58,7 +61,8 @@ fn clippy() -> Result<()> {
 
 fn deny() -> Result<()> {
     let installed = process::peers().join("cargo/bin/cargo-deny");
-    let program = if installed.exists() { installed.to_string_lossy().into_owned() } else { "cargo-deny".to_owned() };
+    let program =
+        if installed.exists() { installed.to_string_lossy().into_owned() } else { "cargo-deny".to_owned() };
     process::run(&[&program, "--offline", "check", "bans", "licenses", "sources"])
 }
 

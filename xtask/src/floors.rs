@@ -28,8 +28,10 @@ pub fn run() -> Result<()> {
     let text = process::output(&["cargo", "metadata", "--no-deps", "--format-version", "1"])?;
     let metadata: Value = serde_json::from_str(&text)?;
     let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
-    let floors: BTreeMap<&str, i64> =
-        packages.iter().filter_map(|p| Some((p["name"].as_str()?, p["metadata"]["floor"].as_i64()?))).collect();
+    let floors: BTreeMap<&str, i64> = packages
+        .iter()
+        .filter_map(|p| Some((p["name"].as_str()?, p["metadata"]["floor"].as_i64()?)))
+        .collect();
     let mut wrong = Vec::new();
     for package in &packages {
         let name = package["name"].as_str().unwrap_or_default();
@@ -65,7 +67,9 @@ fn complaint(
         return None;
     }
     if floor == 0 && NOT_ON_FLOOR_0.contains(&used) {
-        return Some(format!("{name} (floor 0) uses {used}: floor 0 takes time, sockets and entropy as arguments"));
+        return Some(format!(
+            "{name} (floor 0) uses {used}: floor 0 takes time, sockets and entropy as arguments"
+        ));
     }
     let owners = OWNED.iter().find(|(owned, _)| *owned == used).map(|(_, owners)| *owners)?;
     (!owners.contains(&name)).then(|| format!("{name} uses {used}, which belongs to {}", owners.join(", ")))

@@ -26,8 +26,15 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     let folder = process::target().join("fuzz");
     let name = options.name.as_str();
-    let mut build =
-        process::command(&["cargo", "build", "--release", "--manifest-path", "fuzz/Cargo.toml", "--bin", name]);
+    let mut build = process::command(&[
+        "cargo",
+        "build",
+        "--release",
+        "--manifest-path",
+        "fuzz/Cargo.toml",
+        "--bin",
+        name,
+    ]);
     build.args(["--target", TARGET]).env("RUSTFLAGS", RUSTFLAGS).env("CARGO_TARGET_DIR", &folder);
     process::run_command(build, &format!("build fuzz target {name}"))?;
     let corpus = format!("fuzz/corpus/{name}");

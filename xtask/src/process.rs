@@ -53,7 +53,6 @@ pub fn output(words: &[&str]) -> Result<String> {
 
 /// True when the program is found on the path.
 pub fn have(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
-    })
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }

@@ -81,7 +81,9 @@ impl ServicesHeld {
     fn new() -> Result<Self> {
         let ours = !Path::new(POLICY).exists();
         if ours {
-            println!("setup: {POLICY} keeps apt from starting any of them as a service; it is removed afterwards");
+            println!(
+                "setup: {POLICY} keeps apt from starting any of them as a service; it is removed afterwards"
+            );
             fs::write(POLICY, "#!/bin/sh\nexit 101\n").with_context(|| format!("cannot write {POLICY}"))?;
             fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755))?;
         }

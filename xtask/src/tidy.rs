@@ -10,7 +10,8 @@ const FILE_LINES_MAX: usize = 1000;
 /// A struct with more fields is two structs.
 const STRUCT_FIELDS_MAX: usize = 15;
 /// Names that say nothing about what is inside.
-const EMPTY_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "common", "manager", "misc", "types", "core"];
+const EMPTY_NAMES: &[&str] =
+    &["utils", "util", "helpers", "helper", "common", "manager", "misc", "types", "core"];
 /// What unfinished or switched-off code looks like. Split so that this file does not find itself.
 const UNFINISHED: &[&str] = &[
     concat!("todo", "!("),
@@ -115,14 +116,17 @@ fn structs(code: &str) -> Vec<(String, usize)> {
                 if line.starts_with('}') {
                     found.push((std::mem::take(name), *fields));
                     open = None;
-                } else if line.starts_with("    ") && !line.trim_start().starts_with("//") && line.contains(": ") {
+                } else if line.starts_with("    ")
+                    && !line.trim_start().starts_with("//")
+                    && line.contains(": ")
+                {
                     *fields += usize::from(!line.starts_with("     ") && !line.trim_start().starts_with('#'));
                 }
             }
             None => {
-                let declared = line.split_once("struct ").filter(|(before, _)| {
-                    before.is_empty() || before.starts_with("pub")
-                });
+                let declared = line
+                    .split_once("struct ")
+                    .filter(|(before, _)| before.is_empty() || before.starts_with("pub"));
                 if let Some((_, rest)) = declared.filter(|_| line.ends_with('{')) {
                     let name = rest.split(['<', ' ', '{']).next().unwrap_or_default();
                     open = Some((name.to_owned(), 0));
@@ -137,7 +141,8 @@ fn structs(code: &str) -> Vec<(String, usize)> {
 fn check_links(file: &str, text: &str, wrong: &mut Vec<String>) {
     let folder = Path::new(file).parent().map(Path::to_path_buf).unwrap_or_default();
     for part in text.split("](").skip(1) {
-        let Some(link) = part.split([')', '#', ' ']).next().filter(|l| !l.is_empty() && !l.contains("://")) else {
+        let Some(link) = part.split([')', '#', ' ']).next().filter(|l| !l.is_empty() && !l.contains("://"))
+        else {
             continue;
         };
         let target: PathBuf = folder.join(link);
