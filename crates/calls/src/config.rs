@@ -1,0 +1,73 @@
+//! What the operator may set about calls, and the limits that hold for them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::DomainPart;
+
+use crate::address::{Addresses, Network};
+
+/// How call control is set up.
+#[derive(Clone)]
+pub struct CallsConfig {
+    /// The domain of all users and lines, and the digest realm.
+    pub domain: DomainPart,
+    /// Where to listen.
+    pub listen: Listen,
+    /// TLS for the TLS listeners; exchanged on reload.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Which addresses phones are told.
+    pub addresses: Addresses,
+    /// Digest algorithms offered, in this order (`[sip] digest`).
+    pub digest: Vec<sip::digest::Algorithm>,
+    /// Networks whose failures are not limited (`[network] trusted`).
+    pub trusted: Vec<Network>,
+    /// Shards; 0 is one per core.
+    pub shards: usize,
+    /// The number that echoes audio.
+    pub echo_number: Option<String>,
+    /// Limits of calls.
+    pub limits: CallLimits,
+}
+
+/// Listening addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listen {
+    /// SIP over UDP.
+    pub udp: Vec<SocketAddr>,
+    /// SIP over TCP.
+    pub tcp: Vec<SocketAddr>,
+    /// SIP over TLS.
+    pub tls: Vec<SocketAddr>,
+}
+
+/// The limits of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallLimits {
+    /// How long phones ring before the caller is told that nobody answers.
+    pub ring_time: Duration,
+    /// Calls that one line may take part in at once.
+    pub calls_per_line_max: usize,
+    /// Calls that one shard holds; more get 503 with Retry-After.
+    pub calls_per_shard_max: usize,
+    /// How long a call may last: a forgotten one ends some day.
+    pub call_length_max: Duration,
+    /// The session interval that we ask for (RFC 4028 §4).
+    pub session_expires: Duration,
+    /// The shortest session interval that we accept (RFC 4028 §5).
+    pub session_expires_min: Duration,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        Self {
+            ring_time: Duration::from_secs(120),
+            calls_per_line_max: 8,
+            calls_per_shard_max: 10_000,
+            call_length_max: Duration::from_secs(24 * 3600),
+            session_expires: Duration::from_secs(1800),
+            session_expires_min: Duration::from_secs(90),
+        }
+    }
+}

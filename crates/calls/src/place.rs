@@ -1,0 +1,182 @@
+//! Placing a call: from what was dialled to the phones that ring, originating features before terminating ones.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{BareJid, LineId};
+
+use crate::snapshot::Cause;
+
+/// Phones that one call rings at most; further contacts are left out, oldest first.
+pub const BRANCHES_MAX: usize = 16;
+
+/// Who calls: an authenticated line, or a user through a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The calling line, when it is one of ours.
+    pub line: Option<LineId>,
+    /// Its owner.
+    pub user: Option<BareJid>,
+    /// The number (or user name) that the called phone shows.
+    pub number: String,
+    /// The name that the called phone shows.
+    pub name: Option<String>,
+}
+
+/// What was dialled: the user part of the Request-URI, unescaped, in our domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialled {
+    /// `1002`, `bob`, `600`.
+    pub user: String,
+    /// The domain, when it is not one of ours.
+    pub foreign_domain: Option<String>,
+}
+
+/// One phone to ring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branch {
+    /// The registered contact: the Request-URI of the outgoing INVITE.
+    pub contact: sip::Uri,
+    /// The path to it: for a registration, the flow it came over (RFC 5626 §5.3).
+    pub target: sip::Target,
+    /// Path of the registration (RFC 3327), to become Route header fields; usually empty.
+    pub path: Vec<bytes::Bytes>,
+    /// The line that rings.
+    pub line: LineId,
+    /// The line's owner.
+    pub owner: Option<BareJid>,
+}
+
+/// What this server answers itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Sends the caller's own sound back.
+    Echo,
+}
+
+/// Where a call goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Phones, all at once.
+    Phones {
+        /// The phones, over all lines of the destination.
+        branches: Vec<Branch>,
+        /// Shown to the caller: the number or name reached.
+        address: String,
+        /// Shown to the caller: the name of the person reached.
+        name: Option<String>,
+        /// How long it rings; `None` is the server's setting.
+        ring_time: Option<Duration>,
+    },
+    /// A service of this server.
+    Service(Service),
+}
+
+/// Why a call goes nowhere; what the caller is told is chosen from it at the edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unplaceable {
+    /// No such number or user.
+    #[error("there is no such number or name")]
+    NotFound,
+    /// The number exists, but no phone of it is registered.
+    #[error("no phone is registered there")]
+    NotRegistered,
+    /// The line has as many calls as it may have.
+    #[error("the line is busy")]
+    Busy,
+    /// The caller may not call there.
+    #[error("the caller may not call there")]
+    NotAllowed,
+    /// The directory could not be asked.
+    #[error("the directory does not answer")]
+    DirectoryDown,
+}
+
+impl Unplaceable {
+    /// What applications see.
+    pub fn cause(self) -> Cause {
+        match self {
+            Self::NotFound => Cause::NotObtainable,
+            Self::NotRegistered => Cause::DestinationOutOfService,
+            Self::Busy => Cause::Busy,
+            Self::NotAllowed => Cause::NotAllowed,
+            Self::DirectoryDown => Cause::ResourcesNotAvailable,
+        }
+    }
+}
+
+/// What placing a call asks of the rooms around it: the dial plan, the directory and the registrar.
+///
+/// Synchronous: the answers are tables in memory (read-mostly snapshots). `dialplan` and `registrar`
+/// implement it; scripted tests have a small one of their own.
+pub trait Directory: Send + Sync {
+    /// Where a number or name leads, after the dial plan.
+    ///
+    /// # Errors
+    /// It leads nowhere.
+    fn resolve(&self, dialled: &Dialled, caller: &Caller) -> Result<Destination, Unplaceable>;
+    /// How many live calls the line takes part in.
+    fn line_calls(&self, line: &LineId) -> usize;
+}
+
+/// Limits of placing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls that one line may take part in at once.
+    pub calls_per_line_max: usize,
+}
+
+/// Places a call: the originating features, then the dial plan, then the terminating features.
+///
+/// # Errors
+/// The call goes nowhere.
+pub fn place(
+    directory: &dyn Directory,
+    dialled: &Dialled,
+    caller: &Caller,
+    limits: Limits,
+) -> Result<Destination, Unplaceable> {
+    caller_has_room(directory, caller, limits)?;
+    let destination = directory.resolve(dialled, caller)?;
+    let destination = without_full_lines(directory, destination, limits)?;
+    Ok(at_most_branches(destination))
+}
+
+/// Shared by all shards.
+pub type SharedDirectory = Arc<dyn Directory>;
+
+fn caller_has_room(directory: &dyn Directory, caller: &Caller, limits: Limits) -> Result<(), Unplaceable> {
+    match &caller.line {
+        Some(line) if directory.line_calls(line) >= limits.calls_per_line_max => Err(Unplaceable::NotAllowed),
+        _ => Ok(()),
+    }
+}
+
+/// A line that has all the calls it may have does not ring; when that leaves nobody, the called side is busy.
+fn without_full_lines(
+    directory: &dyn Directory,
+    destination: Destination,
+    limits: Limits,
+) -> Result<Destination, Unplaceable> {
+    let Destination::Phones { mut branches, address, name, ring_time } = destination else {
+        return Ok(destination);
+    };
+    if branches.is_empty() {
+        return Err(Unplaceable::NotRegistered);
+    }
+    branches.retain(|branch| directory.line_calls(&branch.line) < limits.calls_per_line_max);
+    if branches.is_empty() {
+        return Err(Unplaceable::Busy);
+    }
+    Ok(Destination::Phones { branches, address, name, ring_time })
+}
+
+fn at_most_branches(mut destination: Destination) -> Destination {
+    if let Destination::Phones { branches, .. } = &mut destination {
+        if branches.len() > BRANCHES_MAX {
+            tracing::warn!(limit = BRANCHES_MAX, "more phones than one call may ring");
+            branches.truncate(BRANCHES_MAX);
+        }
+    }
+    destination
+}

@@ -1,0 +1,373 @@
+//! What a call looks like from outside: immutable snapshots with sequence numbers, by call and by line.
+//!
+//! The words are those of CSTA Phase III (ECMA-269): a call has connections, a connection has a state, a
+//! change has an event and a cause. RFC 4235 notifications, the status page and applications read these.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use model::{BareJid, LineId, Timestamp};
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::sync::Notify;
+
+/// Shards of the board: calls of different lines seldom wait for each other.
+const BOARD_SHARDS: usize = 32;
+
+/// A call's number: unique in this process, shown in logs and on the status page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct CallId(pub u64);
+
+/// The state of one connection (ECMA-269 §6.1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ConnectionState {
+    /// The device asks for service: it dials.
+    Initiated,
+    /// The device rings.
+    Alerting,
+    /// The device takes part in the call.
+    Connected,
+    /// The device has put the call on hold.
+    Hold,
+    /// The device could not be reached, or is busy.
+    Fail,
+    /// The device is no longer in the call.
+    Null,
+}
+
+/// What happened last (ECMA-269 §17.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Event {
+    /// The caller dialled, and the call was accepted.
+    Originated,
+    /// A called device rings.
+    Delivered,
+    /// A called device answered.
+    Established,
+    /// A device put the call on hold.
+    Held,
+    /// A device took the call back from hold.
+    Retrieved,
+    /// The call could not be completed.
+    Failed,
+    /// A connection ended; when the last one did, so did the call.
+    ConnectionCleared,
+}
+
+/// Why it happened, in words that applications and people understand (ECMA-269 §12.2.15), never SIP codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Cause {
+    /// Somebody hung up.
+    NormalClearing,
+    /// The called line is busy.
+    Busy,
+    /// Nobody answered in time.
+    NoAnswer,
+    /// The caller gave up while it rang.
+    CallCancelled,
+    /// The number or the name does not exist here.
+    NotObtainable,
+    /// No phone of the called line is registered or reachable.
+    DestinationOutOfService,
+    /// The called person declined.
+    Declined,
+    /// The caller may not make this call.
+    NotAllowed,
+    /// The two phones have no codec in common.
+    IncompatibleDestination,
+    /// A limit of this server is reached: media ports, calls, call length.
+    ResourcesNotAvailable,
+    /// A phone stopped answering in mid-call.
+    NetworkSignalLost,
+    /// Answered by another phone of the same line or user.
+    AnsweredElsewhere,
+}
+
+/// Which end of the call a connection is, in the words of RFC 4235 §4.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// The device called.
+    Initiator,
+    /// The device was called.
+    Recipient,
+}
+
+/// The SIP dialog behind a connection, as the phone sees it (RFC 4235 §4.1.1); for Replaces and lamps.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct DialogIds {
+    /// Call-ID of the leg.
+    pub call_id: String,
+    /// The phone's tag.
+    pub phone_tag: String,
+    /// Our tag.
+    pub server_tag: String,
+}
+
+/// One device in the call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Connection {
+    /// The line, when it is one of ours.
+    pub line: Option<LineId>,
+    /// The line's owner.
+    pub owner: Option<BareJid>,
+    /// The number or name shown to the other side.
+    pub address: String,
+    /// The name shown to people, when there is one.
+    pub name: Option<String>,
+    /// Calling or called.
+    pub direction: Direction,
+    /// Its state.
+    pub state: ConnectionState,
+    /// Since when it is in this state.
+    pub since: Timestamp,
+    /// Its dialog, once there is one.
+    pub dialog: Option<DialogIds>,
+}
+
+/// One call at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CallSnapshot {
+    /// The call.
+    pub id: CallId,
+    /// Rises by one with every change of this call.
+    pub sequence: u64,
+    /// When the call was accepted.
+    pub started: Timestamp,
+    /// When it was first answered.
+    pub answered: Option<Timestamp>,
+    /// What happened last.
+    pub event: Event,
+    /// Why.
+    pub cause: Cause,
+    /// The devices: the caller first.
+    pub connections: Vec<Connection>,
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl CallSnapshot {
+    /// No device takes part any more: this is the last snapshot of the call.
+    pub fn is_over(&self) -> bool {
+        self.connections.iter().all(|c| matches!(c.state, ConnectionState::Null | ConnectionState::Fail))
+    }
+
+    /// The connections of one line (several when several phones of it ring).
+    pub fn of_line<'a>(&'a self, line: &'a LineId) -> impl Iterator<Item = &'a Connection> {
+        self.connections.iter().filter(move |connection| connection.line.as_ref() == Some(line))
+    }
+
+    /// The lines that take part or took part.
+    pub fn lines(&self) -> BTreeSet<&LineId> {
+        self.connections.iter().filter_map(|connection| connection.line.as_ref()).collect()
+    }
+}
+
+/// The live calls of this server, by call and by line. Short locks, never held across an await.
+pub struct Board {
+    calls: Vec<Mutex<BTreeMap<CallId, Arc<CallSnapshot>>>>,
+    lines: Vec<Mutex<BTreeMap<LineId, LineCalls>>>,
+    listeners: Mutex<Vec<Arc<Dirty>>>,
+}
+
+/// The calls of one line.
+#[derive(Default)]
+struct LineCalls {
+    live: BTreeMap<CallId, Arc<CallSnapshot>>,
+    version: u64,
+}
+
+/// Lines that changed and were not yet taken by the listener: bounded by the number of lines.
+#[derive(Default)]
+struct Dirty {
+    changed: Mutex<BTreeMap<LineId, Vec<Arc<CallSnapshot>>>>,
+    wake: Notify,
+}
+
+/// Hears which lines changed. A line that changes twice before the listener looks is reported once; calls
+/// that ended meanwhile are given with it, so that an end is never missed.
+pub struct BoardListener(Arc<Dirty>);
+
+impl BoardListener {
+    /// Waits for changes; gives every line that changed since the last call, with its calls that ended.
+    pub async fn changed(&self) -> BTreeMap<LineId, Vec<Arc<CallSnapshot>>> {
+        loop {
+            let notified = self.0.wake.notified();
+            let lines = std::mem::take(&mut *self.0.changed.lock());
+            if !lines.is_empty() {
+                return lines;
+            }
+            notified.await;
+        }
+    }
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Board {
+    /// A board without calls.
+    pub fn new() -> Self {
+        Self {
+            calls: (0..BOARD_SHARDS).map(|_| Mutex::default()).collect(),
+            lines: (0..BOARD_SHARDS).map(|_| Mutex::default()).collect(),
+            listeners: Mutex::default(),
+        }
+    }
+
+    /// Starts to listen.
+    pub fn listen(&self) -> BoardListener {
+        let dirty = Arc::new(Dirty::default());
+        self.listeners.lock().push(Arc::clone(&dirty));
+        BoardListener(dirty)
+    }
+
+    /// Takes a call's newest snapshot in place of the one before; an older one is dropped.
+    pub fn publish(&self, snapshot: &Arc<CallSnapshot>) {
+        let over = snapshot.is_over();
+        {
+            let mut calls = self.call_shard(snapshot.id).lock();
+            if calls.get(&snapshot.id).is_some_and(|known| known.sequence >= snapshot.sequence) {
+                return;
+            }
+            if over {
+                calls.remove(&snapshot.id);
+            } else {
+                calls.insert(snapshot.id, Arc::clone(snapshot));
+            }
+        }
+        for line in snapshot.lines() {
+            let mut lines = self.line_shard(line).lock();
+            let entry = lines.entry(line.clone()).or_default();
+            entry.version += 1;
+            if over {
+                entry.live.remove(&snapshot.id);
+            } else {
+                entry.live.insert(snapshot.id, Arc::clone(snapshot));
+            }
+        }
+        for listener in &*self.listeners.lock() {
+            let mut changed = listener.changed.lock();
+            for line in snapshot.lines() {
+                let ended = changed.entry(line.clone()).or_default();
+                if over {
+                    ended.push(Arc::clone(snapshot));
+                }
+            }
+            listener.wake.notify_one();
+        }
+    }
+
+    /// All live calls, oldest number first.
+    pub fn snapshots(&self) -> Vec<Arc<CallSnapshot>> {
+        let mut all: Vec<_> =
+            self.calls.iter().flat_map(|shard| shard.lock().values().cloned().collect::<Vec<_>>()).collect();
+        all.sort_by_key(|snapshot| (snapshot.started, snapshot.id));
+        all
+    }
+
+    /// The live calls of a line, and how often the line has changed since the start of the server.
+    pub fn line(&self, line: &LineId) -> (Vec<Arc<CallSnapshot>>, u64) {
+        let lines = self.line_shard(line).lock();
+        lines
+            .get(line)
+            .map_or_else(Default::default, |entry| (entry.live.values().cloned().collect(), entry.version))
+    }
+
+    /// How many live calls a line takes part in.
+    pub fn line_calls(&self, line: &LineId) -> usize {
+        self.line_shard(line).lock().get(line).map_or(0, |entry| entry.live.len())
+    }
+
+    fn call_shard(&self, call: CallId) -> &Mutex<BTreeMap<CallId, Arc<CallSnapshot>>> {
+        &self.calls[(call.0 % BOARD_SHARDS as u64) as usize]
+    }
+
+    fn line_shard(&self, line: &LineId) -> &Mutex<BTreeMap<LineId, LineCalls>> {
+        let number =
+            line.number.as_str().bytes().fold(0, |sum: usize, byte| sum.wrapping_mul(31) + byte as usize);
+        &self.lines[number % BOARD_SHARDS]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(number: &str) -> LineId {
+        LineId::from(number.parse::<model::Number>().unwrap())
+    }
+
+    fn connection(number: &str, direction: Direction, state: ConnectionState) -> Connection {
+        Connection {
+            line: Some(line(number)),
+            owner: None,
+            address: number.to_owned(),
+            name: None,
+            direction,
+            state,
+            since: Timestamp(0),
+            dialog: None,
+        }
+    }
+
+    fn snapshot(sequence: u64, event: Event, callee: ConnectionState) -> Arc<CallSnapshot> {
+        let caller = match callee {
+            ConnectionState::Null => ConnectionState::Null,
+            _ => ConnectionState::Connected,
+        };
+        Arc::new(CallSnapshot {
+            id: CallId(7),
+            sequence,
+            started: Timestamp(0),
+            answered: None,
+            event,
+            cause: Cause::NormalClearing,
+            connections: vec![
+                connection("1001", Direction::Initiator, caller),
+                connection("1002", Direction::Recipient, callee),
+            ],
+        })
+    }
+
+    #[test]
+    fn a_line_shows_its_live_calls_and_forgets_the_ended_ones() {
+        let board = Board::new();
+        board.publish(&snapshot(1, Event::Delivered, ConnectionState::Alerting));
+        assert_eq!(board.line_calls(&line("1002")), 1);
+        board.publish(&snapshot(2, Event::ConnectionCleared, ConnectionState::Null));
+        assert_eq!(board.line_calls(&line("1002")), 0);
+        assert_eq!(board.line(&line("1002")).1, 2);
+        assert!(board.snapshots().is_empty());
+    }
+
+    #[test]
+    fn an_older_snapshot_never_replaces_a_newer_one() {
+        let board = Board::new();
+        board.publish(&snapshot(5, Event::Established, ConnectionState::Connected));
+        board.publish(&snapshot(4, Event::Delivered, ConnectionState::Alerting));
+        assert_eq!(board.snapshots()[0].event, Event::Established);
+    }
+
+    #[tokio::test]
+    async fn a_listener_hears_the_end_even_when_it_looks_late() {
+        let board = Board::new();
+        let listener = board.listen();
+        board.publish(&snapshot(1, Event::Delivered, ConnectionState::Alerting));
+        board.publish(&snapshot(2, Event::ConnectionCleared, ConnectionState::Null));
+        let changed = listener.changed().await;
+        assert_eq!(changed.keys().map(ToString::to_string).collect::<Vec<_>>(), ["1001", "1002"]);
+        assert_eq!(changed[&line("1002")][0].sequence, 2);
+    }
+}
