@@ -1,1 +1,26 @@
 //! XMPP on the wire: stream framing, stanzas, SASL, stream management, one file per XEP.
+//!
+//! Floor 0: opens no socket, reads no clock, draws no random number. RFC 6120, 6121, 7395, 7622.
+
+mod builder;
+mod context;
+mod element;
+mod error;
+pub mod escape;
+mod framer;
+mod header;
+mod limits;
+pub mod ns;
+pub mod sasl;
+mod stanza;
+mod stream_error;
+
+pub use builder::Builder;
+pub use context::{ContentNamespace, Context};
+pub use element::{Attribute, Element, Node};
+pub use error::{Condition, ErrorKind, StanzaError};
+pub use framer::{Frame, Framer, parse_one, parse_one_in};
+pub use header::StreamHeader;
+pub use limits::{Limits, STANZA_BYTES_BEFORE_SIGN_IN_MAX, STANZA_BYTES_MAX};
+pub use stanza::{Child, Kind, Stamp, Stanza, Value};
+pub use stream_error::{StreamCondition, StreamError};
