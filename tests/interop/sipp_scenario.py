@@ -1,0 +1,117 @@
+"""sipp scenarios as a list of steps, so that a test reads as what is said on the wire.
+
+Fields of a row: 0 the caller's line, 1 its digest, 2 the domain, 3 what is dialled.
+"""
+
+OFFER = """v=0
+o=- 1 1 IN IP4 [local_ip]
+s=-
+c=IN IP4 [local_ip]
+t=0 0
+m=audio [media_port] RTP/AVP 0 101
+a=rtpmap:0 PCMU/8000
+a=rtpmap:101 telephone-event/8000
+{direction}"""
+
+END = "Content-Length: 0\n\n"
+
+
+def offer(direction="sendrecv"):
+    return OFFER.format(direction=f"a={direction}")
+
+
+def _body(content, content_type):
+    if content is None:
+        return END
+    return f"Content-Type: {content_type}\nContent-Length: [len]\n\n{content}\n"
+
+
+def _send(text, retransmit):
+    attribute = ' retrans="500"' if retransmit else ""
+    return f"<send{attribute}><![CDATA[\n{text}\n]]></send>\n"
+
+
+def request(method, number, headers=(), content=None, content_type="application/sdp", target="sip:[field3]@[field2]", branch="[branch]", to=None):
+    """A request outside of a dialog, or (with `to`) inside one."""
+    lines = [
+        f"{method} {target} SIP/2.0",
+        f"Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch={branch}",
+        "Max-Forwards: 70",
+        "From: <sip:[field0]@[field2]>;tag=[pid]c[call_number]",
+        to or "To: <sip:[field3]@[field2]>",
+        "Call-ID: [call_id]",
+        f"CSeq: {number} {method}",
+        "Contact: <sip:[field0]@[local_ip]:[local_port];transport=[transport]>",
+        *headers,
+    ]
+    return _send("\n".join(lines) + "\n" + _body(content, content_type), method not in ("ACK",))
+
+
+def within(method, number, headers=(), content=None, content_type="application/sdp"):
+    """A request inside the dialog that a 2xx made."""
+    to = "To: <sip:[field3]@[field2]>[peer_tag_param]"
+    return request(method, number, headers, content, content_type, "[next_url]", to=to)
+
+
+def challenged(method, headers=(), content=None, content_type="application/sdp", **more):
+    """A request, its challenge, and the same with the digest."""
+    first = request(method, 1, headers, content, content_type, **more)
+    challenge = '<recv response="100" optional="true"/>\n<recv response="407" auth="true" optional="true" next="1"/>\n'
+    challenge += '<recv response="401" auth="true" next="1"/>\n<label id="1"/>\n'
+    if method == "INVITE":
+        to = "[last_To:]"
+        challenge += request("ACK", 1, branch="[branch-4]", to=to)
+    return first + challenge + request(method, 2, ("[field1]", *headers), content, content_type, **more)
+
+
+def registration(expires=300):
+    """REGISTER with digest, contact on sipp's own port."""
+    to = "To: <sip:[field0]@[field2]>"
+    return challenged("REGISTER", (f"Expires: {expires}",), target="sip:[field2]", to=to) + receive(200)
+
+
+def receive(code, optional=False, routes=False, check=None):
+    """A response; `check` is a regular expression that must be found in it."""
+    words = f'response="{code}"' + (' optional="true"' if optional else "") + (' rrs="true"' if routes else "")
+    if not check:
+        return f"<recv {words}/>\n"
+    return f'<recv {words}><action><ereg regexp="{check}" search_in="msg" check_it="true" assign_to="1"/></action></recv>\n'
+
+
+def ringing():
+    """Whatever a server may say before the final answer."""
+    return receive(100, optional=True) + receive(180, optional=True) + receive(183, optional=True)
+
+
+def expect(method, check=None, routes=False):
+    """A request that must come; `check` is a regular expression that must be found in it."""
+    words = f'request="{method}"' + (' rrs="true"' if routes else "")
+    if not check:
+        return f"<recv {words}/>\n"
+    return f'<recv {words}><action><ereg regexp="{check}" search_in="msg" check_it="true" assign_to="1"/></action></recv>\n'
+
+
+def respond(code, reason, content=None, tag=True, headers=()):
+    """A response to the request that came last."""
+    lines = [
+        f"SIP/2.0 {code} {reason}",
+        "[last_Via:]",
+        "[last_Record-Route:]",
+        "[last_From:]",
+        "[last_To:]" + (";tag=[pid]s[call_number]" if tag else ""),
+        "[last_Call-ID:]",
+        "[last_CSeq:]",
+        "Contact: <sip:uas@[local_ip]:[local_port];transport=[transport]>",
+        *headers,
+    ]
+    return _send("\n".join(lines) + "\n" + _body(content, "application/sdp"), False)
+
+
+def pause(milliseconds):
+    return f'<pause milliseconds="{milliseconds}"/>\n'
+
+
+def scenario(*steps):
+    text = "".join(steps)
+    used = '<Reference variables="1"/>\n' if 'assign_to="1"' in text else ""
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="test">\n{text}{used}</scenario>\n'

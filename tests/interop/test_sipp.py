@@ -1,0 +1,123 @@
+"""Register, call, busy, cancel, no answer, unknown, unreachable, hold by re-INVITE, MESSAGE, SUBSCRIBE, OPTIONS, wrong password.
+
+peer: sip-tester
+server: running
+"""
+
+import time
+
+from carillon import finish, free_port, main, sipp
+from sipp_scenario import challenged, expect, offer, pause, receive, registration, request, respond, ringing, within
+
+ACK_2XX = within("ACK", 2)
+
+
+def both(name, caller, callee, dialled="1002"):
+    """bob's sipp registers and waits; ann's sipp acts; both must end well."""
+    port = free_port()
+    sipp(f"{name}-register", [registration()], "bob", port=port)
+    waiting = sipp(f"{name}-callee", callee, "bob", port=port, wait=False)
+    time.sleep(0.3)
+    sipp(f"{name}-caller", caller, "ann", dialled)
+    finish(waiting)
+
+
+def invite(*after):
+    return [challenged("INVITE", content=offer()), ringing(), *after]
+
+
+def answered(*after):
+    ring = respond(180, "Ringing")
+    return [expect("INVITE", routes=True), ring, respond(200, "OK", offer()), expect("ACK"), *after]
+
+
+HANG_UP = within("BYE", 9) + receive(200)
+HUNG_UP = expect("BYE") + respond(200, "OK", tag=False)
+
+
+def call():
+    both("call", invite(receive(200, routes=True), ACK_2XX, pause(300), HANG_UP), answered(HUNG_UP))
+
+
+def busy():
+    refuse = [expect("INVITE"), respond(486, "Busy Here"), expect("ACK")]
+    both("busy", invite(receive(486), request("ACK", 2, branch="[branch-3]", to="[last_To:]")), refuse)
+
+
+def cancel():
+    cancelled = [
+        challenged("INVITE", content=offer()),
+        receive(100, optional=True),
+        receive(180),
+        request("CANCEL", 2, branch="[branch]"),
+        receive(200),
+        receive(487),
+        request("ACK", 2, to="[last_To:]"),
+    ]
+    gives_up = [expect("INVITE"), respond(180, "Ringing"), expect("CANCEL")]
+    gives_up += [respond(200, "OK"), pause(100)]
+    both("cancel", cancelled, gives_up)
+
+
+def unknown():
+    sipp("unknown", invite(receive(404), request("ACK", 2, to="[last_To:]")), "ann", "4711")
+
+
+def unreachable():
+    sipp("unreachable", invite(receive(480), request("ACK", 2, to="[last_To:]")), "ann", "1003")
+
+
+def hold():
+    held = within("INVITE", 3, content=offer("sendonly")) + receive(100, optional=True)
+    held += receive(200, check="a=recvonly") + within("ACK", 3)
+    back = within("INVITE", 4, content=offer()) + receive(100, optional=True) + receive(200) + within("ACK", 4)
+    is_held = expect("INVITE", check="a=sendonly") + respond(200, "OK", offer("recvonly"), tag=False) + expect("ACK")
+    is_back = expect("INVITE") + respond(200, "OK", offer(), tag=False) + expect("ACK")
+    both(
+        "hold",
+        invite(receive(200, routes=True), ACK_2XX, pause(200), held, pause(200), back, pause(200), HANG_UP),
+        answered(is_held, is_back, HUNG_UP),
+    )
+
+
+def message():
+    sent = [challenged("MESSAGE", content="Lunch?", content_type="text/plain"), receive(202, optional=True), receive(200)]
+    both("message", sent, [expect("MESSAGE", check="Lunch"), respond(200, "OK")])
+
+
+def subscribe():
+    for package, accept in (("dialog", "application/dialog-info\\+xml"), ("presence", "application/pidf\\+xml")):
+        plain = accept.replace("\\", "")
+        steps = [
+            challenged("SUBSCRIBE", (f"Event: {package}", f"Accept: {plain}", "Expires: 60")),
+            receive(200),
+            expect("NOTIFY", check=accept),
+            respond(200, "OK", tag=False),
+        ]
+        sipp(f"subscribe-{package}", steps, "ann", "1002")
+    refused = [challenged("SUBSCRIBE", ("Event: nonsense", "Expires: 60")), receive(489)]
+    sipp("subscribe-nonsense", refused, "ann", "1002")
+
+
+def options():
+    sipp("options", [request("OPTIONS", 1, target="sip:[field2]"), receive(200, check="Allow:")], "ann")
+
+
+def wrong_password():
+    import carillon
+
+    right, carillon.line_password = carillon.line_password, lambda line: "wrong"
+    try:
+        first = registration().replace('<recv response="200"/>', '<recv response="403" optional="true" next="5"/>\n<recv response="401"/>\n<label id="5"/>')
+        sipp("wrong-password", [first], "carol")
+    finally:
+        carillon.line_password = right
+
+
+async def test():
+    for part in (options, call, busy, cancel, unknown, unreachable, hold, message, subscribe, wrong_password):
+        print(part.__name__, flush=True)
+        part()
+
+
+main(test)
