@@ -5,6 +5,7 @@ mod ci;
 mod floors;
 mod fuzz;
 mod interop;
+mod picture;
 mod process;
 mod setup;
 mod tidy;
@@ -33,6 +34,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Run the tests against foreign software and write tests/interop/results.jsonl
     Interop(interop::Options),
+    /// Take the pictures in the documents anew
+    Picture,
     /// Measure side by side with the peers and write docs/benchmarks.md
     Bench(bench::Options),
 }
@@ -47,6 +50,7 @@ fn main() -> Result<()> {
         Task::Tidy => tidy::run(),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Interop(options) => interop::run(&options),
+        Task::Picture => picture::run(),
         Task::Bench(options) => bench::run(&options),
     }
 }

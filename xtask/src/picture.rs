@@ -1,0 +1,66 @@
+//! The pictures in the documents, taken of the real thing: the demo's scene as it prints it.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::{Result, bail};
+
+use crate::process;
+
+const LINE: usize = 20;
+const COLUMN: f64 = 8.43;
+
+/// Runs the demo's scene and draws what it printed into docs/demo.svg.
+pub fn run() -> Result<()> {
+    process::run(&["cargo", "build", "--release", "--package", "server"])?;
+    let program = process::target().join("release/carillon");
+    let text =
+        process::output(&[&program.to_string_lossy(), "demo", "--scene-only", "--port-offset", "20000"])?;
+    if text.is_empty() {
+        bail!("the demo printed nothing");
+    }
+    fs::write("docs/demo.svg", draw("carillon demo", &text)?)?;
+    println!("picture: wrote docs/demo.svg");
+    Ok(())
+}
+
+fn draw(title: &str, text: &str) -> Result<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let columns = lines.iter().map(|l| l.chars().count()).max().unwrap_or(0).max(60);
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "pixels"
+    )]
+    let width = (columns as f64 * COLUMN) as usize + 40;
+    let height = lines.len() * LINE + 64;
+    let mut svg = String::new();
+    writeln!(
+        svg,
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">"#
+    )?;
+    writeln!(svg, r##"<rect width="{width}" height="{height}" rx="8" fill="#15181d"/>"##)?;
+    writeln!(
+        svg,
+        r##"<text x="20" y="28" fill="#8a94a3" font-family="monospace" font-size="14">$ {title}</text>"##
+    )?;
+    writeln!(svg, r##"<g fill="#e6e9ee" font-family="monospace" font-size="14" xml:space="preserve">"##)?;
+    for (row, line) in lines.iter().enumerate() {
+        let escaped = line.replace('&', "&amp;").replace('<', "&lt;");
+        writeln!(svg, r#"<text x="20" y="{}">{escaped}</text>"#, 56 + row * LINE)?;
+    }
+    svg.push_str("</g>\n</svg>\n");
+    Ok(svg)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_in_the_output_stays_text() {
+        let svg = draw("t", "<presence/> & more").unwrap();
+        assert!(svg.contains("&lt;presence/> &amp; more"));
+    }
+}
