@@ -1,1 +1,20 @@
 //! SIP on the wire: messages, URIs, transactions, dialogs, subscriptions, digest, SDP.
+//!
+//! Floor 0: opens no socket, reads no clock, draws no random number; `now` and entropy are arguments.
+//! A [`Message`] is one buffer with the places of its header fields, found in one pass; a value is looked at
+//! when somebody asks for it. Unknown methods, header fields and URI schemes are data, never errors.
+
+mod error;
+pub mod digest;
+pub mod header;
+pub mod message;
+mod method;
+pub mod param;
+pub mod scan;
+pub mod uri;
+
+pub use error::{Error, Refusal};
+pub use header::{CSeq, Contact, Contacts, NameAddr, Via};
+pub use message::{Headers, Malformed, Message, Name, Request, RequestBuilder, Response, ResponseBuilder};
+pub use method::Method;
+pub use uri::Uri;

@@ -1,0 +1,145 @@
+//! What must hold before a request is processed, and the answer when it does not (RFC 3261 §8.1.1, §8.2, §16.3).
+
+use crate::error::{Error, Refusal};
+use crate::header::{Contacts, NameAddr};
+use crate::message::{Headers, Name, Request, Response};
+use crate::method::Method;
+use crate::scan;
+use crate::uri::{Scheme, Uri};
+
+/// The option tags that this stack understands (RFC 3261 §8.2.2.3).
+pub const EXTENSIONS_KNOWN: [&[u8]; 6] =
+    [b"100rel", b"timer", b"replaces", b"outbound", b"path", b"norefersub"];
+
+/// Header fields that may stand once (RFC 3261 §7.3.1: no comma list in their grammar).
+const SINGLE: [Name; 16] = [
+    Name::CallId,
+    Name::ContentLength,
+    Name::ContentType,
+    Name::CSeq,
+    Name::Date,
+    Name::Event,
+    Name::Expires,
+    Name::From,
+    Name::MaxForwards,
+    Name::MinExpires,
+    Name::RAck,
+    Name::ReferTo,
+    Name::Replaces,
+    Name::SessionExpires,
+    Name::SipIfMatch,
+    Name::To,
+];
+
+impl Request {
+    /// Can a stateless answer be sent: is there a Via, and is this not an ACK?
+    pub(crate) fn is_answerable(&self) -> bool {
+        self.method != Method::Ack && self.headers.via().is_ok()
+    }
+
+    /// Checks the mandatory header fields and their grammar.
+    ///
+    /// # Errors
+    /// The first thing that is wrong; `Refusal::from(error)` is the answer. [`Request::refusal`] also looks at
+    /// the scheme and at required extensions.
+    pub fn check(&self) -> Result<(), Error> {
+        let headers = &self.headers;
+        check_both(headers)?;
+        if headers.cseq()?.method != self.method {
+            return Err(Error::CSeqMethod);
+        }
+        headers.max_forwards()?;
+        headers.expires()?;
+        if let Some(value) = headers.first(Name::Date)
+            && !is_date(value)
+        {
+            return Err(Error::Value(Name::Date));
+        }
+        if headers.has(Name::ContentType) {
+            headers.content_type()?;
+        }
+        match headers.contacts()? {
+            Contacts::All if self.method != Method::Register => Err(Error::Value(Name::Contact)),
+            _ => Ok(()),
+        }?;
+        for name in [Name::Authorization, Name::ProxyAuthorization] {
+            // "Authorization fields of unknown schemes are data"; what must be there is a scheme.
+            if headers.all(name).any(|value| scan::trim(value).is_empty()) {
+                return Err(Error::Value(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// The answer to a request that must not be processed; `None` when it may. The order is that of RFC 3261
+    /// §8.2: grammar, scheme, then required extensions other than `known`.
+    pub fn refusal(&self, known: &[&[u8]]) -> Option<Refusal> {
+        if let Err(error) = self.check() {
+            return Some(error.into());
+        }
+        let scheme = match Uri::parse(self.uri.clone()) {
+            Ok(uri) => uri.scheme(),
+            Err(error) => return Some(error.into()),
+        };
+        if scheme == Scheme::Other {
+            return Some(Refusal { status: 416, reason: "Unsupported URI Scheme" });
+        }
+        // RFC 3261 §8.2.2.3: Require is ignored in ACK and CANCEL.
+        let unsupported = self.unsupported(known).next().is_some();
+        if unsupported && !matches!(self.method, Method::Ack | Method::Cancel) {
+            return Some(Refusal { status: 420, reason: "Bad Extension" });
+        }
+        None
+    }
+
+    /// The required option tags that are not in `known`: what a 420 lists in Unsupported.
+    pub fn unsupported<'a>(&'a self, known: &'a [&[u8]]) -> impl Iterator<Item = &'a [u8]> {
+        let names = [Name::Require, Name::ProxyRequire];
+        names
+            .into_iter()
+            .flat_map(|name| self.headers.elements(name))
+            .filter(|tag| !known.iter().any(|k| tag.eq_ignore_ascii_case(k)))
+    }
+}
+
+impl Response {
+    /// Checks the mandatory header fields and their grammar; a response that fails is dropped (RFC 3261 §18.1.2).
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), Error> {
+        check_both(&self.headers)
+    }
+}
+
+fn check_both(headers: &Headers) -> Result<(), Error> {
+    let mut seen = 0_u32;
+    for field in headers.iter() {
+        if let Some(at) = SINGLE.iter().position(|name| *name == field.name) {
+            if seen & (1 << at) != 0 {
+                return Err(Error::Repeated(field.name));
+            }
+            seen |= 1 << at;
+        }
+    }
+    for via in headers.vias() {
+        via?;
+    }
+    headers.via()?;
+    headers.call_id()?;
+    headers.cseq()?;
+    check_address(headers.from()?, Name::From)?;
+    check_address(headers.to()?, Name::To)?;
+    headers.routes()?;
+    headers.record_routes()?;
+    Ok(())
+}
+
+fn check_address(address: NameAddr, name: Name) -> Result<(), Error> {
+    if address.params().is_well_formed() { Ok(()) } else { Err(Error::Value(name)) }
+}
+
+/// `SIP-date = rfc1123-date`, and the zone is GMT (RFC 3261 §25.1).
+fn is_date(value: &[u8]) -> bool {
+    value.len() == 29 && value.ends_with(b" GMT") && value[3..5] == *b", "
+}
