@@ -1,0 +1,179 @@
+//! What `media` is told, by value.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::Tone;
+
+/// The clock of G.711 and G.722 in RTP (RFC 3551 §4.5), in hertz.
+const AUDIO_CLOCK_HERTZ: u32 = 8_000;
+
+/// One leg's place in `media`, never given twice in the life of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortId(pub(crate) u64);
+
+/// What travels over a port; decides the half of the range (`MD-15`) and the mark (`MD-16`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Sound: lower half, expedited forwarding.
+    Audio,
+    /// Moving pictures: upper half, AF41.
+    Video,
+}
+
+/// Asks for a port.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenPort {
+    /// What will travel over it.
+    pub kind: Kind,
+    /// The caller's own id, given back with every event. Ports with one owner share a media thread, so use the call's id.
+    pub owner: u64,
+}
+
+/// A port that was opened: an even RTP port and the odd one above it for RTCP (RFC 3550 §11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Its id in commands and events.
+    pub id: PortId,
+    /// The RTP port number, to be written into the SDP.
+    pub rtp_port: u16,
+    /// The RTCP port number; unused once RTP and RTCP share a port.
+    pub rtcp_port: u16,
+}
+
+/// Whose packets a port takes for its peer's. The source is learned once; after that all others are dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learn {
+    /// Only from exactly the address and port that the SDP named.
+    Exact,
+    /// From the first RTP packet of this host or the host in the SDP, whatever its port; answers go where it
+    /// came from (RFC 4961). For a peer behind NAT, name the host that its signalling came from.
+    FromHost(IpAddr),
+    /// From the first RTP packet at all. Only for peers behind a NAT whose signalling takes another way.
+    Any,
+}
+
+/// Which way packets flow on a leg, in the words of RFC 8866 §6.7, as seen from this server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// Both ways.
+    #[default]
+    SendReceive,
+    /// We send to the peer and drop what it sends.
+    SendOnly,
+    /// We take what the peer sends and send nothing.
+    ReceiveOnly,
+    /// Neither.
+    Inactive,
+}
+
+impl Direction {
+    /// Do packets go out to the peer?
+    pub fn sends(self) -> bool {
+        matches!(self, Self::SendReceive | Self::SendOnly)
+    }
+
+    /// Are packets from the peer taken?
+    pub fn receives(self) -> bool {
+        matches!(self, Self::SendReceive | Self::ReceiveOnly)
+    }
+}
+
+/// The far end of a leg, as its SDP said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// Where its RTP goes.
+    pub rtp: SocketAddr,
+    /// Where its RTCP goes; `None` is the port above (RFC 3550 §11), see `a=rtcp` (RFC 3605).
+    pub rtcp: Option<SocketAddr>,
+    /// RTP and RTCP on one port (`a=rtcp-mux`, RFC 5761).
+    pub mux: bool,
+    /// Whose packets are taken.
+    pub learn: Learn,
+    /// Which way packets flow.
+    pub direction: Direction,
+    /// The payload type of `telephone-event` that the peer sends, when digits shall be reported.
+    pub telephone_event: Option<u8>,
+    /// The RTP clock of the negotiated codec, in hertz; needed to know the jitter.
+    pub clock_hertz: u32,
+    /// Payload types of packets from this peer to be rewritten on their way out: (from, to). Usually empty.
+    pub payload_map: Vec<(u8, u8)>,
+}
+
+impl Remote {
+    /// A peer that sends from the host it named, with symmetric RTP, both ways, without rewriting.
+    pub fn new(rtp: SocketAddr) -> Self {
+        Self {
+            rtp,
+            rtcp: None,
+            mux: false,
+            learn: Learn::FromHost(rtp.ip()),
+            direction: Direction::SendReceive,
+            telephone_event: None,
+            clock_hertz: AUDIO_CLOCK_HERTZ,
+            payload_map: Vec::new(),
+        }
+    }
+}
+
+/// What `media` can be told to do. Commands for one port are obeyed in order.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Names the far end of a leg; until then its packets are dropped. The same remote again keeps what was learned.
+    SetRemote {
+        /// The leg.
+        port: PortId,
+        /// Its far end.
+        remote: Remote,
+    },
+    /// Relays between two legs, both ways. Ends what either did before.
+    Connect {
+        /// One leg.
+        a: PortId,
+        /// The other.
+        b: PortId,
+    },
+    /// Changes which way packets flow, without touching what was learned.
+    Hold {
+        /// The leg.
+        port: PortId,
+        /// The new direction.
+        direction: Direction,
+    },
+    /// Sends every RTP packet back to where it came from.
+    Echo {
+        /// The leg.
+        port: PortId,
+    },
+    /// Plays a tone to the peer until told otherwise.
+    Tone {
+        /// The leg.
+        port: PortId,
+        /// What to play.
+        tone: Tone,
+    },
+    /// Ends relay, echo and tone: packets are counted and dropped.
+    Rest {
+        /// The leg.
+        port: PortId,
+    },
+    /// Gives the port back. A last [`crate::Report::Quality`] follows when anything was received.
+    Close {
+        /// The leg.
+        port: PortId,
+    },
+}
+
+impl Command {
+    /// The port whose thread obeys the command.
+    pub(crate) fn port(&self) -> PortId {
+        match self {
+            Self::Connect { a: port, .. }
+            | Self::SetRemote { port, .. }
+            | Self::Hold { port, .. }
+            | Self::Echo { port }
+            | Self::Tone { port, .. }
+            | Self::Rest { port }
+            | Self::Close { port } => *port,
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! One media thread: polls its sockets, obeys its orders, and looks after silence and tones.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Token};
+
+use crate::gate::Gate;
+use crate::lane::Order;
+use crate::legs::Legs;
+use crate::media::Shared;
+use crate::meter::{Dropped, Meter};
+use crate::port::{Leg, Role};
+use crate::rtp::PACKET_BYTES_MAX;
+use crate::tone::ToneSource;
+use crate::{Command, Event, Kind, PortId, Remote, Report, Tone};
+
+/// The token of the waker; sockets have twice the place of their leg, and one more for RTCP.
+pub(crate) const WAKE: Token = Token(usize::MAX);
+/// Poll events taken at once.
+const EVENTS_PER_TURN: usize = 1_024;
+/// How often silence, quality and metrics are looked after; also how soon a stop is noticed.
+const TICK: Duration = Duration::from_millis(500);
+/// Time of sound in a tone packet (RFC 3551 §4.2).
+const TONE_PACKET: Duration = Duration::from_millis(20);
+
+/// The state of one media thread.
+pub(crate) struct Engine {
+    index: usize,
+    poll: Poll,
+    shared: Arc<Shared>,
+    pub(crate) legs: Legs,
+    pub(crate) buffer: Box<[u8; PACKET_BYTES_MAX]>,
+    pub(crate) meter: Meter,
+    /// Sockets whose turn ended before they were empty; the poll will not name them again.
+    pub(crate) unread: Vec<Token>,
+    /// Ports that will arrive from another thread, with the orders that wait for them.
+    expected: BTreeMap<PortId, Vec<Order>>,
+    tones: BinaryHeap<Reverse<(Instant, PortId)>>,
+    tick_at: Instant,
+}
+
+impl Engine {
+    pub(crate) fn new(index: usize, poll: Poll, shared: Arc<Shared>) -> Self {
+        let tick_at = shared.runtime.now() + TICK;
+        Self {
+            index,
+            poll,
+            shared,
+            legs: Legs::default(),
+            buffer: Box::new([0; PACKET_BYTES_MAX]),
+            meter: Meter::default(),
+            unread: Vec::new(),
+            expected: BTreeMap::new(),
+            tones: BinaryHeap::new(),
+            tick_at,
+        }
+    }
+
+    /// Runs until the runtime stops.
+    pub(crate) fn run(&mut self) {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        let mut now = self.shared.runtime.now();
+        while !self.shared.runtime.is_stopping() {
+            let wait = self.wait(now);
+            if let Err(cause) = self.poll.poll(&mut events, Some(wait))
+                && cause.kind() != std::io::ErrorKind::Interrupted
+            {
+                tracing::error!(%cause, "media poll failed; its calls have no media");
+                return;
+            }
+            now = self.shared.runtime.now();
+            // Orders first: a packet that was sent after a command was given finds it obeyed.
+            self.obey_all(now);
+            let unread = std::mem::take(&mut self.unread);
+            for token in unread.into_iter().chain(events.iter().map(mio::event::Event::token)) {
+                if token != WAKE {
+                    self.readable(token, now);
+                }
+            }
+            self.play(now);
+            if now >= self.tick_at {
+                self.tick(now);
+                self.tick_at = now + TICK;
+            }
+        }
+    }
+
+    fn wait(&self, now: Instant) -> Duration {
+        if !self.unread.is_empty() {
+            return Duration::ZERO;
+        }
+        let tone = self.tones.peek().map_or(self.tick_at, |Reverse((due, _))| *due);
+        tone.min(self.tick_at).saturating_duration_since(now)
+    }
+
+    fn obey_all(&mut self, now: Instant) {
+        while let Some(orders) = self.shared.lanes[self.index].take() {
+            for order in orders {
+                self.obey(order, now);
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order, now: Instant) {
+        match order {
+            Order::Open(leg) => self.open(leg, now),
+            Order::Expect(port) => {
+                self.expected.entry(port).or_default();
+            }
+            Order::Gone(port) => {
+                self.expected.remove(&port);
+            }
+            Order::Give(port, to) => self.give(port, to),
+            Order::Refill => self.shared.refill(),
+            Order::Do(command) => self.command(command, now),
+        }
+    }
+
+    /// Takes a port over and watches its sockets. What arrived before is read at once, and dropped when the
+    /// peer is not known yet.
+    fn open(&mut self, leg: Box<Leg>, now: Instant) {
+        let id = leg.id;
+        let slot = self.legs.insert(leg);
+        let registry = self.poll.registry();
+        if let Some(leg) = self.legs.at(slot) {
+            let sockets = &mut leg.sockets;
+            let watched = registry
+                .register(&mut sockets.rtp, Token(2 * slot), Interest::READABLE)
+                .and_then(|()| registry.register(&mut sockets.rtcp, Token(2 * slot + 1), Interest::READABLE));
+            if let Err(cause) = watched {
+                tracing::error!(%cause, "media sockets cannot be watched; a call has no media");
+            }
+        }
+        for order in self.expected.remove(&id).unwrap_or_default() {
+            self.obey(order, now);
+        }
+    }
+
+    fn release(&mut self, port: PortId) -> Option<Box<Leg>> {
+        let mut leg = self.legs.remove(port)?;
+        let registry = self.poll.registry();
+        let _ = registry.deregister(&mut leg.sockets.rtp);
+        let _ = registry.deregister(&mut leg.sockets.rtcp);
+        Some(leg)
+    }
+
+    fn give(&mut self, port: PortId, to: usize) {
+        if let Some(waiting) = self.expected.get_mut(&port) {
+            waiting.push(Order::Give(port, to));
+            return;
+        }
+        let order = match self.release(port) {
+            Some(leg) => Order::Open(leg),
+            None => {
+                self.shared.forget(port);
+                Order::Gone(port)
+            }
+        };
+        self.shared.lanes[to].push(order);
+    }
+
+    fn command(&mut self, command: Command, now: Instant) {
+        let port = command.port();
+        if let Some(waiting) = self.expected.get_mut(&port) {
+            waiting.push(Order::Do(command));
+            return;
+        }
+        if self.legs.slot(port).is_none() {
+            // It moved between the sender's look and now, or is closed.
+            if self.shared.thread_of(port) != self.index {
+                self.shared.send(command);
+            }
+            return;
+        }
+        match command {
+            Command::SetRemote { port, remote } => self.set_remote(port, remote, now),
+            Command::Connect { a, b } => self.connect(a, b),
+            Command::Hold { port, direction } => {
+                if let Some(gate) = self.legs.get(port).and_then(|leg| leg.gate.as_mut()) {
+                    gate.set_direction(direction);
+                }
+            }
+            Command::Echo { port } => self.set_role(port, Role::Echo),
+            Command::Tone { port, tone } => self.tone(port, tone, now),
+            Command::Rest { port } => self.set_role(port, Role::Rest),
+            Command::Close { port } => self.close(port),
+        }
+    }
+
+    fn set_remote(&mut self, port: PortId, remote: Remote, now: Instant) {
+        let Some(leg) = self.legs.get(port) else { return };
+        leg.reception.set_clock_hertz(remote.clock_hertz);
+        leg.watch.heard_at = now;
+        leg.gate = Some(match leg.gate.take() {
+            Some(gate) => gate.renewed(remote),
+            None => Gate::new(remote),
+        });
+    }
+
+    /// `b` may still be on its way here; then the join waits for it, unless `a` is told something else before.
+    fn connect(&mut self, a: PortId, b: PortId) {
+        let Some(waiting) = self.expected.get_mut(&b) else {
+            return self.legs.join(a, b);
+        };
+        waiting.push(Order::Do(Command::Connect { a: b, b: a }));
+        self.set_role(a, Role::Relay { peer: b, slot: None });
+    }
+
+    fn set_role(&mut self, port: PortId, role: Role) {
+        self.legs.part(port);
+        if let Some(leg) = self.legs.get(port) {
+            leg.role = role;
+        }
+    }
+
+    fn tone(&mut self, port: PortId, tone: Tone, now: Instant) {
+        let runtime = &self.shared.runtime;
+        let source = Box::new(ToneSource::new(tone, [runtime.random_u64(), runtime.random_u64()]));
+        self.set_role(port, Role::Tone { source, due: now });
+        self.tones.push(Reverse((now, port)));
+    }
+
+    fn close(&mut self, port: PortId) {
+        let Some(leg) = self.release(port) else { return };
+        let quality = leg.quality();
+        if quality.packets > 0 {
+            self.emit(port, leg.owner, Report::Quality(quality));
+        }
+        let (kind, number) = (leg.sockets.kind, leg.sockets.port);
+        // The sockets close before the number can be bound again.
+        drop(leg);
+        self.shared.half(kind).lock().closed(number);
+        self.shared.forget(port);
+    }
+
+    pub(crate) fn emit(&self, port: PortId, owner: u64, report: Report) {
+        if self.shared.events.try_send(Event { port, owner, report }).is_err() {
+            metrics::counter!("carillon_media_events_dropped_total").increment(1);
+        }
+    }
+
+    /// Sends the tone packets that are due.
+    fn play(&mut self, now: Instant) {
+        while let Some(Reverse((at, port))) = self.tones.peek().copied()
+            && at <= now
+        {
+            self.tones.pop();
+            let Some(leg) = self.legs.get(port) else { continue };
+            let Role::Tone { source, due } = &mut leg.role else { continue };
+            if *due != at {
+                continue; // Another tone has taken its place.
+            }
+            // A thread that was held up does not send a burst afterwards.
+            *due = if now.saturating_duration_since(at) > 10 * TONE_PACKET { now } else { at } + TONE_PACKET;
+            self.tones.push(Reverse((*due, port)));
+            let length = source.packet(&mut self.buffer[..]);
+            let Some(gate) = leg.gate.as_ref().filter(|gate| gate.remote().direction.sends()) else {
+                continue;
+            };
+            if leg.sockets.rtp.send_to(&self.buffer[..length], gate.rtp_target()).is_err() {
+                self.meter.dropped(Dropped::Unsent);
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        let mut reports = Vec::new();
+        let config = &self.shared.config;
+        for leg in self.legs.iter_mut() {
+            let (id, owner) = (leg.id, leg.owner);
+            let mut report = |what| reports.push((id, owner, what));
+            if let Some(press) = leg.keys.lapse(now) {
+                let duration = leg.press_duration(press);
+                report(Report::Dtmf { digit: press.key, duration });
+            }
+            if let Some(quality) = leg.due_quality(config.quality_interval, now) {
+                report(Report::Quality(quality));
+            }
+            if let Some(silent) = leg.newly_silent(config.silence_max, now) {
+                metrics::counter!("carillon_media_timeouts_total").increment(1);
+                report(Report::Timeout { silent });
+            }
+        }
+        for (port, owner, report) in reports {
+            self.emit(port, owner, report);
+        }
+        self.meter.flush();
+        if self.index == 0 {
+            self.gauges();
+        }
+    }
+
+    fn gauges(&self) {
+        for (kind, name) in [(Kind::Audio, "audio"), (Kind::Video, "video")] {
+            let (in_use, limit) = self.shared.half(kind).lock().usage();
+            metrics::gauge!("carillon_media_ports_in_use", "kind" => name).set(in_use as f64);
+            metrics::gauge!("carillon_media_ports_max", "kind" => name).set(limit as f64);
+        }
+    }
+}

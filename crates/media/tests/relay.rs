@@ -1,0 +1,334 @@
+//! The media threads with real sockets: who is relayed to whom, who is refused, what is reported.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use media::rtp::Header;
+use media::telephone_event::TelephoneEvent;
+use media::{
+    Command, Direction, Event, Kind, Learn, Media, MediaConfig, OpenPort, Port, Remote, Report, Tone,
+};
+use runtime::Runtime;
+use tokio::sync::mpsc;
+
+/// How long a packet may take through the relay before the test fails.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a test waits to see that nothing comes.
+const QUIET: Duration = Duration::from_millis(60);
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+struct House {
+    media: Media,
+    events: mpsc::Receiver<Event>,
+    runtime: Runtime,
+}
+
+impl House {
+    fn start(config: MediaConfig) -> Self {
+        let runtime = Runtime::real();
+        let config = MediaConfig { bind: LOCAL, threads: 2, ..config };
+        let (media, events) = Media::start(config, &runtime).unwrap();
+        Self { media, events, runtime }
+    }
+
+    fn open(&self, owner: u64) -> Port {
+        self.media.open(OpenPort { kind: Kind::Audio, owner }).unwrap()
+    }
+
+    /// A leg with a phone at its far end.
+    fn leg(&self, owner: u64, change: impl FnOnce(&mut Remote)) -> Leg {
+        let port = self.open(owner);
+        let phone = Phone::new();
+        let mut remote = Remote::new(phone.address());
+        change(&mut remote);
+        self.media.command(Command::SetRemote { port: port.id, remote });
+        Leg { port, phone }
+    }
+
+    fn pair(&self, owners: (u64, u64)) -> (Leg, Leg) {
+        let (a, b) = (self.leg(owners.0, |_| {}), self.leg(owners.1, |_| {}));
+        self.media.command(Command::Connect { a: a.port.id, b: b.port.id });
+        (a, b)
+    }
+
+    async fn event(&mut self, wanted: impl Fn(&Report) -> bool) -> Event {
+        let next = async {
+            loop {
+                let event = self.events.recv().await.unwrap();
+                if wanted(&event.report) {
+                    return event;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, next).await.unwrap()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.runtime.stop();
+    }
+}
+
+struct Leg {
+    port: Port,
+    phone: Phone,
+}
+
+impl Leg {
+    fn send(&self, sequence: u16) {
+        self.phone.send(self.port.rtp_port, &packet(0, sequence, b"sound"));
+    }
+}
+
+struct Phone(UdpSocket);
+
+impl Phone {
+    fn new() -> Self {
+        Self(UdpSocket::bind((LOCAL, 0)).unwrap())
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
+    fn send(&self, port: u16, packet: &[u8]) {
+        self.0.send_to(packet, (LOCAL, port)).unwrap();
+    }
+
+    fn hear(&self, time: Duration) -> Option<Vec<u8>> {
+        self.0.set_read_timeout(Some(time)).unwrap();
+        let mut buffer = [0; 2048];
+        let (length, _) = self.0.recv_from(&mut buffer).ok()?;
+        Some(buffer[..length].to_vec())
+    }
+
+    fn sequence(&self) -> u16 {
+        Header::parse(&self.hear(PATIENCE).expect("nothing was relayed")).unwrap().sequence
+    }
+}
+
+fn packet(payload_type: u8, sequence: u16, payload: &[u8]) -> Vec<u8> {
+    let timestamp = u32::from(sequence) * 160;
+    let header = Header { marker: false, payload_type, sequence, timestamp, ssrc: 77 };
+    let mut packet = vec![0; media::rtp::HEADER_BYTES];
+    header.write(&mut packet);
+    packet.extend(payload);
+    packet
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_legs_hear_each_other() {
+    let house = House::start(MediaConfig::default());
+    let (a, b) = house.pair((1, 1));
+    a.send(10);
+    assert_eq!(b.phone.sequence(), 10);
+    b.send(20);
+    assert_eq!(a.phone.sequence(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn legs_of_any_two_calls_can_be_joined() {
+    let house = House::start(MediaConfig::default());
+    for owner in 0..12 {
+        let (a, b) = house.pair((owner, owner + 1));
+        // Legs on different threads meet a moment after the command.
+        let heard = (0..100).find_map(|sequence| {
+            a.send(sequence);
+            b.phone.hear(QUIET)
+        });
+        assert!(heard.is_some(), "owner {owner}");
+        b.send(20);
+        assert_eq!(a.phone.sequence(), 20, "owner {owner}");
+        house.media.command(Command::Close { port: a.port.id });
+        house.media.command(Command::Close { port: b.port.id });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leg_joined_anew_leaves_its_old_peer() {
+    let house = House::start(MediaConfig::default());
+    let (a, b) = house.pair((1, 1));
+    let c = house.leg(2, |_| {});
+    house.media.command(Command::Connect { a: c.port.id, b: a.port.id });
+    let heard = (0..100).find_map(|sequence| {
+        a.send(sequence);
+        c.phone.hear(QUIET)
+    });
+    assert!(heard.is_some());
+    b.send(2);
+    assert_eq!(a.phone.hear(QUIET), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_can_talk_into_a_call_that_is_not_theirs() {
+    let house = House::start(MediaConfig::default());
+    let (a, b) = house.pair((1, 1));
+    a.send(1);
+    assert_eq!(b.phone.sequence(), 1);
+    Phone::new().send(a.port.rtp_port, &packet(0, 666, b"shout"));
+    a.send(2);
+    assert_eq!(b.phone.sequence(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_behind_nat_is_answered_where_it_sends_from() {
+    let mut house = House::start(MediaConfig::default());
+    let nat = |remote: &mut Remote| {
+        remote.rtp = "10.99.99.99:4000".parse().unwrap();
+        remote.learn = Learn::FromHost(LOCAL);
+    };
+    let (a, b) = (house.leg(1, nat), house.leg(1, |_| {}));
+    house.media.command(Command::Connect { a: a.port.id, b: b.port.id });
+    a.send(1);
+    assert_eq!(b.phone.sequence(), 1);
+    b.send(2);
+    assert_eq!(a.phone.sequence(), 2);
+    let event = house.event(|report| matches!(report, Report::Learned { .. })).await;
+    assert_eq!(event.report, Report::Learned { source: a.phone.address() });
+    assert_eq!((event.port, event.owner), (a.port.id, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leg_on_hold_hears_and_says_nothing() {
+    let house = House::start(MediaConfig::default());
+    let (a, b) = house.pair((1, 1));
+    house.media.command(Command::Hold { port: a.port.id, direction: Direction::Inactive });
+    a.send(1);
+    b.send(2);
+    assert_eq!(b.phone.hear(QUIET), None);
+    assert_eq!(a.phone.hear(QUIET), None);
+    house.media.command(Command::Hold { port: a.port.id, direction: Direction::SendReceive });
+    a.send(3);
+    assert_eq!(b.phone.sequence(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn echo_sends_back_what_came() {
+    let house = House::start(MediaConfig::default());
+    let a = house.leg(1, |_| {});
+    house.media.command(Command::Echo { port: a.port.id });
+    let sound = packet(0, 7, b"hello");
+    a.phone.send(a.port.rtp_port, &sound);
+    assert_eq!(a.phone.hear(PATIENCE), Some(sound));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tone_sounds_until_it_is_ended() {
+    let house = House::start(MediaConfig::default());
+    let a = house.leg(1, |_| {});
+    let tone = Tone::steady(425, media::g711::Law::A, 8);
+    house.media.command(Command::Tone { port: a.port.id, tone });
+    let mut samples = Vec::new();
+    for _ in 0..5 {
+        let packet = a.phone.hear(PATIENCE).unwrap();
+        samples.extend(media::rtp::payload(&packet).unwrap().iter().map(|code| tone.law.decode(*code)));
+    }
+    assert!(media::goertzel::strength(&samples, 425, 8_000) > 0.9);
+    house.media.command(Command::Rest { port: a.port.id });
+    while a.phone.hear(QUIET).is_some() {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_relayed_with_the_peers_payload_type_and_reported() {
+    let mut house = House::start(MediaConfig::default());
+    let (a, b) = (
+        house.leg(5, |remote| {
+            remote.telephone_event = Some(101);
+            remote.payload_map = vec![(101, 96)];
+        }),
+        house.leg(5, |_| {}),
+    );
+    house.media.command(Command::Connect { a: a.port.id, b: b.port.id });
+    let event = TelephoneEvent { event: 11, end: true, volume: 10, duration: 800 };
+    for sequence in [5, 5, 5] {
+        a.phone.send(a.port.rtp_port, &packet(101, sequence, &event.write()));
+    }
+    let relayed = b.phone.hear(PATIENCE).unwrap();
+    assert_eq!(Header::parse(&relayed).unwrap().payload_type, 96);
+    let report = house.event(|report| matches!(report, Report::Dtmf { .. })).await.report;
+    assert_eq!(report, Report::Dtmf { digit: '#', duration: Duration::from_millis(100) });
+    house.media.command(Command::Close { port: a.port.id });
+    let last = house.event(|report| !matches!(report, Report::Learned { .. })).await.report;
+    assert!(matches!(last, Report::Quality(_)), "the key was told twice: {last:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_travel_beside_the_sound_or_with_it_as_each_peer_wants() {
+    let house = House::start(MediaConfig::default());
+    let beside = Phone::new();
+    let (a, b) = (
+        house.leg(1, |remote| remote.mux = true),
+        house.leg(1, |remote| remote.rtcp = Some(beside.address())),
+    );
+    house.media.command(Command::Connect { a: a.port.id, b: b.port.id });
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 9];
+    a.phone.send(a.port.rtp_port, &report);
+    assert_eq!(beside.hear(PATIENCE), Some(report.to_vec()));
+    beside.send(b.port.rtcp_port, &report);
+    assert_eq!(a.phone.hear(PATIENCE), Some(report.to_vec()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_reports_quality_and_gives_the_port_back() {
+    let mut house = House::start(MediaConfig::default());
+    let (a, b) = house.pair((3, 3));
+    for sequence in [1, 2, 4] {
+        a.send(sequence);
+        assert_eq!(b.phone.sequence(), sequence);
+    }
+    assert_eq!(house.media.usage(Kind::Audio).0, 2);
+    house.media.command(Command::Close { port: a.port.id });
+    let Report::Quality(quality) = house.event(|report| matches!(report, Report::Quality(_))).await.report
+    else {
+        unreachable!("only quality was asked for");
+    };
+    assert_eq!((quality.packets, quality.lost), (3, 1));
+    house.media.command(Command::Close { port: b.port.id });
+    let empty = async {
+        while house.media.usage(Kind::Audio).0 > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, empty).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_is_told_once_and_only_of_a_peer_that_should_send() {
+    let config = MediaConfig { silence_max: Duration::from_millis(1), ..MediaConfig::default() };
+    let mut house = House::start(config);
+    let held = house.leg(1, |remote| remote.direction = Direction::SendOnly);
+    let silent = house.leg(2, |_| {});
+    let event = house.event(|_| true).await;
+    assert_eq!(event.port, silent.port.id);
+    assert!(matches!(event.report, Report::Timeout { .. }));
+    assert!(tokio::time::timeout(Duration::from_millis(1200), house.events.recv()).await.is_err());
+    drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_range_refuses_and_a_closed_port_serves_again() {
+    let house = House::start(MediaConfig { rtp_ports: (31_000, 31_199), ..MediaConfig::default() });
+    let open = || house.media.open(OpenPort { kind: Kind::Video, owner: 0 });
+    let ports: Vec<Port> = std::iter::from_fn(|| open().ok()).collect();
+    assert_eq!(ports.len(), house.media.usage(Kind::Video).0);
+    assert!(ports.iter().all(|port| (31_099..31_200).contains(&port.rtp_port) && port.rtp_port % 2 == 0));
+    assert!(ports.len() > 40, "other programs hold most of the range: {}", ports.len());
+    house.media.command(Command::Close { port: ports[0].id });
+    let again = async {
+        while open().is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, again).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_that_outruns_the_stock_is_served() {
+    let house = House::start(MediaConfig::default());
+    for owner in 0..400 {
+        house.open(owner);
+    }
+    assert_eq!(house.media.usage(Kind::Audio).0, 400);
+}
