@@ -12,6 +12,7 @@ mod header;
 mod limits;
 pub mod ns;
 pub mod sasl;
+pub mod sm;
 mod stanza;
 mod stream_error;
 

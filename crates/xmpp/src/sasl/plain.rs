@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use super::{Condition, Credentials, prepare};
 use super::scram::{Hash, Record};
+use super::{Condition, Credentials, prepare};
 
 /// The message of PLAIN, taken apart; the password is wiped when it is dropped.
 pub(crate) struct Plain {
@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn a_message_without_its_three_parts_is_malformed() {
-        for message in [&b""[..], b"ann", b"\0ann", b"\0\0secret", b"\0ann\0secret\0more", b"\0\xff\0secret"] {
+        for message in [&b""[..], b"ann", b"\0ann", b"\0\0secret", b"\0ann\0secret\0more", b"\0\xff\0secret"]
+        {
             assert_eq!(Plain::parse(message).err(), Some(Condition::MalformedRequest));
         }
     }

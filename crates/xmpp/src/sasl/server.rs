@@ -67,7 +67,11 @@ enum State {
     ScramRecord(Box<ClientFirst>, String),
     PlainRecord(Plain),
     /// `enabled`, and whether the record is a real one, decide after the proof.
-    ScramFinal { exchange: Box<ScramServer>, known: bool, enabled: bool },
+    ScramFinal {
+        exchange: Box<ScramServer>,
+        known: bool,
+        enabled: bool,
+    },
 }
 
 impl Server {
@@ -254,7 +258,10 @@ mod tests {
             let nobody = sign_in(&mut server, how, ("eve", "pencil"), None);
             assert_eq!(nobody, Ok(Step::Failure(Condition::NotAuthorized)), "{mechanism:?}");
             let right = sign_in(&mut server, how, ("ann", "pencil"), Some(&stored));
-            assert!(matches!(right, Ok(Step::Success { ref username, .. }) if username == "ann"), "{mechanism:?}");
+            assert!(
+                matches!(right, Ok(Step::Success { ref username, .. }) if username == "ann"),
+                "{mechanism:?}"
+            );
         }
     }
 

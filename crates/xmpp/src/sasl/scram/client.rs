@@ -62,9 +62,8 @@ impl ScramClient {
     pub(crate) fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
         let challenge = std::str::from_utf8(challenge).map_err(|_| ClientError::Malformed)?;
         let mut attributes = challenge.split(',');
-        let mut next = |name| {
-            attribute(attributes.next().unwrap_or(""), name).map_err(|_| ClientError::Malformed)
-        };
+        let mut next =
+            |name| attribute(attributes.next().unwrap_or(""), name).map_err(|_| ClientError::Malformed);
         let (nonce, salt, iterations) = (next("r=")?, next("s=")?, next("i=")?);
         // RFC 5802 §5.1: the client MUST verify that the nonce begins with its own.
         let ours = nonce.strip_prefix(&self.nonce);
@@ -91,7 +90,8 @@ impl ScramClient {
     pub(crate) fn finish(&self, message: &[u8]) -> Result<(), ClientError> {
         let expected = self.server_signature.as_ref().ok_or(ClientError::Server)?;
         let text = std::str::from_utf8(message).map_err(|_| ClientError::Malformed)?;
-        let verifier = attribute(text.split(',').next().unwrap_or(""), "v=").map_err(|_| ClientError::Server)?;
+        let verifier =
+            attribute(text.split(',').next().unwrap_or(""), "v=").map_err(|_| ClientError::Server)?;
         let verifier = decode(verifier).ok_or(ClientError::Malformed)?;
         if bool::from(verifier.ct_eq(expected)) { Ok(()) } else { Err(ClientError::Server) }
     }
@@ -128,7 +128,9 @@ mod tests {
     fn the_example_of_rfc_7677_is_what_we_send() {
         let mut client = client(Mechanism::ScramSha256, "rOprNGfwEbeRWgbNEkqO");
         let response = client
-            .respond(b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096")
+            .respond(
+                b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+            )
             .unwrap();
         assert!(response.ends_with(b",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="));
         assert_eq!(client.finish(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="), Ok(()));
@@ -140,7 +142,10 @@ mod tests {
         assert_eq!(client.respond(b"r=abcdefgX1,s=c2FsdA==,i=4096"), Err(ClientError::Server));
         assert_eq!(client.respond(b"r=abcdefgh,s=c2FsdA==,i=4096"), Err(ClientError::Server));
         assert_eq!(client.respond(b"r=abcdefgh1,s=c2FsdA==,i=1"), Err(ClientError::Iterations(1)));
-        assert_eq!(client.respond(b"r=abcdefgh1,s=c2FsdA==,i=2000000"), Err(ClientError::Iterations(2_000_000)));
+        assert_eq!(
+            client.respond(b"r=abcdefgh1,s=c2FsdA==,i=2000000"),
+            Err(ClientError::Iterations(2_000_000))
+        );
         assert_eq!(client.respond(b"e=other-error"), Err(ClientError::Malformed));
         assert_eq!(client.finish(b"v=AAAA"), Err(ClientError::Server));
     }

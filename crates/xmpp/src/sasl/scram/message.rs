@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn a_first_message_is_taken_apart() {
-        let message = ClientFirstMessage::parse(b"p=tls-exporter,a=ann@localhost,n=a=2Cn=3Dn,r=abcdefgh").unwrap();
+        let message =
+            ClientFirstMessage::parse(b"p=tls-exporter,a=ann@localhost,n=a=2Cn=3Dn,r=abcdefgh").unwrap();
         assert_eq!(message.flag, Gs2Flag::Bound("tls-exporter".into()));
         assert_eq!(message.authzid.as_deref(), Some("ann@localhost"));
         assert_eq!(message.gs2_header, "p=tls-exporter,a=ann@localhost,");
@@ -155,7 +156,11 @@ mod tests {
             "n,,n=ann,r=abcd efgh",
             "n,,r=abcdefgh,n=ann",
         ] {
-            assert_eq!(ClientFirstMessage::parse(message.as_bytes()), Err(Condition::MalformedRequest), "{message}");
+            assert_eq!(
+                ClientFirstMessage::parse(message.as_bytes()),
+                Err(Condition::MalformedRequest),
+                "{message}"
+            );
         }
         assert!(ClientFirstMessage::parse(b"n,,n=\xff,r=abcdefgh").is_err());
     }

@@ -136,8 +136,8 @@ mod tests {
             "3rfcNHYJY1ZVvWVs7j",
         );
         assert_eq!(challenge, "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096");
-        let verdict =
-            server.verify(b"c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=");
+        let verdict = server
+            .verify(b"c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=");
         assert_eq!(verdict.unwrap(), b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=");
     }
 
