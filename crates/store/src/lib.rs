@@ -1,1 +1,57 @@
 //! All that is kept: one file per noun, on SQLite and PostgreSQL.
+//!
+//! [`Store`] is the one handle; it is cheap to clone. Reads go to a small pool. Every write goes through one
+//! writer, which groups what comes within 2 ms into one commit. Two kinds of write are told apart:
+//!
+//! - [`Store::journal_append`] and [`Store::handed_on`] never wait: the caller learns from [`Store::durable`]
+//!   up to where all is on disk, and acknowledges nothing beyond;
+//! - all others return when they are committed.
+//!
+//! When the storage fails, new writes are refused at once, [`Store::state`] says so, and what the journal has
+//! taken is tried again until it is written. Nobody else may open the database meanwhile.
+
+mod backup;
+mod binding;
+mod connect;
+mod credential;
+mod db;
+mod digest_cache;
+mod error;
+mod journal;
+mod last_activity;
+mod line;
+mod queue;
+mod roster;
+mod schema;
+mod setting;
+mod spool;
+mod stanza_id;
+mod statements;
+mod store;
+mod subscription_request;
+mod user;
+mod verify;
+mod writer;
+
+pub use backup::backup_check;
+pub use binding::Binding;
+pub use credential::{Credentials, ScramRecord};
+pub use error::{Conflict, Error};
+pub use journal::{Entry, Seq};
+pub use last_activity::{LastActivity, STATUS_BYTES_MAX};
+pub use line::{DigestAccount, DigestSecret, Line, NewLine};
+pub use queue::{
+    GROUP_OPERATIONS, JOURNAL_WAITING_BYTES_MAX, JOURNAL_WAITING_ENTRIES_MAX, StorageState,
+    WRITES_WAITING_MAX,
+};
+pub use roster::{
+    ROSTER_GROUPS_MAX, ROSTER_ITEMS_MAX, ROSTER_REMOVALS_KEPT, Roster, RosterChange, RosterItem,
+    Subscription, SubscriptionError,
+};
+pub use spool::{SPOOLED_PAGE_MAX, Spooled};
+pub use stanza_id::{StanzaId, StanzaIdError};
+#[doc(hidden)]
+pub use statements::{statements_lite, statements_pg};
+pub use store::Store;
+pub use subscription_request::{SUBSCRIPTION_REQUESTS_MAX, SubscriptionRequest};
+pub use user::{IMPORT_USERS_MAX, NAME_BYTES_MAX, NewUser};

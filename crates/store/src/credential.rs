@@ -1,0 +1,127 @@
+//! Credentials: what a password became for each SCRAM mechanism (RFC 5802 §5.1). No password is ever kept.
+
+use std::fmt;
+
+use model::BareJid;
+use serde_json::json;
+
+use crate::db::{Bulk, Connection, args, bulk};
+use crate::{Error, Store};
+
+const SELECT: &str = "SELECT u.enabled, c.mechanism, c.salt, c.iterations, c.stored_key, c.server_key \
+     FROM users u LEFT JOIN credential c ON c.jid = u.jid WHERE u.jid = $1 ORDER BY c.mechanism";
+const EXISTS: &str = "SELECT id FROM users WHERE jid = $1";
+const DELETE: &str = "DELETE FROM credential WHERE jid = $1";
+const INSERT_MANY: Bulk = bulk!(
+    "INSERT INTO credential (jid, mechanism, salt, iterations, stored_key, server_key) \
+     SELECT e.value->>0, e.value->>1, e.value->>2, CAST(e.value->>3 AS BIGINT), e.value->>4, e.value->>5 FROM",
+    "WHERE true"
+);
+
+pub(crate) const STATEMENTS: &[&str] = &[SELECT, EXISTS, DELETE];
+pub(crate) const BULKS: &[Bulk] = &[INSERT_MANY];
+
+/// What a password became for one mechanism; whoever has it cannot sign in with it, but can guess against it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ScramRecord {
+    /// The mechanism without `-PLUS`, such as `SCRAM-SHA-256`.
+    pub mechanism: String,
+    /// The salt.
+    pub salt: Vec<u8>,
+    /// The iteration count.
+    pub iterations: u32,
+    /// `StoredKey` of RFC 5802 §3.
+    pub stored_key: Vec<u8>,
+    /// `ServerKey` of RFC 5802 §3.
+    pub server_key: Vec<u8>,
+}
+
+impl fmt::Debug for ScramRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScramRecord")
+            .field("mechanism", &self.mechanism)
+            .field("iterations", &self.iterations)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What signs a user in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// Disabled users cannot sign in (`PS-15`).
+    pub enabled: bool,
+    /// One record per mechanism; empty for a user who has no password here.
+    pub scram: Vec<ScramRecord>,
+}
+
+impl Store {
+    /// What signs `jid` in; `None` when there is no such user.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn credentials(&self, jid: &BareJid) -> Result<Option<Credentials>, Error> {
+        let rows = self.db().rows(SELECT, args![jid]).await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let mut credentials = Credentials { enabled: first.flag(0)?, scram: Vec::with_capacity(rows.len()) };
+        for row in &rows {
+            let Some(mechanism) = row.optional_text(1)? else { continue };
+            credentials.scram.push(ScramRecord {
+                mechanism,
+                salt: unhex(&row.text(2)?)?,
+                iterations: u32::try_from(row.int(3)?).map_err(|_| corrupt(jid))?,
+                stored_key: unhex(&row.text(4)?)?,
+                server_key: unhex(&row.text(5)?)?,
+            });
+        }
+        Ok(Some(credentials))
+    }
+
+    /// Replaces what signs a user in; an empty list takes the password away.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such user.
+    pub async fn user_set_credentials(&self, jid: &BareJid, scram: Vec<ScramRecord>) -> Result<(), Error> {
+        let jid = jid.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                if connection.row(EXISTS, args![&jid]).await?.is_none() {
+                    return Err(Error::NotFound(format!("user {jid}")));
+                }
+                connection.execute(DELETE, args![&jid]).await?;
+                insert(connection, std::iter::once((&jid, scram.as_slice()))).await
+            })
+        })
+        .await
+    }
+}
+
+pub(crate) async fn insert<'a>(
+    connection: &mut Connection,
+    records: impl Iterator<Item = (&'a BareJid, &'a [ScramRecord])> + Send,
+) -> Result<(), Error> {
+    let mut rows = Vec::new();
+    for (jid, scram) in records {
+        for record in scram {
+            rows.push(json!([
+                jid.as_str(),
+                record.mechanism,
+                hex::encode(&record.salt),
+                record.iterations,
+                hex::encode(&record.stored_key),
+                hex::encode(&record.server_key)
+            ]));
+        }
+    }
+    if !rows.is_empty() {
+        connection.execute_bulk(INSERT_MANY, json!(rows).to_string()).await?;
+    }
+    Ok(())
+}
+
+fn unhex(text: &str) -> Result<Vec<u8>, Error> {
+    hex::decode(text).map_err(|_| Error::Corrupt("a credential is not hexadecimal".to_owned()))
+}
+
+fn corrupt(jid: &BareJid) -> Error {
+    Error::Corrupt(format!("the iteration count of {jid}"))
+}

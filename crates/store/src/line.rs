@@ -1,0 +1,302 @@
+//! Lines and their digest secrets (`CC-02`): who may register a number, and what proves it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use model::{BareJid, LineId};
+use serde_json::json;
+
+use crate::db::{Bulk, Connection, Row, args, bulk, parse};
+use crate::{Conflict, Error, Store};
+
+const SELECT_ALL: &str = "SELECT number, partition_name, owner FROM line ORDER BY partition_name, number";
+const SELECT_ONE: &str =
+    "SELECT number, partition_name, owner FROM line WHERE number = $1 AND partition_name = $2";
+const SELECT_OF_OWNER: &str = "SELECT number, partition_name, owner FROM line WHERE owner = $1 \
+     ORDER BY partition_name, number";
+const SELECT_DIGEST: &str = "SELECT l.number, l.partition_name, l.owner, COALESCE(u.enabled, 1), \
+     s.algorithm, s.ha1 FROM digest_secret s \
+     JOIN line l ON l.number = s.number AND l.partition_name = s.partition_name \
+     LEFT JOIN users u ON u.jid = l.owner WHERE s.username = $1 AND s.realm = $2 \
+     ORDER BY l.partition_name, l.number, s.algorithm";
+const DELETE: &str = "DELETE FROM line WHERE number = $1 AND partition_name = $2";
+const DELETE_BINDINGS: &str = "DELETE FROM binding WHERE number = $1 AND partition_name = $2";
+const DELETE_SECRETS: &str = "DELETE FROM digest_secret WHERE number = $1 AND partition_name = $2";
+const SELECT_EXISTING: Bulk = bulk!(
+    "SELECT l.number, l.partition_name FROM",
+    "JOIN line l ON l.number = e.value->>0 AND l.partition_name = e.value->>1"
+);
+const INSERT_MANY: Bulk = bulk!(
+    "INSERT INTO line (number, partition_name, owner) SELECT e.value->>0, e.value->>1, e.value->>2 FROM",
+    "WHERE true"
+);
+const INSERT_SECRETS: Bulk = bulk!(
+    "INSERT INTO digest_secret (number, partition_name, username, realm, algorithm, ha1) \
+     SELECT e.value->>0, e.value->>1, e.value->>2, e.value->>3, e.value->>4, e.value->>5 FROM",
+    "WHERE true"
+);
+
+pub(crate) const STATEMENTS: &[&str] =
+    &[SELECT_ALL, SELECT_ONE, SELECT_OF_OWNER, SELECT_DIGEST, DELETE, DELETE_BINDINGS, DELETE_SECRETS];
+pub(crate) const BULKS: &[Bulk] = &[SELECT_EXISTING, INSERT_MANY, INSERT_SECRETS];
+
+/// What proves that a phone may use a line (RFC 3261 §22, RFC 7616 §3.4.2): HA1, never the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DigestSecret {
+    /// The name that the phone signs in with: the number or the owner's user name.
+    pub username: String,
+    /// The realm that HA1 was made for.
+    pub realm: String,
+    /// The algorithm as in the challenge, in lower case: `md5`, `sha-256`.
+    pub algorithm: String,
+    /// HA1 in lower-case hexadecimal.
+    pub ha1: String,
+}
+
+impl fmt::Debug for DigestSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DigestSecret")
+            .field("username", &self.username)
+            .field("realm", &self.realm)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A line to be added.
+#[derive(Clone, Debug)]
+pub struct NewLine {
+    /// The number and its partition.
+    pub line: LineId,
+    /// The user whose line it is; removed together with them.
+    pub owner: Option<BareJid>,
+    /// What its phones sign in with.
+    pub secrets: Vec<DigestSecret>,
+}
+
+/// A line as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The number and its partition.
+    pub line: LineId,
+    /// The user whose line it is.
+    pub owner: Option<BareJid>,
+}
+
+/// What a phone's digest answer is checked against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DigestAccount {
+    /// The line that the phone registers.
+    pub line: LineId,
+    /// The user whose line it is.
+    pub owner: Option<BareJid>,
+    /// False when the owner is disabled.
+    pub enabled: bool,
+    /// One secret per algorithm, for the asked name and realm.
+    pub secrets: Vec<DigestSecret>,
+}
+
+impl Store {
+    /// Adds a line.
+    ///
+    /// # Errors
+    /// [`Error::Conflicts`] when it exists already, [`Error::NotFound`] when the owner does not.
+    pub async fn line_add(&self, line: NewLine) -> Result<(), Error> {
+        let done = self
+            .write(move |connection| {
+                Box::pin(async move {
+                    if !existing(connection, &[(0, &line)]).await?.is_empty() {
+                        return Err(Error::exists(format!("line {}", line.line)));
+                    }
+                    match insert(connection, std::iter::once(&line)).await {
+                        Err(error) if error.is_missing_parent() => Err(Error::NotFound(format!(
+                            "user {}",
+                            line.owner.as_ref().map_or("", |owner| owner.as_str())
+                        ))),
+                        done => done,
+                    }
+                })
+            })
+            .await;
+        self.accounts_changed();
+        done
+    }
+
+    /// All lines.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn lines(&self) -> Result<Vec<Line>, Error> {
+        self.db().rows(SELECT_ALL, args![]).await?.iter().map(read).collect()
+    }
+
+    /// The lines of one user.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn lines_of(&self, owner: &BareJid) -> Result<Vec<Line>, Error> {
+        self.db().rows(SELECT_OF_OWNER, args![owner]).await?.iter().map(read).collect()
+    }
+
+    /// One line.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn line(&self, line: &LineId) -> Result<Option<Line>, Error> {
+        let arguments = args![line.number.as_str(), line.partition.as_str()];
+        self.db().row(SELECT_ONE, arguments).await?.as_ref().map(read).transpose()
+    }
+
+    /// Replaces what the phones of a line sign in with.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such line.
+    pub async fn line_set_secrets(&self, line: &LineId, secrets: Vec<DigestSecret>) -> Result<(), Error> {
+        let new = NewLine { line: line.clone(), owner: None, secrets };
+        let done = self
+            .write(move |connection| {
+                Box::pin(async move {
+                    if existing(connection, &[(0, &new)]).await?.is_empty() {
+                        return Err(Error::NotFound(format!("line {}", new.line)));
+                    }
+                    let key = args![new.line.number.as_str(), new.line.partition.as_str()];
+                    connection.execute(DELETE_SECRETS, key).await?;
+                    insert_secrets(connection, std::iter::once(&new)).await
+                })
+            })
+            .await;
+        self.accounts_changed();
+        done
+    }
+
+    /// Removes a line with its secrets and registrations.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such line.
+    pub async fn line_remove(&self, line: &LineId) -> Result<(), Error> {
+        let line = line.clone();
+        let done = self
+            .write(move |connection| {
+                Box::pin(async move {
+                    let key = args![line.number.as_str(), line.partition.as_str()];
+                    connection.execute(DELETE_BINDINGS, key.clone()).await?;
+                    if connection.execute(DELETE, key).await? == 0 {
+                        return Err(Error::NotFound(format!("line {line}")));
+                    }
+                    Ok(())
+                })
+            })
+            .await;
+        self.accounts_changed();
+        done
+    }
+
+    /// Whose secrets a phone that signs in as `username` in `realm` must prove; `None` when nobody's. Kept in
+    /// memory until an account changes, for phones refresh often.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn digest_account(
+        &self,
+        username: &str,
+        realm: &str,
+    ) -> Result<Option<Arc<DigestAccount>>, Error> {
+        if let Some(known) = self.digest_cache().find(username, realm) {
+            return Ok(known);
+        }
+        let generation = self.digest_cache().generation();
+        let rows = self.db().rows(SELECT_DIGEST, args![username, realm]).await?;
+        let account = digest_account(&rows, username, realm)?.map(Arc::new);
+        self.digest_cache().keep(generation, username, realm, account.clone());
+        Ok(account)
+    }
+}
+
+fn read(row: &Row) -> Result<Line, Error> {
+    let owner = row.optional_text(2)?.map(|owner| parse(&owner)).transpose()?;
+    Ok(Line { line: line_id(row, 0)?, owner })
+}
+
+/// Reads a number and a partition from two columns.
+pub(crate) fn line_id(row: &Row, column: usize) -> Result<LineId, Error> {
+    Ok(LineId { number: row.parsed(column)?, partition: row.parsed(column + 1)? })
+}
+
+fn digest_account(rows: &[Row], username: &str, realm: &str) -> Result<Option<DigestAccount>, Error> {
+    let Some(first) = rows.first() else { return Ok(None) };
+    let Line { line, owner } = read(first)?;
+    let mut account = DigestAccount { line, owner, enabled: first.flag(3)?, secrets: Vec::new() };
+    for row in rows {
+        // A user name may stand for several lines of its owner: the first one is meant.
+        if line_id(row, 0)? == account.line {
+            account.secrets.push(DigestSecret {
+                username: username.to_owned(),
+                realm: realm.to_owned(),
+                algorithm: row.text(4)?,
+                ha1: row.text(5)?,
+            });
+        }
+    }
+    Ok(Some(account))
+}
+
+/// Which of `lines` exist already, in the store or earlier in the list.
+pub(crate) async fn existing(
+    connection: &mut Connection,
+    lines: &[(usize, &NewLine)],
+) -> Result<Vec<Conflict>, Error> {
+    if lines.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted: Vec<_> = lines.iter().map(|(_, new)| json!([new.line.number, new.line.partition])).collect();
+    let mut taken = BTreeSet::new();
+    for row in connection.bulk_rows(SELECT_EXISTING, json!(wanted).to_string()).await? {
+        taken.insert(line_id(&row, 0)?);
+    }
+    let mut conflicts = Vec::new();
+    for (row, new) in lines {
+        if !taken.insert(new.line.clone()) {
+            conflicts.push(Conflict { row: *row, what: format!("line {}", new.line) });
+        }
+    }
+    Ok(conflicts)
+}
+
+pub(crate) async fn insert<'a>(
+    connection: &mut Connection,
+    lines: impl Iterator<Item = &'a NewLine> + Clone + Send,
+) -> Result<(), Error> {
+    let rows: Vec<_> = lines
+        .clone()
+        .map(|new| json!([new.line.number, new.line.partition, new.owner.as_ref().map(|o| o.as_str())]))
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    connection.execute_bulk(INSERT_MANY, json!(rows).to_string()).await?;
+    insert_secrets(connection, lines).await
+}
+
+async fn insert_secrets<'a>(
+    connection: &mut Connection,
+    lines: impl Iterator<Item = &'a NewLine> + Send,
+) -> Result<(), Error> {
+    let mut rows = Vec::new();
+    for new in lines {
+        for secret in &new.secrets {
+            rows.push(json!([
+                new.line.number,
+                new.line.partition,
+                secret.username,
+                secret.realm,
+                secret.algorithm,
+                secret.ha1
+            ]));
+        }
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    connection.execute_bulk(INSERT_SECRETS, json!(rows).to_string()).await.map(drop)
+}

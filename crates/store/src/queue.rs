@@ -1,0 +1,343 @@
+//! What waits to be written, shared by all who write and the one writer: bounded, and never waited for.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use futures::future::BoxFuture;
+use model::{BareJid, LineId};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::db::Connection;
+use crate::{Binding, Entry, Error, LastActivity, Seq};
+
+/// The most journal entries that wait for their commit.
+pub const JOURNAL_WAITING_ENTRIES_MAX: usize = 65_536;
+/// The most bytes of stanzas that wait for their commit.
+pub const JOURNAL_WAITING_BYTES_MAX: usize = 64 << 20;
+/// The most other writes that wait.
+pub const WRITES_WAITING_MAX: usize = 16_384;
+/// A commit is begun at once when this many operations wait.
+pub const GROUP_OPERATIONS: usize = 500;
+/// Entries not handed on get their spool rows early when this many are watched.
+const YOUNG_ENTRIES_MAX: usize = 65_536;
+/// The most handed-on marks that wait; more are forgotten, and those entries go out again after a restart.
+const HANDED_ON_WAITING_MAX: usize = 1 << 20;
+
+/// Whether the storage takes writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StorageState {
+    /// It does.
+    Ok,
+    /// It does not, and this is why: a full disk, a lost database. It is tried again and again.
+    Failing(Arc<str>),
+}
+
+/// An entry with its place.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub seq: Seq,
+    pub entry: Entry,
+}
+
+/// A write that somebody waits for. It runs once, inside the group's transaction.
+pub(crate) type Job = Box<dyn for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, JobDone> + Send>;
+
+/// What a job came to; `answer` is called when the commit has ended.
+pub(crate) struct JobDone {
+    pub error: Option<Error>,
+    pub answer: Box<dyn FnOnce(Result<(), Error>) + Send>,
+}
+
+/// Soft state: the newest value per key, written within a second.
+#[derive(Debug, Default)]
+pub(crate) struct Soft {
+    pub bindings: BTreeMap<(LineId, String), Option<Binding>>,
+    pub activity: BTreeMap<BareJid, LastActivity>,
+}
+
+impl Soft {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bindings.is_empty() && self.activity.is_empty()
+    }
+}
+
+/// All that one commit writes.
+#[derive(Default)]
+pub(crate) struct Work {
+    pub entries: Vec<Queued>,
+    pub jobs: Vec<Job>,
+    pub waiting: Vec<(BareJid, Seq)>,
+    pub horizon: Option<Seq>,
+    pub handed_on: Vec<(BareJid, Seq)>,
+    pub soft: Soft,
+    pub settled: Vec<oneshot::Sender<()>>,
+}
+
+/// What the writer finds when it looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waiting {
+    /// Entries, jobs and settlers: to be committed within 2 ms.
+    pub operations: usize,
+    /// Something that may wait a second.
+    pub soft: bool,
+    /// The second is to be cut short.
+    pub hurry: bool,
+    /// Write what there is and end.
+    pub closing: bool,
+}
+
+/// Entries without a spool row, by place: the first slot is that of `base`.
+#[derive(Debug, Default)]
+struct Young {
+    base: i64,
+    slots: VecDeque<Option<BareJid>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    last: i64,
+    entries: Vec<Queued>,
+    bytes: usize,
+    jobs: Vec<Job>,
+    young: Young,
+    handed_on: Vec<(BareJid, Seq)>,
+    soft: Soft,
+    settlers: Vec<oneshot::Sender<()>>,
+    /// Spool rows are being written or deleted: what the database shows of the spool is behind.
+    unsettled: bool,
+    failing: Option<Arc<str>>,
+    closing: bool,
+    closed: bool,
+}
+
+/// The meeting place of all who write and the writer.
+pub(crate) struct Shared {
+    queue: Mutex<Queue>,
+    pub wake: Notify,
+    durable: watch::Sender<Seq>,
+    state: watch::Sender<StorageState>,
+    /// The largest size of the database in bytes; 0 for none.
+    pub size_bytes_max: AtomicI64,
+}
+
+impl Shared {
+    pub(crate) fn new(last: Seq, size_bytes_max: i64) -> Self {
+        let young = Young { base: last.0 + 1, slots: VecDeque::new() };
+        Self {
+            queue: Mutex::new(Queue { last: last.0, young, ..Queue::default() }),
+            wake: Notify::new(),
+            durable: watch::Sender::new(last),
+            state: watch::Sender::new(StorageState::Ok),
+            size_bytes_max: AtomicI64::new(size_bytes_max),
+        }
+    }
+
+    pub(crate) fn durable(&self) -> watch::Receiver<Seq> {
+        self.durable.subscribe()
+    }
+
+    pub(crate) fn state(&self) -> watch::Receiver<StorageState> {
+        self.state.subscribe()
+    }
+
+    pub(crate) fn append(&self, entry: Entry) -> Result<Seq, Error> {
+        // PostgreSQL keeps no NUL in text; one such entry would hold up all that come after it.
+        if entry.from.contains('\0') || entry.to.contains('\0') {
+            return Err(Error::Refused("an address contains a NUL character".to_owned()));
+        }
+        let mut queue = self.queue.lock();
+        queue.accepts()?;
+        let bytes = queue.bytes + entry.stanza.len();
+        if queue.entries.len() >= JOURNAL_WAITING_ENTRIES_MAX || bytes > JOURNAL_WAITING_BYTES_MAX {
+            return Err(Error::QueueFull);
+        }
+        queue.bytes = bytes;
+        queue.last += 1;
+        let seq = Seq(queue.last);
+        queue.young.slots.push_back(entry.spool.then(|| entry.owner.clone()));
+        queue.entries.push(Queued { seq, entry });
+        let operations = queue.operations();
+        drop(queue);
+        self.wake_at(operations);
+        Ok(seq)
+    }
+
+    pub(crate) fn push_job(&self, job: Job) -> Result<(), Error> {
+        let mut queue = self.queue.lock();
+        queue.accepts()?;
+        if queue.jobs.len() >= WRITES_WAITING_MAX {
+            return Err(Error::QueueFull);
+        }
+        queue.jobs.push(job);
+        let operations = queue.operations();
+        drop(queue);
+        self.wake_at(operations);
+        Ok(())
+    }
+
+    pub(crate) fn handed_on(&self, owner: &BareJid, seq: Seq) {
+        let mut queue = self.queue.lock();
+        let young = &mut queue.young;
+        if let Ok(place) = usize::try_from(seq.0 - young.base) {
+            if let Some(slot) = young.slots.get_mut(place) {
+                *slot = None;
+            }
+            while young.slots.front().is_some_and(Option::is_none) {
+                young.slots.pop_front();
+                young.base += 1;
+            }
+        } else if queue.handed_on.len() < HANDED_ON_WAITING_MAX {
+            queue.handed_on.push((owner.clone(), seq));
+            let first = queue.handed_on.len() == 1;
+            drop(queue);
+            if first {
+                self.wake.notify_one();
+            }
+        }
+    }
+
+    /// Changes soft state.
+    pub(crate) fn soft(&self, change: impl FnOnce(&mut Soft)) {
+        let mut queue = self.queue.lock();
+        let first = queue.soft.is_empty();
+        change(&mut queue.soft);
+        drop(queue);
+        if first {
+            self.wake.notify_one();
+        }
+    }
+
+    pub(crate) fn soft_activity(&self, user: &BareJid) -> Option<LastActivity> {
+        self.queue.lock().soft.activity.get(user).cloned()
+    }
+
+    /// Returns when the database shows the spool of `owner` as it is.
+    pub(crate) async fn settle(&self, owner: &BareJid) -> Result<(), Error> {
+        let settled = {
+            let mut queue = self.queue.lock();
+            let behind = queue.unsettled
+                || queue.young.slots.iter().flatten().any(|young| young == owner)
+                || queue.handed_on.iter().any(|(handed_on, _)| handed_on == owner);
+            if !behind {
+                return Ok(());
+            }
+            queue.accepts()?;
+            let (sender, receiver) = oneshot::channel();
+            queue.settlers.push(sender);
+            receiver
+        };
+        self.wake.notify_one();
+        settled.await.map_err(|_| self.refusal())
+    }
+
+    /// Why a write was dropped.
+    pub(crate) fn refusal(&self) -> Error {
+        match &self.queue.lock().failing {
+            Some(reason) => Error::Failing(Arc::clone(reason)),
+            None => Error::Closed,
+        }
+    }
+
+    /// Asks the writer to write all and end.
+    pub(crate) fn close(&self) {
+        self.queue.lock().closing = true;
+        self.wake.notify_one();
+    }
+
+    fn wake_at(&self, operations: usize) {
+        if operations == 1 || operations == GROUP_OPERATIONS {
+            self.wake.notify_one();
+        }
+    }
+
+    // What follows is the writer's side.
+
+    pub(crate) fn waiting(&self) -> Waiting {
+        let queue = self.queue.lock();
+        Waiting {
+            operations: queue.operations(),
+            soft: !queue.young.slots.is_empty() || !queue.handed_on.is_empty() || !queue.soft.is_empty(),
+            hurry: !queue.settlers.is_empty() || queue.young.slots.len() >= YOUNG_ENTRIES_MAX,
+            closing: queue.closing,
+        }
+    }
+
+    /// Takes what is to be committed next; `all` with what could wait, `last` when nothing may come after.
+    pub(crate) fn take(&self, all: bool, last: bool) -> Work {
+        let mut queue = self.queue.lock();
+        let queue = &mut *queue;
+        queue.bytes = 0;
+        let spare = queue.entries.len().min(GROUP_OPERATIONS);
+        let mut work = Work {
+            entries: std::mem::replace(&mut queue.entries, Vec::with_capacity(spare)),
+            jobs: std::mem::take(&mut queue.jobs),
+            ..Work::default()
+        };
+        if all || last || !queue.settlers.is_empty() {
+            work.settled = std::mem::take(&mut queue.settlers);
+            work.handed_on = std::mem::take(&mut queue.handed_on);
+            work.soft = std::mem::take(&mut queue.soft);
+            // Everything up to `last` is in the journal when this commit is.
+            let base = queue.young.base;
+            for (seq, owner) in (base..).zip(queue.young.slots.drain(..)) {
+                work.waiting.extend(owner.map(|owner| (owner, Seq(seq))));
+            }
+            queue.young.base = queue.last + 1;
+            work.horizon = (queue.young.base != base).then_some(Seq(queue.last));
+            queue.unsettled = !work.waiting.is_empty() || !work.handed_on.is_empty();
+        }
+        queue.closed |= last;
+        work
+    }
+
+    /// A commit has ended well.
+    pub(crate) fn committed(&self, last: Option<Seq>, settled: Vec<oneshot::Sender<()>>) {
+        let recovered = {
+            let mut queue = self.queue.lock();
+            queue.unsettled = false;
+            queue.failing.take().is_some()
+        };
+        if let Some(last) = last {
+            self.durable.send_replace(last);
+        }
+        if recovered {
+            self.state.send_replace(StorageState::Ok);
+        }
+        for waiter in settled {
+            // Whoever asked may have gone.
+            let _gone = waiter.send(());
+        }
+    }
+
+    /// A commit has failed: from now on new writes are refused, and those that wait, but not the journal's, are
+    /// dropped, which tells their callers.
+    pub(crate) fn failed(&self, reason: &Arc<str>) {
+        let (jobs, settlers) = {
+            let mut queue = self.queue.lock();
+            queue.failing = Some(Arc::clone(reason));
+            (std::mem::take(&mut queue.jobs), std::mem::take(&mut queue.settlers))
+        };
+        drop((jobs, settlers));
+        self.state.send_replace(StorageState::Failing(Arc::clone(reason)));
+    }
+
+    pub(crate) fn size_bytes_max(&self) -> i64 {
+        self.size_bytes_max.load(Ordering::Relaxed)
+    }
+}
+
+impl Queue {
+    fn accepts(&self) -> Result<(), Error> {
+        match &self.failing {
+            Some(reason) => Err(Error::Failing(Arc::clone(reason))),
+            None if self.closed => Err(Error::Closed),
+            None => Ok(()),
+        }
+    }
+
+    fn operations(&self) -> usize {
+        self.entries.len() + self.jobs.len()
+    }
+}

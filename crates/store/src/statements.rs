@@ -1,0 +1,41 @@
+//! Every SQL text of the store in one list, for the test that prepares them all on both databases.
+
+use crate::db::Bulk;
+use crate::{
+    backup, binding, connect, credential, journal, last_activity, line, roster, schema, setting, spool,
+    subscription_request, user, verify,
+};
+
+const BOTH: &[&[&str]] = &[
+    binding::STATEMENTS,
+    credential::STATEMENTS,
+    journal::STATEMENTS,
+    last_activity::STATEMENTS,
+    line::STATEMENTS,
+    roster::STATEMENTS,
+    schema::STATEMENTS,
+    setting::STATEMENTS,
+    spool::STATEMENTS,
+    subscription_request::STATEMENTS,
+    user::STATEMENTS,
+    verify::STATEMENTS,
+];
+
+const BULKS: &[&[Bulk]] =
+    &[binding::BULKS, credential::BULKS, last_activity::BULKS, line::BULKS, spool::BULKS, user::BULKS];
+
+/// All SQL texts that SQLite gets.
+pub fn statements_lite() -> Vec<String> {
+    let own =
+        [backup::STATEMENTS_LITE, connect::STATEMENTS_LITE, schema::STATEMENTS_LITE, verify::STATEMENTS_LITE];
+    let bulks = BULKS.concat().into_iter().map(|bulk| bulk.lite);
+    let texts = BOTH.concat().into_iter().chain(own.concat()).chain(bulks).map(str::to_owned);
+    texts.chain(journal::lite_texts()).collect()
+}
+
+/// All SQL texts that PostgreSQL gets.
+pub fn statements_pg() -> Vec<String> {
+    let own = [connect::STATEMENTS_PG, journal::STATEMENTS_PG, schema::STATEMENTS_PG];
+    let bulks = BULKS.concat().into_iter().map(|bulk| bulk.pg);
+    BOTH.concat().into_iter().chain(own.concat()).chain(bulks).map(str::to_owned).collect()
+}

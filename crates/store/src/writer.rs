@@ -1,0 +1,314 @@
+//! The one writer: groups what waits into commits, and keeps the journal's entries until they are durable.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use runtime::Runtime;
+
+use crate::connect::Connector;
+use crate::db::{Connection, args};
+use crate::journal::JournalInsert;
+use crate::queue::{GROUP_OPERATIONS, JobDone, Shared, Soft, Work};
+use crate::{Error, binding, last_activity, setting, spool};
+
+/// How long a commit waits for others to join it.
+const GROUP_WAIT: Duration = Duration::from_millis(2);
+/// How long soft state and spool rows wait to be written.
+const SOFT_WAIT: Duration = Duration::from_secs(1);
+/// After the program was told to stop, the writer ends when nothing was written for this long.
+const STOP_IDLE: Duration = Duration::from_millis(200);
+/// The first pause after a failed commit; it doubles up to [`RETRY_WAIT_MAX`].
+const RETRY_WAIT_MIN: Duration = Duration::from_millis(100);
+/// The longest pause between two tries.
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
+/// A database that answers a commit later than this counts as lost.
+const COMMIT_WAIT_MAX: Duration = Duration::from_secs(30);
+
+const SAVEPOINT: &str = "SAVEPOINT one_write";
+const RELEASE: &str = "RELEASE SAVEPOINT one_write";
+const UNDO: &str = "ROLLBACK TO SAVEPOINT one_write; RELEASE SAVEPOINT one_write";
+const PROBE: &str = "storage.probe";
+
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    runtime: Runtime,
+    connector: Connector,
+    connection: Option<Connection>,
+    insert: JournalInsert,
+    size_bytes_max: i64,
+    soft_at: Option<Instant>,
+    failing: bool,
+}
+
+/// What the next commit takes.
+#[derive(Clone, Copy)]
+struct Due {
+    all: bool,
+    last: bool,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        runtime: Runtime,
+        connector: Connector,
+        connection: Connection,
+    ) -> Self {
+        Self {
+            shared,
+            runtime,
+            connector,
+            connection: Some(connection),
+            insert: JournalInsert::new(),
+            size_bytes_max: 0,
+            soft_at: None,
+            failing: false,
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        loop {
+            let due = self.due().await;
+            if due.all {
+                self.soft_at = None;
+            }
+            let work = self.shared.take(due.all, due.last);
+            self.commit(work, due.last).await;
+            if due.last {
+                break;
+            }
+        }
+        if let Some(connection) = self.connection.take() {
+            connection.close().await;
+        }
+    }
+
+    /// Waits until something must be written.
+    async fn due(&mut self) -> Due {
+        loop {
+            let waiting = self.shared.waiting();
+            if waiting.closing {
+                return Due { all: true, last: true };
+            }
+            if waiting.soft && self.soft_at.is_none() {
+                self.soft_at = Some(self.runtime.now() + SOFT_WAIT);
+            }
+            let soft_due = self.soft_at.is_some_and(|at| at <= self.runtime.now());
+            if waiting.operations > 0 || waiting.hurry {
+                if waiting.operations < GROUP_OPERATIONS {
+                    self.gather().await;
+                }
+                return Due { all: soft_due || waiting.hurry, last: false };
+            }
+            if soft_due {
+                if waiting.soft {
+                    return Due { all: true, last: false };
+                }
+                self.soft_at = None;
+            }
+            let stopping = self.runtime.is_stopping();
+            tokio::select! {
+                biased;
+                () = self.runtime.stopping(), if !stopping => {}
+                () = self.shared.wake.notified() => {}
+                () = self.runtime.sleep(STOP_IDLE), if stopping => return Due { all: true, last: true },
+                () = self.runtime.sleep_until(self.soft_at.unwrap_or_else(|| self.runtime.now())),
+                    if self.soft_at.is_some() => {}
+            }
+        }
+    }
+
+    /// Lets other writes join, until 2 ms have gone or enough have come.
+    async fn gather(&self) {
+        let until = self.runtime.now() + GROUP_WAIT;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.runtime.sleep_until(until) => return,
+                () = self.shared.wake.notified() => {
+                    let waiting = self.shared.waiting();
+                    if waiting.operations >= GROUP_OPERATIONS || waiting.closing {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes `work`, again and again until it is durable. Jobs are tried once: their callers wait.
+    async fn commit(&mut self, mut work: Work, last: bool) {
+        let mut pause = RETRY_WAIT_MIN;
+        loop {
+            let began = self.runtime.now();
+            match self.attempt(&mut work).await {
+                Ok(()) => {
+                    metrics::counter!("carillon_storage_commits_total").increment(1);
+                    metrics::histogram!("carillon_storage_commit_duration_seconds")
+                        .record(self.runtime.now().saturating_duration_since(began).as_secs_f64());
+                    if std::mem::take(&mut self.failing) {
+                        metrics::gauge!("carillon_storage_failing").set(0.0);
+                        tracing::info!("the storage takes writes again");
+                    }
+                    self.shared.committed(work.entries.last().map(|queued| queued.seq), work.settled);
+                    return;
+                }
+                Err(error) => self.note_failure(&mut work, &error),
+            }
+            if last || self.shared.waiting().closing {
+                if !work.entries.is_empty() {
+                    let entries = work.entries.len();
+                    tracing::error!(
+                        entries,
+                        "closing with messages that are not durable; none was acknowledged"
+                    );
+                }
+                return;
+            }
+            self.pause(pause).await;
+            pause = (pause * 2).min(RETRY_WAIT_MAX);
+        }
+    }
+
+    fn note_failure(&mut self, work: &mut Work, error: &Error) {
+        let reason: Arc<str> = match error {
+            Error::Failing(reason) => Arc::clone(reason),
+            error => error.to_string().into(),
+        };
+        if !std::mem::replace(&mut self.failing, true) {
+            metrics::gauge!("carillon_storage_failing").set(1.0);
+            tracing::error!(%reason, waiting = work.entries.len(), "the storage takes no writes; trying again");
+        }
+        self.shared.failed(&reason);
+        work.jobs.clear();
+        work.settled.clear();
+    }
+
+    async fn pause(&self, time: Duration) {
+        let until = self.runtime.now() + time;
+        while !self.shared.waiting().closing && !self.runtime.is_stopping() {
+            tokio::select! {
+                biased;
+                () = self.runtime.stopping() => return,
+                () = self.runtime.sleep_until(until) => return,
+                () = self.shared.wake.notified() => {}
+            }
+        }
+        // While the program stops there may be no wake-up any more: a short pause, then the next try.
+        self.runtime.sleep(RETRY_WAIT_MIN).await;
+    }
+
+    async fn attempt(&mut self, work: &mut Work) -> Result<(), Error> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connector.connect().await?,
+        };
+        let limit = self.shared.size_bytes_max();
+        if limit != self.size_bytes_max {
+            self.connector.limit_size(&mut connection, limit).await?;
+            self.size_bytes_max = limit;
+        }
+        let probe = self.failing;
+        let done =
+            tokio::time::timeout(COMMIT_WAIT_MAX, write(&mut connection, work, &self.insert, probe)).await;
+        match done {
+            Ok(Ok(answers)) => {
+                self.connection = Some(connection);
+                for answer in answers {
+                    answer(Ok(()));
+                }
+                Ok(())
+            }
+            Ok(Err((error, answers))) => {
+                let undone = tokio::time::timeout(COMMIT_WAIT_MAX, connection.script("ROLLBACK")).await;
+                // SQLite may have rolled back by itself, and then says that there is nothing to roll back.
+                if matches!(undone, Ok(Ok(()))) || matches!(connection, Connection::Lite(_)) {
+                    self.connection = Some(connection);
+                }
+                let reason: Arc<str> = error.to_string().into();
+                for answer in answers {
+                    answer(Err(Error::Failing(Arc::clone(&reason))));
+                }
+                Err(Error::Failing(reason))
+            }
+            Err(_) => Err(Error::Failing("the database did not answer in time".into())),
+        }
+    }
+}
+
+type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
+/// One transaction with all of `work`. The answers go out when its end is known.
+async fn write(
+    connection: &mut Connection,
+    work: &mut Work,
+    insert: &JournalInsert,
+    probe: bool,
+) -> Result<Vec<Answer>, (Error, Vec<Answer>)> {
+    let journal_only = work.jobs.is_empty()
+        && work.horizon.is_none()
+        && work.handed_on.is_empty()
+        && work.soft.is_empty()
+        && !probe;
+    if journal_only && JournalInsert::is_one_statement(connection, work.entries.len()) {
+        return match insert.write(connection, &work.entries).await {
+            Ok(()) => Ok(Vec::new()),
+            Err(error) => Err((error, Vec::new())),
+        };
+    }
+    let mut answers = Vec::new();
+    match transaction(connection, work, insert, probe, &mut answers).await {
+        Ok(()) => Ok(answers),
+        Err(error) => Err((error, answers)),
+    }
+}
+
+async fn transaction(
+    connection: &mut Connection,
+    work: &mut Work,
+    insert: &JournalInsert,
+    probe: bool,
+    answers: &mut Vec<Answer>,
+) -> Result<(), Error> {
+    let begin = if matches!(connection, Connection::Lite(_)) { "BEGIN IMMEDIATE" } else { "BEGIN" };
+    connection.script(begin).await?;
+    insert.write(connection, &work.entries).await?;
+    if probe {
+        connection.execute(setting::PUT, args![PROBE, ""]).await?;
+    }
+    for job in work.jobs.drain(..) {
+        connection.script(SAVEPOINT).await?;
+        let JobDone { error, answer } = job(connection).await;
+        match error {
+            None => connection.script(RELEASE).await?,
+            Some(error) if error.is_storage_fault() => {
+                answers.push(answer);
+                return Err(error);
+            }
+            Some(_) => connection.script(UNDO).await?,
+        }
+        answers.push(answer);
+    }
+    spool::write(connection, &work.waiting, work.horizon, &work.handed_on).await?;
+    if !work.soft.is_empty() {
+        write_soft(connection, &work.soft).await?;
+    }
+    connection.script("COMMIT").await
+}
+
+/// Soft state may be refused by the database for what is in it; then it is dropped, for it must not hold up
+/// the journal.
+async fn write_soft(connection: &mut Connection, soft: &Soft) -> Result<(), Error> {
+    connection.script(SAVEPOINT).await?;
+    let written = async {
+        binding::write(connection, soft.bindings.iter()).await?;
+        last_activity::write(connection, soft.activity.iter()).await
+    };
+    match written.await {
+        Ok(()) => connection.script(RELEASE).await,
+        Err(error) if error.is_storage_fault() => Err(error),
+        Err(error) => {
+            tracing::warn!(%error, "registrations were not kept");
+            connection.script(UNDO).await
+        }
+    }
+}
