@@ -61,12 +61,15 @@ impl Condition {
     /// The type that the RFC recommends for the condition.
     pub fn kind(self) -> ErrorKind {
         match self {
-            Self::BadRequest | Self::JidMalformed | Self::NotAcceptable | Self::PolicyViolation | Self::Redirect => {
-                ErrorKind::Modify
-            }
-            Self::Forbidden | Self::NotAuthorized | Self::RegistrationRequired | Self::SubscriptionRequired => {
-                ErrorKind::Auth
-            }
+            Self::BadRequest
+            | Self::JidMalformed
+            | Self::NotAcceptable
+            | Self::PolicyViolation
+            | Self::Redirect => ErrorKind::Modify,
+            Self::Forbidden
+            | Self::NotAuthorized
+            | Self::RegistrationRequired
+            | Self::SubscriptionRequired => ErrorKind::Auth,
             Self::RecipientUnavailable
             | Self::RemoteServerTimeout
             | Self::ResourceConstraint
@@ -231,9 +234,12 @@ mod tests {
 
     #[test]
     fn every_condition_survives_a_reply() {
-        let asked = stanza("<iq xmlns='jabber:client' type='get' id='a&amp;1' from='a@x/1' to='x'><q xmlns='u'/></iq>");
+        let asked = stanza(
+            "<iq xmlns='jabber:client' type='get' id='a&amp;1' from='a@x/1' to='x'><q xmlns='u'/></iq>",
+        );
         for condition in Condition::ALL {
-            let error = StanzaError::from(*condition).with_text("no <way>").with_app(Element::new("own", "urn:own"));
+            let error =
+                StanzaError::from(*condition).with_text("no <way>").with_app(Element::new("own", "urn:own"));
             let reply = error.reply(&asked, None, Context::Framed).unwrap();
             let reply = parse_one(reply).unwrap();
             assert_eq!(reply.id().as_deref(), Some("a&1"));
@@ -254,6 +260,8 @@ mod tests {
         ] {
             assert_eq!(error.reply(&stanza(text), None, Context::Client), None, "{text}");
         }
-        assert!(error.reply(&stanza("<presence xmlns='jabber:client'/>"), Some("x"), Context::Client).is_some());
+        assert!(
+            error.reply(&stanza("<presence xmlns='jabber:client'/>"), Some("x"), Context::Client).is_some()
+        );
     }
 }

@@ -1,7 +1,10 @@
 //! Bytes in, frames out: the incremental, strict reader of an XMPP stream (RFC 6120 §11).
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
+use crate::lexer::{is_space, malformed};
+use crate::reader::{Reader, Step};
+use crate::scope::Scope;
 use crate::{ContentNamespace, Limits, Stanza, StreamError, StreamHeader};
 
 /// What stands on a stream at top level.
@@ -17,34 +20,122 @@ pub enum Frame {
 
 /// The reader of one stream. The driver reads from its socket into [`Framer::buffer`] and then takes
 /// frames until there is none; an idle session takes its buffer back by [`Framer::release`].
+///
+/// A stanza shares the buffer's memory until it is dropped, so what is kept for long is better written anew.
 #[derive(Debug)]
-pub struct Framer { buffer: BytesMut }
+pub struct Framer {
+    buffer: BytesMut,
+    reader: Reader,
+    failed: Option<StreamError>,
+}
 
 impl Framer {
     /// A reader for a stream whose stanzas are in `content`.
-    pub fn new(_content: ContentNamespace, _limits: Limits) -> Self { todo!() }
-    /// Where the driver reads into.
-    pub fn buffer(&mut self) -> &mut BytesMut { &mut self.buffer }
-    /// Gives an empty buffer (with room) in place of a released one.
-    pub fn attach(&mut self, _buffer: BytesMut) { todo!() }
-    /// Takes the buffer away if nothing in it waits for more; keeps nothing allocated then.
-    pub fn release(&mut self) -> Option<BytesMut> { todo!() }
-    /// Bytes that were read and not yet taken as frames: none may be left when TLS starts (RFC 6120 §5.4.3.3).
-    pub fn pending_bytes(&self) -> usize { self.buffer.len() }
-    /// Appends bytes; for drivers that have them elsewhere already.
-    pub fn push(&mut self, bytes: &[u8]) { self.buffer.extend_from_slice(bytes); }
-    /// The next frame, or none until more bytes came. After an error there is nothing more to read.
-    pub fn next_frame(&mut self) -> Result<Option<Frame>, StreamError> { todo!() }
-    /// Expects a new stream header next; bytes already read stay (RFC 6120 §4.3.3).
-    pub fn restart(&mut self) { todo!() }
+    pub fn new(content: ContentNamespace, limits: Limits) -> Self {
+        Self { buffer: BytesMut::new(), reader: Reader::stream(content, limits), failed: None }
+    }
+
+    /// Where the driver reads into, behind what is there already.
+    pub fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.buffer
+    }
+
+    /// Gives an empty buffer with room in place of a released one; without effect if there is one in use.
+    pub fn attach(&mut self, buffer: BytesMut) {
+        if self.buffer.is_empty() {
+            self.buffer = buffer;
+            self.buffer.clear();
+        }
+    }
+
+    /// Takes the buffer away if nothing in it waits for more; nothing is kept allocated then.
+    pub fn release(&mut self) -> Option<BytesMut> {
+        (self.buffer.is_empty() && self.reader.release()).then(|| std::mem::take(&mut self.buffer))
+    }
+
+    /// Bytes that were read and not yet taken as frames. Those left when TLS starts came in the clear and
+    /// must not be taken as if they had been protected: see [`Framer::discard`] (RFC 6120 §5.4.3.3).
+    pub fn pending_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Throws away what was read and not yet taken, as when TLS starts.
+    pub fn discard(&mut self) {
+        self.buffer.clear();
+    }
+
+    /// Appends bytes, for drivers that have them elsewhere already.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next frame, or none until more bytes came. After an error there is only that error.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, StreamError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        loop {
+            match self.reader.step(&self.buffer) {
+                Ok(Step::More) => return Ok(None),
+                Ok(Step::Skip(bytes)) => self.buffer.advance(bytes),
+                Ok(Step::Open(bytes, header)) => {
+                    self.buffer.advance(bytes);
+                    return Ok(Some(Frame::Open(header)));
+                }
+                Ok(Step::Stanza(bytes, parts)) => {
+                    let bytes = self.buffer.split_to(bytes).freeze();
+                    return Ok(Some(Frame::Stanza(Stanza::new(bytes, self.reader.scope.clone(), parts))));
+                }
+                Ok(Step::Close(bytes)) => {
+                    self.buffer.advance(bytes);
+                    return Ok(Some(Frame::Close));
+                }
+                Err(error) => {
+                    self.failed = Some(error.clone());
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Expects a new stream header next; bytes read already stay (RFC 6120 §4.3.3).
+    pub fn restart(&mut self) {
+        self.reader.restart();
+    }
+
     /// Other limits from now on, as after sign-in.
-    pub fn set_limits(&mut self, _limits: Limits) { todo!() }
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.reader.limits = limits;
+    }
+
     /// Another content namespace from the next stream header on.
-    pub fn set_content(&mut self, _content: ContentNamespace) { todo!() }
+    pub fn set_content(&mut self, content: ContentNamespace) {
+        self.reader.content = content;
+    }
 }
 
 /// Reads one whole element that stands alone, as in a WebSocket message (RFC 7395 §3.3.3) or in the store.
-pub fn parse_one(bytes: Bytes) -> Result<Stanza, StreamError> { parse_one_in(bytes, ContentNamespace::Client, Limits::signed_in()) }
+pub fn parse_one(bytes: Bytes) -> Result<Stanza, StreamError> {
+    parse_one_in(bytes, ContentNamespace::Client, Limits::signed_in())
+}
 
 /// [`parse_one`] with the content namespace that makes an element a stanza, and limits.
-pub fn parse_one_in(_bytes: Bytes, _content: ContentNamespace, _limits: Limits) -> Result<Stanza, StreamError> { todo!() }
+pub fn parse_one_in(bytes: Bytes, content: ContentNamespace, limits: Limits) -> Result<Stanza, StreamError> {
+    parse_alone(bytes, Scope::standalone(content, ""), limits)
+}
+
+pub(crate) fn parse_alone(mut bytes: Bytes, scope: Scope, limits: Limits) -> Result<Stanza, StreamError> {
+    let mut reader = Reader::standalone(scope, limits);
+    loop {
+        match reader.step(&bytes)? {
+            Step::Skip(space) => bytes.advance(space),
+            Step::Stanza(end, parts) => {
+                if bytes[end..].iter().any(|b| !is_space(*b)) {
+                    return Err(malformed("more than one element"));
+                }
+                return Ok(Stanza::new(bytes.split_to(end), reader.scope, parts));
+            }
+            _ => return Err(malformed("not a whole element")),
+        }
+    }
+}

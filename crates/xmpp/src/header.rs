@@ -2,7 +2,10 @@
 
 use bytes::BytesMut;
 
-use crate::{ContentNamespace, escape};
+use crate::escape::unescape_attribute;
+use crate::lexer::{QName, RawAttribute, Span, malformed};
+use crate::scope::{Declaration, Scope, declaration};
+use crate::{ContentNamespace, StreamCondition, StreamError, escape, ns};
 
 /// The attributes of a stream header, the peer's or ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,4 +59,105 @@ impl StreamHeader {
         }
         out.extend_from_slice(b">");
     }
+}
+
+/// The namespace of server dialback (XEP-0220).
+const DIALBACK: &str = "jabber:server:dialback";
+
+/// Reads the header's tag, whose attribute names are unique.
+pub(crate) fn read_header(
+    data: &[u8],
+    name: QName,
+    attributes: &[RawAttribute],
+    content: ContentNamespace,
+) -> Result<(StreamHeader, Scope), StreamError> {
+    let mut scope = Scope::standalone(content, "");
+    scope.root = name.whole.of(data).into();
+    let mut default_ns = String::new();
+    for attribute in attributes {
+        let Some(declared) = declaration(attribute, data)? else { continue };
+        let value = unescape_attribute(attribute.value.text(data)).into_owned();
+        match declared {
+            Declaration::Default => default_ns = value,
+            Declaration::Prefix(prefix) => scope.prefixes.push((prefix.text(data).into(), value.into())),
+        }
+    }
+    check_prefixes(data, attributes, &scope)?;
+    check_name(data, name, &default_ns, &scope)?;
+    check_content(&default_ns, content)?;
+    scope.default = scope.intern(&default_ns);
+
+    let mut header = StreamHeader { version: None, ..StreamHeader::new(content) };
+    header.dialback = scope.prefixes.iter().any(|(_, uri)| &**uri == DIALBACK);
+    for attribute in attributes {
+        let value = || Some(unescape_attribute(attribute.value.text(data)).into_owned());
+        match attribute.name.whole.of(data) {
+            b"to" => header.to = value(),
+            b"from" => header.from = value(),
+            b"id" => header.id = value(),
+            b"version" => header.version = Some(version(attribute.value.text(data))?),
+            b"xml:lang" => header.lang = value(),
+            _ => {}
+        }
+    }
+    scope.lang = header.lang.as_deref().map(Into::into);
+    Ok((header, scope))
+}
+
+/// The root is `stream` in the stream namespace (RFC 6120 §4.8.1).
+fn check_name(data: &[u8], name: QName, default_ns: &str, scope: &Scope) -> Result<(), StreamError> {
+    let uri = match name.prefix() {
+        None => default_ns,
+        Some(prefix) => prefix_uri(data, prefix, scope).ok_or_else(undeclared)?,
+    };
+    if uri != ns::STREAMS {
+        return Err(StreamError::new(StreamCondition::InvalidNamespace, "not the stream namespace"));
+    }
+    if name.local().of(data) != b"stream" {
+        return Err(StreamError::new(StreamCondition::BadFormat, "a stream begins with <stream>"));
+    }
+    Ok(())
+}
+
+/// The default namespace is the content namespace, unless stanzas name it by a prefix (RFC 6120 §4.8.3).
+fn check_content(default_ns: &str, content: ContentNamespace) -> Result<(), StreamError> {
+    if default_ns == content.as_str() || default_ns == ns::STREAMS || default_ns.is_empty() {
+        return Ok(());
+    }
+    Err(StreamError::new(StreamCondition::InvalidNamespace, "not the content namespace served here"))
+}
+
+fn check_prefixes(data: &[u8], attributes: &[RawAttribute], scope: &Scope) -> Result<(), StreamError> {
+    let mut seen: Vec<(&str, &[u8])> = Vec::new();
+    for attribute in attributes {
+        let Some(prefix) = attribute.name.prefix().filter(|p| p.of(data) != b"xmlns") else { continue };
+        let uri = prefix_uri(data, prefix, scope).ok_or_else(undeclared)?;
+        let expanded = (uri, attribute.name.local().of(data));
+        if seen.contains(&expanded) {
+            return Err(malformed("an attribute is there twice"));
+        }
+        seen.push(expanded);
+    }
+    Ok(())
+}
+
+fn prefix_uri<'a>(data: &[u8], prefix: Span, scope: &'a Scope) -> Option<&'a str> {
+    let prefix = prefix.of(data);
+    if prefix == b"xml" {
+        return Some(ns::XML);
+    }
+    scope.prefixes.iter().find(|(p, _)| p.as_bytes() == prefix).map(|(_, uri)| &**uri)
+}
+
+fn undeclared() -> StreamError {
+    malformed("a prefix that was not declared")
+}
+
+/// `major.minor`, each a number that may have leading zeros (RFC 6120 §4.7.5).
+fn version(text: &str) -> Result<(u16, u16), StreamError> {
+    let number =
+        |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+    text.split_once('.')
+        .and_then(|(major, minor)| Some((number(major)?, number(minor)?)))
+        .ok_or_else(|| StreamError::new(StreamCondition::UnsupportedVersion, "not a version"))
 }

@@ -123,7 +123,8 @@ impl StreamError {
             return None;
         }
         let defined = element.children().find(|c| c.ns() == ns::STREAM_ERRORS && c.name() != "text");
-        let condition = defined.map_or(StreamCondition::UndefinedCondition, |c| StreamCondition::from_name(c.name()));
+        let condition =
+            defined.map_or(StreamCondition::UndefinedCondition, |c| StreamCondition::from_name(c.name()));
         let other_host = defined.map(Element::text).filter(|t| !t.is_empty());
         let text = element.child("text", ns::STREAM_ERRORS).map(|t| Cow::Owned(t.text()));
         Some(Self { condition, text, other_host })
