@@ -4,13 +4,20 @@
 //! A [`Message`] is one buffer with the places of its header fields, found in one pass; a value is looked at
 //! when somebody asks for it. Unknown methods, header fields and URI schemes are data, never errors.
 
-mod error;
 pub mod digest;
+pub mod endpoint;
+mod error;
+pub mod framing;
 pub mod header;
 pub mod message;
 mod method;
 pub mod param;
 pub mod scan;
+pub mod sdp;
+pub mod session_timer;
+pub mod subscription;
+pub mod timer;
+pub mod transaction;
 pub mod uri;
 
 pub use error::{Error, Refusal};
@@ -18,3 +25,10 @@ pub use header::{CSeq, Contact, Contacts, NameAddr, Via};
 pub use message::{Headers, Malformed, Message, Name, Request, RequestBuilder, Response, ResponseBuilder};
 pub use method::Method;
 pub use uri::Uri;
+
+/// Some instant for tests, which move their clock by hand from there.
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "an Instant cannot be had otherwise")]
+pub(crate) fn tests_clock() -> std::time::Instant {
+    std::time::Instant::now()
+}

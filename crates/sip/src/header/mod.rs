@@ -15,4 +15,4 @@ pub use media_type::MediaType;
 pub use reason::{Reason, RetryAfter, Warning};
 pub use sequence::{CSeq, RAck};
 pub use session::{Refresher, Replaces, SessionExpires};
-pub use via::Via;
+pub use via::{BRANCH_COOKIE, Via};
