@@ -1,0 +1,263 @@
+//! The server's side of a client stream, from accept to bound session (RFC 6120 §4-§7).
+//!
+//! | stage | what may come | what follows |
+//! | --- | --- | --- |
+//! | Header | stream header | our header and the features of the stage, or a stream error |
+//! | Features, no TLS | `<starttls/>` | `<proceed/>`, TLS, new stream |
+//! | Features, TLS | `<auth/>`, then `<response/>`, `<abort/>` | challenge, failure, or success and a new stream |
+//! | Features, signed in | bind request, `<resume/>` | the edge decides; session |
+//!
+//! While the edge works on a request no further frame is taken.
+
+mod stages;
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use jid::{BareJid, DomainPart, FullJid, Jid, NodePart, ResourcePart};
+
+use super::seed::Seed;
+use super::{BIND_ATTEMPTS_MAX, LOGIN_ATTEMPTS_MAX, decode_sasl, encode_sasl, features};
+use crate::sasl::{self, ChannelBinding, Credentials, Mechanism, Step, UnknownUsers};
+use crate::sm::{SESSION_ID_BYTES_MAX, Signal};
+use crate::{
+    Builder, Condition, ContentNamespace, Context, Frame, Kind, Stanza, StanzaError, StreamCondition,
+    StreamError, StreamHeader, ns,
+};
+
+/// What all streams of a listener share.
+#[derive(Clone, Debug)]
+pub struct ServerPolicy {
+    /// The domains that are served; the first answers for those that are not.
+    pub domains: Vec<DomainPart>,
+    /// The mechanisms that clients may use.
+    pub mechanisms: Vec<Mechanism>,
+    /// How users who do not exist are answered.
+    pub unknown: UnknownUsers,
+    /// Further features after sign-in, as XML: roster versioning, pre-approval, capabilities.
+    pub features: Bytes,
+}
+
+/// What the driver does next. Bytes come before the request that they belong to.
+#[derive(Debug)]
+pub enum Output {
+    /// Write this.
+    Write(Bytes),
+    /// Once all is written: drop what was read and not taken (RFC 6120 §5.4.3.3), shake hands, begin with
+    /// a new framer, then call [`ServerNegotiation::tls_started`].
+    StartTls,
+    /// The user has signed in: restart the framer and give it the limits of a signed-in peer.
+    Restart,
+    /// Call [`ServerNegotiation::credentials`] or [`ServerNegotiation::unavailable`].
+    LookUp(BareJid),
+    /// Call [`ServerNegotiation::bound`] or [`ServerNegotiation::bind_refused`].
+    Bind {
+        /// Who signed in.
+        user: BareJid,
+        /// What the client wishes; without a wish the edge makes one up.
+        resource: Option<ResourcePart>,
+    },
+    /// Call [`ServerNegotiation::resumed`] or [`ServerNegotiation::resume_failed`].
+    Resume {
+        /// Who signed in; the old session must be his.
+        user: BareJid,
+        /// The old session.
+        previd: String,
+        /// How many stanzas the client has handled.
+        h: u32,
+    },
+    /// The negotiation is over; the stream belongs to the session.
+    Established(Established),
+    /// Once all is written: close the connection.
+    Close,
+}
+
+/// A stream that has become a session's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Established {
+    /// The session's address.
+    pub jid: FullJid,
+    /// True when an old session goes on: its unacknowledged stanzas go out again next (XEP-0198 §5).
+    pub resumed: bool,
+}
+
+/// The machine of one stream.
+pub struct ServerNegotiation {
+    policy: Arc<ServerPolicy>,
+    seed: Seed,
+    stage: Stage,
+    /// The machine of SASL, once inside TLS.
+    sasl: Option<sasl::Server>,
+    domain: Option<DomainPart>,
+    user: Option<BareJid>,
+    header_sent: bool,
+    refusals: u32,
+    out: BytesMut,
+    request: Option<Output>,
+}
+
+enum Stage {
+    Header,
+    Features,
+    StartingTls,
+    /// A challenge is out.
+    Challenged,
+    LookingUp,
+    /// The identifier of the request that is answered later.
+    Binding(String),
+    Resuming(String),
+    Over,
+}
+
+impl ServerNegotiation {
+    /// A stream on a port for STARTTLS. `seed` is fresh entropy.
+    pub fn starttls(policy: Arc<ServerPolicy>, seed: [u8; 32]) -> Self {
+        Self {
+            policy,
+            seed: Seed::new(seed),
+            stage: Stage::Header,
+            sasl: None,
+            domain: None,
+            user: None,
+            header_sent: false,
+            refusals: 0,
+            out: BytesMut::new(),
+            request: None,
+        }
+    }
+
+    /// A stream inside TLS from its first byte (XEP-0368), or on another secure transport.
+    pub fn direct_tls(policy: Arc<ServerPolicy>, seed: [u8; 32], binding: ChannelBinding) -> Self {
+        let mut negotiation = Self::starttls(policy, seed);
+        negotiation.enter_tls(binding);
+        negotiation
+    }
+
+    /// What to do next; ask until there is nothing.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if !self.out.is_empty() {
+            return Some(Output::Write(self.out.split().freeze()));
+        }
+        self.request.take()
+    }
+
+    /// True while the edge owes an answer; until then no frame may be fed.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.stage, Stage::StartingTls | Stage::LookingUp | Stage::Binding(_) | Stage::Resuming(_))
+    }
+
+    /// True from sign-in on: failures before it count against the peer's address.
+    pub fn user(&self) -> Option<&BareJid> {
+        self.user.as_ref()
+    }
+
+    /// The peer sent something.
+    pub fn handle(&mut self, frame: Frame) {
+        match (frame, &self.stage) {
+            (_, Stage::Over) => {}
+            (Frame::Close, _) => self.close(),
+            (Frame::Open(header), Stage::Header) => self.header(&header),
+            (Frame::Stanza(stanza), Stage::Features) => self.element(&stanza),
+            (Frame::Stanza(stanza), Stage::Challenged) => self.sasl_answer(&stanza),
+            (Frame::Open(_) | Frame::Stanza(_), _) => {
+                self.fail(&StreamError::new(StreamCondition::PolicyViolation, "nothing may come here"));
+            }
+        }
+    }
+
+    /// Ends the stream with an error, ours or the framer's (RFC 6120 §4.9.1).
+    pub fn fail(&mut self, error: &StreamError) {
+        if matches!(self.stage, Stage::Over) {
+            return;
+        }
+        // RFC 6120 §4.9.1.2: an error during stream set-up comes after an opening tag.
+        if !self.header_sent {
+            self.send_header(None);
+        }
+        error.write(&mut self.out);
+        self.close();
+    }
+
+    /// [`super::NEGOTIATION_TIME_MAX`] is over.
+    pub fn timed_out(&mut self) {
+        self.fail(&StreamError::new(StreamCondition::ConnectionTimeout, "signing in took too long"));
+    }
+
+    /// The handshake is done; a new stream begins.
+    pub fn tls_started(&mut self, binding: ChannelBinding) {
+        if matches!(self.stage, Stage::StartingTls) {
+            self.enter_tls(binding);
+            self.stage = Stage::Header;
+        }
+    }
+
+    /// What the store has for the user of [`Output::LookUp`]. See [`sasl::Server::credentials`] for its cost.
+    pub fn credentials(&mut self, found: Option<&Credentials>) {
+        if matches!(self.stage, Stage::LookingUp)
+            && let Some(sasl) = &mut self.sasl
+        {
+            let step = sasl.credentials(found);
+            self.sasl_step(step);
+        }
+    }
+
+    /// The store could not answer: the client may try again later (RFC 6120 §6.5.11).
+    pub fn unavailable(&mut self) {
+        if matches!(self.stage, Stage::LookingUp)
+            && let Some(sasl) = &mut self.sasl
+        {
+            let step = sasl.unavailable();
+            self.sasl_step(step);
+        }
+    }
+
+    /// The session has this address from now on (RFC 6120 §7.6.1).
+    pub fn bound(&mut self, jid: FullJid) {
+        if let Stage::Binding(id) = std::mem::replace(&mut self.stage, Stage::Over) {
+            let reply = Builder::iq(Context::Client)
+                .type_("result")
+                .id(&id)
+                .open("bind", ns::BIND)
+                .text_child("jid", "", jid.as_str())
+                .finish();
+            self.out.extend_from_slice(&reply);
+            self.request = Some(Output::Established(Established { jid, resumed: false }));
+        }
+    }
+
+    /// The resource is not to be had: `conflict`, `resource-constraint`, `not-allowed` (RFC 6120 §7.7.2).
+    pub fn bind_refused(&mut self, condition: Condition) {
+        if let Stage::Binding(id) = std::mem::replace(&mut self.stage, Stage::Features) {
+            self.refuse_bind(&id, condition);
+        }
+    }
+
+    /// The old session goes on with this stream; `h` counts what it had handled (XEP-0198 §5).
+    pub fn resumed(&mut self, jid: FullJid, h: u32) {
+        if let Stage::Resuming(previd) = std::mem::replace(&mut self.stage, Stage::Over) {
+            Signal::Resumed { previd, h }.write(&mut self.out);
+            self.request = Some(Output::Established(Established { jid, resumed: true }));
+        }
+    }
+
+    /// There is no such session any more; `h` if it is known what it had handled. The client may bind.
+    pub fn resume_failed(&mut self, h: Option<u32>) {
+        if matches!(self.stage, Stage::Resuming(_)) {
+            self.stage = Stage::Features;
+            Signal::Failed { condition: Condition::ItemNotFound, h }.write(&mut self.out);
+        }
+    }
+
+    fn enter_tls(&mut self, binding: ChannelBinding) {
+        self.sasl = Some(sasl::Server::new(&self.policy.mechanisms, binding, self.policy.unknown.clone()));
+        self.header_sent = false;
+    }
+
+    fn close(&mut self) {
+        if self.header_sent {
+            self.out.extend_from_slice(b"</stream:stream>");
+        }
+        self.stage = Stage::Over;
+        self.request = Some(Output::Close);
+    }
+}
