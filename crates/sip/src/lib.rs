@@ -6,6 +6,7 @@
 
 pub mod digest;
 pub mod endpoint;
+pub mod dialog;
 mod error;
 pub mod framing;
 pub mod header;
