@@ -22,6 +22,7 @@ mod stanza;
 pub mod stream;
 mod stream_error;
 mod tree;
+pub mod xep;
 
 pub use builder::Builder;
 pub use context::{ContentNamespace, Context};
