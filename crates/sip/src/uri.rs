@@ -423,3 +423,6 @@ pub fn escape_user(user: &[u8], out: &mut BytesMut) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

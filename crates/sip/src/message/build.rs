@@ -102,7 +102,7 @@ impl Lines {
         write(&mut self.out);
         // What came from elsewhere must not end the line and begin another.
         for byte in &mut self.out[value..] {
-            if matches!(byte, b'\r' | b'\n' | 0) {
+            if matches!(byte, b'\r' | b'\n') {
                 *byte = b' ';
             }
         }
@@ -117,7 +117,11 @@ impl Lines {
         });
     }
 
+    /// Writes a line with a known name; [`Name::Other`] has no spelling and writes none.
     pub(crate) fn push<V: HeaderValue + ?Sized>(&mut self, name: Name, value: &V) {
+        if name == Name::Other {
+            return;
+        }
         self.push_with(name, name.as_str().as_bytes(), |out| value.write(out));
     }
 
@@ -304,6 +308,18 @@ fn put_vias(request: &Request, lines: &mut Lines) {
     }
 }
 
+/// What a status code of a class without a name of its own is called (RFC 3261 §7.2).
+fn class_phrase(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "Progress",
+        2 => "Success",
+        3 => "Redirection",
+        4 => "Request Failure",
+        5 => "Server Failure",
+        _ => "Global Failure",
+    }
+}
+
 /// The reason phrase that the RFCs give a status code.
 pub fn reason_phrase(status: u16) -> &'static str {
     match status {
@@ -363,11 +379,6 @@ pub fn reason_phrase(status: u16) -> &'static str {
         603 => "Decline",
         604 => "Does Not Exist Anywhere",
         606 => "Not Acceptable",
-        101..=199 => "Progress",
-        201..=299 => "Success",
-        303..=399 => "Redirection",
-        401..=499 => "Request Failure",
-        501..=599 => "Server Failure",
-        _ => "Global Failure",
+        _ => class_phrase(status),
     }
 }

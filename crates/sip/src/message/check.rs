@@ -34,7 +34,7 @@ const SINGLE: [Name; 16] = [
 impl Request {
     /// Can a stateless answer be sent: is there a Via, and is this not an ACK?
     pub(crate) fn is_answerable(&self) -> bool {
-        self.method != Method::Ack && self.headers.via().is_ok()
+        self.method != Method::Ack && self.headers.has(Name::Via)
     }
 
     /// Checks the mandatory header fields and their grammar.
@@ -50,11 +50,6 @@ impl Request {
         }
         headers.max_forwards()?;
         headers.expires()?;
-        if let Some(value) = headers.first(Name::Date)
-            && !is_date(value)
-        {
-            return Err(Error::Value(Name::Date));
-        }
         if headers.has(Name::ContentType) {
             headers.content_type()?;
         }
@@ -77,10 +72,15 @@ impl Request {
         if let Err(error) = self.check() {
             return Some(error.into());
         }
-        let scheme = match Uri::parse(self.uri.clone()) {
-            Ok(uri) => uri.scheme(),
+        let uri = match Uri::parse(self.uri.clone()) {
+            Ok(uri) => uri,
             Err(error) => return Some(error.into()),
         };
+        let scheme = uri.scheme();
+        // RFC 3261 §19.1.1, table 1: header fields are not allowed in a Request-URI.
+        if uri.headers().next().is_some() {
+            return Some(Error::Uri.into());
+        }
         if scheme == Scheme::Other {
             return Some(Refusal { status: 416, reason: "Unsupported URI Scheme" });
         }
@@ -137,9 +137,4 @@ fn check_both(headers: &Headers) -> Result<(), Error> {
 
 fn check_address(address: NameAddr, name: Name) -> Result<(), Error> {
     if address.params().is_well_formed() { Ok(()) } else { Err(Error::Value(name)) }
-}
-
-/// `SIP-date = rfc1123-date`, and the zone is GMT (RFC 3261 §25.1).
-fn is_date(value: &[u8]) -> bool {
-    value.len() == 29 && value.ends_with(b" GMT") && value[3..5] == *b", "
 }

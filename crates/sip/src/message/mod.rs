@@ -5,7 +5,7 @@ mod check;
 mod edit;
 mod headers;
 mod name;
-mod parse;
+pub(crate) mod parse;
 mod typed;
 
 use std::net::SocketAddr;
@@ -210,3 +210,6 @@ impl From<Response> for Message {
         Self::Response(response)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,11 +115,6 @@ impl Head {
         self.body_start
     }
 
-    /// The header fields.
-    pub(crate) fn headers(&self) -> &Headers {
-        &self.headers
-    }
-
     /// Notes `error`, unless something was wrong before.
     pub(crate) fn note(&mut self, error: Error) {
         self.fault.get_or_insert(error);
@@ -183,7 +178,8 @@ impl Reader {
             return;
         }
         let line = &bytes[start..end];
-        if memchr::memchr2(b'\r', 0, line).is_some() || memchr::memchr(b'\n', line).is_some() {
+        // A NUL may stand in a quoted pair (RFC 3261 §25.1); a bare CR or LF may stand nowhere.
+        if memchr::memchr2(b'\r', b'\n', line).is_some() {
             self.fault.get_or_insert(Error::HeaderLine);
             return;
         }
