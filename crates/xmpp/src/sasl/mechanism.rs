@@ -33,6 +33,11 @@ impl Mechanism {
         Self::Plain,
     ];
 
+    /// Those that need no more than the records of [`super::scram::HASHES_DEFAULT`]. A list that goes beyond
+    /// what every account has keeps out the users of clients that take the strongest.
+    pub const DEFAULT: [Self; 5] =
+        [Self::ScramSha256Plus, Self::ScramSha1Plus, Self::ScramSha256, Self::ScramSha1, Self::Plain];
+
     /// The name in the IANA registry of SASL mechanisms.
     pub const fn name(self) -> &'static str {
         match self {

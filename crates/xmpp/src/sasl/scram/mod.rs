@@ -25,6 +25,8 @@ pub const ITERATIONS_DEFAULT: u32 = 4_096;
 pub const ITERATIONS_MIN: u32 = 4_096;
 /// The most iterations that our client computes for a server, so that none can keep it busy for minutes.
 pub const ITERATIONS_MAX: u32 = 1_000_000;
+/// The hash functions that new accounts get a record for.
+pub const HASHES_DEFAULT: [Hash; 2] = [Hash::Sha1, Hash::Sha256];
 /// The length of the salts that we make, in bytes.
 pub const SALT_BYTES: usize = 16;
 

@@ -1,0 +1,25 @@
+//! Payloads of extensions, one file each: namespaces, and types that are read from and written as [`crate::Element`].
+
+pub mod activity;
+pub mod caps;
+pub mod delay;
+pub mod disco;
+pub mod hints;
+pub mod last;
+pub mod pep;
+pub mod ping;
+pub mod roster;
+pub mod stanza_ids;
+pub mod time;
+pub mod version;
+
+/// A payload that lacks what its schema demands; answered with `bad-request` (RFC 6120 §8.3.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed payload: {0}")]
+pub struct PayloadError(pub &'static str);
+
+impl From<PayloadError> for crate::StanzaError {
+    fn from(error: PayloadError) -> Self {
+        Self::from(crate::Condition::BadRequest).with_text(error.0)
+    }
+}
