@@ -197,7 +197,10 @@ impl Dialog {
         let headers = response.headers();
         let rseq = headers.rseq().ok()??;
         let cseq = headers.cseq().ok()?;
-        if response.status() == 100 || !response.is_provisional() || !headers.has_token(Name::Require, b"100rel") {
+        if response.status() == 100
+            || !response.is_provisional()
+            || !headers.has_token(Name::Require, b"100rel")
+        {
             return None;
         }
         Some(self.request(Method::Prack).header(Name::RAck, &RAck { rseq, cseq }))

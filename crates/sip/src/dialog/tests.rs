@@ -184,7 +184,8 @@ fn a_notify_makes_the_subscribers_dialog() {
         .header(Name::Contact, "<sip:ann@192.0.2.1>")
         .finish();
     let mut notifier = Dialog::uas(&subscribe, b"bob", State::Confirmed).unwrap();
-    let notify = wire(&notifier.request(Method::Notify).header(Name::Contact, "<sip:bob@192.0.2.2>").finish());
+    let notify =
+        wire(&notifier.request(Method::Notify).header(Name::Contact, "<sip:bob@192.0.2.2>").finish());
     let mut subscriber = Dialog::notified(&subscribe, &notify).unwrap();
     assert_eq!(subscriber.receive(&notify), Ok(()));
     assert_eq!(subscriber.id().remote_tag.as_ref(), b"bob");

@@ -347,7 +347,9 @@ impl Endpoint {
         }
         let client = self.clients.remove(number);
         // With its INVITE over, a CANCEL has nothing left to do.
-        if let Some(Cancel::Sent(cancel)) = client.and_then(|client| client.invite).map(|invite| invite.cancel) {
+        if let Some(Cancel::Sent(cancel)) =
+            client.and_then(|client| client.invite).map(|invite| invite.cancel)
+        {
             self.clients.remove(cancel);
         }
     }

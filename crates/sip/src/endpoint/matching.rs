@@ -78,7 +78,13 @@ impl Matcher {
         let via = &identity.via;
         if let (true, Some(branch)) = (via.has_unique_branch(), via.branch()) {
             let port = via.port().unwrap_or(0).to_be_bytes();
-            return self.key(&[b"branch", branch, &via.host().to_ascii_lowercase(), &port, method.as_bytes()]);
+            return self.key(&[
+                b"branch",
+                branch,
+                &via.host().to_ascii_lowercase(),
+                &port,
+                method.as_bytes(),
+            ]);
         }
         // An RFC 2543 element: everything that its retransmissions have in common.
         let number = identity.cseq.number.to_be_bytes();

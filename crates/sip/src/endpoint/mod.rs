@@ -11,7 +11,7 @@ mod client;
 mod event;
 mod flow;
 mod matching;
-mod random;
+pub(crate) mod random;
 mod reliable;
 mod server;
 mod slab;
@@ -201,7 +201,14 @@ impl Endpoint {
     }
 
     /// Starts a timer; true when its time is zero, that is, when it fires at once.
-    fn start_timer(&mut self, of: Transaction, timer: Timer, reliable: bool, round: u8, now: Instant) -> bool {
+    fn start_timer(
+        &mut self,
+        of: Transaction,
+        timer: Timer,
+        reliable: bool,
+        round: u8,
+        now: Instant,
+    ) -> bool {
         match timer.delay(&self.config.times, reliable, round) {
             None => false,
             Some(delay) if delay.is_zero() => true,

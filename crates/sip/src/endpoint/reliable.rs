@@ -97,7 +97,8 @@ impl Endpoint {
         };
         let bytes = wire::with_rseq(&response, reliable.rseq);
         let has_body = !response.body().is_empty();
-        let in_flight = InFlight { bytes: bytes.clone(), has_body, round: 0, again_at: None, give_up_at: None };
+        let in_flight =
+            InFlight { bytes: bytes.clone(), has_body, round: 0, again_at: None, give_up_at: None };
         reliable.in_flight = Some(in_flight);
         invite.to_tag = response.headers().to_tag();
         server.last = Some(bytes);

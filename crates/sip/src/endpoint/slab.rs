@@ -109,7 +109,10 @@ mod tests {
         assert_eq!(slab.remove(first), None);
         let second = slab.insert("second");
         assert_ne!(first, second);
-        assert_eq!((slab.at(first), slab.at(second), slab.at(other)), (None, Some(&"second"), Some(&"other")));
+        assert_eq!(
+            (slab.at(first), slab.at(second), slab.at(other)),
+            (None, Some(&"second"), Some(&"other"))
+        );
     }
 
     #[test]

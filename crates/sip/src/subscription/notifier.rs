@@ -108,9 +108,7 @@ impl Notifier {
         let state = match self.standing {
             Standing::Active => State::Active { expires },
             Standing::Pending => State::Pending { expires },
-            Standing::Ending(reason, retry_after) => {
-                State::Terminated { reason: Some(reason), retry_after }
-            }
+            Standing::Ending(reason, retry_after) => State::Terminated { reason: Some(reason), retry_after },
             Standing::Over => return None,
         };
         self.wanted = None;

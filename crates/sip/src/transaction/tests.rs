@@ -80,10 +80,7 @@ fn another_request_is_repeated_even_while_proceeding() {
     assert_eq!(Trying.step(Input::Fired(Timer::E)), Some((Trying, again)));
     assert_eq!(Proceeding.step(Input::Fired(Timer::E)), Some((Proceeding, again)));
     for state in [Trying, Proceeding] {
-        assert_eq!(
-            state.step(Input::Fired(Timer::F)),
-            Some((Terminated, &[Action::InformTimeout][..]))
-        );
+        assert_eq!(state.step(Input::Fired(Timer::F)), Some((Terminated, &[Action::InformTimeout][..])));
     }
     assert_eq!(rows(|input| Completed.step(input)), [Input::Fired(Timer::K)]);
 }
