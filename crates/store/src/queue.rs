@@ -80,6 +80,8 @@ pub(crate) struct Work {
 pub(crate) struct Waiting {
     /// Entries, jobs and settlers: to be committed within 2 ms.
     pub operations: usize,
+    /// Somebody waits for the commit itself.
+    pub awaited: bool,
     /// Something that may wait a second.
     pub soft: bool,
     /// The second is to be cut short.
@@ -171,9 +173,10 @@ impl Shared {
             return Err(Error::QueueFull);
         }
         queue.jobs.push(job);
-        let operations = queue.operations();
+        let (operations, first) = (queue.operations(), queue.jobs.len() == 1);
         drop(queue);
-        self.wake_at(operations);
+        // The first job cuts short the wait of a stream of entries.
+        self.wake_at(if first { 1 } else { operations });
         Ok(())
     }
 
@@ -258,6 +261,7 @@ impl Shared {
         let queue = self.queue.lock();
         Waiting {
             operations: queue.operations(),
+            awaited: !queue.jobs.is_empty() || !queue.settlers.is_empty(),
             soft: !queue.young.slots.is_empty() || !queue.handed_on.is_empty() || !queue.soft.is_empty(),
             hurry: !queue.settlers.is_empty() || queue.young.slots.len() >= YOUNG_ENTRIES_MAX,
             closing: queue.closing,

@@ -11,8 +11,13 @@ use crate::journal::JournalInsert;
 use crate::queue::{GROUP_OPERATIONS, JobDone, Shared, Soft, Work};
 use crate::{Error, binding, last_activity, setting, spool};
 
-/// How long a commit waits for others to join it.
+/// How long a commit waits for others to join it, when somebody waits for a write or the store was quiet.
 const GROUP_WAIT: Duration = Duration::from_millis(2);
+/// How long it waits when messages come in a stream. A commit costs some 300 µs of CPU (threads woken, file
+/// synchronised), whatever is in it: at 3,000 messages a second, 2 ms would make that 37 µs a message, 8 ms 10 µs.
+const GROUP_WAIT_STREAM: Duration = Duration::from_millis(8);
+/// The store was quiet when its last commit was longer ago than this.
+const QUIET: Duration = Duration::from_millis(20);
 /// How long soft state and spool rows wait to be written.
 const SOFT_WAIT: Duration = Duration::from_secs(1);
 /// After the program was told to stop, the writer ends when nothing was written for this long.
@@ -37,6 +42,7 @@ pub(crate) struct Writer {
     insert: JournalInsert,
     size_bytes_max: i64,
     soft_at: Option<Instant>,
+    committed_at: Option<Instant>,
     failing: bool,
 }
 
@@ -62,6 +68,7 @@ impl Writer {
             insert: JournalInsert::new(),
             size_bytes_max: 0,
             soft_at: None,
+            committed_at: None,
             failing: false,
         }
     }
@@ -95,9 +102,7 @@ impl Writer {
             }
             let soft_due = self.soft_at.is_some_and(|at| at <= self.runtime.now());
             if waiting.operations > 0 || waiting.hurry {
-                if waiting.operations < GROUP_OPERATIONS {
-                    self.gather().await;
-                }
+                self.gather().await;
                 return Due { all: soft_due || waiting.hurry, last: false };
             }
             if soft_due {
@@ -118,19 +123,20 @@ impl Writer {
         }
     }
 
-    /// Lets other writes join, until 2 ms have gone or enough have come.
+    /// Lets other writes join, until the time is up or enough have come.
     async fn gather(&self) {
-        let until = self.runtime.now() + GROUP_WAIT;
+        let began = self.runtime.now();
+        let stream = self.committed_at.is_some_and(|at| began.saturating_duration_since(at) < QUIET);
         loop {
+            let waiting = self.shared.waiting();
+            if waiting.operations >= GROUP_OPERATIONS || waiting.closing {
+                return;
+            }
+            let wait = if stream && !waiting.awaited { GROUP_WAIT_STREAM } else { GROUP_WAIT };
             tokio::select! {
                 biased;
-                () = self.runtime.sleep_until(until) => return,
-                () = self.shared.wake.notified() => {
-                    let waiting = self.shared.waiting();
-                    if waiting.operations >= GROUP_OPERATIONS || waiting.closing {
-                        return;
-                    }
-                }
+                () = self.runtime.sleep_until(began + wait) => return,
+                () = self.shared.wake.notified() => {}
             }
         }
     }
@@ -142,6 +148,7 @@ impl Writer {
             let began = self.runtime.now();
             match self.attempt(&mut work).await {
                 Ok(()) => {
+                    self.committed_at = Some(self.runtime.now());
                     metrics::counter!("carillon_storage_commits_total").increment(1);
                     metrics::histogram!("carillon_storage_commit_duration_seconds")
                         .record(self.runtime.now().saturating_duration_since(began).as_secs_f64());

@@ -1,5 +1,7 @@
 //! What the store promises, held against SQLite and PostgreSQL alike.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! What the watermark covers is on disk: the files, copied at that moment, hold it, as after a crash.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::path::Path;

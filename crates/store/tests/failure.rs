@@ -1,5 +1,7 @@
 //! A full disk and a lost database: clear errors, nothing lost, and the store works again by itself.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;

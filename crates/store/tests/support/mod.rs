@@ -1,6 +1,7 @@
 //! Databases for the store's tests: a fresh SQLite file, or a fresh database in a PostgreSQL of our own.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
