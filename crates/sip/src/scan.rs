@@ -1,9 +1,22 @@
 //! The lexical rules of RFC 3261 §25.1 over bytes: tokens, white space, quoted strings, comma lists.
 
+/// For each byte, whether it is a token character: one look-up where a dozen comparisons would stand.
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
 /// Is `byte` a token character (RFC 3261 §25.1 `token`)?
 pub fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+    TOKEN[usize::from(byte)]
 }
 
 /// Is `bytes` a token of at least one character?
@@ -41,14 +54,13 @@ pub fn number<T: TryFrom<u64>>(bytes: &[u8]) -> Option<T> {
 /// Where the quoted string at the start of `bytes` ends (index behind the closing quote); `None` when it never does.
 pub fn quoted_end(bytes: &[u8]) -> Option<usize> {
     let mut at = 1;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[at] == b'"' {
+            return Some(at + 1);
         }
+        at += 2;
     }
-    None
 }
 
 /// The content of a quoted string without its quotes and escapes; other bytes as they are.
@@ -75,27 +87,14 @@ pub fn unquote(bytes: &[u8]) -> std::borrow::Cow<'_, [u8]> {
 /// The first place of `wanted` that is outside of quoted strings and of `<...>`.
 pub fn find_outside(bytes: &[u8], wanted: u8) -> Option<usize> {
     let mut at = 0;
-    let mut angle = false;
-    while at < bytes.len() {
-        let byte = bytes[at];
-        if byte == wanted && !angle {
-            return Some(at);
+    loop {
+        at += memchr::memchr3(wanted, b'"', b'<', &bytes[at..])?;
+        match bytes[at] {
+            byte if byte == wanted => return Some(at),
+            b'"' => at += quoted_end(&bytes[at..])?,
+            _ => at += memchr::memchr(b'>', &bytes[at..])? + 1,
         }
-        match byte {
-            b'"' if !angle => match quoted_end(&bytes[at..]) {
-                Some(length) => {
-                    at += length;
-                    continue;
-                }
-                None => return None,
-            },
-            b'<' => angle = true,
-            b'>' => angle = false,
-            _ => {}
-        }
-        at += 1;
     }
-    None
 }
 
 /// The elements of a comma-separated list (RFC 3261 §7.3.1), trimmed; commas in quotes and `<...>` do not separate.

@@ -51,7 +51,7 @@ impl Sdp {
                 continue;
             }
             let line = bytes.slice_ref(line);
-            if count == 1 && !line.starts_with(b"v=0") {
+            if sdp.session.0.is_empty() && !line.starts_with(b"v=0") {
                 return Err(Error::Sdp);
             }
             if line.starts_with(b"m=") {
@@ -62,7 +62,7 @@ impl Sdp {
                 sdp.session.0.push(line);
             }
         }
-        if count == 0 || sdp.media.len() > MEDIA_MAX { Err(Error::Sdp) } else { Ok(sdp) }
+        if sdp.session.0.is_empty() || sdp.media.len() > MEDIA_MAX { Err(Error::Sdp) } else { Ok(sdp) }
     }
 
     /// Begins a description of our own: version, origin, a name, the address, the time.

@@ -247,6 +247,9 @@ impl Uri {
     /// Is this an equivalent URI by RFC 3261 §19.1.4? `tel:` numbers compare without visual separators
     /// (RFC 3966 §4); other schemes byte for byte.
     pub fn matches(&self, other: &Self) -> bool {
+        if self.raw == other.raw {
+            return true;
+        }
         match (self.scheme, other.scheme) {
             (Scheme::Sip, Scheme::Sip) | (Scheme::Sips, Scheme::Sips) => self.matches_sip(other),
             (Scheme::Tel, Scheme::Tel) => {
@@ -261,7 +264,6 @@ impl Uri {
                 digits(self) == digits(other)
                     && params_match(self.params(), other.params(), &[b"phone-context", b"ext", b"isub"])
             }
-            (Scheme::Other, Scheme::Other) => self.raw == other.raw,
             _ => false,
         }
     }
@@ -347,8 +349,22 @@ fn narrow(place: usize) -> u16 {
 
 /// No white space, control characters, quotes or angle brackets; bytes above ASCII pass as data.
 fn is_uri_byte(byte: u8) -> bool {
-    byte > 0x20 && byte != 0x7f && !matches!(byte, b'<' | b'>' | b'"')
+    URI_BYTE[usize::from(byte)]
 }
+
+const URI_BYTE: [bool; 256] = {
+    let mut table = [true; 256];
+    let mut byte = 0;
+    while byte <= 0x20 {
+        table[byte] = false;
+        byte += 1;
+    }
+    table[0x7f] = false;
+    table[b'<' as usize] = false;
+    table[b'>' as usize] = false;
+    table[b'"' as usize] = false;
+    table
+};
 
 fn escapes_are_whole(bytes: &[u8]) -> bool {
     memchr::memchr_iter(b'%', bytes).all(|at| {

@@ -58,7 +58,7 @@ impl NameAddr {
                 (0, Uri::parse(raw.slice_ref(uri))?, end)
             }
         };
-        if !matches!(scan::trim(&raw[params_start..]).first(), None | Some(b';')) {
+        if !Params::new(&raw[params_start..]).is_well_formed() {
             return Err(Error::Uri);
         }
         Ok(Self { display_end: narrow(display_end), params_start: narrow(params_start), uri, raw })

@@ -1,7 +1,7 @@
 //! What must hold before a request is processed, and the answer when it does not (RFC 3261 §8.1.1, §8.2, §16.3).
 
 use crate::error::{Error, Refusal};
-use crate::header::{Contacts, NameAddr};
+use crate::header::Contacts;
 use crate::message::{Headers, Name, Request, Response};
 use crate::method::Method;
 use crate::scan;
@@ -113,28 +113,24 @@ impl Response {
 }
 
 fn check_both(headers: &Headers) -> Result<(), Error> {
-    let mut seen = 0_u32;
-    for field in headers.iter() {
-        if let Some(at) = SINGLE.iter().position(|name| *name == field.name) {
-            if seen & (1 << at) != 0 {
-                return Err(Error::Repeated(field.name));
-            }
-            seen |= 1 << at;
+    let mut seen = 0_u128;
+    for name in headers.names() {
+        let bit = 1_u128 << name as u8;
+        if seen & bit != 0 && SINGLE.contains(&name) {
+            return Err(Error::Repeated(name));
         }
+        seen |= bit;
     }
-    for via in headers.vias() {
+    let mut vias = headers.vias();
+    vias.next().ok_or(Error::Missing(Name::Via))??;
+    for via in vias {
         via?;
     }
-    headers.via()?;
     headers.call_id()?;
     headers.cseq()?;
-    check_address(headers.from()?, Name::From)?;
-    check_address(headers.to()?, Name::To)?;
+    headers.from()?;
+    headers.to()?;
     headers.routes()?;
     headers.record_routes()?;
     Ok(())
-}
-
-fn check_address(address: NameAddr, name: Name) -> Result<(), Error> {
-    if address.params().is_well_formed() { Ok(()) } else { Err(Error::Value(name)) }
 }

@@ -44,6 +44,11 @@ impl Headers {
         })
     }
 
+    /// The names of all header lines in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = Name> {
+        self.places.iter().map(|place| place.name)
+    }
+
     /// The values of all lines called `name`, each possibly a comma-separated list.
     pub fn all(&self, name: Name) -> impl Iterator<Item = &[u8]> {
         self.places.iter().filter(move |place| place.name == name).map(|place| self.value(place))

@@ -16,10 +16,13 @@ macro_rules! names {
             Other,
         }
 
+        /// All long names in lower case.
+        const LONG: &[(&[u8], Name)] = &[$(($lower, Name::$variant),)*];
+
         impl Name {
-            fn from_lower(lower: &[u8]) -> Self {
-                match lower {
-                    $($lower $(| $compact)* => Self::$variant,)*
+            fn from_compact(lower: u8) -> Self {
+                match [lower] {
+                    $($(c if c == *$compact => Self::$variant,)*)*
                     _ => Self::Other,
                 }
             }
@@ -105,6 +108,25 @@ names! {
     WwwAuthenticate "WWW-Authenticate" b"www-authenticate";
 }
 
+/// Names of one length, at most.
+const SAME_LENGTH_MAX: usize = 12;
+
+/// For each length, the places in [`LONG`] of the names that have it; `u8::MAX` where there are no more.
+const BY_LENGTH: [[u8; SAME_LENGTH_MAX]; NAME_BYTES_MAX + 1] = {
+    let mut table = [[u8::MAX; SAME_LENGTH_MAX]; NAME_BYTES_MAX + 1];
+    let mut place = 0;
+    while place < LONG.len() {
+        let length = LONG[place].0.len();
+        let mut slot = 0;
+        while table[length][slot] != u8::MAX {
+            slot += 1;
+        }
+        table[length][slot] = place as u8;
+        place += 1;
+    }
+    table
+};
+
 impl Name {
     /// The name that `bytes` spell, in any case, long or compact.
     pub fn parse(bytes: &[u8]) -> Self {
@@ -114,7 +136,17 @@ impl Name {
         };
         lower.copy_from_slice(bytes);
         lower.make_ascii_lowercase();
-        Self::from_lower(lower)
+        if let [one] = lower {
+            return Self::from_compact(*one);
+        }
+        for place in BY_LENGTH[lower.len()] {
+            match LONG.get(usize::from(place)) {
+                Some((name, known)) if *name == lower => return *known,
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Self::Other
     }
 }
 

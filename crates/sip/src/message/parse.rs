@@ -141,20 +141,19 @@ struct Reader {
 }
 
 impl Reader {
-    /// The next line without its CRLF; `None` when the buffer ends first.
+    /// The next line without its CRLF; `None` when the buffer ends first. A CR or LF alone ends nothing; it is an
+    /// error where it stands (a NUL may stand in a quoted pair, RFC 3261 §25.1, and is data).
     fn line(&mut self, bytes: &[u8]) -> Option<(usize, usize)> {
         let start = self.at;
         let mut from = start;
         loop {
-            let feed = from + memchr::memchr(b'\n', &bytes[from..])?;
-            if feed == start || bytes[feed - 1] != b'\r' {
-                // A bare line feed ends nothing; it is an error where it stands.
-                self.fault.get_or_insert(Error::HeaderLine);
-                from = feed + 1;
-                continue;
+            let end = from + memchr::memchr2(b'\r', b'\n', &bytes[from..])?;
+            if bytes[end] == b'\r' && *bytes.get(end + 1)? == b'\n' {
+                self.at = end + 2;
+                return Some((start, end));
             }
-            self.at = feed + 1;
-            return Some((start, feed - 1));
+            self.fault.get_or_insert(Error::HeaderLine);
+            from = end + 1;
         }
     }
 
@@ -178,11 +177,6 @@ impl Reader {
             return;
         }
         let line = &bytes[start..end];
-        // A NUL may stand in a quoted pair (RFC 3261 §25.1); a bare CR or LF may stand nowhere.
-        if memchr::memchr2(b'\r', b'\n', line).is_some() {
-            self.fault.get_or_insert(Error::HeaderLine);
-            return;
-        }
         let colon = memchr::memchr(b':', line);
         let name = scan::trim(&line[..colon.unwrap_or(0)]);
         if colon.is_none() || !scan::is_token(name) || matches!(line[0], b' ' | b'\t') {
