@@ -10,6 +10,7 @@
 pub mod address;
 pub mod call;
 mod config;
+pub mod line_state;
 pub mod offer;
 pub mod place;
 pub mod snapshot;

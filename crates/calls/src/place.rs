@@ -38,7 +38,7 @@ pub struct Branch {
     /// The registered contact: the Request-URI of the outgoing INVITE.
     pub contact: sip::Uri,
     /// The path to it: for a registration, the flow it came over (RFC 5626 §5.3).
-    pub target: sip::Target,
+    pub target: sip::endpoint::Target,
     /// Path of the registration (RFC 3327), to become Route header fields; usually empty.
     pub path: Vec<bytes::Bytes>,
     /// The line that rings.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use model::{BareJid, LineId, Timestamp};
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::sync::Notify;
 
 /// Shards of the board: calls of different lines seldom wait for each other.
@@ -114,6 +114,7 @@ pub struct Connection {
     /// The line, when it is one of ours.
     pub line: Option<LineId>,
     /// The line's owner.
+    #[serde(serialize_with = "as_text")]
     pub owner: Option<BareJid>,
     /// The number or name shown to the other side.
     pub address: String,
@@ -127,6 +128,10 @@ pub struct Connection {
     pub since: Timestamp,
     /// Its dialog, once there is one.
     pub dialog: Option<DialogIds>,
+}
+
+fn as_text<S: Serializer>(owner: &Option<BareJid>, serializer: S) -> Result<S::Ok, S::Error> {
+    owner.as_ref().map(BareJid::as_str).serialize(serializer)
 }
 
 /// One call at one moment.
@@ -146,6 +151,26 @@ pub struct CallSnapshot {
     pub cause: Cause,
     /// The devices: the caller first.
     pub connections: Vec<Connection>,
+}
+
+impl Cause {
+    /// The cause as metrics and logs spell it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NormalClearing => "normal_clearing",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no_answer",
+            Self::CallCancelled => "call_cancelled",
+            Self::NotObtainable => "not_obtainable",
+            Self::DestinationOutOfService => "destination_out_of_service",
+            Self::Declined => "declined",
+            Self::NotAllowed => "not_allowed",
+            Self::IncompatibleDestination => "incompatible_destination",
+            Self::ResourcesNotAvailable => "resources_not_available",
+            Self::NetworkSignalLost => "network_signal_lost",
+            Self::AnsweredElsewhere => "answered_elsewhere",
+        }
+    }
 }
 
 impl fmt::Display for CallId {

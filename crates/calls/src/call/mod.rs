@@ -1,1 +1,370 @@
 //! Calls: legs and a bridge, their timers and media; the switchboard that holds the calls of one shard.
+//!
+//! A call is two kinds of dialogs held together: one with the phone that calls, one with each phone that is
+//! called. Every early dialog of a called phone has its mirror, an early dialog with the caller under a tag
+//! of its own ([`pair::Pair`]), so that offers and answers of forks never mix (RFC 3264, RFC 6337 §3.1). The
+//! phone that answers first keeps its pair; the others are cancelled. All of it is sans-IO: the
+//! [`Switchboard`] takes the events of a `sip::Endpoint` and gives its commands back to it.
+//!
+//! Specs: RFC 3261 (B2BUA: a user agent on both sides), RFC 3262, RFC 3264, RFC 3311, RFC 4028, RFC 6086,
+//! RFC 6337, RFC 5407 (races).
+
+mod branch;
+mod describe;
+mod half;
+mod house;
+mod incoming;
+pub mod outcome;
+mod pair;
+mod refresh;
+mod ringing;
+mod service;
+mod streams;
+mod switchboard;
+mod talking;
+mod view;
+mod wire;
+
+use std::time::Instant;
+
+use sip::endpoint::{ClientTransaction, Flow, ServerTransaction};
+use sip::{Request, Response};
+
+pub use house::{House, Now, Shard};
+pub use streams::{Ports, STREAMS_MAX};
+pub use switchboard::{Arrival, Switchboard};
+
+use branch::BranchLeg;
+use house::{Context, Leg};
+use incoming::CallerLeg;
+use outcome::{Failure, Verdict};
+use pair::Pair;
+use streams::Streams;
+use view::View;
+
+use crate::snapshot::{CallId, Cause, ConnectionState, Event};
+
+/// The option tags that calls understand: what a request may require (RFC 3261 §8.2.2.3). `path` and
+/// `outbound` are the registrar's.
+pub const EXTENSIONS: [&[u8]; 4] = [b"100rel", b"timer", b"path", b"outbound"];
+/// The methods that a phone may use within a call (RFC 3261 §20.5).
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO";
+
+/// One end of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// The phone that called.
+    Caller,
+    /// The phone that was called.
+    Callee,
+}
+
+impl End {
+    /// Its place in arrays of two.
+    pub fn index(self) -> usize {
+        match self {
+            Self::Caller => 0,
+            Self::Callee => 1,
+        }
+    }
+
+    /// The other end.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Caller => Self::Callee,
+            Self::Callee => Self::Caller,
+        }
+    }
+}
+
+/// How far a call has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Phones are called; nobody has answered.
+    Ringing,
+    /// One pair talks.
+    Answered(usize),
+    /// It ended. What remains waits for phones that may still answer an INVITE that was cancelled.
+    Over,
+}
+
+/// What a request that we sent was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The INVITE of a branch.
+    Invite { branch: usize },
+    /// A request of the other end, passed on: see [`pair::Transit`].
+    Transit { pair: usize },
+    /// Our own session refresh (RFC 4028 §7.2).
+    Refresh { pair: usize, end: End },
+    /// The PRACK of a called phone's provisional response.
+    Prack { pair: usize },
+    /// The end of a dialog.
+    Bye,
+}
+
+/// The call's own timers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Timers {
+    /// When the caller is told that nobody answers.
+    pub ring: Option<Instant>,
+    /// When a call that was forgotten ends.
+    pub length: Option<Instant>,
+}
+
+/// A call through this server.
+#[derive(Debug)]
+pub(crate) struct Call {
+    id: CallId,
+    phase: Phase,
+    caller: CallerLeg,
+    branches: Vec<BranchLeg>,
+    pairs: Vec<Pair>,
+    requests: Vec<(ClientTransaction, Purpose)>,
+    streams: Streams,
+    view: View,
+    timers: Timers,
+}
+
+impl Call {
+    /// A request within one of the call's dialogs.
+    pub(crate) fn handle_request(
+        &mut self,
+        leg: Leg,
+        transaction: ServerTransaction,
+        request: Request,
+        flow: Flow,
+        context: &mut Context<'_>,
+    ) {
+        let Some((pair, end)) = self.pair_of(leg, &request) else {
+            return wire::refuse(context, transaction, &request, 481);
+        };
+        if let Err(status) = self.pairs[pair].half_mut(end).take(&request, flow) {
+            return wire::refuse(context, transaction, &request, status);
+        }
+        self.handle_within(pair, end, transaction, request, context);
+    }
+
+    /// A response to a request of ours.
+    pub(crate) fn handle_response(
+        &mut self,
+        transaction: ClientTransaction,
+        response: &Response,
+        context: &mut Context<'_>,
+    ) {
+        let Some(purpose) = self.purpose(transaction) else { return };
+        if !response.is_provisional() {
+            self.settle(transaction, purpose, response.is_success(), context);
+        }
+        match purpose {
+            Purpose::Invite { branch } => self.branch_response(branch, transaction, response, context),
+            Purpose::Transit { pair } => self.transit_response(pair, transaction, response, context),
+            Purpose::Refresh { pair, end } => {
+                self.refresh_response(pair, end, transaction, response, context)
+            }
+            Purpose::Prack { .. } | Purpose::Bye => {}
+        }
+    }
+
+    /// A request of ours got no answer (`Silent`), or could not be sent (`Unreachable`).
+    pub(crate) fn handle_failure(
+        &mut self,
+        transaction: ClientTransaction,
+        failure: Failure,
+        context: &mut Context<'_>,
+    ) {
+        let Some(purpose) = self.purpose(transaction) else { return };
+        self.settle(transaction, purpose, false, context);
+        match purpose {
+            Purpose::Invite { branch } => self.branch_failed(branch, failure, context),
+            // RFC 3261 §12.2.1.2: no answer at all to a request within a dialog ends the dialog.
+            Purpose::Transit { pair } => {
+                self.transit_failed(pair, transaction, 408, context);
+                self.lost(pair, context);
+            }
+            Purpose::Refresh { pair, .. } => self.lost(pair, context),
+            // The INVITE that the PRACK belongs to has timers of its own.
+            Purpose::Prack { .. } | Purpose::Bye => {}
+        }
+    }
+
+    /// Fires what is due.
+    pub(crate) fn handle_timeout(&mut self, context: &mut Context<'_>) {
+        let now = context.now.instant;
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if self.phase == Phase::Ringing && due(self.timers.ring) {
+            self.nobody_answers(context);
+        }
+        if due(self.timers.length) {
+            tracing::warn!(call = %self.id, "a call has reached the longest time that a call may last");
+            self.end(Cause::ResourcesNotAvailable, context);
+        }
+        if let Phase::Answered(pair) = self.phase {
+            self.refresh_due(pair, context);
+        }
+    }
+
+    /// When [`Call::handle_timeout`] is wanted.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let session = match self.phase {
+            Phase::Answered(pair) => self.pairs[pair].next_timeout(),
+            Phase::Ringing | Phase::Over => None,
+        };
+        [self.timers.ring, self.timers.length, session].into_iter().flatten().min()
+    }
+
+    /// Nothing more can come: the call can be forgotten.
+    pub(crate) fn is_done(&self) -> bool {
+        let waits = |purpose: &Purpose| matches!(purpose, Purpose::Invite { .. } | Purpose::Bye);
+        let farewell_due = self.pairs.iter().any(|pair| pair.bye_owed);
+        self.phase == Phase::Over && !farewell_due && !self.requests.iter().any(|(_, purpose)| waits(purpose))
+    }
+
+    /// Takes all keys that lead to this call out of the tables.
+    pub(crate) fn forget(&self, index: &mut house::Index) {
+        index.legs.remove(&self.caller.call_id);
+        for branch in &self.branches {
+            index.legs.remove(&branch.call_id);
+        }
+        for (transaction, _) in &self.requests {
+            index.clients.remove(transaction);
+        }
+        index.servers.remove(&self.caller.transaction);
+        for transaction in self.pairs.iter().flat_map(Pair::server_transactions) {
+            index.servers.remove(&transaction);
+        }
+    }
+
+    /// Sends a request of this call and remembers what for.
+    fn send(
+        &mut self,
+        request: Request,
+        target: &sip::endpoint::Target,
+        purpose: Purpose,
+        context: &mut Context<'_>,
+    ) -> Option<ClientTransaction> {
+        match context.endpoint.send_request(request, target, context.now.instant) {
+            Ok(transaction) => {
+                self.requests.push((transaction, purpose));
+                context.index.clients.insert(transaction, self.id);
+                Some(transaction)
+            }
+            Err(error) => {
+                tracing::warn!(call = %self.id, %error, "a request could not be sent");
+                None
+            }
+        }
+    }
+
+    fn purpose(&self, transaction: ClientTransaction) -> Option<Purpose> {
+        self.requests.iter().find(|(known, _)| *known == transaction).map(|(_, purpose)| *purpose)
+    }
+
+    /// A final response came. An INVITE that was accepted may be accepted by further forks (RFC 6026 §7.2),
+    /// but only while the call still rings or talks: a call that is over does not wait for that.
+    fn settle(
+        &mut self,
+        transaction: ClientTransaction,
+        purpose: Purpose,
+        success: bool,
+        context: &mut Context<'_>,
+    ) {
+        if success && matches!(purpose, Purpose::Invite { .. }) && self.phase == Phase::Ringing {
+            return;
+        }
+        self.requests.retain(|(known, _)| *known != transaction);
+        context.index.clients.remove(&transaction);
+    }
+
+    /// No further fork can accept this INVITE.
+    pub(crate) fn no_more_forks(&mut self, transaction: ClientTransaction, context: &mut Context<'_>) {
+        self.requests.retain(|(known, _)| *known != transaction);
+        context.index.clients.remove(&transaction);
+    }
+
+    /// The pair and end that a request within a dialog belongs to, by Call-ID and both tags (RFC 3261 §12).
+    fn pair_of(&self, leg: Leg, request: &Request) -> Option<(usize, End)> {
+        let headers = request.headers();
+        let (local, remote) = (headers.to_tag()?, headers.from_tag().unwrap_or_default());
+        let end = match leg {
+            Leg::Caller => End::Caller,
+            Leg::Branch(_) => End::Callee,
+        };
+        let fits = |pair: &Pair| {
+            let same_leg = match leg {
+                Leg::Caller => true,
+                Leg::Branch(branch) => pair.branch == branch,
+            };
+            same_leg && pair.half(end).is_dialog(&local, &remote)
+        };
+        self.pairs.iter().position(fits).map(|pair| (pair, end))
+    }
+
+    /// The connection in the view that an end of a pair is.
+    fn connection(&self, pair: usize, end: End) -> usize {
+        match end {
+            End::Caller => 0,
+            End::Callee => self.pairs[pair].branch + 1,
+        }
+    }
+
+    fn publish(&mut self, event: Event, cause: Cause, context: &Context<'_>) {
+        self.view.publish(event, cause, &context.house.lines, context.now.civil);
+    }
+
+    /// Ends the call by itself: BYE to whoever talks, a refusal to a caller who still waits.
+    pub(crate) fn end(&mut self, cause: Cause, context: &mut Context<'_>) {
+        match self.phase {
+            Phase::Ringing => {
+                self.cancel_branches(None, context);
+                self.refuse_caller(Verdict { status: 500, cause }, context);
+            }
+            Phase::Answered(pair) => {
+                self.bye(pair, End::Caller, context);
+                self.bye(pair, End::Callee, context);
+                self.over(Event::ConnectionCleared, cause, context);
+            }
+            Phase::Over => {}
+        }
+    }
+
+    /// The last change of a call: its ports go back, its connections end.
+    fn over(&mut self, event: Event, cause: Cause, context: &mut Context<'_>) {
+        if self.phase == Phase::Over {
+            return;
+        }
+        self.phase = Phase::Over;
+        self.timers = Timers::default();
+        self.streams.close(&*context.house.ports);
+        self.view.clear(context.now.civil);
+        self.publish(event, cause, context);
+        let answered = self.view.answered();
+        metrics::counter!("carillon_calls_ended_total", "cause" => cause.word()).increment(1);
+        if let Some(answered) = answered {
+            let length = context.now.civil.since(answered);
+            metrics::histogram!("carillon_calls_length_seconds").record(length.as_secs_f64());
+        }
+    }
+
+    /// A dialog of the pair is gone without a word: the call cannot go on.
+    fn lost(&mut self, pair: usize, context: &mut Context<'_>) {
+        if self.phase == Phase::Answered(pair) {
+            self.end(Cause::NetworkSignalLost, context);
+        }
+    }
+
+    /// Shows that a connection's state changed; nothing when it did not.
+    fn show(
+        &mut self,
+        connection: usize,
+        state: ConnectionState,
+        event: Event,
+        cause: Cause,
+        context: &Context<'_>,
+    ) {
+        if self.view.set(connection, state, context.now.civil) {
+            self.publish(event, cause, context);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! One phone that is called: its INVITE, and how far it has got.
+
+use bytes::Bytes;
+use sip::endpoint::{ClientTransaction, Target};
+use sip::header::SessionExpires;
+use sip::session_timer::{MIN_SE, Policy};
+use sip::uri::Scheme;
+use sip::{CSeq, Method, Name, NameAddr, Request, RequestBuilder, Uri};
+
+use super::describe::Said;
+use super::house::{Context, House};
+use super::incoming::{CallerLeg, Reliability};
+use super::outcome::Failure;
+use super::{ALLOW, wire};
+use crate::place::{Branch, Caller};
+
+/// Fields of the caller's INVITE that the called phone gets as they are.
+const PASSED_ON: [Name; 5] =
+    [Name::Subject, Name::Priority, Name::AlertInfo, Name::CallInfo, Name::Organization];
+
+/// How far a branch has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BranchState {
+    /// Nothing was heard of the phone.
+    Calling,
+    /// It rings.
+    Ringing,
+    /// It answered.
+    Answered,
+    /// It failed, or was given up.
+    Failed(Failure),
+    /// It was cancelled because the call was answered elsewhere, or ended.
+    Cancelled,
+}
+
+/// One phone that is called.
+#[derive(Debug)]
+pub(crate) struct BranchLeg {
+    pub place: Branch,
+    pub call_id: Bytes,
+    pub tag: String,
+    pub target: Target,
+    pub transaction: Option<ClientTransaction>,
+    /// The INVITE as it was sent: what dialogs are made from.
+    pub invite: Option<Request>,
+    pub state: BranchState,
+    pub said: Said,
+    /// The session interval that we asked for.
+    pub policy: Policy,
+}
+
+/// What all INVITEs of one call share.
+pub(crate) struct Invitation<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// The number or name that was reached: what To says.
+    pub address: &'a str,
+    /// Hops left.
+    pub max_forwards: u32,
+    /// Branches left to each phone (RFC 5393 §5.3.3).
+    pub max_breadth: u32,
+}
+
+impl BranchLeg {
+    pub(crate) fn new(place: Branch, policy: Policy, context: &mut Context<'_>) -> Self {
+        let target = context.house.target(place.target.clone());
+        let call_id = context.house.shard.call_id(context.endpoint);
+        let session_id = call_id.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(*byte));
+        Self {
+            place,
+            call_id,
+            tag: context.endpoint.new_tag(),
+            target,
+            transaction: None,
+            invite: None,
+            state: BranchState::Calling,
+            said: Said::new(session_id),
+            policy,
+        }
+    }
+
+    /// The phone may still answer.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.state, BranchState::Calling | BranchState::Ringing)
+    }
+
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        match self.state {
+            BranchState::Failed(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// Writes the INVITE.
+    pub(crate) fn invite(
+        &mut self,
+        invitation: &Invitation<'_>,
+        caller: &CallerLeg,
+        body: Option<&Bytes>,
+        house: &House,
+    ) -> Request {
+        let mut builder = RequestBuilder::new(Method::Invite, self.place.contact.as_bytes());
+        for route in &self.place.path {
+            builder = builder.header(Name::Route, route);
+        }
+        let from = address(&invitation.caller.number, invitation.caller.name.as_deref(), &house.domain);
+        let to = address(invitation.address, None, &house.domain);
+        builder = builder
+            .header(Name::MaxForwards, &invitation.max_forwards)
+            .header(Name::From, &NameAddr::with_tag(&from, self.tag.as_bytes()))
+            .header(Name::To, &to)
+            .header(Name::CallId, &self.call_id)
+            .header(Name::CSeq, &CSeq { number: 1, method: Method::Invite })
+            .header(Name::Contact, house.contact(&self.target.flow).as_str())
+            .header(Name::Allow, ALLOW)
+            .header(Name::Supported, supported(caller.reliability))
+            .header(Name::UserAgent, &house.product)
+            .named("Max-Breadth", &invitation.max_breadth);
+        for name in PASSED_ON {
+            builder = builder.copy(caller.invite.headers(), name);
+        }
+        let request = finish(with_timer(builder, self.policy), body);
+        self.invite = Some(request.clone());
+        request
+    }
+
+    /// The same INVITE once more with a longer session interval (RFC 4028 §7.4): the next CSeq.
+    pub(crate) fn invite_again(&mut self, policy: Policy) -> Option<Request> {
+        let last = self.invite.as_ref()?;
+        let headers = last.headers();
+        let number = headers.cseq().ok()?.number + 1;
+        let mut builder = RequestBuilder::new(Method::Invite, last.uri_bytes());
+        for field in headers.iter() {
+            let written_anew = matches!(
+                field.name,
+                Name::CSeq | Name::SessionExpires | Name::MinSe | Name::ContentLength | Name::ContentType
+            );
+            if !written_anew {
+                builder = match field.name {
+                    Name::Other => builder.named(&String::from_utf8_lossy(field.name_bytes), field.value),
+                    name => builder.header(name, field.value),
+                };
+            }
+        }
+        builder = builder.header(Name::CSeq, &CSeq { number, method: Method::Invite });
+        let body = Some(last.body()).filter(|body| !body.is_empty());
+        let request = finish(with_timer(builder, policy), body);
+        self.policy = policy;
+        self.invite = Some(request.clone());
+        Some(request)
+    }
+}
+
+fn supported(reliability: Reliability) -> &'static str {
+    // What the caller cannot take reliably, it cannot have passed on reliably: an offer in a provisional
+    // response would have nowhere to go.
+    match reliability {
+        Reliability::Unsupported => "timer",
+        Reliability::Supported | Reliability::Required => "timer, 100rel",
+    }
+}
+
+fn with_timer(builder: RequestBuilder, policy: Policy) -> RequestBuilder {
+    let expires = SessionExpires { seconds: policy.session_expires, refresher: None };
+    let builder = builder.header(Name::SessionExpires, &expires);
+    // "The default value is 90 seconds" (RFC 4028 §5): then it need not be said.
+    if policy.min_se > MIN_SE { builder.header(Name::MinSe, &policy.min_se) } else { builder }
+}
+
+fn finish(builder: RequestBuilder, body: Option<&Bytes>) -> Request {
+    match body {
+        Some(body) => builder.body(wire::SDP, body),
+        None => builder.finish(),
+    }
+}
+
+/// `"Ann" <sip:1001@example.org>`.
+fn address(user: &str, name: Option<&str>, domain: &str) -> NameAddr {
+    let uri = Uri::compose(Scheme::Sip, Some(user.as_bytes()), domain, None, "")
+        .or_else(|_| Uri::compose(Scheme::Sip, Some(b"anonymous"), "anonymous.invalid", None, ""))
+        .expect("a fixed URI is well formed");
+    NameAddr::compose(name, &uri, None)
+}

@@ -1,0 +1,376 @@
+//! Session descriptions on their way through a call: where a phone wants its media, and the same description
+//! with our addresses and ports in it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use media::{Kind, Learn, Remote};
+use sip::Error;
+use sip::sdp::{Direction, Media, Sdp};
+
+/// Where a phone says it is, and where its signalling came from: together they show a NAT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Whereabouts {
+    /// The source of its signalling.
+    pub source: IpAddr,
+    /// The host of its Contact, when that is an address.
+    pub claimed: Option<IpAddr>,
+}
+
+/// A description as a phone sent it.
+#[derive(Clone, Debug)]
+pub(crate) struct Description {
+    sdp: Sdp,
+    lines: Vec<MediaLine>,
+}
+
+/// What one m-line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MediaLine {
+    /// What travels over it; `None` when it is refused, by the phone or because we do not carry it.
+    pub kind: Option<Kind>,
+    /// Which way, from the phone's point of view.
+    pub direction: Direction,
+    /// RTCP may share the port.
+    pub mux: bool,
+    reach: Option<(SocketAddr, Learn)>,
+    rtcp_port: Option<u16>,
+    telephone_event: Option<u8>,
+    clock_hertz: Option<u32>,
+}
+
+/// What we have said in one dialog: every description is ours, with an origin of ours (RFC 3264 §8).
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    session_id: u64,
+    version: u64,
+    body: Option<Bytes>,
+}
+
+impl Whereabouts {
+    /// Where packets for `address:port` of this phone go, and from whom they are taken.
+    fn reach(self, address: IpAddr, port: u16) -> Option<(SocketAddr, Learn)> {
+        let (address, source) = (address.to_canonical(), self.source.to_canonical());
+        if port == 0 || address.is_unspecified() {
+            return None;
+        }
+        if address == source {
+            return Some((SocketAddr::new(address, port), Learn::FromHost(address)));
+        }
+        if source.is_loopback() {
+            // A phone on this machine that writes another address of the machine: its packets may come from any.
+            return Some((SocketAddr::new(address, port), Learn::Any));
+        }
+        let claims_it = self.claimed.map(|claimed| claimed.to_canonical()) == Some(address);
+        if claims_it || (is_private(address) && !is_private(source)) {
+            // Behind a NAT: what it writes is its address inside. Its packets come from where its signalling does.
+            return Some((SocketAddr::new(source, port), Learn::FromHost(source)));
+        }
+        Some((SocketAddr::new(address, port), Learn::FromHost(address)))
+    }
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),
+    }
+}
+
+impl Description {
+    /// Reads a description from a phone.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn read(body: &Bytes, whereabouts: Whereabouts) -> Result<Self, Error> {
+        let sdp = Sdp::parse(body)?;
+        let lines = (0..sdp.media().len()).map(|at| MediaLine::read(&sdp, at, whereabouts)).collect();
+        Ok(Self { sdp, lines })
+    }
+
+    /// The m-lines in order.
+    pub(crate) fn lines(&self) -> &[MediaLine] {
+        &self.lines
+    }
+
+    /// Is there an m-line that we can carry?
+    pub(crate) fn has_media_for_us(&self) -> bool {
+        self.lines.iter().any(|line| line.kind.is_some())
+    }
+
+    /// Is this the same description again, by its origin (RFC 3264 §8: the version rises with every change)?
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.sdp.origin().is_some() && self.sdp.origin() == other.sdp.origin()
+    }
+
+    /// The direction of the first m-line that is carried.
+    pub(crate) fn direction(&self) -> Direction {
+        self.lines.iter().find(|line| line.kind.is_some()).map_or(Direction::SendRecv, |line| line.direction)
+    }
+
+    /// The same description with every direction as its answer has it when the answerer wants both ways.
+    pub(crate) fn answered(&self) -> Self {
+        let mut sdp = self.sdp.clone();
+        for (at, line) in self.lines.iter().enumerate() {
+            sdp.media_mut()[at].set_direction(line.direction.answer(Direction::SendRecv));
+        }
+        Self { sdp, lines: self.lines.clone() }
+    }
+
+    /// A description of our own.
+    pub(crate) fn own(sdp: Sdp, whereabouts: Whereabouts) -> Self {
+        let lines = (0..sdp.media().len()).map(|at| MediaLine::read(&sdp, at, whereabouts)).collect();
+        Self { sdp, lines }
+    }
+}
+
+impl MediaLine {
+    fn read(sdp: &Sdp, at: usize, whereabouts: Whereabouts) -> Self {
+        let media = &sdp.media()[at];
+        let kind = carried_kind(media);
+        let codecs = if kind.is_some() { media.codecs() } else { Vec::new() };
+        let telephone_event = codecs.iter().find(|codec| codec.name.eq_ignore_ascii_case(b"telephone-event"));
+        Self {
+            kind,
+            direction: sdp.direction_of(at),
+            mux: media.has_rtcp_mux(),
+            reach: sdp.connection_of(at).and_then(|address| whereabouts.reach(address, media.port())),
+            rtcp_port: media.rtcp().map(|(port, _)| port),
+            telephone_event: telephone_event.map(|codec| codec.payload),
+            clock_hertz: codecs.first().map(|codec| codec.clock_rate),
+        }
+    }
+
+    /// The phone as `media` is told of it. `other` is the same m-line of the other phone: what this phone was
+    /// told, so what it sends is in those terms.
+    pub(crate) fn remote(&self, other: Option<&Self>) -> Option<Remote> {
+        let (rtp, learn) = self.reach?;
+        let mut remote = Remote::new(rtp);
+        remote.learn = learn;
+        remote.mux = self.mux && other.is_some_and(|other| other.mux);
+        remote.rtcp = self.rtcp_port.map(|port| SocketAddr::new(rtp.ip(), port));
+        remote.direction = match (self.direction.receives(), self.direction.sends()) {
+            (true, true) => media::Direction::SendReceive,
+            (true, false) => media::Direction::SendOnly,
+            (false, true) => media::Direction::ReceiveOnly,
+            (false, false) => media::Direction::Inactive,
+        };
+        remote.telephone_event = other.map_or(self.telephone_event, |other| other.telephone_event);
+        if let Some(hertz) = self.clock_hertz {
+            remote.clock_hertz = hertz;
+        }
+        Some(remote)
+    }
+}
+
+/// What we carry: sound and pictures over plain RTP (RFC 3551, RFC 4585). Keys and DTLS end at us, and we have
+/// none, so lines that insist on them are refused (RFC 3264 §6).
+fn carried_kind(media: &Media) -> Option<Kind> {
+    let plain = media.protocol().eq_ignore_ascii_case(b"RTP/AVP")
+        || media.protocol().eq_ignore_ascii_case(b"RTP/AVPF");
+    match media.kind() {
+        _ if media.port() == 0 || !plain => None,
+        b"audio" => Some(Kind::Audio),
+        b"video" => Some(Kind::Video),
+        _ => None,
+    }
+}
+
+impl Said {
+    /// Nothing was said yet. The number only has to be unlike others (RFC 8866 §5.2).
+    pub(crate) fn new(session_id: u64) -> Self {
+        // COMPAT: some phones read it into a signed 64-bit number.
+        Self { session_id: session_id >> 2, version: 0, body: None }
+    }
+
+    /// The latest description that we sent.
+    pub(crate) fn body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
+    }
+
+    /// Writes the description of the other phone as ours: origin, address and ports are this server's; codecs
+    /// and what is not understood stay. The version rises only when something changed (RFC 3264 §8).
+    /// `None`: no m-line got a port.
+    pub(crate) fn write(
+        &mut self,
+        description: &Description,
+        address: IpAddr,
+        mut port: impl FnMut(usize, Kind) -> Option<u16>,
+    ) -> Option<Bytes> {
+        let mut sdp = description.sdp.clone();
+        let mut carried = 0;
+        for (at, line) in description.lines.iter().enumerate() {
+            let got = line.kind.and_then(|kind| port(at, kind));
+            let media = &mut sdp.media_mut()[at];
+            match got {
+                Some(port) => {
+                    carried += 1;
+                    media.set_port(port);
+                    media.set_rtcp(None);
+                    if media.connection().is_some_and(|address| address.is_unspecified()) {
+                        media.set_direction(line.direction);
+                    }
+                }
+                None => media.reject(),
+            }
+        }
+        if carried == 0 && description.has_media_for_us() {
+            return None;
+        }
+        if sdp.connection().is_some_and(|address| address.is_unspecified()) {
+            // An RFC 2543 hold, said in today's words: c=0.0.0.0 would not survive our own address.
+            for (at, line) in description.lines.iter().enumerate() {
+                sdp.media_mut()[at].set_direction(line.direction);
+            }
+        }
+        sdp.remove_ice();
+        sdp.remove_crypto();
+        // Bundled lines would share one port; ours have one each.
+        sdp.remove_session_attribute("group");
+        sdp.remove_session_attribute("msid-semantic");
+        sdp.set_connection(address);
+        sdp.complete();
+        if let Some(last) = &self.body {
+            sdp.set_origin(self.session_id, self.version, address);
+            let same = sdp.write();
+            if same == *last {
+                return Some(same);
+            }
+        }
+        self.version += 1;
+        sdp.set_origin(self.session_id, self.version, address);
+        let body = sdp.write();
+        self.body = Some(body.clone());
+        Some(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = "192.0.2.1";
+
+    fn at(source: &str, claimed: Option<&str>) -> Whereabouts {
+        Whereabouts { source: source.parse().unwrap(), claimed: claimed.map(|text| text.parse().unwrap()) }
+    }
+
+    fn read(text: &str, whereabouts: Whereabouts) -> Description {
+        Description::read(&Bytes::copy_from_slice(text.replace('\n', "\r\n").as_bytes()), whereabouts)
+            .unwrap()
+    }
+
+    fn written(text: &str) -> String {
+        let description = read(text, at("10.0.0.5", None));
+        let body =
+            Said::new(400).write(&description, OURS.parse().unwrap(), |at, _| Some(30_000 + 2 * at as u16));
+        String::from_utf8(body.unwrap().to_vec()).unwrap().replace("\r\n", "\n")
+    }
+
+    const AUDIO: &str = "v=0\no=ann 1 1 IN IP4 10.0.0.5\ns=call\nc=IN IP4 10.0.0.5\nt=0 0\n\
+        m=audio 4000 RTP/AVP 8 101\na=rtpmap:8 PCMA/8000\na=rtpmap:101 telephone-event/8000\n";
+
+    #[test]
+    fn addresses_and_ports_become_ours_and_codecs_stay() {
+        assert_eq!(
+            written(AUDIO),
+            "v=0\no=- 100 1 IN IP4 192.0.2.1\ns=call\nc=IN IP4 192.0.2.1\nt=0 0\n\
+             m=audio 30000 RTP/AVP 8 101\na=rtpmap:8 PCMA/8000\na=rtpmap:101 telephone-event/8000\n"
+        );
+    }
+
+    #[test]
+    fn ice_keys_and_rtcp_ports_are_cut_and_unknown_attributes_stay() {
+        let text = format!(
+            "{AUDIO}a=rtcp:4001\na=ice-ufrag:x\na=candidate:1 1 UDP 1 10.0.0.5 4000 typ host\n\
+             a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc\na=x-new:thing\na=rtcp-mux\na=ptime:20\n"
+        );
+        let out = written(&text);
+        for gone in ["rtcp:4001", "ice-ufrag", "candidate", "crypto"] {
+            assert!(!out.contains(gone), "{gone} in {out}");
+        }
+        for kept in ["a=x-new:thing\n", "a=rtcp-mux\n", "a=ptime:20\n"] {
+            assert!(out.contains(kept), "{kept} in {out}");
+        }
+    }
+
+    #[test]
+    fn what_we_do_not_carry_is_refused_by_port_0() {
+        let text = format!(
+            "{AUDIO}m=image 4004 udptl t38\na=T38FaxVersion:0\nm=video 4006 RTP/SAVP 96\nm=video 4008 RTP/AVP 97\n"
+        );
+        let out = written(&text);
+        assert!(out.contains("m=image 0 udptl t38\n") && out.contains("m=video 0 RTP/SAVP 96\n"), "{out}");
+        assert!(out.contains("m=video 30006 RTP/AVP 97\n") && !out.contains("T38FaxVersion"), "{out}");
+    }
+
+    #[test]
+    fn without_a_port_for_any_line_there_is_no_description() {
+        let description = read(AUDIO, at("10.0.0.5", None));
+        assert_eq!(Said::new(1).write(&description, OURS.parse().unwrap(), |_, _| None), None);
+    }
+
+    #[test]
+    fn the_version_rises_only_with_a_change() {
+        let mut said = Said::new(400);
+        let mut say = |text: &str| {
+            let description = read(text, at("10.0.0.5", None));
+            let body = said.write(&description, OURS.parse().unwrap(), |_, _| Some(30_000)).unwrap();
+            String::from_utf8_lossy(&body).split(' ').nth(2).unwrap().to_owned()
+        };
+        assert_eq!(say(AUDIO), "1");
+        assert_eq!(say(&AUDIO.replace("ann 1 1", "ann 1 2")), "1", "another origin is no change of ours");
+        assert_eq!(say(&format!("{AUDIO}a=sendonly\n")), "2");
+    }
+
+    #[test]
+    fn a_hold_of_rfc_2543_goes_out_in_todays_words() {
+        let out = written(&AUDIO.replace("c=IN IP4 10.0.0.5", "c=IN IP4 0.0.0.0"));
+        assert!(out.contains("c=IN IP4 192.0.2.1\n") && out.contains("a=sendonly\n"), "{out}");
+    }
+
+    fn reach(address: &str, whereabouts: Whereabouts) -> (String, Learn) {
+        let description =
+            read(&AUDIO.replace("c=IN IP4 10.0.0.5", &format!("c=IN IP4 {address}")), whereabouts);
+        let remote = description.lines()[0].remote(None).unwrap();
+        (remote.rtp.to_string(), remote.learn)
+    }
+
+    #[test]
+    fn media_goes_where_the_description_says() {
+        let host = "10.0.0.5".parse().unwrap();
+        assert_eq!(
+            reach("10.0.0.5", at("10.0.0.5", None)),
+            ("10.0.0.5:4000".to_owned(), Learn::FromHost(host))
+        );
+        let other = "10.0.0.9".parse().unwrap();
+        let expected = ("10.0.0.9:4000".to_owned(), Learn::FromHost(other));
+        assert_eq!(reach("10.0.0.9", at("10.0.0.5", Some("10.0.0.5"))), expected);
+    }
+
+    #[test]
+    fn behind_a_nat_media_goes_where_the_signalling_came_from() {
+        let outside = "198.51.100.7".parse().unwrap();
+        let expected = ("198.51.100.7:4000".to_owned(), Learn::FromHost(outside));
+        assert_eq!(reach("10.0.0.5", at("198.51.100.7", None)), expected);
+        let masquerading = "192.168.7.2".parse().unwrap();
+        let expected = ("192.168.7.2:4000".to_owned(), Learn::FromHost(masquerading));
+        assert_eq!(reach("10.0.0.5", at("192.168.7.2", Some("10.0.0.5"))), expected);
+    }
+
+    #[test]
+    fn a_phone_on_this_machine_may_send_from_any_of_its_addresses() {
+        assert_eq!(
+            reach("10.0.0.5", at("127.0.0.1", Some("10.0.0.5"))),
+            ("10.0.0.5:4000".to_owned(), Learn::Any)
+        );
+    }
+
+    #[test]
+    fn rtcp_shares_a_port_only_when_both_say_so() {
+        let with = read(&format!("{AUDIO}a=rtcp-mux\n"), at("10.0.0.5", None));
+        let without = read(AUDIO, at("10.0.0.6", None));
+        assert!(!with.lines()[0].remote(Some(&without.lines()[0])).unwrap().mux);
+        assert!(with.lines()[0].remote(Some(&with.lines()[0])).unwrap().mux);
+    }
+}

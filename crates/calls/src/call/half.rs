@@ -1,0 +1,151 @@
+//! One end of a pair: the dialog with one phone, its offers and answers, its session timer.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sip::dialog::Dialog;
+use sip::endpoint::{Flow, ServerTransaction, Target, Transport};
+use sip::session_timer::SessionTimer;
+use sip::{Headers, Method, Name, Request, RequestBuilder, Uri};
+
+use super::ALLOW;
+use super::describe::{Description, Said, Whereabouts};
+use super::house::House;
+use crate::offer::Exchange;
+use crate::snapshot::DialogIds;
+
+/// The port of a SIP URI that names none, over UDP and TCP.
+const SIP_PORT: u16 = 5060;
+/// How long a session refresh waits that crossed another change (RFC 3261 §14.1: 2.1 to 4 seconds for whoever
+/// made the Call-ID).
+const REFRESH_AGAIN: Duration = Duration::from_secs(3);
+
+/// One end of a pair.
+#[derive(Debug)]
+pub(crate) struct Half {
+    pub dialog: Dialog,
+    pub flow: Flow,
+    pub exchange: Exchange,
+    /// What we have described to this phone.
+    pub said: Said,
+    /// What this phone has described to us, once that was agreed on.
+    pub heard: Option<Description>,
+    pub timer: Option<SessionTimer>,
+    /// When a refresh that could not be sent, or was refused for now, is tried again.
+    pub refresh_again: Option<Instant>,
+    pub allows_update: bool,
+    /// An INVITE of this phone that we accepted and that it has not acknowledged.
+    pub awaiting_ack: Option<ServerTransaction>,
+}
+
+impl Half {
+    pub(crate) fn new(dialog: Dialog, flow: Flow, exchange: Exchange, said: Said, headers: &Headers) -> Self {
+        Self {
+            dialog,
+            flow,
+            exchange,
+            said,
+            heard: None,
+            timer: None,
+            refresh_again: None,
+            allows_update: headers.has_token(Name::Allow, b"UPDATE"),
+            awaiting_ack: None,
+        }
+    }
+
+    /// Is this the dialog with these tags?
+    pub(crate) fn is_dialog(&self, local_tag: &[u8], remote_tag: &[u8]) -> bool {
+        let id = self.dialog.id();
+        id.local_tag == local_tag && id.remote_tag == remote_tag
+    }
+
+    /// Takes a request in: order, target, the path back.
+    ///
+    /// # Errors
+    /// The status that refuses it.
+    pub(crate) fn take(&mut self, request: &Request, flow: Flow) -> Result<(), u16> {
+        self.dialog.receive(request).map_err(|refusal| refusal.status)?;
+        // A phone whose address changed, or whose connection was made anew, is answered there from now on.
+        self.flow = flow;
+        self.learn(request.headers());
+        Ok(())
+    }
+
+    /// Notes what the phone can do.
+    pub(crate) fn learn(&mut self, headers: &Headers) {
+        if headers.has(Name::Allow) {
+            self.allows_update = headers.has_token(Name::Allow, b"UPDATE");
+        }
+    }
+
+    /// Begins our next request in this dialog.
+    pub(crate) fn request(&mut self, method: Method, house: &House) -> RequestBuilder {
+        let with_contact = matches!(method, Method::Invite | Method::Update);
+        let builder = self.dialog.request(method).header(Name::UserAgent, &house.product);
+        if with_contact {
+            builder
+                .header(Name::Contact, house.contact(&self.flow).as_str())
+                .header(Name::Allow, ALLOW)
+                .header(Name::Supported, "timer")
+        } else {
+            builder
+        }
+    }
+
+    /// Where our requests in this dialog go. Over a stream, back over its connection. Over UDP to the Contact
+    /// (RFC 3261 §12.2.1.1), unless the phone is not where it says: then back where it came from.
+    pub(crate) fn target(&self, house: &House) -> Target {
+        let mut flow = self.flow;
+        if flow.transport == Transport::Udp {
+            let hop = self.dialog.next_hop();
+            if host_address(hop) == Some(flow.remote.ip().to_canonical()) {
+                flow.remote.set_port(hop.port().unwrap_or(SIP_PORT));
+            }
+        }
+        house.target(Target::from(flow))
+    }
+
+    /// Our address in descriptions for this phone.
+    pub(crate) fn media_address(&self, house: &House) -> IpAddr {
+        house.addresses.media(self.flow.local.ip(), self.flow.remote.ip())
+    }
+
+    /// Where this phone is, for its descriptions.
+    pub(crate) fn whereabouts(&self) -> Whereabouts {
+        Whereabouts { source: self.flow.remote.ip(), claimed: host_address(self.dialog.remote_target()) }
+    }
+
+    /// Reads a description that came from this phone.
+    pub(crate) fn read(&self, body: &Bytes) -> Result<Description, sip::Error> {
+        Description::read(body, self.whereabouts())
+    }
+
+    /// The refresh is tried again a little later.
+    pub(crate) fn refresh_later(&mut self, now: Instant) {
+        self.refresh_again = Some(now + REFRESH_AGAIN);
+    }
+
+    /// When something is due here.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let session = self.timer.as_ref().map(SessionTimer::next_timeout);
+        [session, self.refresh_again].into_iter().flatten().min()
+    }
+
+    /// The dialog as RFC 4235 shows it.
+    pub(crate) fn dialog_ids(&self) -> DialogIds {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let id = self.dialog.id();
+        DialogIds {
+            call_id: text(&id.call_id),
+            phone_tag: text(&id.remote_tag),
+            server_tag: text(&id.local_tag),
+        }
+    }
+}
+
+/// The host of a URI, when it is an address.
+pub(crate) fn host_address(uri: &Uri) -> Option<IpAddr> {
+    let text = std::str::from_utf8(uri.host()).ok()?;
+    text.trim_matches(['[', ']']).parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}

@@ -1,0 +1,279 @@
+//! A call begins: the caller's INVITE is checked, placed, and becomes INVITEs to phones, or a service.
+
+use bytes::Bytes;
+use sip::endpoint::{Flow, ServerTransaction};
+use sip::session_timer::{Answer, Offer as TimerOffer, Policy};
+use sip::uri::Scheme;
+use sip::{Name, Request, Uri};
+
+use super::branch::{BranchLeg, BranchState, Invitation};
+use super::describe::{Description, Whereabouts};
+use super::half::host_address;
+use super::house::{Context, Leg};
+use super::outcome::{Failure, Verdict};
+use super::streams::Streams;
+use super::switchboard::Arrival;
+use super::view::View;
+use super::{Call, End, Phase, Timers, wire};
+use crate::offer::{Carrier, Exchange, Side};
+use crate::place::{self, Caller, Destination, Dialled, Limits, Service};
+use crate::snapshot::{CallId, Cause, ConnectionState, Event};
+
+/// Parallel branches that an INVITE may lead to in all, over all hops (RFC 5393 §5.3.3).
+const MAX_BREADTH: u32 = 60;
+/// Hops that an INVITE may take when it names no number (RFC 3261 §16.6 item 3).
+const MAX_FORWARDS: u32 = 70;
+
+/// How the caller wants provisional responses (RFC 3262 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reliability {
+    /// Not reliably.
+    Unsupported,
+    /// As we like.
+    Supported,
+    /// Always reliably.
+    Required,
+}
+
+/// The leg with the phone that calls.
+#[derive(Debug)]
+pub(crate) struct CallerLeg {
+    pub call_id: Bytes,
+    pub flow: Flow,
+    pub transaction: ServerTransaction,
+    pub invite: Request,
+    pub reliability: Reliability,
+    pub timer: TimerOffer,
+    /// The tag of responses that make no dialog.
+    pub tag: String,
+    /// The offer/answer table after the INVITE: every early dialog begins with a copy of it.
+    pub exchange: Exchange,
+    /// The offer, when the INVITE has one.
+    pub offer: Option<Description>,
+}
+
+/// What an INVITE became.
+pub(crate) enum Started {
+    /// Phones ring.
+    Call(Box<Call>),
+    /// The server itself takes the call.
+    Service(CallerLeg, Service, String),
+    /// It was refused, and answered so.
+    Refused,
+}
+
+/// Takes a new INVITE from a caller who was authenticated.
+pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> Started {
+    let (transaction, request) = (arrival.transaction, arrival.request.clone());
+    let (leg, caller) = match check(arrival, context) {
+        Ok(checked) => checked,
+        Err(status) => {
+            if status != 422 {
+                wire::refuse(context, transaction, &request, status);
+            }
+            return Started::Refused;
+        }
+    };
+    let Some(dialled) = dialled(&request, &context.house.domain) else {
+        wire::refuse(context, transaction, &request, 416);
+        return Started::Refused;
+    };
+    let limits = Limits { calls_per_line_max: context.house.limits.calls_per_line_max };
+    match place::place(&*context.house.directory, &dialled, &caller, limits) {
+        Ok(Destination::Service(service)) => Started::Service(leg, service, dialled.user),
+        Ok(phones @ Destination::Phones { .. }) => ring(leg, &caller, phones, id, context),
+        Err(reason) => {
+            let verdict = Verdict::from(reason);
+            metrics::counter!("carillon_calls_ended_total", "cause" => verdict.cause.word()).increment(1);
+            wire::refuse_with_tag(context, transaction, &request, verdict.status, leg.tag.as_bytes());
+            Started::Refused
+        }
+    }
+}
+
+/// What must hold before a call is placed; `Err` is the status that refuses it (422 was already sent).
+fn check(arrival: Arrival, context: &mut Context<'_>) -> Result<(CallerLeg, Caller), u16> {
+    let Arrival { transaction, request, flow, caller } = arrival;
+    let headers = request.headers();
+    if headers.max_forwards().ok().flatten() == Some(0) {
+        return Err(483);
+    }
+    if request.unsupported(&EXTENSIONS_OF_CALLS).next().is_some() {
+        return Err(420);
+    }
+    // RFC 3261 §8.1.1.8: Contact is mandatory in an INVITE; without it there is no dialog.
+    let contact = headers.contact().map_err(|_| 400_u16)?;
+    let whereabouts = Whereabouts { source: flow.remote.ip(), claimed: host_address(contact.uri()) };
+    let described = wire::is_described(headers, request.body()).map_err(|()| 415_u16)?;
+    let offer = match described {
+        true => Some(Description::read(request.body(), whereabouts).map_err(|_| 400_u16)?),
+        false => None,
+    };
+    if offer.as_ref().is_some_and(|offer| !offer.has_media_for_us()) {
+        return Err(488);
+    }
+    let timer = timer_offer(headers)?;
+    if let Answer::IntervalTooSmall { min_se } = policy(context).answer(&timer) {
+        too_small(transaction, &request, min_se, context);
+        return Err(422);
+    }
+    let reliability =
+        match (headers.has_token(Name::Require, b"100rel"), headers.has_token(Name::Supported, b"100rel")) {
+            (true, _) => Reliability::Required,
+            (false, true) => Reliability::Supported,
+            (false, false) => Reliability::Unsupported,
+        };
+    let mut exchange = Exchange::new();
+    exchange.pass(Side::Remote, Carrier::Invite, described).map_err(|refusal| refusal.status())?;
+    let call_id = Bytes::copy_from_slice(&headers.call_id().map_err(|_| 400_u16)?);
+    let tag = context.endpoint.new_tag();
+    let leg =
+        CallerLeg { call_id, flow, transaction, reliability, timer, tag, exchange, offer, invite: request };
+    Ok((leg, caller))
+}
+
+/// `path` and `outbound` make no sense in an INVITE.
+const EXTENSIONS_OF_CALLS: [&[u8]; 2] = [b"100rel", b"timer"];
+
+/// What a request says about session timers (RFC 4028 §4, §5).
+pub(crate) fn timer_offer(headers: &sip::Headers) -> Result<TimerOffer, u16> {
+    let names = [Name::Supported, Name::Require];
+    Ok(TimerOffer {
+        supported: names.into_iter().any(|name| headers.has_token(name, b"timer")),
+        session_expires: headers.session_expires().map_err(|_| 400_u16)?,
+        min_se: headers.min_se().map_err(|_| 400_u16)?,
+    })
+}
+
+/// What we want of session timers.
+pub(crate) fn policy(context: &Context<'_>) -> Policy {
+    let seconds = |time: std::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    let limits = &context.house.limits;
+    Policy { session_expires: seconds(limits.session_expires), min_se: seconds(limits.session_expires_min) }
+}
+
+/// Refuses a session interval that is too short (RFC 4028 §6).
+pub(crate) fn too_small(
+    transaction: ServerTransaction,
+    request: &Request,
+    min_se: u32,
+    context: &mut Context<'_>,
+) {
+    let tag = context.endpoint.new_tag();
+    let response =
+        wire::response(context.house, request, 422, Some(tag.as_bytes())).header(Name::MinSe, &min_se);
+    context.endpoint.respond(transaction, &response.finish(), context.now.instant);
+}
+
+/// What was dialled: the user part of the Request-URI. `None`: a scheme that calls do not know.
+fn dialled(request: &Request, domain: &str) -> Option<Dialled> {
+    let uri: Uri = request.uri().ok()?;
+    if uri.scheme() == Scheme::Other {
+        return None;
+    }
+    let mut user = String::from_utf8_lossy(&uri.user_decoded().unwrap_or_default()).into_owned();
+    if uri.scheme() == Scheme::Tel {
+        // RFC 3966 §3: visual separators have no meaning.
+        user.retain(|c| !matches!(c, '-' | '.' | '(' | ')'));
+        return Some(Dialled { user, foreign_domain: None });
+    }
+    let host = String::from_utf8_lossy(uri.host()).into_owned();
+    // Phones that know us by address dial `sip:1002@10.0.0.1`.
+    let is_address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
+    let foreign = !is_address && !host.eq_ignore_ascii_case(domain);
+    Some(Dialled { user, foreign_domain: foreign.then_some(host) })
+}
+
+/// Calls all phones of the destination.
+fn ring(
+    leg: CallerLeg,
+    caller: &Caller,
+    phones: Destination,
+    id: CallId,
+    context: &mut Context<'_>,
+) -> Started {
+    let Destination::Phones { mut branches, address, name, ring_time } = phones else {
+        return Started::Refused;
+    };
+    let headers = leg.invite.headers();
+    let breadth =
+        headers.named(b"Max-Breadth").and_then(sip::scan::number).unwrap_or(MAX_BREADTH).min(MAX_BREADTH);
+    if breadth == 0 {
+        wire::refuse_with_tag(context, leg.transaction, &leg.invite, 440, leg.tag.as_bytes());
+        return Started::Refused;
+    }
+    branches.truncate(breadth as usize);
+    let mut call = Box::new(Call {
+        id,
+        phase: Phase::Ringing,
+        branches: Vec::with_capacity(branches.len()),
+        pairs: Vec::with_capacity(1),
+        requests: Vec::with_capacity(branches.len()),
+        streams: Streams::new(id.0),
+        view: View::new(id, caller, context.now.civil),
+        timers: Timers {
+            ring: Some(context.now.instant + ring_time.unwrap_or(context.house.limits.ring_time)),
+            length: None,
+        },
+        caller: leg,
+    });
+    context.index.legs.insert(call.caller.call_id.clone(), (id, Leg::Caller));
+    context.index.servers.insert(call.caller.transaction, id);
+    let invitation = Invitation {
+        caller,
+        address: &address,
+        max_forwards: call.caller.invite.headers().max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS) - 1,
+        max_breadth: (breadth / branches.len().max(1) as u32).max(1),
+    };
+    for branch in branches {
+        call.view.add(&branch, &address, name.as_deref(), context.now.civil);
+        call.invite_branch(branch, &invitation, context);
+    }
+    call.publish(Event::Originated, Cause::NormalClearing, context);
+    metrics::counter!("carillon_calls_started_total").increment(1);
+    // A branch that could not even be sent is a failed branch; when all are, the call ends here.
+    call.conclude(context);
+    Started::Call(call)
+}
+
+impl Call {
+    /// Sends the INVITE of one branch.
+    fn invite_branch(
+        &mut self,
+        branch: place::Branch,
+        invitation: &Invitation<'_>,
+        context: &mut Context<'_>,
+    ) {
+        let index = self.branches.len();
+        let mut leg = BranchLeg::new(branch, policy(context), context);
+        let body = match &self.caller.offer {
+            None => Some(None),
+            Some(offer) => {
+                let streams = &mut self.streams;
+                let ports = &*context.house.ports;
+                let address =
+                    context.house.addresses.media(leg.target.flow.local.ip(), leg.target.flow.remote.ip());
+                let written = leg.said.write(offer, address, |at, kind| {
+                    // Both sides of a line get their port together, or the line is refused.
+                    streams.port(ports, at, kind, End::Caller)?;
+                    streams.port(ports, at, kind, End::Callee)
+                });
+                written.map(Some)
+            }
+        };
+        context.index.legs.insert(leg.call_id.clone(), (self.id, Leg::Branch(index)));
+        let target = leg.target.clone();
+        let Some(body) = body else {
+            leg.state = BranchState::Failed(Failure::Overloaded);
+            self.view.set(index + 1, ConnectionState::Fail, context.now.civil);
+            self.branches.push(leg);
+            return;
+        };
+        let request = leg.invite(invitation, &self.caller, body.as_ref(), context.house);
+        self.branches.push(leg);
+        match self.send(request, &target, super::Purpose::Invite { branch: index }, context) {
+            Some(transaction) => self.branches[index].transaction = Some(transaction),
+            None => self.branches[index].state = BranchState::Failed(Failure::Overloaded),
+        }
+    }
+}

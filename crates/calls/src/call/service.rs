@@ -1,0 +1,380 @@
+//! Calls that this server answers itself: a phone, and one of our services behind the media port.
+
+use bytes::Bytes;
+use media::Kind;
+use sip::dialog::{Dialog, State};
+use sip::endpoint::{ClientTransaction, ServerTransaction};
+use sip::sdp::{Codec, Media, Sdp};
+use sip::session_timer::{Answer, Due, SessionTimer};
+use sip::{Method, Name, Request, Response, ResponseBuilder};
+use std::time::Instant;
+
+use super::describe::{Description, Said};
+use super::half::Half;
+use super::house::{Context, Index, Leg};
+use super::incoming::{CallerLeg, policy, timer_offer, too_small};
+use super::ringing::{finish, timer_headers};
+use super::streams::Streams;
+use super::view::View;
+use super::{ALLOW, End, wire};
+use crate::offer::{Carrier, Meaning, Side};
+use crate::place::{Caller, Service};
+use crate::snapshot::{CallId, Cause, ConnectionState, Event};
+
+/// A call between a phone and a service.
+#[derive(Debug)]
+pub(crate) struct ServiceCall {
+    id: CallId,
+    call_id: Bytes,
+    half: Half,
+    service: Service,
+    streams: Streams,
+    view: View,
+    ends_at: Instant,
+    requests: Vec<(ClientTransaction, Method)>,
+    over: bool,
+    bye_owed: bool,
+}
+
+impl ServiceCall {
+    /// Answers a caller; `None` when it was refused.
+    pub(crate) fn answer(
+        leg: CallerLeg,
+        caller: &Caller,
+        (service, number): (Service, &str),
+        id: CallId,
+        context: &mut Context<'_>,
+    ) -> Option<Box<Self>> {
+        let (transaction, invite) = (leg.transaction, leg.invite);
+        let Ok(mut dialog) = Dialog::uas(&invite, leg.tag.as_bytes(), State::Early) else {
+            wire::refuse(context, transaction, &invite, 400);
+            return None;
+        };
+        dialog.confirm();
+        let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(id.0));
+        let mut call = Box::new(Self {
+            id,
+            call_id: leg.call_id,
+            half: Half::new(dialog, leg.flow, leg.exchange, said, invite.headers()),
+            service,
+            streams: Streams::new(id.0),
+            view: View::new(id, caller, context.now.civil),
+            ends_at: context.now.instant + context.house.limits.call_length_max,
+            requests: Vec::new(),
+            over: false,
+            bye_owed: false,
+        });
+        let Some(body) = call.describe(leg.offer, context) else {
+            call.streams.close(&*context.house.ports);
+            wire::refuse_with_tag(context, transaction, &invite, 503, leg.tag.as_bytes());
+            return None;
+        };
+        context.index.legs.insert(call.call_id.clone(), (id, Leg::Caller));
+        call.view.add_service(number, context.now.civil);
+        call.view.set(0, ConnectionState::Connected, context.now.civil);
+        call.view.mark_answered(context.now.civil);
+        let ids = call.half.dialog_ids();
+        call.view.set_dialog(0, ids);
+        call.accept(transaction, &invite, Carrier::Success, Some(&body), context);
+        call.view.publish(Event::Established, Cause::NormalClearing, &context.house.lines, context.now.civil);
+        metrics::counter!("carillon_calls_started_total").increment(1);
+        metrics::counter!("carillon_calls_answered_total").increment(1);
+        Some(call)
+    }
+
+    /// A request within the dialog.
+    pub(crate) fn handle_request(
+        &mut self,
+        transaction: ServerTransaction,
+        request: &Request,
+        flow: sip::endpoint::Flow,
+        context: &mut Context<'_>,
+    ) {
+        let (local, remote) = (request.headers().to_tag(), request.headers().from_tag());
+        if !self.half.is_dialog(&local.unwrap_or_default(), &remote.unwrap_or_default()) {
+            return wire::refuse(context, transaction, request, 481);
+        }
+        if let Err(status) = self.half.take(request, flow) {
+            return wire::refuse(context, transaction, request, status);
+        }
+        match request.method() {
+            Method::Bye => {
+                let response = wire::response(context.house, request, 200, None).finish();
+                context.endpoint.respond(transaction, &response, context.now.instant);
+                self.half.dialog.terminate();
+                self.clear(Cause::NormalClearing, context);
+            }
+            Method::Invite => self.change(transaction, request, Carrier::Invite, context),
+            Method::Update => self.change(transaction, request, Carrier::Update, context),
+            // Nobody here listens to digits; they are taken so that the phone does not complain.
+            Method::Info | Method::Options => {
+                let response = wire::response(context.house, request, 200, None).header(Name::Allow, ALLOW);
+                context.endpoint.respond(transaction, &response.finish(), context.now.instant);
+            }
+            method => wire::refuse(context, transaction, request, wire::status_of_unserved(method)),
+        }
+    }
+
+    /// The phone changes or refreshes the session.
+    fn change(
+        &mut self,
+        transaction: ServerTransaction,
+        request: &Request,
+        carrier: Carrier,
+        context: &mut Context<'_>,
+    ) {
+        let Ok(described) = wire::is_described(request.headers(), request.body()) else {
+            return wire::refuse(context, transaction, request, 415);
+        };
+        if let Ok(offer) = timer_offer(request.headers())
+            && let Answer::IntervalTooSmall { min_se } = policy(context).answer(&offer)
+        {
+            return too_small(transaction, request, min_se, context);
+        }
+        if let Err(refusal) = self.half.exchange.pass(Side::Remote, carrier, described) {
+            return wire::refuse_offer(context, transaction, request, refusal);
+        }
+        let success = if carrier == Carrier::Invite { Carrier::Success } else { Carrier::UpdateSuccess };
+        if carrier == Carrier::Update && !described {
+            return self.accept(transaction, request, success, None, context);
+        }
+        let offer = match described.then(|| self.half.read(request.body())) {
+            None => None,
+            Some(Ok(offer)) if offer.has_media_for_us() => Some(offer),
+            Some(outcome) => {
+                self.half.exchange.refused(carrier);
+                return wire::refuse(context, transaction, request, if outcome.is_ok() { 488 } else { 400 });
+            }
+        };
+        match self.describe(offer, context) {
+            Some(body) => self.accept(transaction, request, success, Some(&body), context),
+            None => {
+                self.half.exchange.refused(carrier);
+                wire::refuse(context, transaction, request, 503);
+            }
+        }
+    }
+
+    /// Our answer to an offer or, without one, our own offer.
+    fn describe(&mut self, offer: Option<Description>, context: &Context<'_>) -> Option<Bytes> {
+        let ports = &*context.house.ports;
+        let address = self.half.media_address(context.house);
+        let description = match &offer {
+            Some(offer) => offer.answered(),
+            None => own_offer(&self.half, address),
+        };
+        let streams = &mut self.streams;
+        let body = self
+            .half
+            .said
+            .write(&description, address, |at, kind| streams.port(ports, at, kind, End::Caller))?;
+        if offer.is_some() {
+            self.half.heard = offer;
+            self.serve(context);
+        }
+        Some(body)
+    }
+
+    /// Starts the service on all lines that the phone described.
+    fn serve(&mut self, context: &Context<'_>) {
+        let Some(heard) = &self.half.heard else { return };
+        let ports = &*context.house.ports;
+        for (at, line) in heard.lines().iter().enumerate() {
+            if let Some(remote) = line.remote(Some(line)) {
+                self.streams.reach(ports, at, End::Caller, remote);
+                match self.service {
+                    Service::Echo => self.streams.echo(ports, at, End::Caller),
+                }
+            }
+        }
+    }
+
+    fn accept(
+        &mut self,
+        transaction: ServerTransaction,
+        request: &Request,
+        success: Carrier,
+        body: Option<&Bytes>,
+        context: &mut Context<'_>,
+    ) {
+        self.half.exchange.pass(Side::Local, success, body.is_some()).ok();
+        let tag = self.half.dialog.id().local_tag.clone();
+        let mut builder: ResponseBuilder = wire::response(context.house, request, 200, Some(&tag))
+            .header(Name::Contact, context.house.contact(&self.half.flow).as_str())
+            .header(Name::Allow, ALLOW);
+        if let Ok(offer) = timer_offer(request.headers())
+            && let Answer::Timer { session_expires, require } = policy(context).answer(&offer)
+        {
+            self.half.timer = Some(SessionTimer::start(session_expires, false, context.now.instant));
+            builder = timer_headers(builder, session_expires, require);
+        }
+        if success == Carrier::Success {
+            self.half.awaiting_ack = Some(transaction);
+            context.index.servers.insert(transaction, self.id);
+        }
+        context.endpoint.respond(transaction, &finish(builder, body), context.now.instant);
+    }
+
+    /// The phone acknowledges our 2xx.
+    pub(crate) fn acknowledged(
+        &mut self,
+        server: ServerTransaction,
+        request: &Request,
+        context: &mut Context<'_>,
+    ) {
+        context.index.servers.remove(&server);
+        self.half.awaiting_ack = None;
+        if std::mem::take(&mut self.bye_owed) {
+            return self.bye(context);
+        }
+        let described = wire::is_described(request.headers(), request.body()).unwrap_or(false);
+        match self.half.exchange.pass(Side::Remote, Carrier::Ack, described) {
+            Ok(Meaning::Answer) => match self.half.read(request.body()) {
+                Ok(answer) => {
+                    self.half.heard = Some(answer);
+                    self.serve(context);
+                }
+                Err(_) => self.end(Cause::IncompatibleDestination, context),
+            },
+            Ok(_) => {}
+            Err(_) => self.end(Cause::IncompatibleDestination, context),
+        }
+    }
+
+    /// Our 2xx was never acknowledged.
+    pub(crate) fn never_acknowledged(&mut self, server: ServerTransaction, context: &mut Context<'_>) {
+        context.index.servers.remove(&server);
+        self.half.awaiting_ack = None;
+        self.end(Cause::NetworkSignalLost, context);
+    }
+
+    /// A response to our refresh or BYE.
+    pub(crate) fn handle_response(
+        &mut self,
+        transaction: ClientTransaction,
+        response: &Response,
+        context: &mut Context<'_>,
+    ) {
+        if response.is_provisional() {
+            return;
+        }
+        let Some(place) = self.requests.iter().position(|(known, _)| *known == transaction) else { return };
+        let (_, method) = self.requests.swap_remove(place);
+        context.index.clients.remove(&transaction);
+        if method != Method::Update {
+            return;
+        }
+        self.half.dialog.answered(response).ok();
+        match response.status() {
+            200..=299 => self.half.agree(response.headers(), true, context.now.instant),
+            408 | 481 => self.end(Cause::NetworkSignalLost, context),
+            // Whoever knows no UPDATE is not asked again: the call ends when its phone or its length says so.
+            _ => self.half.timer = None,
+        }
+    }
+
+    /// A request of ours got no answer.
+    pub(crate) fn handle_failure(&mut self, transaction: ClientTransaction, context: &mut Context<'_>) {
+        self.requests.retain(|(known, _)| *known != transaction);
+        context.index.clients.remove(&transaction);
+        self.end(Cause::NetworkSignalLost, context);
+    }
+
+    /// Fires what is due.
+    pub(crate) fn handle_timeout(&mut self, context: &mut Context<'_>) {
+        let now = context.now.instant;
+        if self.over {
+            return;
+        }
+        if self.ends_at <= now {
+            return self.end(Cause::ResourcesNotAvailable, context);
+        }
+        match self.half.timer.as_mut().and_then(|timer| timer.due(now)) {
+            Some(Due::Expired) => self.end(Cause::NetworkSignalLost, context),
+            Some(Due::Refresh) => {
+                let Some(timer) = self.half.timer else { return };
+                let request = self
+                    .half
+                    .request(Method::Update, context.house)
+                    .header(Name::SessionExpires, &timer.next_offer(true))
+                    .finish();
+                self.send(request, Method::Update, context);
+            }
+            None => {}
+        }
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        if self.over {
+            return None;
+        }
+        [Some(self.ends_at), self.half.next_timeout()].into_iter().flatten().min()
+    }
+
+    /// Ends the call by itself.
+    pub(crate) fn end(&mut self, cause: Cause, context: &mut Context<'_>) {
+        if self.half.awaiting_ack.is_some() {
+            self.bye_owed = true;
+        } else {
+            self.bye(context);
+        }
+        self.clear(cause, context);
+    }
+
+    fn bye(&mut self, context: &mut Context<'_>) {
+        if self.half.dialog.state() == State::Terminated {
+            return;
+        }
+        let request = self.half.request(Method::Bye, context.house).finish();
+        self.half.dialog.terminate();
+        self.send(request, Method::Bye, context);
+    }
+
+    fn send(&mut self, request: Request, method: Method, context: &mut Context<'_>) {
+        let target = self.half.target(context.house);
+        if let Ok(transaction) = context.endpoint.send_request(request, &target, context.now.instant) {
+            self.requests.push((transaction, method));
+            context.index.clients.insert(transaction, self.id);
+        }
+    }
+
+    fn clear(&mut self, cause: Cause, context: &mut Context<'_>) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
+        }
+        self.streams.close(&*context.house.ports);
+        self.view.clear(context.now.civil);
+        self.view.publish(Event::ConnectionCleared, cause, &context.house.lines, context.now.civil);
+        metrics::counter!("carillon_calls_ended_total", "cause" => cause.word()).increment(1);
+    }
+
+    /// Nothing more can come.
+    pub(crate) fn is_done(&self) -> bool {
+        self.over && !self.bye_owed && self.requests.is_empty()
+    }
+
+    pub(crate) fn forget(&self, index: &mut Index) {
+        index.legs.remove(&self.call_id);
+        for (transaction, _) in &self.requests {
+            index.clients.remove(transaction);
+        }
+        if let Some(server) = self.half.awaiting_ack {
+            index.servers.remove(&server);
+        }
+    }
+}
+
+/// What a service offers to a phone that offers nothing: sound that every phone knows, and digits.
+fn own_offer(half: &Half, address: std::net::IpAddr) -> Description {
+    let codecs = [
+        Codec::new(8, "PCMA", 8000),
+        Codec::new(0, "PCMU", 8000),
+        Codec { parameters: Some(Bytes::from_static(b"0-16")), ..Codec::new(101, "telephone-event", 8000) },
+    ];
+    let mut sdp = Sdp::compose(1, 1, address);
+    // Any port but 0: the real one is written over it.
+    sdp.push_media(Media::compose("audio", 9, "RTP/AVP", &codecs));
+    let description = Description::own(sdp, half.whereabouts());
+    debug_assert_eq!(description.lines()[0].kind, Some(Kind::Audio));
+    description
+}

@@ -1,0 +1,120 @@
+//! The media ports of a call: a pair per m-line, one port for the caller's side and one for the called side.
+//!
+//! All phones that ring share the port of the called side: who answers decides whose packets are taken.
+
+use media::{Command, Kind, Media, NoPort, OpenPort, Port, PortId, Remote};
+
+use super::End;
+
+/// m-lines of one call that get ports; further ones are refused with port 0 (RFC 3264 §6).
+pub const STREAMS_MAX: usize = 4;
+
+/// What a call asks of `media`: [`Media`] itself, or its stand-in in a test without sockets.
+pub trait Ports: Send + Sync {
+    /// Takes a port.
+    ///
+    /// # Errors
+    /// All are in use.
+    fn open(&self, open: OpenPort) -> Result<Port, NoPort>;
+    /// Tells what to do; never waits.
+    fn command(&self, command: Command);
+}
+
+impl Ports for Media {
+    fn open(&self, open: OpenPort) -> Result<Port, NoPort> {
+        Self::open(self, open)
+    }
+
+    fn command(&self, command: Command) {
+        Self::command(self, command);
+    }
+}
+
+/// The ports of one call.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    owner: u64,
+    lines: Vec<Line>,
+}
+
+/// One m-line.
+#[derive(Debug, Default)]
+struct Line {
+    ports: [Option<Port>; 2],
+    told: [bool; 2],
+    joined: bool,
+}
+
+impl Streams {
+    pub(crate) fn new(owner: u64) -> Self {
+        Self { owner, lines: Vec::new() }
+    }
+
+    /// The RTP port that `end` is told for m-line `index`; opened when it is first asked for. `None`: the
+    /// line must be refused.
+    pub(crate) fn port(&mut self, ports: &dyn Ports, index: usize, kind: Kind, end: End) -> Option<u16> {
+        if index >= STREAMS_MAX {
+            return None;
+        }
+        while self.lines.len() <= index {
+            self.lines.push(Line::default());
+        }
+        let place = &mut self.lines[index].ports[end.index()];
+        if place.is_none() {
+            match ports.open(OpenPort { kind, owner: self.owner }) {
+                Ok(port) => *place = Some(port),
+                Err(NoPort(kind)) => {
+                    metrics::counter!("carillon_calls_no_media_port_total").increment(1);
+                    tracing::warn!(?kind, "no media port is left for a call");
+                }
+            }
+        }
+        place.map(|port| port.rtp_port)
+    }
+
+    /// Where `end` takes the packets of m-line `index`; joins both sides once both are known.
+    pub(crate) fn reach(&mut self, ports: &dyn Ports, index: usize, end: End, remote: Remote) {
+        let Some(line) = self.lines.get_mut(index) else { return };
+        let Some(port) = line.ports[end.index()] else { return };
+        ports.command(Command::SetRemote { port: port.id, remote });
+        line.told[end.index()] = true;
+        if let ([Some(a), Some(b)], [true, true], false) = (line.ports, line.told, line.joined) {
+            ports.command(Command::Connect { a: a.id, b: b.id });
+            line.joined = true;
+        }
+    }
+
+    /// Sends what `end` says on m-line `index` back to it.
+    pub(crate) fn echo(&self, ports: &dyn Ports, index: usize, end: End) {
+        if let Some(port) = self.lines.get(index).and_then(|line| line.ports[end.index()]) {
+            ports.command(Command::Echo { port: port.id });
+        }
+    }
+
+    /// Gives the ports of a refused m-line back.
+    pub(crate) fn refuse(&mut self, ports: &dyn Ports, index: usize) {
+        if let Some(line) = self.lines.get_mut(index) {
+            close(ports, line);
+        }
+    }
+
+    /// Gives all ports back.
+    pub(crate) fn close(&mut self, ports: &dyn Ports) {
+        for mut line in self.lines.drain(..) {
+            close(ports, &mut line);
+        }
+    }
+
+    /// Which end a port belongs to.
+    pub(crate) fn end_of(&self, port: PortId) -> Option<End> {
+        let has =
+            |end: End| self.lines.iter().any(|line| line.ports[end.index()].is_some_and(|p| p.id == port));
+        [End::Caller, End::Callee].into_iter().find(|end| has(*end))
+    }
+}
+
+fn close(ports: &dyn Ports, line: &mut Line) {
+    for port in std::mem::take(line).ports.into_iter().flatten() {
+        ports.command(Command::Close { port: port.id });
+    }
+}

@@ -1,0 +1,120 @@
+//! How a call is seen from outside: its snapshot, published after every change.
+
+use std::sync::Arc;
+
+use model::Timestamp;
+
+use crate::line_state::LineStates;
+use crate::place::{Branch, Caller};
+use crate::snapshot::{
+    CallId, CallSnapshot, Cause, Connection, ConnectionState, DialogIds, Direction, Event,
+};
+
+/// Builds and publishes the snapshots of one call. Connection 0 is the caller, `n + 1` is branch `n`.
+#[derive(Debug)]
+pub(crate) struct View {
+    id: CallId,
+    sequence: u64,
+    started: Timestamp,
+    answered: Option<Timestamp>,
+    connections: Vec<Connection>,
+}
+
+impl View {
+    pub(crate) fn new(id: CallId, caller: &Caller, now: Timestamp) -> Self {
+        let caller = Connection {
+            line: caller.line.clone(),
+            owner: caller.user.clone(),
+            address: caller.number.clone(),
+            name: caller.name.clone(),
+            direction: Direction::Initiator,
+            state: ConnectionState::Initiated,
+            since: now,
+            dialog: None,
+        };
+        Self { id, sequence: 0, started: now, answered: None, connections: vec![caller] }
+    }
+
+    /// A phone is called. It is not yet part of the call for others before it rings.
+    pub(crate) fn add(&mut self, branch: &Branch, address: &str, name: Option<&str>, now: Timestamp) {
+        self.connections.push(Connection {
+            line: Some(branch.line.clone()),
+            owner: branch.owner.clone(),
+            address: address.to_owned(),
+            name: name.map(str::to_owned),
+            direction: Direction::Recipient,
+            state: ConnectionState::Initiated,
+            since: now,
+            dialog: None,
+        });
+    }
+
+    /// A service of this server takes the call.
+    pub(crate) fn add_service(&mut self, address: &str, now: Timestamp) {
+        self.connections.push(Connection {
+            line: None,
+            owner: None,
+            address: address.to_owned(),
+            name: None,
+            direction: Direction::Recipient,
+            state: ConnectionState::Connected,
+            since: now,
+            dialog: None,
+        });
+    }
+
+    /// When the first phone answered.
+    pub(crate) fn answered(&self) -> Option<Timestamp> {
+        self.answered
+    }
+
+    pub(crate) fn mark_answered(&mut self, now: Timestamp) {
+        self.answered.get_or_insert(now);
+    }
+
+    pub(crate) fn state(&self, connection: usize) -> ConnectionState {
+        self.connections.get(connection).map_or(ConnectionState::Null, |connection| connection.state)
+    }
+
+    /// Sets a connection's state; true when that is a change.
+    pub(crate) fn set(&mut self, connection: usize, state: ConnectionState, now: Timestamp) -> bool {
+        match self.connections.get_mut(connection) {
+            Some(connection) if connection.state != state => {
+                connection.state = state;
+                connection.since = now;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn set_dialog(&mut self, connection: usize, dialog: DialogIds) {
+        if let Some(connection) = self.connections.get_mut(connection) {
+            connection.dialog = Some(dialog);
+        }
+    }
+
+    /// All connections end.
+    pub(crate) fn clear(&mut self, now: Timestamp) {
+        for index in 0..self.connections.len() {
+            if self.state(index) != ConnectionState::Fail {
+                self.set(index, ConnectionState::Null, now);
+            }
+        }
+    }
+
+    /// Publishes the call as it is now.
+    pub(crate) fn publish(&mut self, event: Event, cause: Cause, lines: &LineStates, now: Timestamp) {
+        self.sequence += 1;
+        let snapshot = CallSnapshot {
+            id: self.id,
+            sequence: self.sequence,
+            started: self.started,
+            answered: self.answered,
+            event,
+            cause,
+            connections: self.connections.clone(),
+        };
+        lines.publish(&Arc::new(snapshot), now);
+    }
+}
