@@ -73,7 +73,8 @@ impl Uri {
 
     fn parse_sip(raw: Bytes, scheme: Scheme, start: usize) -> Result<Self, Error> {
         let at_sign = memchr::memchr(b'@', &raw[start..]).map(|at| start + at);
-        if at_sign == Some(start) {
+        // A user has at least one character, also before a password.
+        if at_sign == Some(start) || (at_sign.is_some() && raw[start] == b':') {
             return Err(Error::Uri);
         }
         let host_start = at_sign.map_or(start, |at| at + 1);

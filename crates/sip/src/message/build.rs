@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::message::headers::Place;
-use crate::message::parse::narrow;
+use crate::message::parse::{narrow, trimmed};
 use crate::message::{Headers, Name, Request, Response};
 use crate::method::Method;
 
@@ -108,6 +108,7 @@ impl Lines {
         }
         let value_end = self.out.len();
         self.out.put_slice(b"\r\n");
+        let (value, value_end) = trimmed(&self.out, value, value_end);
         self.places.push(Place {
             name,
             line: narrow(line),

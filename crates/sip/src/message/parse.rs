@@ -195,7 +195,7 @@ impl Reader {
 }
 
 /// The range of `bytes[start..end]` without white space at its ends.
-fn trimmed(bytes: &[u8], mut start: usize, mut end: usize) -> (usize, usize) {
+pub(crate) fn trimmed(bytes: &[u8], mut start: usize, mut end: usize) -> (usize, usize) {
     while start < end && matches!(bytes[start], b' ' | b'\t') {
         start += 1;
     }

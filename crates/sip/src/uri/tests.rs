@@ -36,7 +36,7 @@ fn what_is_no_uri_is_refused() {
         "",
         "bob",
         "sip:",
-        "sip:@h",
+        "sip:@h", "sip::p@h",
         "sip:a@",
         "sip:a@h:",
         "sip:a@h:99999",
