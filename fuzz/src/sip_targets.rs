@@ -127,7 +127,10 @@ pub fn sip_uri(bytes: &[u8]) {
     assert!(uri.matches(&uri.detached()));
     let _ = (uri.transport(), uri.scheme_bytes(), uri.port(), uri.headers().count(), uri.params().is_well_formed());
     if let Some(user) = uri.user_decoded() {
-        let again = Uri::compose(sip::uri::Scheme::Sip, Some(&user), "h", None, "").unwrap();
-        assert_eq!(again.user_decoded(), Some(user));
+        match Uri::compose(sip::uri::Scheme::Sip, Some(&user), "h", None, "") {
+            Ok(again) => assert_eq!(again.user_decoded(), Some(user)),
+            // Escaped, it may pass the longest URI.
+            Err(_) => assert!(user.len() * 3 + 6 > sip::uri::URI_BYTES_MAX),
+        }
     }
 }

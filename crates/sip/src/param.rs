@@ -88,8 +88,9 @@ impl<'a> Params<'a> {
 fn is_value(value: &[u8]) -> bool {
     match value {
         [b'"', ..] => scan::quoted_end(value) == Some(value.len()),
-        // COMPAT: many phones put unquoted text such as `a/b`, `x:y` or `<urn:...>` here; white space and quotes are not it.
-        [_, ..] => value.iter().all(|b| !matches!(b, b' ' | b'\t' | b'"' | b',')),
+        // COMPAT: many phones put unquoted text such as `a/b` or `x:y` here. White space, quotes and angle brackets
+        // are not it: an open one would hide what is written behind it.
+        [_, ..] => value.iter().all(|b| !matches!(b, b' ' | b'\t' | b'"' | b',' | b'<' | b'>')),
         [] => false,
     }
 }
@@ -111,7 +112,7 @@ mod tests {
     fn empty_parameters_are_not_well_formed() {
         assert!(Params::new(b";a=b ;c").is_well_formed());
         assert!(Params::new(b"").is_well_formed());
-        for bad in [&b";;a"[..], b";a=", b"a", b";a b", b";a=\"x"] {
+        for bad in [&b";;a"[..], b";a=", b"a", b";a b", b";a=\"x", b";a=1<2"] {
             assert!(!Params::new(bad).is_well_formed(), "{}", String::from_utf8_lossy(bad));
         }
     }
