@@ -1,7 +1,8 @@
 //! Digest accounts in memory, for phones refresh often and each refresh must be proved.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::watch;
 
 use crate::DigestAccount;
 
@@ -11,13 +12,13 @@ const ACCOUNTS_MAX: usize = 65_536;
 /// Accounts by user name and realm, with the generation they belong to: every change of an account begins a new one.
 #[derive(Debug, Default)]
 pub(crate) struct DigestCache {
-    generation: AtomicU64,
+    generation: watch::Sender<u64>,
     accounts: papaya::HashMap<String, (u64, Option<Arc<DigestAccount>>)>,
 }
 
 impl DigestCache {
     pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+        *self.generation.borrow()
     }
 
     /// What is known: `Some(None)` when it is known that there is no such account.
@@ -46,9 +47,14 @@ impl DigestCache {
         accounts.insert(key(username, realm), (generation, account));
     }
 
+    /// Hears of every change.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
     /// An account has changed.
     pub(crate) fn changed(&self) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.generation.send_modify(|generation| *generation += 1);
     }
 }
 

@@ -211,6 +211,16 @@ impl Store {
         self.digest_cache().keep(generation, username, realm, account.clone());
         Ok(account)
     }
+
+    /// What is in memory of [`Store::digest_account`], without waiting; `None` when it must be read.
+    pub fn digest_account_in_memory(&self, username: &str, realm: &str) -> Option<Arc<DigestAccount>> {
+        self.digest_cache().find(username, realm).flatten()
+    }
+
+    /// Changes whenever a user, a line or a secret has changed: for those who keep tables of them in memory.
+    pub fn accounts_changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.digest_cache().changes()
+    }
 }
 
 fn read(row: &Row) -> Result<Line, Error> {
