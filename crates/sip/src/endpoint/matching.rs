@@ -9,6 +9,11 @@ use crate::error::Error;
 use crate::header::{CSeq, Via};
 use crate::message::{Name, Request};
 use crate::method::Method;
+use crate::param::Params;
+use crate::scan;
+
+/// The part of a sent-by host that matching looks at, in bytes: as long as a domain name can be.
+const HOST_BYTES_MAX: usize = 253;
 
 /// What a transaction is found by: a keyed hash of 128 bits, so that nobody outside can make two collide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,10 +49,18 @@ impl Identity {
             via: headers.via()?,
             cseq: headers.cseq()?,
             call_id: headers.call_id()?,
-            from_tag: headers.from()?.tag_bytes(),
-            to_tag: headers.to()?.tag_bytes(),
+            from_tag: tag(request, Name::From)?,
+            to_tag: tag(request, Name::To)?,
         })
     }
+}
+
+/// The tag of From or To, found without reading the address: that is checked once, and only in new requests.
+fn tag(request: &Request, name: Name) -> Result<Option<Bytes>, Error> {
+    let headers = request.headers();
+    let value = headers.first(name).ok_or(Error::Missing(name))?;
+    let Some(params) = scan::find_outside(value, b';') else { return Ok(None) };
+    Ok(Params::new(&value[params..]).value(b"tag").map(|tag| headers.share(tag)))
 }
 
 impl Matcher {
@@ -78,13 +91,12 @@ impl Matcher {
         let via = &identity.via;
         if let (true, Some(branch)) = (via.has_unique_branch(), via.branch()) {
             let port = via.port().unwrap_or(0).to_be_bytes();
-            return self.key(&[
-                b"branch",
-                branch,
-                &via.host().to_ascii_lowercase(),
-                &port,
-                method.as_bytes(),
-            ]);
+            // Hosts are the same in any case.
+            let mut host = [0; HOST_BYTES_MAX];
+            let host = &mut host[..via.host().len().min(HOST_BYTES_MAX)];
+            host.copy_from_slice(&via.host()[..host.len()]);
+            host.make_ascii_lowercase();
+            return self.key(&[b"branch", branch, host, &port, method.as_bytes()]);
         }
         // An RFC 2543 element: everything that its retransmissions have in common.
         let number = identity.cseq.number.to_be_bytes();

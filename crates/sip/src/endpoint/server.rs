@@ -265,7 +265,8 @@ impl Endpoint {
             invite.request = None;
         }
         server.refused = status >= 300;
-        server.last = Some(response.bytes().clone());
+        // A copy that fits: a message that was just built has room for much more.
+        server.last = Some(Bytes::copy_from_slice(response.bytes()));
         self.drive_server(transaction.0, Input::response(status), now);
     }
 
