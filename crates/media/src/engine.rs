@@ -194,10 +194,12 @@ impl Engine {
         let Some(leg) = self.legs.get(port) else { return };
         leg.reception.set_clock_hertz(remote.clock_hertz);
         leg.watch.heard_at = now;
-        leg.gate = Some(match leg.gate.take() {
+        let gate = match leg.gate.take() {
             Some(gate) => gate.renewed(remote),
             None => Gate::new(remote),
-        });
+        };
+        leg.sockets.hold_to(gate.rtp_source());
+        leg.gate = Some(gate);
     }
 
     /// `b` may still be on its way here; then the join waits for it, unless `a` is told something else before.
@@ -260,7 +262,7 @@ impl Engine {
             let Some(gate) = leg.gate.as_ref().filter(|gate| gate.remote().direction.sends()) else {
                 continue;
             };
-            if leg.sockets.rtp.send_to(&self.buffer[..length], gate.rtp_target()).is_err() {
+            if leg.sockets.send_rtp(&self.buffer[..length], gate.rtp_target()).is_err() {
                 self.meter.dropped(Dropped::Unsent);
             }
         }

@@ -12,8 +12,8 @@ use crate::{Learn, Remote};
 pub(crate) enum Admission {
     /// From the peer.
     Known,
-    /// From the peer, whose address was learned by it and is not the one in the SDP.
-    Learned,
+    /// The first from the peer: its address is learned now, and `moved` when it is not the one in the SDP.
+    First { moved: bool },
     /// Not from the peer.
     Refused,
 }
@@ -86,7 +86,7 @@ impl Gate {
             return Admission::Refused;
         }
         self.rtp_source = Some(source);
-        if source == self.remote.rtp { Admission::Known } else { Admission::Learned }
+        Admission::First { moved: source != self.remote.rtp }
     }
 
     /// Is this RTCP packet, on its own port, the peer's? Its host is the one that RTP was learned from.
@@ -102,6 +102,11 @@ impl Gate {
             self.rtcp_source = Some(source);
         }
         allowed
+    }
+
+    /// Where the peer's RTP comes from, once that is known.
+    pub(crate) fn rtp_source(&self) -> Option<SocketAddr> {
+        self.rtp_source
     }
 
     /// Where RTP for the peer goes (RFC 4961: where its own comes from, once that is known).
@@ -160,7 +165,7 @@ mod tests {
     fn a_peer_behind_nat_is_learned_from_its_signalling_host_and_then_held_to() {
         let mut gate = gate(Learn::FromHost("198.51.100.7".parse().unwrap()));
         assert_eq!(gate.admit_rtp(address("203.0.113.9:9")), Admission::Refused);
-        assert_eq!(gate.admit_rtp(address("198.51.100.7:61000")), Admission::Learned);
+        assert_eq!(gate.admit_rtp(address("198.51.100.7:61000")), Admission::First { moved: true });
         assert_eq!(gate.rtp_target(), address("198.51.100.7:61000"));
         assert_eq!(gate.rtcp_target(), address("198.51.100.7:61001"));
         assert_eq!(gate.admit_rtp(address("198.51.100.7:61002")), Admission::Refused);
@@ -171,14 +176,14 @@ mod tests {
     #[test]
     fn any_takes_the_first_source_only() {
         let mut gate = gate(Learn::Any);
-        assert_eq!(gate.admit_rtp(address("203.0.113.9:9")), Admission::Learned);
+        assert_eq!(gate.admit_rtp(address("203.0.113.9:9")), Admission::First { moved: true });
         assert_eq!(gate.admit_rtp(address("192.0.2.1:4000")), Admission::Refused);
     }
 
     #[test]
     fn rtcp_comes_from_the_host_that_rtp_was_learned_from() {
         let mut gate = gate(Learn::Any);
-        assert_eq!(gate.admit_rtp(address("203.0.113.9:9")), Admission::Learned);
+        assert_eq!(gate.admit_rtp(address("203.0.113.9:9")), Admission::First { moved: true });
         assert!(!gate.admit_rtcp(address("192.0.2.1:4001")));
         assert!(gate.admit_rtcp(address("203.0.113.9:77")));
         assert_eq!(gate.rtcp_target(), address("203.0.113.9:77"));
@@ -188,7 +193,7 @@ mod tests {
     #[test]
     fn the_same_description_again_keeps_what_was_learned_and_another_forgets_it() {
         let mut gate = gate(Learn::Any);
-        assert_eq!(gate.admit_rtp(address("203.0.113.9:9")), Admission::Learned);
+        assert_eq!(gate.admit_rtp(address("203.0.113.9:9")), Admission::First { moved: true });
         let remote = gate.remote().clone();
         let mut gate = gate.renewed(Remote { telephone_event: Some(101), ..remote.clone() });
         assert_eq!(gate.admit_rtp(address("192.0.2.66:9")), Admission::Refused);

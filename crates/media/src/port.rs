@@ -1,5 +1,7 @@
 //! One leg: its sockets, its far end, what it does with packets, and what it has counted.
 
+use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
@@ -28,8 +30,36 @@ pub(crate) enum Role {
 pub(crate) struct Sockets {
     pub(crate) rtp: UdpSocket,
     pub(crate) rtcp: UdpSocket,
+    /// Whom the kernel holds the RTP socket to.
+    held_to: Option<SocketAddr>,
     pub(crate) port: u16,
     pub(crate) kind: Kind,
+}
+
+impl Sockets {
+    /// Holds the RTP socket to the peer that was learned, or lets go of the former one. The kernel then
+    /// drops what others send, and needs no look at its routes for what we send: a sixth of a packet's cost.
+    pub(crate) fn hold_to(&mut self, peer: Option<SocketAddr>) {
+        if self.held_to == peer {
+            return;
+        }
+        let done = match peer {
+            Some(peer) => self.rtp.connect(peer),
+            None => rustix::net::connect_unspec(&self.rtp).map_err(Into::into),
+        };
+        match done {
+            Ok(()) => self.held_to = peer,
+            Err(cause) => tracing::debug!(%cause, "media socket cannot be held to its peer"),
+        }
+    }
+
+    /// Sends RTP, or reports that share its port, to the peer.
+    pub(crate) fn send_rtp(&self, packet: &[u8], target: SocketAddr) -> io::Result<usize> {
+        match self.held_to {
+            Some(peer) if peer == target => self.rtp.send(packet),
+            _ => self.rtp.send_to(packet, target),
+        }
+    }
 }
 
 /// When something was last heard, and what of it was reported.
@@ -66,6 +96,7 @@ impl Leg {
             sockets: Sockets {
                 rtp: UdpSocket::from_std(pair.rtp),
                 rtcp: UdpSocket::from_std(pair.rtcp),
+                held_to: None,
                 port: pair.port,
                 kind: open.kind,
             },

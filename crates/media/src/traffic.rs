@@ -104,7 +104,10 @@ fn media(
     let mut news = News::default();
     match gate.admit_rtp(source) {
         Admission::Known => {}
-        Admission::Learned => news.learned = Some(source),
+        Admission::First { moved } => {
+            leg.sockets.hold_to(Some(source));
+            news.learned = moved.then_some(source);
+        }
         Admission::Refused => return Err(Dropped::Stranger),
     }
     let is_event = gate.remote().telephone_event == Some(header.payload_type);
@@ -177,7 +180,7 @@ fn send_on(legs: &mut Legs, slot: usize, is_report: bool, packet: &[u8]) -> Resu
         if !is_report && !gate.remote().direction.sends() {
             return Err(Dropped::Held);
         }
-        target.sockets.rtp.send_to(packet, gate.rtp_target())
+        target.sockets.send_rtp(packet, gate.rtp_target())
     };
     sent.map(|_| ()).map_err(|_| Dropped::Unsent)
 }

@@ -191,6 +191,28 @@ async fn a_peer_behind_nat_is_answered_where_it_sends_from() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_moves_by_a_new_description_is_learned_anew() {
+    let house = House::start(MediaConfig::default());
+    let (a, b) = house.pair((1, 1));
+    a.send(1);
+    assert_eq!(b.phone.sequence(), 1);
+    let other = Phone::new();
+    let mut remote = Remote::new("192.0.2.1:4000".parse().unwrap());
+    remote.learn = Learn::FromHost(LOCAL);
+    house.media.command(Command::SetRemote { port: a.port.id, remote });
+    // The kernel refuses the new phone until the command is obeyed.
+    let heard = (0..100).find_map(|sequence| {
+        other.send(a.port.rtp_port, &packet(0, sequence, b"sound"));
+        b.phone.hear(QUIET)
+    });
+    assert!(heard.is_some());
+    b.send(3);
+    assert_eq!(other.sequence(), 3);
+    a.send(4);
+    assert_eq!(b.phone.hear(QUIET), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_leg_on_hold_hears_and_says_nothing() {
     let house = House::start(MediaConfig::default());
     let (a, b) = house.pair((1, 1));
