@@ -1,1 +1,158 @@
 //! Messaging: client sessions, routing, the message pipeline, one file per feature.
+//!
+//! Owns: client-to-server streams, the table of sessions, delivery (RFC 6121 §8), roster and subscriptions,
+//! presence as XMPP shows it. Does not own: calls, storage, the composition of presence. A message's way:
+//! `c2s` -> `pipeline` -> `router` -> the receiver's `outbox` -> `c2s`.
+
+mod about;
+mod acceptance;
+mod c2s;
+mod config;
+mod delivery;
+mod error;
+pub mod features;
+mod gateway;
+pub mod limits;
+mod outbox;
+mod pipeline;
+mod presence_output;
+mod router;
+mod sessions;
+mod signin;
+mod signin_guard;
+mod snapshot;
+mod subscription_state;
+mod tls;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use model::BareJid;
+use runtime::Runtime;
+use store::Store;
+
+pub use about::{About, Spec};
+pub use c2s::Transport;
+pub use config::{ImConfig, Trusted};
+pub use delivery::MessageType;
+pub use error::Error;
+pub use gateway::{Contact, Gateway, GatewayMessage, Inbound, Offer};
+pub use limits::Limits;
+pub use snapshot::SessionSnapshot;
+pub use tls::Tls;
+
+/// Messaging for one domain. Shared by `Arc`; all methods may be called from any task.
+pub struct Im {
+    config: ImConfig,
+    limits: ArcSwap<Limits>,
+    store: Store,
+    presence: Arc<presence::Engine>,
+    runtime: Runtime,
+    tls: Arc<Tls>,
+    sessions: sessions::Sessions,
+    /// Sessions that can be resumed, by the identifier that stream management gave (XEP-0198 §5).
+    resumable: papaya::HashMap<Box<str>, Arc<sessions::Seat>>,
+    guard: signin_guard::SignInGuard,
+    gateway: ArcSwapOption<Box<dyn Gateway>>,
+    contacts: papaya::HashMap<Box<str>, Arc<dyn Contact>>,
+    roster_locks: features::roster::Locks,
+    capabilities: features::caps::Capabilities,
+    output: presence_output::Output,
+    /// What connections that are not yet signed in share.
+    arrivals: Arrivals,
+}
+
+struct Arrivals {
+    policy: Arc<xmpp::stream::ServerPolicy>,
+    unauthenticated: AtomicUsize,
+    started: Instant,
+}
+
+impl Im {
+    /// Opens the house: no listener yet; see [`Im::listen`] and [`Im::accept`].
+    pub fn start(
+        config: ImConfig,
+        store: Store,
+        presence: Arc<presence::Engine>,
+        runtime: Runtime,
+        tls: Arc<Tls>,
+    ) -> Arc<Self> {
+        let im = Arc::new(Self {
+            limits: ArcSwap::from_pointee(config.limits.clone()),
+            sessions: sessions::Sessions::default(),
+            resumable: papaya::HashMap::new(),
+            guard: signin_guard::SignInGuard::default(),
+            gateway: ArcSwapOption::empty(),
+            contacts: papaya::HashMap::new(),
+            roster_locks: features::roster::Locks::default(),
+            capabilities: features::caps::Capabilities::default(),
+            output: presence_output::Output::default(),
+            arrivals: Arrivals {
+                policy: Arc::new(policy(&config)),
+                unauthenticated: AtomicUsize::new(0),
+                started: runtime.now(),
+            },
+            config,
+            store,
+            presence,
+            runtime,
+            tls,
+        });
+        presence_output::start(&im);
+        im
+    }
+
+    /// What all streams share.
+    fn policy(&self) -> Arc<xmpp::stream::ServerPolicy> {
+        Arc::clone(&self.arrivals.policy)
+    }
+
+    /// The domain that is served.
+    pub fn domain(&self) -> &str {
+        self.config.domain.as_str()
+    }
+
+    /// Replaces the limits (a reload of the configuration).
+    pub fn set_limits(&self, limits: Limits) {
+        self.limits.store(Arc::new(limits));
+    }
+
+    /// Sets the way to users whom no session serves.
+    pub fn set_gateway(&self, gateway: impl Gateway) {
+        self.gateway.store(Some(Arc::new(Box::new(gateway))));
+    }
+
+    /// Adds a contact that answers by itself, such as `echo@localhost`. A user of that address, if there is
+    /// one, is served while signed in.
+    pub fn add_contact(&self, jid: &BareJid, contact: Arc<dyn Contact>) {
+        self.contacts.pin().insert(jid.as_str().into(), contact);
+    }
+
+    /// Ends all sessions of a user who was disabled or removed (`PS-15`); gives their number.
+    pub fn disable(&self, user: &BareJid) -> usize {
+        let Some(account) = self.sessions.account(user.as_str()) else { return 0 };
+        let seats = account.seats();
+        for seat in seats.iter() {
+            seat.outbox.end(outbox::End::Disabled);
+        }
+        seats.len()
+    }
+
+    /// The stored roster of a user was changed by somebody else (an import): what is held of it is forgotten.
+    pub fn roster_changed(&self, user: &BareJid) {
+        if let Some(account) = self.sessions.account(user.as_str()) {
+            account.forget_roster();
+        }
+    }
+}
+
+fn policy(config: &ImConfig) -> xmpp::stream::ServerPolicy {
+    xmpp::stream::ServerPolicy {
+        domains: vec![config.domain.clone()],
+        mechanisms: config.mechanisms.clone(),
+        unknown: config.unknown_users.clone(),
+        features: features::subscription::STREAM_FEATURES.into(),
+    }
+}

@@ -1,0 +1,96 @@
+//! Accepting a message: its id, its place in the journal, and the bytes that all its receivers share.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{BareJid, Timestamp};
+use store::{Entry, Seq, StanzaId};
+use xmpp::{Condition, Context, Stamp, Stanza, StanzaError};
+
+use crate::Im;
+use crate::features::stanza_ids;
+use crate::outbox::Item;
+use crate::sessions::{Account, Seat};
+
+/// A message that was accepted: what every receiver gets.
+#[derive(Clone, Debug)]
+pub(crate) struct Accepted {
+    /// The stanza on its way, and its place in the journal.
+    pub(crate) item: Item,
+    /// Its stanza-id and time, when it was kept.
+    pub(crate) kept: Option<(StanzaId, Timestamp)>,
+}
+
+impl Im {
+    /// Takes responsibility for a message to `owner`: stamps it and, if it is worth keeping, appends it to the
+    /// journal. It may go to the sessions at once; nothing may be acknowledged before the journal is durable.
+    pub(crate) fn accept_message(
+        &self,
+        stanza: &Stanza,
+        from: &str,
+        owner: &BareJid,
+        keep: bool,
+    ) -> Result<Accepted, StanzaError> {
+        if !keep {
+            let bytes = stanza.to_bytes(Context::Client, &Stamp::default().from(from));
+            return Ok(Accepted { item: Item::passing(bytes), kept: None });
+        }
+        let (id, at) = (self.store.stanza_id(), self.runtime.timestamp());
+        let mark = stanza_ids::mark(owner.as_str(), id);
+        let stanza_bytes = stanza.to_bytes(Context::Client, &Stamp::default().from(from).adding(&mark));
+        let entry = Entry {
+            id,
+            owner: owner.clone(),
+            from: from.to_owned(),
+            to: stanza.to().as_deref().unwrap_or(owner.as_str()).to_owned(),
+            stanza: stanza_bytes.clone(),
+            at,
+            spool: true,
+        };
+        match self.store.journal_append(entry) {
+            Ok(seq) => Ok(Accepted { item: Item::kept(stanza_bytes, seq), kept: Some((id, at)) }),
+            Err(error) => {
+                tracing::warn!(%error, "a message was refused because it could not be kept");
+                metrics::counter!("carillon_im_messages_refused_total").increment(1);
+                Err(storage_error(&error))
+            }
+        }
+    }
+
+    /// The receiver has it: its stream management said so, or the kernel took it. The spool forgets it.
+    pub fn handed_on(&self, owner: &BareJid, seq: Seq) {
+        self.store.handed_on(owner, seq);
+    }
+
+    /// Hands an accepted message to every session of `account` that takes messages; false when none took it.
+    pub(crate) fn push_to_all(&self, account: &Arc<Account>, item: &Item) -> bool {
+        let limits = self.limits.load();
+        let mut taken = false;
+        for seat in account.seats().iter().filter(|seat| seat.takes_messages()) {
+            taken |= seat.outbox.push(item.clone(), &limits.session).is_ok();
+        }
+        taken
+    }
+
+    /// Hands something to one session.
+    pub(crate) fn push(&self, seat: &Seat, item: Item) -> bool {
+        seat.outbox.push(item, &self.limits.load().session).is_ok()
+    }
+
+    /// Hands bytes that are not kept to one session.
+    pub(crate) fn push_bytes(&self, seat: &Seat, bytes: Bytes) {
+        self.push(seat, Item::passing(bytes));
+    }
+}
+
+/// What the sender is told when the storage takes nothing: wait and try again (RFC 6120 §8.3.3.18).
+pub(crate) fn storage_error(error: &store::Error) -> StanzaError {
+    match error {
+        store::Error::Limit { .. } => Condition::ResourceConstraint.into(),
+        store::Error::NotFound(_) => Condition::ItemNotFound.into(),
+        error if error.is_storage_fault() => {
+            StanzaError::from(Condition::ResourceConstraint).with_text("the server cannot keep this now")
+        }
+        _ => Condition::InternalServerError.into(),
+    }
+}

@@ -1,0 +1,285 @@
+//! From the first byte to a bound session: drives the negotiation, asks the store, limits failures.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{BareJid, FullJid, ResourcePart};
+use tokio::io::{AsyncRead, AsyncWrite};
+use xmpp::stream::{Output, ServerNegotiation};
+use xmpp::{Condition, ContentNamespace, Framer};
+
+use super::link::{Link, Moved};
+use super::session::{Counts, Session};
+use crate::Im;
+use crate::outbox::End;
+use crate::sessions::{Origin, Seat};
+use crate::signin::Attempt;
+
+/// Resource names that we make up, in bytes of entropy.
+const RESOURCE_BYTES: usize = 6;
+/// How long a new stream waits for the old one of the same resource to end.
+const REPLACE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// What became of a connection that arrived.
+pub(super) enum Arrived<S> {
+    /// It is signed in.
+    Session(Box<Session<S>>),
+    /// It wants TLS now.
+    StartTls(S, Box<ServerNegotiation>),
+    /// It is over.
+    Over,
+}
+
+/// A connection that is not signed in yet.
+pub(super) struct Arrival<S> {
+    im: Arc<Im>,
+    link: Link<S>,
+    framer: Framer,
+    negotiation: ServerNegotiation,
+    peer: IpAddr,
+    bytes: u64,
+    attempt: Option<Attempt>,
+    /// The seat, once bound or resumed, and what an old session brings.
+    seat: Option<(Arc<Seat>, Option<Box<Counts>>)>,
+}
+
+/// What the outputs of the negotiation lead to.
+enum Next {
+    Read,
+    StartTls,
+    Session,
+    Over,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Arrival<S> {
+    pub(super) fn new(im: Arc<Im>, io: S, peer: IpAddr, negotiation: ServerNegotiation) -> Self {
+        let limits = im.limits.load().stream.before_sign_in;
+        Self {
+            im,
+            link: Link::new(io),
+            framer: Framer::new(ContentNamespace::Client, limits),
+            negotiation,
+            peer,
+            bytes: 0,
+            attempt: None,
+            seat: None,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Arrived<S> {
+        let deadline = self.im.runtime.now() + self.im.limits.load().sign_in.unauthenticated_time_max;
+        let next = loop {
+            let im = Arc::clone(&self.im);
+            let step = tokio::select! {
+                biased;
+                () = im.runtime.stopping() => {
+                    self.negotiation.fail(&xmpp::StreamCondition::SystemShutdown.into());
+                    self.outputs().await
+                }
+                () = im.runtime.sleep_until(deadline) => {
+                    self.negotiation.timed_out();
+                    self.outputs().await
+                }
+                step = self.step() => step,
+            };
+            match step {
+                Next::Read => {}
+                end => break end,
+            }
+        };
+        self.leave(next).await
+    }
+
+    async fn step(&mut self) -> Next {
+        match self.link.moved(&mut self.framer, true).await {
+            Err(_) | Ok(Moved::Eof) => return Next::Over,
+            Ok(Moved::Written) => return Next::Read,
+            Ok(Moved::Read) => {}
+        }
+        self.frames().await
+    }
+
+    /// Feeds the negotiation with what was read.
+    async fn frames(&mut self) -> Next {
+        loop {
+            match self.framer.next_frame() {
+                Ok(Some(frame)) => {
+                    self.bytes += match &frame {
+                        xmpp::Frame::Stanza(stanza) => stanza.bytes().len() as u64,
+                        _ => 1,
+                    };
+                    if self.bytes > u64::from(self.im.limits.load().stream.before_sign_in_bytes_max) {
+                        let error = xmpp::StreamError::new(
+                            xmpp::StreamCondition::PolicyViolation,
+                            "too many bytes before signing in",
+                        );
+                        self.negotiation.fail(&error);
+                    } else {
+                        self.negotiation.handle(frame);
+                    }
+                }
+                Ok(None) => {
+                    drop(self.framer.release());
+                    return Next::Read;
+                }
+                Err(error) => self.negotiation.fail(&error),
+            }
+            match self.outputs().await {
+                Next::Read => {}
+                end => return end,
+            }
+        }
+    }
+
+    /// Does what the negotiation wants.
+    async fn outputs(&mut self) -> Next {
+        while let Some(output) = self.negotiation.poll_output() {
+            match output {
+                Output::Write(bytes) => self.write(&bytes).await,
+                Output::StartTls => return Next::StartTls,
+                Output::Restart => {
+                    if let Some(attempt) = self.attempt.take() {
+                        self.im.sign_in_succeeded(&attempt);
+                    }
+                    self.framer.restart();
+                    self.framer.set_limits(self.im.limits.load().stream.signed_in);
+                }
+                Output::LookUp(user) => self.look_up(user).await,
+                Output::Bind { user, resource } => self.bind(user, resource).await,
+                Output::Resume { user, previd, h } => self.resume(user, &previd, h).await,
+                Output::Established(_) => return Next::Session,
+                Output::Close => return Next::Over,
+            }
+        }
+        Next::Read
+    }
+
+    /// A refusal is counted, and said late to an address that guesses.
+    async fn write(&mut self, bytes: &[u8]) {
+        if bytes.starts_with(b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'") {
+            let attempt = self.attempt.take();
+            let delay = attempt.map_or(Duration::ZERO, |attempt| self.im.sign_in_failed(&attempt));
+            if !delay.is_zero() {
+                self.im.runtime.sleep(delay).await;
+            }
+        }
+        self.link.queue(bytes);
+    }
+
+    async fn look_up(&mut self, user: BareJid) {
+        let attempt = Attempt::new(self.peer, user);
+        match self.im.credentials(&attempt).await {
+            Ok(found) => self.negotiation.credentials(found.as_ref()),
+            Err(()) => self.negotiation.unavailable(),
+        }
+        self.attempt = Some(attempt);
+    }
+
+    async fn bind(&mut self, user: BareJid, wish: Option<ResourcePart>) {
+        let jid = match wish {
+            Some(resource) => user.with_resource(&resource),
+            None => match user.with_resource_str(&self.im.runtime.random_token(RESOURCE_BYTES)) {
+                Ok(jid) => jid,
+                Err(_) => return self.negotiation.bind_refused(Condition::InternalServerError),
+            },
+        };
+        // RFC 6120 §7.7.2.2: the newer stream wins, so that a client that lost its connection gets in.
+        if !self.im.replace(&jid).await {
+            return self.negotiation.bind_refused(Condition::Conflict);
+        }
+        let origin = Origin { address: self.peer, since: self.im.runtime.timestamp() };
+        let max = self.im.limits.load().account.sessions_max;
+        match self.im.sessions.add(jid.clone(), origin, max) {
+            Ok(seat) => {
+                self.seat = Some((seat, None));
+                self.negotiation.bound(jid);
+            }
+            Err(_) => self.negotiation.bind_refused(Condition::ResourceConstraint),
+        }
+    }
+
+    /// XEP-0198 §5: the session goes on here, if it is this user's and all it took is durable.
+    async fn resume(&mut self, user: BareJid, previd: &str, h: u32) {
+        let seat = self.im.resumable.pin().get(previd).cloned();
+        let Some(seat) = seat.filter(|seat| seat.account.jid == user) else {
+            return self.negotiation.resume_failed(None);
+        };
+        let Some(parking) = seat.parking.lock().clone() else { return self.negotiation.resume_failed(None) };
+        seat.outbox.end(End::Resumed);
+        let Some(counts) = parking.take(&self.im.runtime).await else {
+            return self.negotiation.resume_failed(None);
+        };
+        // From here on the session is this stream's: should the stream fail, the session ends with it.
+        let (_, Some(counts)) = self.seat.insert((Arc::clone(&seat), Some(counts))) else { return };
+        let received = match self.im.settle(counts).await {
+            true => counts.resume(&self.im, &seat, h),
+            false => return self.negotiation.fail(&xmpp::StreamCondition::ResourceConstraint.into()),
+        };
+        match received {
+            Ok(received) => self.negotiation.resumed(seat.jid.clone(), received),
+            Err(error) => self.negotiation.fail(&error.into()),
+        }
+    }
+
+    async fn leave(mut self, next: Next) -> Arrived<S> {
+        match next {
+            Next::Session => match self.seat.take() {
+                Some((seat, counts)) => {
+                    let stream = (self.link, self.framer);
+                    Arrived::Session(Box::new(Session::new(self.im, stream, seat, counts)))
+                }
+                None => Arrived::Over,
+            },
+            Next::StartTls => {
+                if self.flush().await {
+                    Arrived::StartTls(self.link.into_inner(), Box::new(self.negotiation))
+                } else {
+                    Arrived::Over
+                }
+            }
+            Next::Read | Next::Over => {
+                if self.flush().await {
+                    let _ = self.link.shut().await;
+                }
+                if let Some((seat, counts)) = self.seat.take() {
+                    self.im.finish(&seat, counts).await;
+                }
+                Arrived::Over
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> bool {
+        let time = self.im.limits.load().session.closing_time_max;
+        let im = Arc::clone(&self.im);
+        tokio::select! {
+            biased;
+            () = im.runtime.sleep(time) => false,
+            done = self.link.flush() => done.is_ok(),
+        }
+    }
+}
+
+impl Im {
+    /// Ends the session that has this address, and waits for that; false when it does not end.
+    async fn replace(&self, jid: &FullJid) -> bool {
+        let deadline = self.runtime.now() + REPLACE_TIME_MAX;
+        let bare = jid.to_bare();
+        while let Some(old) = self.sessions.seat(bare.as_str(), jid.resource().as_str()) {
+            let gone = old.gone.notified();
+            tokio::pin!(gone);
+            gone.as_mut().enable();
+            if self.sessions.seat(bare.as_str(), jid.resource().as_str()).is_none() {
+                break;
+            }
+            old.outbox.end(End::Conflict);
+            tokio::select! {
+                biased;
+                () = self.runtime.sleep_until(deadline) => return false,
+                () = gone => {}
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,215 @@
+//! Client-to-server streams: listeners, the way of a connection from its first byte to its last.
+
+mod arrival;
+mod closing;
+mod link;
+mod parking;
+mod session;
+mod stanzas;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use xmpp::sasl::ChannelBinding;
+use xmpp::stream::ServerNegotiation;
+
+use crate::Im;
+use arrival::{Arrival, Arrived};
+pub(crate) use parking::Parking;
+
+/// How the bytes of a connection are protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// In the clear until STARTTLS (port 5222, RFC 6120 §5); nothing but that is offered before.
+    StartTls,
+    /// TLS from the first byte (port 5223, XEP-0368).
+    DirectTls,
+    /// Somebody else protects them: a WebSocket inside HTTPS, or a test in one process.
+    Protected,
+}
+
+/// The label of `tls-exporter` (RFC 9266 §2).
+const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+/// The longest pause after the system has no more sockets.
+const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
+impl Im {
+    /// Serves a listener until the house stops.
+    pub fn listen(self: &Arc<Self>, listener: TcpListener, transport: Transport) {
+        let im = Arc::clone(self);
+        self.runtime.spawn("c2s-listener", async move {
+            loop {
+                let accepted = tokio::select! {
+                    biased;
+                    () = im.runtime.stopping() => return,
+                    accepted = listener.accept() => accepted,
+                };
+                match accepted {
+                    Ok((stream, peer)) => {
+                        // Writes are coalesced by us; Nagle would only add a round trip (RFC 896).
+                        if let Err(error) = stream.set_nodelay(true) {
+                            tracing::debug!(%error, "a connection closed before it was served");
+                            continue;
+                        }
+                        let session = Arc::clone(&im).accept(stream, peer, transport);
+                        im.runtime.spawn_session(session);
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "no connection can be accepted for the moment");
+                        im.runtime.sleep(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Serves one connection to its end. Spawn it with `Runtime::spawn_session`.
+    pub async fn accept<S>(self: Arc<Self>, stream: S, peer: SocketAddr, transport: Transport)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let max = self.limits.load().sign_in.unauthenticated_connections_max;
+        let place = Place::take(&self);
+        if place.count > max {
+            tracing::warn!(limit = max, "too many connections that are not signed in");
+            return;
+        }
+        match transport {
+            Transport::Protected => {
+                self.serve_protected(stream, peer.ip(), ChannelBinding::default(), None, place).await;
+            }
+            Transport::DirectTls => {
+                // Boxed: the handshake's state is large and over long before the session is.
+                let handshake = Box::pin(self.shake_hands(stream, true)).await;
+                if let Some((stream, binding)) = handshake {
+                    self.serve_protected(stream, peer.ip(), binding, None, place).await;
+                }
+            }
+            Transport::StartTls => {
+                let before = Box::pin(self.before_tls(stream, peer.ip())).await;
+                if let Some((stream, negotiation, binding)) = before {
+                    self.serve_protected(stream, peer.ip(), binding, Some(negotiation), place).await;
+                }
+            }
+        }
+    }
+
+    /// From the first byte inside TLS to the end of the session.
+    async fn serve_protected<S>(
+        self: &Arc<Self>,
+        stream: S,
+        peer: IpAddr,
+        binding: ChannelBinding,
+        negotiation: Option<ServerNegotiation>,
+        place: Place,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let negotiation = match negotiation {
+            Some(mut negotiation) => {
+                negotiation.tls_started(binding);
+                negotiation
+            }
+            None => ServerNegotiation::direct_tls(self.policy(), self.seed(), binding),
+        };
+        let arrival = Arrival::new(Arc::clone(self), stream, peer, negotiation);
+        // Boxed, so that signing in costs no memory once it is done.
+        let arrived = Box::pin(arrival.run()).await;
+        drop(place);
+        if let Arrived::Session(session) = arrived {
+            (*session).run().await;
+        }
+    }
+
+    async fn before_tls<S>(
+        self: &Arc<Self>,
+        stream: S,
+        peer: IpAddr,
+    ) -> Option<(TlsStream<S>, ServerNegotiation, ChannelBinding)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let negotiation = ServerNegotiation::starttls(self.policy(), self.seed());
+        match Arrival::new(Arc::clone(self), stream, peer, negotiation).run().await {
+            Arrived::StartTls(stream, negotiation) => {
+                let (stream, binding) = self.shake_hands(stream, false).await?;
+                Some((stream, *negotiation, binding))
+            }
+            Arrived::Session(_) | Arrived::Over => None,
+        }
+    }
+
+    async fn shake_hands<S>(&self, stream: S, direct: bool) -> Option<(TlsStream<S>, ChannelBinding)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let identity = self.tls.identity();
+        let config = if direct { &identity.direct } else { &identity.config };
+        let time = self.limits.load().sign_in.unauthenticated_time_max;
+        let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
+        let stream = tokio::select! {
+            biased;
+            () = self.runtime.stopping() => return None,
+            () = self.runtime.sleep(time) => return None,
+            stream = handshake => stream,
+        };
+        match stream {
+            Ok(stream) => {
+                let (_, connection) = stream.get_ref();
+                // RFC 9266 §4.2: the exporter is for TLS 1.3.
+                let exporter = (connection.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3))
+                    .then(|| connection.export_keying_material([0_u8; 32], EXPORTER_LABEL, None).ok())
+                    .flatten()
+                    .map(|key| key.to_vec());
+                let binding = ChannelBinding { exporter, server_end_point: Some(identity.end_point.clone()) };
+                Some((stream, binding))
+            }
+            Err(error) => {
+                note_handshake(&error);
+                None
+            }
+        }
+    }
+
+    fn seed(&self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        self.runtime.fill(&mut seed);
+        seed
+    }
+}
+
+fn note_handshake(error: &io::Error) {
+    metrics::counter!("carillon_im_tls_failures_total").increment(1);
+    tracing::debug!(%error, "the TLS handshake failed");
+}
+
+/// `</stream:stream>`, after whatever else is to be said.
+fn write_close(out: &mut BytesMut) {
+    out.extend_from_slice(b"</stream:stream>");
+}
+
+/// A place among the connections that are not signed in.
+struct Place {
+    im: Arc<Im>,
+    count: usize,
+}
+
+impl Place {
+    fn take(im: &Arc<Im>) -> Self {
+        let count = im.arrivals.unauthenticated.fetch_add(1, Ordering::Relaxed) + 1;
+        Self { im: Arc::clone(im), count }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.im.arrivals.unauthenticated.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,173 @@
+//! What comes in on a session's stream: counted, checked, and given to the pipeline.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use store::Seq;
+use tokio::io::{AsyncRead, AsyncWrite};
+use xmpp::sm::Signal;
+use xmpp::{Condition, Context, Frame, Kind, Stanza, StanzaError, StreamCondition, StreamError};
+
+use super::Parking;
+use super::session::{Counts, Over, Session};
+use crate::features::stream_management;
+use crate::pipeline::{self, Handled};
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    /// Takes all frames that are complete; the read buffer goes back when nothing waits in it.
+    pub(super) async fn frames(&mut self) -> Result<(), Over> {
+        loop {
+            match self.framer.next_frame() {
+                Ok(Some(Frame::Stanza(stanza))) => self.stanza(stanza).await?,
+                Ok(Some(Frame::Close)) => return Err(Over::Closed),
+                Ok(Some(Frame::Open(_))) => {
+                    return Err(Over::Failed(StreamError::new(
+                        StreamCondition::PolicyViolation,
+                        "the stream is open already",
+                    )));
+                }
+                Ok(None) => {
+                    drop(self.framer.release());
+                    return Ok(());
+                }
+                Err(error) => return Err(Over::Failed(error)),
+            }
+        }
+    }
+
+    async fn stanza(&mut self, mut stanza: Stanza) -> Result<(), Over> {
+        if stanza.kind() != Kind::Other && !self.is_from_us(&stanza) {
+            // RFC 6120 §8.1.2.1: a client that claims to be somebody else is cut off.
+            return Err(Over::Failed(StreamCondition::InvalidFrom.into()));
+        }
+        match stanza.kind() {
+            Kind::Message => match pipeline::message(&self.im, &self.seat, &mut stanza) {
+                ControlFlow::Break(handled) => self.handled(&stanza, handled),
+                ControlFlow::Continue(absent) => {
+                    let handled =
+                        Box::pin(pipeline::message_absent(&self.im, &self.seat, &stanza, absent)).await;
+                    self.handled(&stanza, handled)
+                }
+            },
+            Kind::Presence => {
+                let handled = Box::pin(pipeline::presence(&self.im, &self.seat, &stanza)).await;
+                self.handled(&stanza, handled)
+            }
+            Kind::Iq => {
+                let handled = Box::pin(pipeline::iq(&self.im, &self.seat, &stanza)).await;
+                self.handled(&stanza, handled)
+            }
+            Kind::Other => self.signal(&stanza),
+        }
+    }
+
+    /// A `from` that is absent, our full address or our bare one (RFC 6120 §8.1.2.1).
+    fn is_from_us(&self, stanza: &Stanza) -> bool {
+        let Some(from) = stanza.from() else { return true };
+        *from == *self.seat.jid.as_str()
+            || *from == *self.seat.account.jid.as_str()
+            || from
+                .parse::<model::Jid>()
+                .is_ok_and(|jid| jid == self.seat.account.jid || jid.as_str() == self.seat.jid.as_str())
+    }
+
+    /// Answers, and counts the stanza: a stanza is acknowledged once what it led to is durable.
+    fn handled(&mut self, stanza: &Stanza, handled: Handled) -> Result<(), Over> {
+        let mut seq = None;
+        match handled {
+            Handled::Done(kept) => seq = kept,
+            Handled::Answers(answers) => {
+                for answer in answers {
+                    self.answer(answer)?;
+                }
+            }
+            Handled::Refused(error) => self.refuse(stanza, &error)?,
+            Handled::LookIntoSpool => self.look_into_spool(),
+        }
+        self.count(seq);
+        Ok(())
+    }
+
+    fn refuse(&mut self, stanza: &Stanza, error: &StanzaError) -> Result<(), Over> {
+        let from = self.seat.account.jid.as_str();
+        match error.reply(stanza, Some(from), Context::Client) {
+            Some(reply) => self.answer(reply),
+            None => Ok(()),
+        }
+    }
+
+    fn count(&mut self, seq: Option<Seq>) {
+        if let Some(counts) = &mut self.counts {
+            match seq {
+                Some(seq) => counts.inbound.journaled(seq),
+                None => counts.inbound.handled(),
+            }
+        }
+    }
+
+    /// Stream management, or an element that nobody knows (RFC 6120 §4.9.3.24).
+    fn signal(&mut self, stanza: &Stanza) -> Result<(), Over> {
+        match Signal::parse(stanza) {
+            Some(Ok(Signal::Request)) => {
+                if let Some(counts) = &mut self.counts {
+                    counts.inbound.asked();
+                }
+                self.answer_request();
+                Ok(())
+            }
+            Some(Ok(Signal::Ack { h })) => match &mut self.counts {
+                Some(counts) => {
+                    counts.acknowledged(&self.im, &self.seat, h).map_err(Over::CountTooHigh)?;
+                    self.request_acknowledgement_later();
+                    Ok(())
+                }
+                None => Ok(()),
+            },
+            Some(Ok(Signal::Enable { resume, max_seconds })) => self.enable(resume, max_seconds),
+            Some(Ok(Signal::Resume { .. })) => self.refuse_signal(Condition::UnexpectedRequest),
+            Some(Ok(_)) | Some(Err(_)) => self.refuse_signal(Condition::BadRequest),
+            None => Err(Over::Failed(StreamCondition::UnsupportedStanzaType.into())),
+        }
+    }
+
+    /// An acknowledgement that covers all leaves nothing to ask for; its memory goes back.
+    fn request_acknowledgement_later(&mut self) {
+        if let Some(counts) = &mut self.counts
+            && counts.outbound.is_empty()
+        {
+            counts.outbound.idle();
+        }
+    }
+
+    fn enable(&mut self, resume: bool, max_seconds: Option<u32>) -> Result<(), Over> {
+        if self.counts.is_some() {
+            return self.refuse_signal(Condition::UnexpectedRequest);
+        }
+        let limits = self.im.limits.load().session;
+        let wish = max_seconds.map_or(limits.resume_time_max, |seconds| Duration::from_secs(seconds.into()));
+        let time_max = wish.min(limits.resume_time_max);
+        let id = (resume && !time_max.is_zero())
+            .then(|| self.im.runtime.random_token(stream_management::ID_BYTES));
+        if let Some(id) = &id {
+            let parking = Arc::new(Parking::new(id.clone(), time_max));
+            *self.seat.parking.lock() = Some(parking);
+            self.im.resumable.pin().insert(id.as_str().into(), Arc::clone(&self.seat));
+        }
+        let max_seconds = id.is_some().then(|| u32::try_from(time_max.as_secs()).unwrap_or(u32::MAX));
+        let mut out = BytesMut::new();
+        Signal::Enabled { id, max_seconds }.write(&mut out);
+        self.link.queue(&out);
+        // What is on its way already is not counted: it is handed on when the kernel has it.
+        self.counts = Some(Box::new(Counts::new(limits.unacknowledged_stanzas_max)));
+        Ok(())
+    }
+
+    fn refuse_signal(&mut self, condition: Condition) -> Result<(), Over> {
+        let mut out = BytesMut::new();
+        Signal::Failed { condition, h: None }.write(&mut out);
+        self.link.queue(&out);
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! What an operator decides about messaging.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use model::DomainPart;
+use xmpp::sasl::Mechanism;
+
+use crate::limits::Limits;
+
+/// Is this address one of `[network] trusted`? Failures from there are not limited.
+pub type Trusted = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
+
+/// What an operator decides about messaging.
+#[derive(Clone)]
+pub struct ImConfig {
+    /// The domain of all users.
+    pub domain: DomainPart,
+    /// The mechanisms that the domain allows; those that a stream cannot carry are not offered on it.
+    pub mechanisms: Vec<Mechanism>,
+    /// All limits.
+    pub limits: Limits,
+    /// Addresses whose failures are not limited.
+    pub trusted: Trusted,
+    /// How users who do not exist are answered: with a salt from this secret, kept over restarts.
+    pub unknown_users: xmpp::sasl::UnknownUsers,
+    /// The version that XEP-0092 tells.
+    pub version: &'static str,
+}
+
+/// The mechanisms of a domain whose credentials have both hashes; SHA-512 is for imports that bring it.
+pub const MECHANISMS_DEFAULT: [Mechanism; 5] = [
+    Mechanism::ScramSha256Plus,
+    Mechanism::ScramSha1Plus,
+    Mechanism::ScramSha256,
+    Mechanism::ScramSha1,
+    Mechanism::Plain,
+];
+
+impl ImConfig {
+    /// The defaults for a domain. `secret` must stay the same over restarts; `iterations` is what most stored
+    /// credentials have.
+    pub fn new(domain: DomainPart, secret: [u8; 32], iterations: u32) -> Self {
+        Self {
+            domain,
+            mechanisms: MECHANISMS_DEFAULT.to_vec(),
+            limits: Limits::default(),
+            trusted: Arc::new(|_| false),
+            unknown_users: xmpp::sasl::UnknownUsers { secret, iterations },
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Service discovery (XEP-0030), made from what the features say about themselves.
+
+use model::BareJid;
+use xmpp::{Condition, Element, StanzaError};
+
+use super::ALL;
+use crate::acceptance::storage_error;
+use crate::{About, Im, Spec};
+
+/// What this feature is.
+pub const ABOUT: About =
+    About { name: "disco", specs: &[Spec::xep(30, "2.5.0")], disco: &[INFO, ITEMS], account: &[INFO, ITEMS] };
+
+/// The namespace of identities and features.
+pub(crate) const INFO: &str = "http://jabber.org/protocol/disco#info";
+/// The namespace of items.
+pub(crate) const ITEMS: &str = "http://jabber.org/protocol/disco#items";
+
+/// Who the server is and what it can do.
+pub(crate) fn host_info(query: &Element) -> Result<Option<Element>, StanzaError> {
+    without_node(query)?;
+    let features = ALL.iter().flat_map(|about| about.disco.iter().copied());
+    Ok(Some(info(("server", "im", Some("Carillon")), features)))
+}
+
+/// What the server offers under other addresses: nothing yet.
+pub(crate) fn items(query: &Element) -> Result<Option<Element>, StanzaError> {
+    without_node(query)?;
+    Ok(Some(Element::new("query", ITEMS)))
+}
+
+/// What an account can do: for its owner and for those who see its presence (XEP-0030 §8); to others it
+/// looks like one that does not exist.
+pub(crate) async fn account_info(
+    im: &Im,
+    asker: &BareJid,
+    user: &BareJid,
+    query: &Element,
+) -> Result<Option<Element>, StanzaError> {
+    let may = presence::may_watch(&im.store, asker, user).await.map_err(|error| storage_error(&error))?;
+    if !may {
+        return Err(Condition::ServiceUnavailable.into());
+    }
+    without_node(query)?;
+    let features = ALL.iter().flat_map(|about| about.account.iter().copied());
+    Ok(Some(info(("account", "registered", None), features)))
+}
+
+/// A contact that answers by itself (XEP-0030 registry: `client/bot`).
+pub(crate) fn contact_info(query: &Element) -> Result<Option<Element>, StanzaError> {
+    without_node(query)?;
+    Ok(Some(info(("client", "bot", None), [INFO, super::ping::NS].into_iter())))
+}
+
+/// Nodes are for services that have them (XEP-0030 §3.2).
+fn without_node(query: &Element) -> Result<(), StanzaError> {
+    match query.attr("node") {
+        None | Some("") => Ok(()),
+        Some(_) => Err(Condition::ItemNotFound.into()),
+    }
+}
+
+fn info(
+    (category, kind, name): (&'static str, &'static str, Option<&'static str>),
+    features: impl Iterator<Item = &'static str>,
+) -> Element {
+    let mut identity = Element::new("identity", INFO).with_attr("category", category).with_attr("type", kind);
+    if let Some(name) = name {
+        identity.set_attr("name", name);
+    }
+    let mut query = Element::new("query", INFO).with_child(identity);
+    let mut sorted: Vec<&str> = features.collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    for feature in sorted {
+        query.push(Element::new("feature", INFO).with_attr("var", feature));
+    }
+    query
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features(query: &Element) -> Vec<&str> {
+        query
+            .children()
+            .filter(|child| child.name() == "feature")
+            .filter_map(|child| child.attr("var"))
+            .collect()
+    }
+
+    #[test]
+    fn every_feature_of_the_host_is_named_once() {
+        let info = host_info(&Element::new("query", INFO)).unwrap().unwrap();
+        let found = features(&info);
+        for about in ALL {
+            for feature in about.disco {
+                assert_eq!(found.iter().filter(|other| *other == feature).count(), 1, "{feature}");
+            }
+        }
+        assert!(info.child("identity", INFO).is_some_and(|identity| identity.attr("type") == Some("im")));
+    }
+
+    #[test]
+    fn a_node_that_nobody_has_is_not_found() {
+        let query = Element::new("query", INFO).with_attr("node", "urn:nothing");
+        assert_eq!(host_info(&query).unwrap_err().condition, Condition::ItemNotFound);
+    }
+
+    #[test]
+    fn the_features_have_different_names() {
+        let mut names: Vec<&str> = ALL.iter().map(|about| about.name).collect();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+        assert!(names.is_sorted());
+    }
+}

@@ -1,0 +1,119 @@
+//! Offline messages (XEP-0160): the spool is read when a client can take messages, each with its delay.
+
+use std::collections::BTreeSet;
+
+use bytes::{Bytes, BytesMut};
+use model::{BareJid, Timestamp};
+use store::{Seq, Spooled};
+use xmpp::xep::delay::Delay;
+
+use crate::outbox::Item;
+use crate::{About, Im, Spec};
+
+/// What this feature is.
+pub const ABOUT: About = About {
+    name: "offline",
+    specs: &[Spec::xep(160, "1.0.1"), Spec::xep(203, "2.0")],
+    disco: &["msgoffline"],
+    account: &[],
+};
+
+/// Reads the spool for one session, page by page, and remembers what it gave.
+///
+/// No message is missed and none comes twice, because a session shows itself (its priority) before it reads,
+/// a sender appends to the journal before it looks for sessions, and reading includes everything that was
+/// appended before. What comes both ways is known by its number.
+#[derive(Debug)]
+pub(crate) struct SpoolReader {
+    /// The place up to which the spool was read.
+    after: Seq,
+    /// What this session has, or has on its way.
+    given: BTreeSet<Seq>,
+    reading: bool,
+}
+
+impl SpoolReader {
+    /// A reader that leaves out what is on its way already.
+    pub(crate) fn new(given: BTreeSet<Seq>) -> Self {
+        Self { after: Seq(i64::MIN), given, reading: true }
+    }
+
+    /// Is there more to read?
+    pub(crate) fn is_reading(&self) -> bool {
+        self.reading
+    }
+
+    /// Did the session get this one already? Notes it if not.
+    pub(crate) fn has_given(&mut self, seq: Seq) -> bool {
+        !self.given.insert(seq)
+    }
+
+    /// A live message behind all that was read: from here on nothing can come twice.
+    pub(crate) fn is_past(&self, seq: Seq) -> bool {
+        !self.reading && seq > self.after
+    }
+
+    /// What the session has, or has on its way.
+    pub(crate) fn into_given(self) -> BTreeSet<Seq> {
+        self.given
+    }
+
+    /// Reads the next page: stanzas that the session does not have yet.
+    pub(crate) async fn page(&mut self, im: &Im, owner: &BareJid) -> Result<Vec<Item>, store::Error> {
+        let limit = im.limits.load().account.spool_page;
+        let page = im.store.spooled(owner, self.after, limit).await?;
+        self.reading = page.len() >= limit;
+        let mut items = Vec::with_capacity(page.len());
+        for entry in page {
+            self.after = entry.seq;
+            if self.given.insert(entry.seq) {
+                items.push(Item::kept(delayed(im.domain(), &entry), entry.seq));
+            }
+        }
+        Ok(items)
+    }
+}
+
+/// The stanza with the time of its acceptance (XEP-0203), before its end tag.
+fn delayed(domain: &str, entry: &Spooled) -> Bytes {
+    with_delay(&entry.stanza, domain, entry.at)
+}
+
+fn with_delay(stanza: &Bytes, domain: &str, at: Timestamp) -> Bytes {
+    const END: &[u8] = b"</message>";
+    let Some(head) = stanza.strip_suffix(END) else { return stanza.clone() };
+    let mut out = BytesMut::with_capacity(stanza.len() + 128);
+    out.extend_from_slice(head);
+    Delay { from: Some(domain.to_owned()), stamp: at.to_string(), reason: None }.write(&mut out);
+    out.extend_from_slice(END);
+    out.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delay_goes_before_the_end_tag() {
+        let stanza = Bytes::from_static(b"<message from='a@x/1'><body>hi</body></message>");
+        let text = with_delay(&stanza, "x", Timestamp(0));
+        assert_eq!(
+            text,
+            "<message from='a@x/1'><body>hi</body>\
+             <delay xmlns='urn:xmpp:delay' from='x' stamp='1970-01-01T00:00:00.000000Z'/></message>"
+        );
+    }
+
+    #[test]
+    fn what_was_given_is_not_given_again() {
+        let mut reader = SpoolReader::new(BTreeSet::from([Seq(3)]));
+        assert!(reader.has_given(Seq(3)));
+        assert!(!reader.has_given(Seq(4)));
+        assert!(reader.has_given(Seq(4)));
+        assert!(!reader.is_past(Seq(5)), "still reading");
+        reader.reading = false;
+        reader.after = Seq(4);
+        assert!(reader.is_past(Seq(5)));
+        assert!(!reader.is_past(Seq(4)));
+    }
+}

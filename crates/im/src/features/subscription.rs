@@ -1,0 +1,281 @@
+//! Presence subscriptions (RFC 6121 §3): who may see whom. The states are in `subscription_state`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{BareJid, Jid};
+use store::{RosterItem, SubscriptionRequest};
+use xmpp::{Builder, Condition, Context, Stamp, Stanza, StanzaError};
+
+use super::presence;
+use super::roster::removed_element;
+use crate::acceptance::storage_error;
+use crate::router::contact_jid;
+use crate::sessions::Seat;
+use crate::subscription_state::{self, Request, State};
+use crate::{About, Im, Spec};
+
+/// What this feature is.
+pub const ABOUT: About =
+    About { name: "subscription", specs: &[Spec::rfc(6121, "§3, appendix A")], disco: &[], account: &[] };
+
+/// The stream features of roster and subscriptions (RFC 6121 §2.6.1, §3.4.1).
+pub(crate) const STREAM_FEATURES: &str =
+    "<ver xmlns='urn:xmpp:features:rosterver'/><sub xmlns='urn:xmpp:features:pre-approval'/>";
+
+/// The request that a presence type makes.
+pub(crate) fn request(kind: &str) -> Option<Request> {
+    Some(match kind {
+        "subscribe" => Request::Subscribe,
+        "unsubscribe" => Request::Unsubscribe,
+        "subscribed" => Request::Subscribed,
+        "unsubscribed" => Request::Unsubscribed,
+        _ => return None,
+    })
+}
+
+fn name(request: Request) -> &'static str {
+    match request {
+        Request::Subscribe => "subscribe",
+        Request::Unsubscribe => "unsubscribe",
+        Request::Subscribed => "subscribed",
+        Request::Unsubscribed => "unsubscribed",
+    }
+}
+
+/// One contact in one user's roster, read under the user's lock.
+struct Relation {
+    state: State,
+    item: Option<RosterItem>,
+}
+
+impl Im {
+    async fn relation(&self, user: &BareJid, contact: &BareJid) -> Result<Relation, StanzaError> {
+        let item = self.store.roster_item(user, contact).await.map_err(|error| storage_error(&error))?;
+        let requests = self.store.subscription_requests(user).await.map_err(|error| storage_error(&error))?;
+        let pending_in = requests.iter().any(|request| request.contact == *contact);
+        let (subscription, ask) = item.as_ref().map_or_else(Default::default, |i| (i.subscription, i.ask));
+        Ok(Relation { state: State::of(subscription, ask, pending_in), item })
+    }
+
+    /// Stores what changed and pushes it; a roster without the contact stays so while nothing is to be said.
+    async fn relate(
+        &self,
+        user: &BareJid,
+        contact: &BareJid,
+        old: Relation,
+        next: State,
+        approved: bool,
+    ) -> Result<(), StanzaError> {
+        if old.state.pending_in() && !next.pending_in() {
+            self.store
+                .subscription_request_remove(user, contact)
+                .await
+                .map_err(|error| storage_error(&error))?;
+        }
+        let before = old.item.clone();
+        let mut item = old.item.unwrap_or_else(|| RosterItem::new(contact.clone()));
+        item.subscription = next.subscription();
+        item.ask = next.pending_out();
+        item.approved = approved;
+        let same = match &before {
+            Some(before) => *before == item,
+            None => item == RosterItem::new(contact.clone()),
+        };
+        if same { Ok(()) } else { self.put_item(user, item).await }
+    }
+}
+
+/// The user sends a request (RFC 6121 §3.1.2, §3.2.2, §3.3.2, §3.4.2).
+pub(crate) async fn outbound(
+    im: &Im,
+    seat: &Arc<Seat>,
+    stanza: &Stanza,
+    request: Request,
+    to: &str,
+) -> Result<(), StanzaError> {
+    let contact = to.parse::<Jid>().map_err(|_| Condition::JidMalformed)?.to_bare();
+    let user = &seat.account.jid;
+    if contact == *user {
+        return Err(Condition::NotAllowed.into());
+    }
+    if contact.domain().as_str() != im.domain() {
+        return Err(Condition::RemoteServerNotFound.into());
+    }
+    let before;
+    let transition;
+    {
+        let _alone = im.roster_locks.lock(user).await;
+        let relation = im.relation(user, &contact).await?;
+        before = relation.state;
+        transition = subscription_state::outbound(before, request);
+        let approved = relation.item.as_ref().is_some_and(|item| item.approved);
+        // §3.4: a grant that nobody asked for is kept for later; a refusal takes it back.
+        let approved = match request {
+            Request::Subscribed => approved || (!transition.pass && !before.subscription().to_contact()),
+            Request::Unsubscribed => false,
+            Request::Subscribe | Request::Unsubscribe => approved,
+        };
+        im.relate(user, &contact, relation, transition.next, approved).await?;
+    }
+    if transition.pass {
+        // RFC 6121 §3.1.2: from the bare address, to the bare address.
+        let stamp = Stamp::default().from(user.as_str()).to(contact.as_str());
+        let bytes = stanza.to_bytes(Context::Client, &stamp);
+        inbound(im, user, &contact, bytes, request).await?;
+    }
+    granted_or_revoked(im, user, &contact, before, transition.next);
+    Ok(())
+}
+
+/// A request arrives for a user of ours (RFC 6121 §3.1.3, §3.2.3, §3.3.3).
+async fn inbound(
+    im: &Im,
+    from: &BareJid,
+    user: &BareJid,
+    stanza: Bytes,
+    request: Request,
+) -> Result<(), StanzaError> {
+    if im.sessions.account(user.as_str()).is_none() {
+        if im.contacts.pin().get(user.as_str()).is_some() {
+            return contact_answers(im, from, user, request).await;
+        }
+        if !im.account_exists(user).await? {
+            // §3.1.3: nobody is there who could grant it.
+            return match request {
+                Request::Subscribe => answer(im, user, from, Request::Unsubscribed).await,
+                _ => Ok(()),
+            };
+        }
+    }
+    let before;
+    let transition;
+    {
+        let _alone = im.roster_locks.lock(user).await;
+        let relation = im.relation(user, from).await?;
+        before = relation.state;
+        transition = subscription_state::inbound(before, request);
+        let approved = relation.item.as_ref().is_some_and(|item| item.approved);
+        if request == Request::Subscribe {
+            if before.subscription().to_contact() {
+                drop(_alone);
+                return answer(im, user, from, Request::Subscribed).await;
+            }
+            if transition.pass && approved {
+                let next = subscription_state::outbound(transition.next, Request::Subscribed).next;
+                im.relate(user, from, relation, next, approved).await?;
+                drop(_alone);
+                answer(im, user, from, Request::Subscribed).await?;
+                granted_or_revoked(im, user, from, before, next);
+                return Ok(());
+            }
+            if transition.pass {
+                return keep_request(im, from, user, stanza).await;
+            }
+            return Ok(());
+        }
+        if transition.pass {
+            im.relate(user, from, relation, transition.next, approved).await?;
+        }
+    }
+    if transition.pass {
+        deliver(im, user, &stanza);
+        granted_or_revoked(im, user, from, before, transition.next);
+    }
+    Ok(())
+}
+
+/// Stores a request until it is answered, and shows it (§3.1.3, rule 4 and 5).
+async fn keep_request(im: &Im, from: &BareJid, user: &BareJid, stanza: Bytes) -> Result<(), StanzaError> {
+    let waiting = im.store.subscription_requests(user).await.map_err(|error| storage_error(&error))?;
+    if waiting.len() >= im.limits.load().account.subscription_requests_max {
+        tracing::info!(user = %model::Private(user), "a subscription request was dropped: too many wait");
+        return Ok(());
+    }
+    let request =
+        SubscriptionRequest { contact: from.clone(), stanza: stanza.clone(), at: im.runtime.timestamp() };
+    im.store.subscription_request_put(user, request).await.map_err(|error| storage_error(&error))?;
+    deliver(im, user, &stanza);
+    Ok(())
+}
+
+/// To every available resource of the user.
+fn deliver(im: &Im, user: &BareJid, stanza: &Bytes) {
+    if let Some(account) = im.sessions.account(user.as_str()) {
+        im.push_to_available(&account, stanza);
+    }
+}
+
+/// The server answers in the user's name. Boxed: requests and answers call each other, at most twice.
+async fn answer(im: &Im, user: &BareJid, to: &BareJid, request: Request) -> Result<(), StanzaError> {
+    let stanza =
+        Builder::presence(Context::Client).type_(name(request)).from(user.as_str()).to(to.as_str()).finish();
+    Box::pin(inbound(im, user, to, stanza, request)).await
+}
+
+/// Contacts grant every subscription and are there at once.
+async fn contact_answers(
+    im: &Im,
+    from: &BareJid,
+    contact: &BareJid,
+    request: Request,
+) -> Result<(), StanzaError> {
+    match request {
+        Request::Subscribe => {
+            answer(im, contact, from, Request::Subscribed).await?;
+            presence::show_contact(im, contact, from);
+        }
+        Request::Unsubscribe => {
+            let gone = Builder::presence(Context::Client)
+                .type_("unavailable")
+                .from(&contact_jid(contact))
+                .to(from.as_str())
+                .finish();
+            deliver(im, from, &gone);
+        }
+        Request::Subscribed | Request::Unsubscribed => {}
+    }
+    Ok(())
+}
+
+/// What the contact sees of the user after the right to see has changed (§3.1.5, §3.2.2, §3.3.3).
+fn granted_or_revoked(im: &Im, user: &BareJid, contact: &BareJid, before: State, next: State) {
+    match (before.subscription().to_contact(), next.subscription().to_contact()) {
+        (false, true) => presence::show_to(im, user, contact),
+        (true, false) => presence::hide_from(im, user, contact),
+        _ => {}
+    }
+}
+
+/// The user takes a contact off the roster: both subscriptions end with it (RFC 6121 §2.5.2).
+pub(crate) async fn remove_contact(im: &Im, user: &BareJid, contact: &BareJid) -> Result<(), StanzaError> {
+    let before;
+    {
+        let _alone = im.roster_locks.lock(user).await;
+        let relation = im.relation(user, contact).await?;
+        if relation.item.is_none() {
+            return Err(Condition::ItemNotFound.into());
+        }
+        before = relation.state;
+        if before.pending_in() {
+            im.store
+                .subscription_request_remove(user, contact)
+                .await
+                .map_err(|error| storage_error(&error))?;
+        }
+        let version = im.store.roster_remove(user, contact).await.map_err(|error| storage_error(&error))?;
+        if let Some(version) = version {
+            im.push_change(user, version, removed_element(contact));
+        }
+    }
+    if contact.domain().as_str() == im.domain() {
+        if before.subscription().from_contact() || before.pending_out() {
+            answer(im, user, contact, Request::Unsubscribe).await?;
+        }
+        if before.subscription().to_contact() || before.pending_in() {
+            answer(im, user, contact, Request::Unsubscribed).await?;
+        }
+    }
+    granted_or_revoked(im, user, contact, before, State::None);
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Every limit of messaging, named once, with its unit, its default and the error that tells of it.
+
+use std::time::Duration;
+
+/// All limits of messaging. A reload replaces them; sessions see the new ones from their next decision on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Limits of one stream's bytes.
+    pub stream: StreamLimits,
+    /// Limits of signing in.
+    pub sign_in: SignInLimits,
+    /// Limits of one session.
+    pub session: SessionLimits,
+    /// Limits of one account.
+    pub account: AccountLimits,
+}
+
+/// Limits of one stream's bytes: over them the stream ends with `policy-violation` (RFC 6120 §4.9.3.14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// The framer's limits before sign-in.
+    pub before_sign_in: xmpp::Limits,
+    /// The framer's limits after sign-in.
+    pub signed_in: xmpp::Limits,
+    /// All bytes that a peer may send before it is signed in, TLS not counted.
+    pub before_sign_in_bytes_max: u32,
+}
+
+impl Default for StreamLimits {
+    fn default() -> Self {
+        Self {
+            before_sign_in: xmpp::Limits::before_sign_in(),
+            signed_in: xmpp::Limits::signed_in(),
+            before_sign_in_bytes_max: 65_536,
+        }
+    }
+}
+
+/// Limits of signing in. Failures on one stream are limited by `xmpp::stream::LOGIN_ATTEMPTS_MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignInLimits {
+    /// From the connection's start until the resource is bound; then `connection-timeout`.
+    pub unauthenticated_time_max: Duration,
+    /// Failures of one account from one address within the window; then `temporary-auth-failure`.
+    pub failures_per_account_max: u16,
+    /// How long failures are remembered.
+    pub failure_window: Duration,
+    /// Failures from one address that are answered at once; later ones are answered late.
+    pub failures_per_address_free: u16,
+    /// The delay of the first late answer; it doubles with each further failure.
+    pub failure_delay_min: Duration,
+    /// The longest delay of an answer.
+    pub failure_delay_max: Duration,
+    /// Addresses, and pairs of address and account, that are remembered; the oldest go first.
+    pub remembered_max: usize,
+    /// Connections that are not yet signed in, all together; further ones are closed at once.
+    pub unauthenticated_connections_max: usize,
+}
+
+impl Default for SignInLimits {
+    fn default() -> Self {
+        Self {
+            unauthenticated_time_max: xmpp::stream::NEGOTIATION_TIME_MAX,
+            failures_per_account_max: 10,
+            failure_window: Duration::from_secs(10 * 60),
+            failures_per_address_free: 20,
+            failure_delay_min: Duration::from_millis(250),
+            failure_delay_max: Duration::from_secs(8),
+            remembered_max: 65_536,
+            unauthenticated_connections_max: 4_096,
+        }
+    }
+}
+
+/// Limits of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// Stanzas waiting for a slow reader; then `policy-violation`, and what was kept goes to the spool.
+    pub queued_stanzas_max: usize,
+    /// Bytes waiting for a slow reader; likewise.
+    pub queued_bytes_max: usize,
+    /// How long a write may make no progress; then the connection is cut.
+    pub write_stall_max: Duration,
+    /// Silence after which we ask whether the client is still there.
+    pub idle_before_ping: Duration,
+    /// Silence after that question; then `connection-timeout` (RFC 6120 §4.6.4).
+    pub idle_after_ping_max: Duration,
+    /// How long a lost session waits to be resumed (XEP-0198 §5).
+    pub resume_time_max: Duration,
+    /// Sent stanzas that the client has not acknowledged; then `policy-violation` (XEP-0198 §4).
+    pub unacknowledged_stanzas_max: usize,
+    /// Addresses that got directed presence (RFC 6121 §4.6); then `resource-constraint`.
+    pub directed_presence_max: usize,
+    /// The presence stanza's payload, in bytes; then `policy-violation`.
+    pub presence_bytes_max: usize,
+    /// From `</stream:stream>` to the end of the connection.
+    pub closing_time_max: Duration,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self {
+            queued_stanzas_max: 2_000,
+            queued_bytes_max: 4 << 20,
+            write_stall_max: Duration::from_secs(60),
+            idle_before_ping: Duration::from_secs(10 * 60),
+            idle_after_ping_max: Duration::from_secs(60),
+            resume_time_max: xmpp::sm::RESUME_TIME_MAX,
+            unacknowledged_stanzas_max: xmpp::sm::UNACKED_STANZAS_MAX,
+            directed_presence_max: 500,
+            presence_bytes_max: 16_384,
+            closing_time_max: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Limits of one account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountLimits {
+    /// Resources signed in at a time; then `resource-constraint` at bind (RFC 6120 §7.6.2.1).
+    pub sessions_max: usize,
+    /// Roster items (`PC-06`: 200 contacts are the design point, this is the wall); then `resource-constraint`.
+    pub roster_items_max: usize,
+    /// A roster item's name, or one group's name, in characters; then `not-acceptable` (RFC 6121 §2.3.3).
+    pub roster_name_chars_max: usize,
+    /// Groups of one roster item; then `not-acceptable`.
+    pub roster_groups_max: usize,
+    /// Requests of others that wait for the user's answer; the next ones are dropped.
+    pub subscription_requests_max: usize,
+    /// Spooled messages read in one go at sign-in.
+    pub spool_page: usize,
+    /// Hashes of client capabilities that are remembered by the whole server (XEP-0115 §8.3).
+    pub capabilities_max: usize,
+    /// Features of one client that are remembered.
+    pub capability_features_max: usize,
+}
+
+impl Default for AccountLimits {
+    fn default() -> Self {
+        Self {
+            sessions_max: 32,
+            roster_items_max: 1_000,
+            roster_name_chars_max: 256,
+            roster_groups_max: 32,
+            subscription_requests_max: 200,
+            spool_page: 100,
+            capabilities_max: 4_096,
+            capability_features_max: 256,
+        }
+    }
+}

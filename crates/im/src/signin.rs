@@ -1,0 +1,84 @@
+//! Signing in: what the store knows of an account, who tries too often, and how a failure is counted.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use model::BareJid;
+use xmpp::sasl::Credentials;
+use xmpp::sasl::scram::Record;
+
+use crate::Im;
+
+/// One attempt of one address at one account.
+pub(crate) struct Attempt {
+    address: IpAddr,
+    account: BareJid,
+}
+
+impl Attempt {
+    pub(crate) fn new(address: IpAddr, account: BareJid) -> Self {
+        Self { address, account }
+    }
+}
+
+impl Im {
+    /// What proves the account. An error says "not now": the storage is away, or this address has failed at
+    /// this account too often; neither tells whether there is such an account.
+    pub(crate) async fn credentials(&self, attempt: &Attempt) -> Result<Option<Credentials>, ()> {
+        let limits = self.limits.load().sign_in;
+        let now = self.runtime.now();
+        if !self.is_trusted(attempt)
+            && !self.guard.admits(attempt.address, attempt.account.as_str(), &limits, now)
+        {
+            metrics::counter!("carillon_im_sign_ins_limited_total").increment(1);
+            return Err(());
+        }
+        match self.store.credentials(&attempt.account).await {
+            Ok(found) => Ok(found.map(credentials)),
+            Err(error) => {
+                tracing::warn!(%error, "nobody can sign in: the store cannot be read");
+                Err(())
+            }
+        }
+    }
+
+    /// Counts a failure; gives the time to wait before saying so.
+    pub(crate) fn sign_in_failed(&self, attempt: &Attempt) -> Duration {
+        metrics::counter!("carillon_im_sign_ins_failed_total").increment(1);
+        tracing::info!(address = %attempt.address, account = %model::Private(&attempt.account), "a sign-in failed");
+        if self.is_trusted(attempt) {
+            return Duration::ZERO;
+        }
+        let limits = self.limits.load().sign_in;
+        self.guard.failed(attempt.address, attempt.account.as_str(), &limits, self.runtime.now())
+    }
+
+    /// Forgives the failures of this account from this address.
+    pub(crate) fn sign_in_succeeded(&self, attempt: &Attempt) {
+        metrics::counter!("carillon_im_sign_ins_total").increment(1);
+        self.guard.succeeded(attempt.address, attempt.account.as_str());
+    }
+
+    fn is_trusted(&self, attempt: &Attempt) -> bool {
+        (self.config.trusted)(attempt.address)
+    }
+}
+
+fn credentials(stored: store::Credentials) -> Credentials {
+    let mut credentials = Credentials { enabled: stored.enabled, ..Credentials::default() };
+    for record in stored.scram {
+        let slot = match record.mechanism.as_str() {
+            "SCRAM-SHA-1" => &mut credentials.sha1,
+            "SCRAM-SHA-256" => &mut credentials.sha256,
+            "SCRAM-SHA-512" => &mut credentials.sha512,
+            _ => continue,
+        };
+        *slot = Some(Record {
+            salt: record.salt,
+            iterations: record.iterations,
+            stored_key: record.stored_key,
+            server_key: record.server_key,
+        });
+    }
+    credentials
+}
