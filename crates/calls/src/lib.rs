@@ -8,16 +8,18 @@
 //! (`sip`), RTP (`media`), who is available (`presence`), what chat does with it (`im`, `apps`).
 
 pub mod address;
+pub mod authentication;
 pub mod call;
 mod config;
+pub mod dialplan;
 pub mod line_state;
 pub mod offer;
 pub mod place;
+pub mod registrar;
 pub mod snapshot;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{BareJid, LineId, Timestamp};
@@ -103,6 +105,3 @@ pub trait MessageGateway: Send + Sync + 'static {
     /// Takes a message over. The future ends when the message is durable (`Ok`: 2xx goes out) or refused.
     fn take(&self, message: TextMessage) -> MessageAnswer;
 }
-
-/// What all shards share.
-pub(crate) type SharedBoard = Arc<Board>;

@@ -172,11 +172,11 @@ fn without_full_lines(
 }
 
 fn at_most_branches(mut destination: Destination) -> Destination {
-    if let Destination::Phones { branches, .. } = &mut destination {
-        if branches.len() > BRANCHES_MAX {
-            tracing::warn!(limit = BRANCHES_MAX, "more phones than one call may ring");
-            branches.truncate(BRANCHES_MAX);
-        }
+    if let Destination::Phones { branches, .. } = &mut destination
+        && branches.len() > BRANCHES_MAX
+    {
+        tracing::warn!(limit = BRANCHES_MAX, "more phones than one call may ring");
+        branches.truncate(BRANCHES_MAX);
     }
     destination
 }

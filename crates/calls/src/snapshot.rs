@@ -131,7 +131,7 @@ pub struct Connection {
 }
 
 fn as_text<S: Serializer>(owner: &Option<BareJid>, serializer: S) -> Result<S::Ok, S::Error> {
-    owner.as_ref().map(BareJid::as_str).serialize(serializer)
+    owner.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
 /// One call at one moment.

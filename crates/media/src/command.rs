@@ -11,6 +11,13 @@ const AUDIO_CLOCK_HERTZ: u32 = 8_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortId(pub(crate) u64);
 
+impl PortId {
+    /// The id with this number: for whoever stands in for `media` in a test.
+    pub fn numbered(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// What travels over a port; decides the half of the range (`MD-15`) and the mark (`MD-16`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {

@@ -2,7 +2,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::lexer::{is_space, malformed};
+use crate::characters::is_space;
+use crate::fault::malformed;
 use crate::reader::{Reader, Step};
 use crate::scope::Scope;
 use crate::{ContentNamespace, Limits, Stanza, StreamError, StreamHeader};
@@ -90,7 +91,8 @@ impl Framer {
                     self.buffer.advance(bytes);
                     return Ok(Some(Frame::Close));
                 }
-                Err(error) => {
+                Err(fault) => {
+                    let error = StreamError::from(fault);
                     self.failed = Some(error.clone());
                     return Err(error);
                 }
@@ -131,11 +133,11 @@ pub(crate) fn parse_alone(mut bytes: Bytes, scope: Scope, limits: Limits) -> Res
             Step::Skip(space) => bytes.advance(space),
             Step::Stanza(end, parts) => {
                 if bytes[end..].iter().any(|b| !is_space(*b)) {
-                    return Err(malformed("more than one element"));
+                    return Err(malformed("more than one element").into());
                 }
                 return Ok(Stanza::new(bytes.split_to(end), reader.scope, parts));
             }
-            _ => return Err(malformed("not a whole element")),
+            _ => return Err(malformed("not a whole element").into()),
         }
     }
 }

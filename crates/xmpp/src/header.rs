@@ -3,9 +3,10 @@
 use bytes::BytesMut;
 
 use crate::escape::unescape_attribute;
-use crate::lexer::{QName, RawAttribute, Span, malformed};
+use crate::fault::{Fault, fault, malformed};
+use crate::lexer::{QName, RawAttribute, Span};
 use crate::scope::{Declaration, Scope, declaration};
-use crate::{ContentNamespace, StreamCondition, StreamError, escape, ns};
+use crate::{ContentNamespace, StreamCondition, escape, ns};
 
 /// The attributes of a stream header, the peer's or ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +71,7 @@ pub(crate) fn read_header(
     name: QName,
     attributes: &[RawAttribute],
     content: ContentNamespace,
-) -> Result<(StreamHeader, Scope), StreamError> {
+) -> Result<(StreamHeader, Scope), Fault> {
     let mut scope = Scope::standalone(content, "");
     scope.root = name.whole.of(data).into();
     let mut default_ns = String::new();
@@ -105,29 +106,29 @@ pub(crate) fn read_header(
 }
 
 /// The root is `stream` in the stream namespace (RFC 6120 §4.8.1).
-fn check_name(data: &[u8], name: QName, default_ns: &str, scope: &Scope) -> Result<(), StreamError> {
+fn check_name(data: &[u8], name: QName, default_ns: &str, scope: &Scope) -> Result<(), Fault> {
     let uri = match name.prefix() {
         None => default_ns,
         Some(prefix) => prefix_uri(data, prefix, scope).ok_or_else(undeclared)?,
     };
     if uri != ns::STREAMS {
-        return Err(StreamError::new(StreamCondition::InvalidNamespace, "not the stream namespace"));
+        return Err(fault(StreamCondition::InvalidNamespace, "not the stream namespace"));
     }
     if name.local().of(data) != b"stream" {
-        return Err(StreamError::new(StreamCondition::BadFormat, "a stream begins with <stream>"));
+        return Err(fault(StreamCondition::BadFormat, "a stream begins with <stream>"));
     }
     Ok(())
 }
 
 /// The default namespace is the content namespace, unless stanzas name it by a prefix (RFC 6120 §4.8.3).
-fn check_content(default_ns: &str, content: ContentNamespace) -> Result<(), StreamError> {
+fn check_content(default_ns: &str, content: ContentNamespace) -> Result<(), Fault> {
     if default_ns == content.as_str() || default_ns == ns::STREAMS || default_ns.is_empty() {
         return Ok(());
     }
-    Err(StreamError::new(StreamCondition::InvalidNamespace, "not the content namespace served here"))
+    Err(fault(StreamCondition::InvalidNamespace, "not the content namespace served here"))
 }
 
-fn check_prefixes(data: &[u8], attributes: &[RawAttribute], scope: &Scope) -> Result<(), StreamError> {
+fn check_prefixes(data: &[u8], attributes: &[RawAttribute], scope: &Scope) -> Result<(), Fault> {
     let mut seen: Vec<(&str, &[u8])> = Vec::new();
     for attribute in attributes {
         let Some(prefix) = attribute.name.prefix().filter(|p| p.of(data) != b"xmlns") else { continue };
@@ -149,15 +150,15 @@ fn prefix_uri<'a>(data: &[u8], prefix: Span, scope: &'a Scope) -> Option<&'a str
     scope.prefixes.iter().find(|(p, _)| p.as_bytes() == prefix).map(|(_, uri)| &**uri)
 }
 
-fn undeclared() -> StreamError {
+fn undeclared() -> Fault {
     malformed("a prefix that was not declared")
 }
 
 /// `major.minor`, each a number that may have leading zeros (RFC 6120 §4.7.5).
-fn version(text: &str) -> Result<(u16, u16), StreamError> {
+fn version(text: &str) -> Result<(u16, u16), Fault> {
     let number =
         |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
     text.split_once('.')
         .and_then(|(major, minor)| Some((number(major)?, number(minor)?)))
-        .ok_or_else(|| StreamError::new(StreamCondition::UnsupportedVersion, "not a version"))
+        .ok_or_else(|| fault(StreamCondition::UnsupportedVersion, "not a version"))
 }

@@ -4,8 +4,12 @@
 
 use memchr::{memchr, memchr3, memmem};
 
-use crate::escape::{is_char, reference};
-use crate::{Limits, StreamCondition, StreamError};
+use crate::characters::{
+    COLON, NAME, NAME_START, VALUE, WIDE, check_characters, check_controls, check_name, check_text, class,
+    reference_bytes, skip_space,
+};
+use crate::fault::{Fault, fault, malformed, over, restricted, too_big};
+use crate::{Limits, StreamCondition};
 
 /// A range of bytes of the stanza (or header) being read. A value never starts at 0, so 0..0 is "none".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +65,8 @@ impl QName {
 pub(crate) struct RawAttribute {
     pub(crate) name: QName,
     pub(crate) value: Span,
+    /// The value means what its bytes say: no reference in it, and no white space but blanks.
+    pub(crate) plain: bool,
 }
 
 /// One token. The attributes of a start tag are in the lexer's list.
@@ -102,50 +108,59 @@ impl Lexer {
         data: &[u8],
         bytes_max: u32,
         limits: &Limits,
-    ) -> Result<Option<Token>, StreamError> {
-        let found = self.find_end(data)?;
-        if found.unwrap_or(data.len()) > bytes_max as usize {
-            return Err(too_big());
-        }
-        let Some(end) = found else { return Ok(None) };
+    ) -> Result<Option<Token>, Fault> {
         let start = self.at;
-        self.at = end;
-        self.scanned = end;
-        self.quote = 0;
-        let token = match (data[start], data.get(start + 1)) {
-            (b'<', Some(b'/')) => end_tag(data, start, end, limits)?,
-            (b'<', Some(b'!')) => {
-                let content = Span::new(start + CDATA.len(), end - 3);
-                check_controls(content.of(data))?;
-                Token::Cdata(content)
-            }
-            (b'<', _) => self.start_tag(data, start, end, limits)?,
-            _ => {
-                check_text(&data[start..end])?;
-                Token::Text(Span::new(start, end))
-            }
+        let found = match (data.get(start), data.get(start + 1)) {
+            (None, _) | (Some(b'<'), None) => None,
+            (Some(b'<'), Some(b'?')) => return Err(restricted("processing instructions are not allowed")),
+            (Some(b'<'), Some(b'!')) => self.find_cdata_end(data)?,
+            (Some(b'<'), Some(_)) => return self.tag(data, bytes_max, limits),
+            _ => self.find_text_end(data),
         };
+        let Some(end) = self.within(data, found, bytes_max)? else { return Ok(None) };
+        self.pass(end);
+        if data[start] == b'<' {
+            let content = Span::new(start + CDATA.len(), end - 3);
+            check_controls(content.of(data))?;
+            return Ok(Some(Token::Cdata(content)));
+        }
+        check_text(&data[start..end])?;
+        Ok(Some(Token::Text(Span::new(start, end))))
+    }
+
+    fn tag(&mut self, data: &[u8], bytes_max: u32, limits: &Limits) -> Result<Option<Token>, Fault> {
+        // Nearly always the whole tag is there, and one look does. What is wrong with a tag is told only when
+        // its end is there too: so the verdict is the same however it came in.
+        let first_look = self.scanned <= self.at;
+        if first_look && let Ok((token, end)) = self.read_tag(data, limits) {
+            self.within(data, Some(end), bytes_max)?;
+            self.pass(end);
+            return Ok(Some(token));
+        }
+        let found = self.find_tag_end(data);
+        let Some(end) = self.within(data, found, bytes_max)? else { return Ok(None) };
+        let (token, _) = self.read_tag(data, limits)?;
+        self.pass(end);
         Ok(Some(token))
     }
 
-    /// The end of the token at `at`, once it is there.
-    fn find_end(&mut self, data: &[u8]) -> Result<Option<usize>, StreamError> {
-        let from = self.scanned.max(self.at);
-        let Some(first) = data.get(self.at) else { return Ok(None) };
-        if *first != b'<' {
-            let end = memchr(b'<', &data[from..]).map(|p| from + p);
-            self.scanned = data.len();
-            return Ok(end);
-        }
-        match data.get(self.at + 1) {
-            None => Ok(None),
-            Some(b'?') => Err(restricted("processing instructions are not allowed")),
-            Some(b'!') => self.find_cdata_end(data),
-            Some(_) => Ok(self.find_tag_end(data, from)),
-        }
+    fn within(&self, data: &[u8], end: Option<usize>, bytes_max: u32) -> Result<Option<usize>, Fault> {
+        if end.unwrap_or(data.len()) > bytes_max as usize { Err(too_big()) } else { Ok(end) }
     }
 
-    fn find_cdata_end(&mut self, data: &[u8]) -> Result<Option<usize>, StreamError> {
+    fn pass(&mut self, end: usize) {
+        self.at = end;
+        self.scanned = end;
+        self.quote = 0;
+    }
+
+    fn find_text_end(&mut self, data: &[u8]) -> Option<usize> {
+        let from = self.scanned.max(self.at);
+        self.scanned = data.len();
+        memchr(b'<', &data[from..]).map(|p| from + p)
+    }
+
+    fn find_cdata_end(&mut self, data: &[u8]) -> Result<Option<usize>, Fault> {
         let opening = &data[self.at..data.len().min(self.at + CDATA.len())];
         if !CDATA.starts_with(opening) {
             return Err(restricted("comments and document types are not allowed"));
@@ -160,8 +175,8 @@ impl Lexer {
     }
 
     /// Finds `>` outside of quotes.
-    fn find_tag_end(&mut self, data: &[u8], from: usize) -> Option<usize> {
-        let mut at = from;
+    fn find_tag_end(&mut self, data: &[u8]) -> Option<usize> {
+        let mut at = self.scanned.max(self.at);
         loop {
             let rest = &data[at..];
             if self.quote != 0 {
@@ -181,218 +196,111 @@ impl Lexer {
         None
     }
 
-    fn start_tag(
-        &mut self,
-        data: &[u8],
-        start: usize,
-        end: usize,
-        limits: &Limits,
-    ) -> Result<Token, StreamError> {
+    /// Reads the tag at `at` and says where it ends.
+    fn read_tag(&mut self, data: &[u8], limits: &Limits) -> Result<(Token, usize), Fault> {
+        if data.get(self.at + 1) == Some(&b'/') {
+            let name = qname(data, self.at + 2, limits)?.whole;
+            let end = skip_space(data, name.end as usize);
+            return match data.get(end) {
+                Some(b'>') => Ok((Token::End { name }, end + 1)),
+                _ => Err(malformed("an end tag has a name only")),
+            };
+        }
         self.attributes.clear();
-        let name = qname(data, start + 1, limits)?;
+        let name = qname(data, self.at + 1, limits)?;
         let mut at = name.whole.end as usize;
         loop {
             let before = at;
             at = skip_space(data, at);
-            match &data[at..end] {
-                [b'>'] => return Ok(Token::Start { name, empty: false }),
-                [b'/', b'>'] => return Ok(Token::Start { name, empty: true }),
+            match (data.get(at), data.get(at + 1)) {
+                (Some(b'>'), _) => return Ok((Token::Start { name, empty: false }, at + 1)),
+                (Some(b'/'), Some(b'>')) => return Ok((Token::Start { name, empty: true }, at + 2)),
                 _ if at == before => return Err(malformed("white space is missing between attributes")),
                 _ => {}
             }
             if self.attributes.len() >= usize::from(limits.attributes_max) {
                 return Err(over("too many attributes"));
             }
-            let attribute = attribute(data, at, end, limits)?;
+            let attribute = attribute(data, at, limits)?;
             at = attribute.value.end as usize + 1;
             self.attributes.push(attribute);
         }
     }
 }
 
-fn end_tag(data: &[u8], start: usize, end: usize, limits: &Limits) -> Result<Token, StreamError> {
-    let name = qname(data, start + 2, limits)?.whole;
-    if skip_space(data, name.end as usize) != end - 1 {
-        return Err(malformed("an end tag has a name only"));
-    }
-    Ok(Token::End { name })
-}
-
-fn attribute(data: &[u8], at: usize, end: usize, limits: &Limits) -> Result<RawAttribute, StreamError> {
+fn attribute(data: &[u8], at: usize, limits: &Limits) -> Result<RawAttribute, Fault> {
     let name = qname(data, at, limits)?;
     let equals = skip_space(data, name.whole.end as usize);
     let open = skip_space(data, equals + 1);
-    let quote = match (data.get(equals), data.get(open)) {
-        (Some(b'='), Some(quote @ (b'"' | b'\''))) => *quote,
+    match (data.get(equals), data.get(open)) {
+        (Some(b'='), Some(b'"' | b'\'')) => {}
         _ => return Err(malformed("an attribute needs a quoted value")),
-    };
-    // The tag's end was searched outside of quotes, so the closing quote lies before it.
-    let close = memchr(quote, &data[open + 1..end]).map(|p| open + 1 + p);
-    let close = close.ok_or_else(|| malformed("a quote is missing"))?;
-    check_value(&data[open + 1..close])?;
-    Ok(RawAttribute { name, value: Span::new(open + 1, close) })
-}
-
-/// Byte classes.
-const NAME_START: u8 = 1;
-const NAME: u8 = 2;
-/// Needs a look in text.
-const TEXT: u8 = 4;
-/// Needs a look in an attribute value.
-const VALUE: u8 = 8;
-/// Not a character (XML 1.0 §2.2).
-const CONTROL: u8 = 16;
-
-const CLASSES: [u8; 256] = classes();
-
-const fn classes() -> [u8; 256] {
-    let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let b = byte as u8;
-        classes[byte] = match b {
-            b'A'..=b'Z' | b'a'..=b'z' | b'_' | 0x80.. => NAME_START | NAME,
-            b'0'..=b'9' | b'-' | b'.' => NAME,
-            b'\t' | b'\n' | b'\r' => 0,
-            0..0x20 => TEXT | VALUE | CONTROL,
-            b'&' => TEXT | VALUE,
-            b'<' => VALUE,
-            b']' => TEXT,
-            _ => 0,
-        };
-        byte += 1;
     }
-    classes
+    let (close, plain) = value_end(data, open)?;
+    Ok(RawAttribute { name, value: Span::new(open + 1, close), plain })
 }
 
-fn class(byte: u8) -> u8 {
-    CLASSES[usize::from(byte)]
-}
-
-fn skip_space(data: &[u8], mut at: usize) -> usize {
-    while data.get(at).is_some_and(|b| is_space(*b)) {
-        at += 1;
-    }
-    at
-}
-
-/// `S` of XML 1.0 §2.3.
-pub(crate) fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
-}
-
-/// Reads a `QName` (Namespaces in XML 1.0 §4): at most one colon, and a name on each side of it.
-fn qname(data: &[u8], start: usize, limits: &Limits) -> Result<QName, StreamError> {
-    let mut at = start;
-    let mut part = start;
-    let mut prefix = 0;
-    let mut ascii = true;
-    loop {
-        let byte = data.get(at).copied().unwrap_or(b'>');
-        let wanted = if at == part { NAME_START } else { NAME };
-        if class(byte) & wanted != 0 {
-            ascii &= byte < 0x80;
-            at += 1;
-        } else if at == part {
-            return Err(malformed("a name is missing or has a character that names may not have"));
-        } else if byte == b':' && prefix == 0 {
-            prefix = at - start;
-            at += 1;
-            part = at;
-        } else {
-            break;
-        }
-    }
-    if at - start > usize::from(limits.name_bytes_max) {
-        return Err(over("a name is too long"));
-    }
-    if !ascii {
-        check_name(&data[start..at])?;
-    }
-    Ok(QName { whole: Span::new(start, at), prefix_bytes: prefix as u32 })
-}
-
-/// Names beyond ASCII (XML 1.0 §2.3, fifth edition).
-fn check_name(name: &[u8]) -> Result<(), StreamError> {
-    let name = std::str::from_utf8(name).map_err(|_| malformed("not UTF-8"))?;
-    let fine = name.split(':').all(|part| {
-        let mut chars = part.chars();
-        chars.next().is_some_and(is_name_start) && chars.all(|c| is_name_start(c) || is_name_rest(c))
-    });
-    if fine { Ok(()) } else { Err(malformed("a name has a character that names may not have")) }
-}
-
-fn is_name_start(c: char) -> bool {
-    matches!(c, 'A'..='Z' | 'a'..='z' | '_' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
-        | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}' | '\u{2070}'..='\u{218F}'
-        | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}' | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}'
-        | '\u{10000}'..='\u{EFFFF}')
-}
-
-fn is_name_rest(c: char) -> bool {
-    matches!(c, '0'..='9' | '-' | '.' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
-}
-
-fn check_text(text: &[u8]) -> Result<(), StreamError> {
-    let mut at = 0;
-    while let Some(step) = text[at..].iter().position(|b| class(*b) & TEXT != 0) {
+/// Reads the value that the quote at `open` begins: where the other quote stands, and whether it is plain.
+fn value_end(data: &[u8], open: usize) -> Result<(usize, bool), Fault> {
+    let mut at = open + 1;
+    let mut plain = true;
+    while let Some(step) = data[at..].iter().position(|b| class(*b) & VALUE != 0) {
         at += step;
-        at += match text[at] {
-            b'&' => reference_bytes(&text[at..])?,
-            b']' if text[at..].starts_with(b"]]>") => return Err(malformed("]]> in text")),
-            b']' => 1,
-            _ => return Err(malformed("a control character")),
-        };
-    }
-    Ok(())
-}
-
-fn check_value(value: &[u8]) -> Result<(), StreamError> {
-    let mut at = 0;
-    while let Some(step) = value[at..].iter().position(|b| class(*b) & VALUE != 0) {
-        at += step;
-        at += match value[at] {
-            b'&' => reference_bytes(&value[at..])?,
+        at += match data[at] {
+            quote if quote == data[open] => return Ok((at, plain)),
+            b'"' | b'\'' => 1,
+            b'\t' | b'\n' | b'\r' => {
+                plain = false;
+                1
+            }
+            b'&' => {
+                plain = false;
+                reference_bytes(&data[at..])?
+            }
             b'<' => return Err(malformed("< in an attribute value")),
             _ => return Err(malformed("a control character")),
         };
     }
-    Ok(())
+    Err(malformed("a quote is missing"))
 }
 
-fn check_controls(text: &[u8]) -> Result<(), StreamError> {
-    match text.iter().any(|b| class(*b) & CONTROL != 0) {
-        true => Err(malformed("a control character")),
-        false => Ok(()),
-    }
-}
-
-/// The length of a reference. An entity that nobody may declare is `restricted-xml` (RFC 6120 §11.1).
-fn reference_bytes(bytes: &[u8]) -> Result<usize, StreamError> {
-    match reference(bytes) {
-        Some((_, len)) => Ok(len),
-        None if bytes.get(1).is_some_and(|b| class(*b) & NAME_START != 0)
-            && memchr(b';', bytes).is_some() =>
-        {
-            Err(restricted("only the five predefined entities exist"))
+/// Reads a `QName` (Namespaces in XML 1.0 §4): at most one colon, and a name on each side of it.
+fn qname(data: &[u8], start: usize, limits: &Limits) -> Result<QName, Fault> {
+    let bytes = data.get(start..).unwrap_or_default();
+    let mut seen = 0;
+    let mut len = 0;
+    for byte in bytes {
+        let class = class(*byte);
+        if class & NAME == 0 {
+            break;
         }
-        None => Err(malformed("not a character reference")),
+        seen |= class;
+        len += 1;
     }
-}
-
-/// UTF-8 (RFC 6120 §11.6) of XML characters; controls were found by the tokens.
-pub(crate) fn check_characters(data: &[u8]) -> Result<(), StreamError> {
-    let text = std::str::from_utf8(data).map_err(|_| malformed("not UTF-8"))?;
-    // U+FFFE and U+FFFF are the only others that are no characters, and begin with this byte.
-    if memchr(0xEF, data).is_some() && text.chars().any(|c| matches!(c, '\u{FFFE}' | '\u{FFFF}')) {
-        return Err(malformed("not a character"));
+    let name = &bytes[..len];
+    let starts = |part: &[u8]| part.first().is_some_and(|b| class(*b) & NAME_START != 0);
+    let mut prefix = 0;
+    if seen & COLON != 0 {
+        prefix = memchr(b':', name).unwrap_or_default();
+        let local = &name[prefix + 1..];
+        if !starts(local) || memchr(b':', local).is_some() {
+            return Err(malformed("a name has one colon at most, and a name on each side"));
+        }
     }
-    debug_assert!(text.chars().all(is_char));
-    Ok(())
+    if !starts(name) {
+        return Err(malformed("a name is missing or has a character that names may not have"));
+    }
+    if len > usize::from(limits.name_bytes_max) {
+        return Err(over("a name is too long"));
+    }
+    if seen & WIDE != 0 {
+        check_name(name)?;
+    }
+    Ok(QName { whole: Span::new(start, start + len), prefix_bytes: prefix as u32 })
 }
 
 /// Checks `<?xml …?>`: version 1.0 and UTF-8 (RFC 6120 §11.5, §11.6).
-pub(crate) fn check_declaration(declaration: &[u8], limits: &Limits) -> Result<(), StreamError> {
+pub(crate) fn check_declaration(declaration: &[u8], limits: &Limits) -> Result<(), Fault> {
     let end = declaration.len() - 2;
     let mut at = b"<?xml".len();
     for (name, needed) in [(&b"version"[..], true), (b"encoding", false), (b"standalone", false)] {
@@ -406,7 +314,7 @@ pub(crate) fn check_declaration(declaration: &[u8], limits: &Limits) -> Result<(
         if start == at {
             return Err(malformed("white space is missing in the XML declaration"));
         }
-        let attribute = attribute(declaration, start, end, limits)?;
+        let attribute = attribute(&declaration[..end], start, limits)?;
         if attribute.name.whole.of(declaration) != name {
             return Err(malformed("not an XML declaration"));
         }
@@ -414,7 +322,7 @@ pub(crate) fn check_declaration(declaration: &[u8], limits: &Limits) -> Result<(
         match name {
             b"version" if value != b"1.0" => return Err(malformed("not XML 1.0")),
             b"encoding" if !value.eq_ignore_ascii_case(b"utf-8") => {
-                return Err(StreamError::new(StreamCondition::UnsupportedEncoding, "not UTF-8"));
+                return Err(fault(StreamCondition::UnsupportedEncoding, "not UTF-8"));
             }
             b"standalone" if !matches!(value, b"yes" | b"no") => {
                 return Err(malformed("not an XML declaration"));
@@ -427,20 +335,4 @@ pub(crate) fn check_declaration(declaration: &[u8], limits: &Limits) -> Result<(
         return Err(malformed("not an XML declaration"));
     }
     check_characters(declaration)
-}
-
-pub(crate) fn malformed(text: &'static str) -> StreamError {
-    StreamError::new(StreamCondition::NotWellFormed, text)
-}
-
-pub(crate) fn restricted(text: &'static str) -> StreamError {
-    StreamError::new(StreamCondition::RestrictedXml, text)
-}
-
-pub(crate) fn over(text: &'static str) -> StreamError {
-    StreamError::new(StreamCondition::PolicyViolation, text)
-}
-
-pub(crate) fn too_big() -> StreamError {
-    over("too big")
 }

@@ -3,10 +3,12 @@
 //! Floor 0: opens no socket, reads no clock, draws no random number. RFC 6120, 6121, 7395, 7622.
 
 mod builder;
+mod characters;
 mod context;
 mod element;
 mod error;
 pub mod escape;
+mod fault;
 mod framer;
 mod header;
 mod lexer;

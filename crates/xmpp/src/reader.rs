@@ -3,14 +3,13 @@
 
 use std::sync::Arc;
 
+use crate::characters::{check_characters, is_space};
+use crate::fault::{Fault, fault, malformed, over, restricted, too_big};
 use crate::header::read_header;
-use crate::lexer::{
-    Lexer, QName, Span, Token, check_characters, check_declaration, is_space, malformed, over, restricted,
-    too_big,
-};
+use crate::lexer::{Lexer, QName, Span, Token, check_declaration};
 use crate::parts::{ChildPart, Flags, Parts};
 use crate::scope::{Declaration, Scope, Uri, declaration};
-use crate::{ContentNamespace, Kind, Limits, StreamCondition, StreamError, StreamHeader};
+use crate::{ContentNamespace, Kind, Limits, StreamCondition, StreamHeader};
 
 /// What the front of the data turned out to be; the count is the bytes to take away.
 #[derive(Debug)]
@@ -131,7 +130,7 @@ impl Reader {
     }
 
     /// Looks at `data`, which begins where the last step ended. After an error there is no further step.
-    pub(crate) fn step(&mut self, data: &[u8]) -> Result<Step, StreamError> {
+    pub(crate) fn step(&mut self, data: &[u8]) -> Result<Step, Fault> {
         loop {
             match self.phase {
                 Phase::Closed if data.is_empty() => return Ok(Step::More),
@@ -162,7 +161,7 @@ impl Reader {
     }
 
     /// True when it is known where the declaration ends, or that there is none.
-    fn read_declaration(&mut self, data: &[u8]) -> Result<bool, StreamError> {
+    fn read_declaration(&mut self, data: &[u8]) -> Result<bool, Fault> {
         if self.phase == Phase::Restarted {
             // COMPAT: clients that end `</response>` or `<auth/>` with a line end, read after the restart.
             self.lexer.at = data.iter().position(|b| !is_space(*b)).unwrap_or(data.len());
@@ -188,7 +187,7 @@ impl Reader {
         Ok(true)
     }
 
-    fn read_header(&mut self, data: &[u8]) -> Result<Step, StreamError> {
+    fn read_header(&mut self, data: &[u8]) -> Result<Step, Fault> {
         while data.get(self.lexer.at).is_some_and(|b| is_space(*b)) {
             self.lexer.at += 1;
         }
@@ -206,7 +205,7 @@ impl Reader {
         self.check_attributes_unique(data)?;
         let (header, scope) = read_header(data, name, &self.lexer.attributes, self.content)?;
         if empty {
-            return Err(StreamError::new(StreamCondition::BadFormat, "an empty stream"));
+            return Err(fault(StreamCondition::BadFormat, "an empty stream"));
         }
         self.scope = Arc::new(scope);
         self.phase = Phase::Between;
@@ -215,7 +214,7 @@ impl Reader {
     }
 
     /// Reads the first token of a stanza, or the stream's end.
-    fn read_first(&mut self, data: &[u8]) -> Result<Option<Step>, StreamError> {
+    fn read_first(&mut self, data: &[u8]) -> Result<Option<Step>, Fault> {
         if data[0] != b'<' {
             return Err(malformed("text between stanzas"));
         }
@@ -240,7 +239,7 @@ impl Reader {
         }
     }
 
-    fn read_inside(&mut self, data: &[u8]) -> Result<Step, StreamError> {
+    fn read_inside(&mut self, data: &[u8]) -> Result<Step, Fault> {
         loop {
             let before = self.lexer.at;
             let Some(token) = self.lexer.next(data, self.limits.stanza_bytes_max, &self.limits)? else {
@@ -269,7 +268,7 @@ impl Reader {
     }
 
     /// Begins a stanza.
-    fn begin(&mut self, data: &[u8], name: QName) -> Result<(), StreamError> {
+    fn begin(&mut self, data: &[u8], name: QName) -> Result<(), Fault> {
         self.open.clear();
         self.bindings.clear();
         self.check_attributes_unique(data)?;
@@ -303,7 +302,7 @@ impl Reader {
     }
 
     /// Begins an element inside a stanza; its tag starts at `tag`.
-    fn start(&mut self, data: &[u8], name: QName, tag: usize) -> Result<(), StreamError> {
+    fn start(&mut self, data: &[u8], name: QName, tag: usize) -> Result<(), Fault> {
         let Some(parent) = self.open.last().copied() else { return Err(malformed("nothing is open")) };
         if self.open.len() >= usize::from(self.limits.depth_max) {
             return Err(over("nested too deeply"));
@@ -341,7 +340,7 @@ impl Reader {
     }
 
     /// Ends the stanza, whose own end tag starts at `tag`.
-    fn finish(&mut self, data: &[u8], tag: usize) -> Result<Step, StreamError> {
+    fn finish(&mut self, data: &[u8], tag: usize) -> Result<Step, Fault> {
         let end = self.lexer.at;
         check_characters(&data[..end])?;
         self.parts.payload.end = tag as u32;
@@ -369,20 +368,20 @@ impl Reader {
     }
 
     /// Puts the declarations of the last start tag in force; true if it declares a default namespace.
-    fn declare(&mut self, data: &[u8], default: &mut Default) -> Result<bool, StreamError> {
+    fn declare(&mut self, data: &[u8], default: &mut Default) -> Result<bool, Fault> {
         let mut declares = false;
         for attribute in &self.lexer.attributes {
             match declaration(attribute, data)? {
                 None => continue,
                 Some(Declaration::Default) => {
-                    *default = Default { uri: Uri::declared(attribute.value, data), outer: false };
+                    *default = Default { uri: Uri::declared(attribute, data), outer: false };
                     declares = true;
                 }
                 Some(Declaration::Prefix(prefix)) => {
                     if self.bindings.len() >= usize::from(self.limits.declarations_max) {
                         return Err(over("too many namespace declarations"));
                     }
-                    self.bindings.push(Binding { prefix, uri: Uri::declared(attribute.value, data) });
+                    self.bindings.push(Binding { prefix, uri: Uri::declared(attribute, data) });
                 }
             }
         }
@@ -390,20 +389,14 @@ impl Reader {
     }
 
     /// The namespace of an element; of the bindings the first `outer` stand on the stanza tag.
-    fn resolve(
-        &self,
-        data: &[u8],
-        name: QName,
-        default: Default,
-        outer: usize,
-    ) -> Result<Resolved, StreamError> {
+    fn resolve(&self, data: &[u8], name: QName, default: Default, outer: usize) -> Result<Resolved, Fault> {
         match name.prefix() {
             None => Ok(Resolved { uri: default.uri, outer: default.outer, inherited: true }),
             Some(prefix) => self.resolve_prefix(data, prefix, outer),
         }
     }
 
-    fn resolve_prefix(&self, data: &[u8], prefix: Span, outer: usize) -> Result<Resolved, StreamError> {
+    fn resolve_prefix(&self, data: &[u8], prefix: Span, outer: usize) -> Result<Resolved, Fault> {
         let prefix = prefix.of(data);
         let resolved = |uri, outer| Ok(Resolved { uri, outer, inherited: false });
         if let Some(at) = self.bindings.iter().rposition(|b| b.prefix.of(data) == prefix) {
@@ -417,7 +410,7 @@ impl Reader {
     }
 
     /// No attribute name twice (XML 1.0 §3.1).
-    fn check_attributes_unique(&self, data: &[u8]) -> Result<(), StreamError> {
+    fn check_attributes_unique(&self, data: &[u8]) -> Result<(), Fault> {
         let attributes = &self.lexer.attributes;
         for (at, attribute) in attributes.iter().enumerate() {
             let name = attribute.name.whole.of(data);
@@ -429,7 +422,7 @@ impl Reader {
     }
 
     /// Prefixes of attributes are declared, and no two name the same attribute (Namespaces in XML 1.0 §6.3).
-    fn check_prefixed_attributes(&mut self, data: &[u8]) -> Result<(), StreamError> {
+    fn check_prefixed_attributes(&mut self, data: &[u8]) -> Result<(), Fault> {
         for at in 0..self.lexer.attributes.len() {
             let name = self.lexer.attributes[at].name;
             let Some(prefix) = name.prefix().filter(|p| p.of(data) != b"xmlns") else { continue };

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use crate::escape::unescape_attribute;
-use crate::lexer::{RawAttribute, Span, malformed};
-use crate::{ContentNamespace, StreamError, ns};
+use crate::fault::{Fault, malformed};
+use crate::lexer::{RawAttribute, Span};
+use crate::{ContentNamespace, ns};
 
 /// What a stream header puts in force for all stanzas of the stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,25 +61,31 @@ pub(crate) enum Uri {
 
 impl Uri {
     fn known(uri: &str) -> Option<Self> {
+        Self::known_bytes(uri.as_bytes())
+    }
+
+    fn known_bytes(uri: &[u8]) -> Option<Self> {
+        const CLIENT: &[u8] = ns::CLIENT.as_bytes();
+        const SERVER: &[u8] = ns::SERVER.as_bytes();
+        const COMPONENT: &[u8] = ns::COMPONENT.as_bytes();
+        const XML: &[u8] = ns::XML.as_bytes();
         Some(match uri {
-            "" => Self::Empty,
-            ns::XML => Self::Xml,
-            ns::CLIENT => Self::Content(ContentNamespace::Client),
-            ns::SERVER => Self::Content(ContentNamespace::Server),
-            ns::COMPONENT => Self::Content(ContentNamespace::Component),
+            b"" => Self::Empty,
+            CLIENT => Self::Content(ContentNamespace::Client),
+            SERVER => Self::Content(ContentNamespace::Server),
+            COMPONENT => Self::Content(ContentNamespace::Component),
+            XML => Self::Xml,
             _ => return None,
         })
     }
 
     /// The value of a declaration.
-    pub(crate) fn declared(value: Span, data: &[u8]) -> Self {
-        let raw = value.of(data);
-        // Long and short names of the five are told apart without unescaping: nearly all are neither.
-        if raw.is_empty() || raw.starts_with(b"jabber:") || raw == ns::XML.as_bytes() || raw.contains(&b'&') {
-            Self::known(&unescape_attribute(&String::from_utf8_lossy(raw))).unwrap_or(Self::Value(value))
-        } else {
-            Self::Value(value)
+    pub(crate) fn declared(attribute: &RawAttribute, data: &[u8]) -> Self {
+        let value = attribute.value;
+        if attribute.plain {
+            return Self::known_bytes(value.of(data)).unwrap_or(Self::Value(value));
         }
+        Self::known(&unescape_attribute(value.text(data))).unwrap_or(Self::Value(value))
     }
 
     pub(crate) fn text<'a>(self, data: &'a [u8], scope: &'a Scope) -> Cow<'a, str> {
@@ -99,25 +106,31 @@ pub(crate) enum Declaration {
 }
 
 /// Reads a namespace declaration (Namespaces in XML 1.0 §3); `None` for any other attribute.
-pub(crate) fn declaration(attribute: &RawAttribute, data: &[u8]) -> Result<Option<Declaration>, StreamError> {
+pub(crate) fn declaration(attribute: &RawAttribute, data: &[u8]) -> Result<Option<Declaration>, Fault> {
     let name = attribute.name;
     let declared = match name.prefix() {
         None if name.whole.of(data) == b"xmlns" => Declaration::Default,
         Some(prefix) if prefix.of(data) == b"xmlns" => Declaration::Prefix(name.local()),
         _ => return Ok(None),
     };
-    let raw = String::from_utf8_lossy(attribute.value.of(data));
-    let uri = unescape_attribute(&raw);
     let prefix = match &declared {
         Declaration::Default => &b""[..],
         Declaration::Prefix(prefix) => prefix.of(data),
     };
-    match (prefix, uri.as_ref()) {
-        (b"xml", ns::XML) => Ok(Some(declared)),
-        (b"xml" | b"xmlns", _) | (_, ns::XML | ns::XMLNS) => {
-            Err(malformed("the prefixes xml and xmlns are fixed"))
+    let meaning;
+    let uri = match attribute.plain {
+        true => attribute.value.of(data),
+        false => {
+            meaning = unescape_attribute(attribute.value.text(data));
+            meaning.as_bytes()
         }
-        ([_, ..], "") => Err(malformed("a prefix needs a namespace")),
+    };
+    let fixed = uri == ns::XML.as_bytes() || uri == ns::XMLNS.as_bytes();
+    match (prefix, uri) {
+        (b"xml", _) if uri == ns::XML.as_bytes() => Ok(Some(declared)),
+        (b"xml" | b"xmlns", _) => Err(malformed("the prefixes xml and xmlns are fixed")),
+        _ if fixed => Err(malformed("the prefixes xml and xmlns are fixed")),
+        ([_, ..], b"") => Err(malformed("a prefix needs a namespace")),
         _ => Ok(Some(declared)),
     }
 }

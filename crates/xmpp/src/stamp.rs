@@ -61,7 +61,7 @@ impl<'a> Stamp<'a> {
 
     /// Adds children.
     #[must_use]
-    pub fn add(self, xml: &'a [u8]) -> Self {
+    pub fn adding(self, xml: &'a [u8]) -> Self {
         Self { add: xml, ..self }
     }
 }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use crate::element::{Attribute, Element, Node};
 use crate::escape::{line_ends, unescape_attribute, unescape_text};
-use crate::lexer::{Lexer, QName, RawAttribute, Token, malformed};
-use crate::{Limits, StreamError, ns};
+use crate::fault::{Fault, malformed};
+use crate::lexer::{Lexer, QName, RawAttribute, Token};
+use crate::{Limits, ns};
 
 /// The declarations in force where the bytes stand; the default namespace has the empty prefix.
 pub(crate) type Declarations<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
@@ -16,7 +17,7 @@ pub(crate) fn read<'a>(
     data: &'a [u8],
     declarations: Declarations<'a>,
     chain: bool,
-) -> Result<Element, StreamError> {
+) -> Result<Element, Fault> {
     let limits = Limits { attributes_max: u16::MAX, name_bytes_max: u16::MAX, ..Limits::signed_in() };
     let mut lexer = Lexer::default();
     let mut tree = Tree { data, declarations, open: Vec::new() };
@@ -50,7 +51,7 @@ struct Open {
 }
 
 impl<'a> Tree<'a> {
-    fn start(&mut self, name: QName, attributes: &[RawAttribute], chain: bool) -> Result<(), StreamError> {
+    fn start(&mut self, name: QName, attributes: &[RawAttribute], chain: bool) -> Result<(), Fault> {
         let data = self.data;
         let declarations = self.declarations.len();
         for attribute in attributes {
@@ -115,7 +116,7 @@ impl<'a> Tree<'a> {
         self.declarations.iter().rev().find(|(p, _)| p == prefix).map(|(_, uri)| uri.as_ref())
     }
 
-    fn prefix(&self, prefix: &str) -> Result<&str, StreamError> {
+    fn prefix(&self, prefix: &str) -> Result<&str, Fault> {
         match prefix {
             "xml" => Ok(ns::XML),
             prefix => self.declared(prefix).ok_or_else(|| malformed("a prefix that was not declared")),

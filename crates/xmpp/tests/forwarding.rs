@@ -129,7 +129,7 @@ fn a_stamp_sets_keeps_and_removes() {
         stanza.to_bytes(Context::Framed, &stamp),
         "<message xmlns='jabber:client' from='ann@x/&lt;1&gt;' to=\"it's\" id='2'/>"
     );
-    let added = stanza.to_bytes(Context::Client, &Stamp::default().add(b"<a xmlns='urn:a'/>"));
+    let added = stanza.to_bytes(Context::Client, &Stamp::default().adding(b"<a xmlns='urn:a'/>"));
     assert_eq!(added, "<message from='a' to=\"it's\" type='chat' id='1'><a xmlns='urn:a'/></message>");
 }
 

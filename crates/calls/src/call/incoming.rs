@@ -57,7 +57,7 @@ pub(crate) enum Started {
     /// Phones ring.
     Call(Box<Call>),
     /// The server itself takes the call.
-    Service(CallerLeg, Service, String),
+    Service(Box<CallerLeg>, Service, String),
     /// It was refused, and answered so.
     Refused,
 }
@@ -80,7 +80,7 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
     };
     let limits = Limits { calls_per_line_max: context.house.limits.calls_per_line_max };
     match place::place(&*context.house.directory, &dialled, &caller, limits) {
-        Ok(Destination::Service(service)) => Started::Service(leg, service, dialled.user),
+        Ok(Destination::Service(service)) => Started::Service(Box::new(leg), service, dialled.user),
         Ok(phones @ Destination::Phones { .. }) => ring(leg, &caller, phones, id, context),
         Err(reason) => {
             let verdict = Verdict::from(reason);

@@ -97,7 +97,7 @@ impl Switchboard {
         let held = match start(arrival, id, &mut context) {
             Started::Call(call) => Held::Bridge(call),
             Started::Service(leg, service, number) => {
-                match ServiceCall::answer(leg, &caller, (service, &number), id, &mut context) {
+                match ServiceCall::answer(*leg, &caller, (service, &number), id, &mut context) {
                     Some(call) => Held::Service(call),
                     None => return,
                 }

@@ -32,6 +32,8 @@ pub(super) struct Reliable {
 /// Sent, and not yet acknowledged: one at a time.
 struct InFlight {
     bytes: Bytes,
+    /// The dialog that it belongs to: one INVITE may have several, when it is answered for several forks.
+    to_tag: Option<Bytes>,
     has_body: bool,
     round: u8,
     again_at: Option<Instant>,
@@ -169,9 +171,8 @@ impl Endpoint {
         let server = self.servers.at(number)?;
         let reliable = &server.invite.as_ref()?.reliable;
         let fits = rack.cseq.method == Method::Invite
-            && reliable.in_flight.is_some()
-            && reliable.rseq == rack.rseq
-            && server.has_tag(identity.to_tag.as_ref());
+            && reliable.in_flight.as_ref().is_some_and(|sent| sent.to_tag.is_some() && sent.to_tag == identity.to_tag)
+            && reliable.rseq == rack.rseq;
         fits.then_some(number)
     }
 }
