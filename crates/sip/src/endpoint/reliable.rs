@@ -99,10 +99,17 @@ impl Endpoint {
         };
         let bytes = wire::with_rseq(&response, reliable.rseq);
         let has_body = !response.body().is_empty();
-        let in_flight =
-            InFlight { bytes: bytes.clone(), has_body, round: 0, again_at: None, give_up_at: None };
+        let to_tag = response.headers().to_tag();
+        let in_flight = InFlight {
+            bytes: bytes.clone(),
+            to_tag: to_tag.clone(),
+            has_body,
+            round: 0,
+            again_at: None,
+            give_up_at: None,
+        };
         reliable.in_flight = Some(in_flight);
-        invite.to_tag = response.headers().to_tag();
+        invite.to_tag = to_tag;
         server.last = Some(bytes);
         self.drive_server(number, Input::Provisional, now);
         self.wait_for_prack(number, Timer::ReliableGiveUp, now);
@@ -171,7 +178,10 @@ impl Endpoint {
         let server = self.servers.at(number)?;
         let reliable = &server.invite.as_ref()?.reliable;
         let fits = rack.cseq.method == Method::Invite
-            && reliable.in_flight.as_ref().is_some_and(|sent| sent.to_tag.is_some() && sent.to_tag == identity.to_tag)
+            && reliable
+                .in_flight
+                .as_ref()
+                .is_some_and(|sent| sent.to_tag.is_some() && sent.to_tag == identity.to_tag)
             && reliable.rseq == rack.rseq;
         fits.then_some(number)
     }
