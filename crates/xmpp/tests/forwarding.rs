@@ -25,14 +25,14 @@ fn reference(document: &Document) -> Tree {
     let whole = format!("{}{}", document.header, document.stanza);
     let (trees, fault) = read(whole.as_bytes());
     assert!(fault.is_none(), "{fault:?} in {whole}");
-    trees[0].children().next().unwrap().clone()
+    trees[0].children().next().expect("a stanza").clone()
 }
 
 fn client(text: &str) -> Stanza {
     let mut framer = Framer::new(xmpp::ContentNamespace::Client, Limits::signed_in());
     framer.push(b"<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:client'>");
     framer.push(text.as_bytes());
-    framer.next_frame().unwrap();
+    framer.next_frame().expect("our own header");
     match framer.next_frame() {
         Ok(Some(Frame::Stanza(stanza))) => stanza,
         other => panic!("{other:?} for {text}"),
