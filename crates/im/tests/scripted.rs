@@ -48,7 +48,18 @@ macro_rules! scripts {
 }
 
 scripts! {
+    conflict,
+    directed_presence,
+    discovery,
+    errors,
+    forged_from,
+    messages,
+    offline,
+    presence,
+    roster,
     sign_in,
+    stream_management,
+    subscription,
 }
 
 fn folder() -> PathBuf {
@@ -57,16 +68,37 @@ fn folder() -> PathBuf {
 
 async fn play(name: &str) {
     let path = folder().join(format!("{name}.xmpp"));
-    let text = std::fs::read_to_string(&path).unwrap();
-    let script = Script::parse(&text).unwrap_or_else(|error| panic!("{name}.xmpp: {error}"));
+    let text = std::fs::read_to_string(&path).expect("every script has a file");
+    if let Err(error) = play_text(&text).await {
+        panic!("{name}.xmpp: {error}");
+    }
+}
+
+async fn play_text(text: &str) -> Result<(), String> {
+    let script = Script::parse(text)?;
     let house = House::open(script.users().map(str::to_owned)).await;
     let mut stage = Stage { house, peers: BTreeMap::new(), names: Names::default() };
     for (line, step) in &script.steps {
-        if let Err(error) = stage.step(step).await {
-            panic!("{name}.xmpp:{line}: {error}\n  in {step:?}");
-        }
+        stage.step(step).await.map_err(|error| format!("line {line}: {error}"))?;
     }
     stage.house.close().await;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_script_fails_at_the_line_that_is_not_true() {
+    let meeting = "# RFC 6121\nromeo connects as romeo@localhost/garden\njuliet connects as juliet@localhost/balcony\n\
+                   romeo sends: <message to='juliet@localhost/balcony' type='headline'><body>hi</body></message>\n";
+    for untrue in [
+        "juliet receives nothing",
+        "juliet receives: <message from='romeo@localhost' type='headline'>{more}</message>",
+        "romeo receives: <message/>",
+        "juliet is disconnected",
+        "paris receives nothing",
+    ] {
+        let error = play_text(&format!("{meeting}{untrue}\n")).await.unwrap_err();
+        assert!(error.starts_with("line 5: "), "{untrue}: {error}");
+    }
 }
 
 /// The house and who is there.
@@ -80,6 +112,10 @@ impl Stage {
     async fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::User(_) => Ok(()),
+            Step::SeeEachOther(one, other) => {
+                self.house.acquaint(one, other).await;
+                Ok(())
+            }
             Step::Connects { peer, jid } => {
                 let mut connected = Peer::connect(&self.house);
                 connected.session(&self.house, jid).await?;

@@ -10,7 +10,7 @@ use im::{Im, ImConfig, Tls, Transport};
 use model::Timestamp;
 use runtime::Runtime;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use store::{NewUser, ScramRecord, Store};
+use store::{NewUser, RosterItem, ScramRecord, Store, Subscription};
 use tokio::io::DuplexStream;
 use xmpp::sasl::scram::Hash;
 use xmpp::sasl::{Credentials, Mechanism};
@@ -58,6 +58,17 @@ impl House {
         let engine = Arc::new(presence::Engine::new(presence::Rules::default()));
         let im = Im::start(config, store.clone(), engine, runtime.clone(), Arc::new(certificate()));
         Self { im, runtime, store, _clock: clock, _directory: directory }
+    }
+
+    /// Puts two users into each other's rosters, each seeing the other.
+    pub async fn acquaint(&self, one: &str, other: &str) {
+        for (user, contact) in [(one, other), (other, one)] {
+            let (user, contact) = (user.parse().expect("a user"), contact.parse().expect("a contact"));
+            let mut item = RosterItem::new(contact);
+            item.subscription = Subscription::Both;
+            drive(&self.runtime, self.store.roster_put(&user, item)).await.expect("a roster item");
+            self.im.roster_changed(&user);
+        }
     }
 
     /// A new connection: the peer's end of it.

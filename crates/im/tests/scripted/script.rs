@@ -15,6 +15,8 @@ pub struct Script {
 pub enum Step {
     /// `there is a user romeo@localhost`: everybody who connects exists without being named so.
     User(String),
+    /// `romeo@localhost and juliet@localhost see each other`: before anybody connects.
+    SeeEachOther(String, String),
     /// `romeo connects as romeo@localhost/garden`: signs in and binds.
     Connects { peer: String, jid: String },
     /// `romeo signs in as romeo@localhost`: up to the features that follow, which are taken as read.
@@ -65,11 +67,16 @@ impl Script {
 
     /// The bare addresses of all who have an account.
     pub fn users(&self) -> impl Iterator<Item = &str> {
-        self.steps.iter().filter_map(|(_, step)| match step {
-            Step::User(jid) | Step::Connects { jid, .. } | Step::SignsIn { jid, .. } => jid.split('/').next(),
-            _ => None,
+        self.steps.iter().flat_map(|(_, step)| match step {
+            Step::User(jid) | Step::Connects { jid, .. } | Step::SignsIn { jid, .. } => vec![bare(jid)],
+            Step::SeeEachOther(one, other) => vec![bare(one), bare(other)],
+            _ => Vec::new(),
         })
     }
+}
+
+fn bare(jid: &str) -> &str {
+    jid.split_once('/').map_or(jid, |(bare, _)| bare)
 }
 
 fn step(sentence: &str, xml: String) -> Result<Step, String> {
@@ -82,6 +89,7 @@ fn step(sentence: &str, xml: String) -> Result<Step, String> {
     }
     Ok(match words[..] {
         ["there", "is", "a", "user", jid] => Step::User(own(jid)),
+        [one, "and", other, "see", "each", "other"] => Step::SeeEachOther(own(one), own(other)),
         [peer, "connects", "as", jid] => Step::Connects { peer: own(peer), jid: own(jid) },
         [peer, "signs", "in", "as", jid] => Step::SignsIn { peer: own(peer), jid: own(jid) },
         [peer, "opens", "a", "stream", "to", domain] => Step::Opens { peer: own(peer), domain: own(domain) },
@@ -135,7 +143,7 @@ mod tests {
         .unwrap();
         assert_eq!(script.users().collect::<Vec<_>>(), ["romeo@localhost"]);
         let lines: Vec<_> = script.steps.iter().map(|(line, _)| *line).collect();
-        assert_eq!(lines, [3, 4, 5, 11]);
+        assert_eq!(lines, [3, 4, 5, 12]);
         assert_eq!(script.steps[1].1, Step::Sends { peer: "romeo".into(), xml: "<presence/>".into() });
         let Step::Receives { elements, ordered: false, .. } = &script.steps[2].1 else { panic!() };
         assert_eq!(elements.len(), 2);
