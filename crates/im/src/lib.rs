@@ -34,7 +34,7 @@ use runtime::Runtime;
 use store::Store;
 
 pub use about::{About, Spec};
-pub use c2s::Transport;
+pub use c2s::{RunningSession, Transport};
 pub use config::{ImConfig, Trusted};
 pub use delivery::MessageType;
 pub use error::Error;

@@ -95,9 +95,21 @@ impl Outbox {
         if full { Err(NotTaken) } else { Ok(()) }
     }
 
-    /// Tells the session to end.
+    /// Tells the session to end. The first word counts, but being resumed is no end of the session.
     pub(crate) fn end(&self, why: End) {
-        self.signal(|taken| taken.end = Some(why));
+        self.signal(|taken| {
+            if taken.end.is_none_or(|end| end == End::Resumed) {
+                taken.end = Some(why);
+            }
+        });
+    }
+
+    /// The session was handed over: the stream that has it now is not the one that was to let go.
+    pub(crate) fn handed_over(&self) {
+        let mut queue = self.0.lock();
+        if queue.taken.end == Some(End::Resumed) {
+            queue.taken.end = None;
+        }
     }
 
     /// Tells the session to look into the spool.
@@ -195,6 +207,19 @@ mod tests {
         let taken = take(&outbox);
         assert_eq!(taken.end, Some(End::TooSlow));
         assert_eq!(taken.items.len(), 1);
+    }
+
+    #[test]
+    fn the_word_to_let_go_is_not_for_the_stream_that_has_taken_over() {
+        let outbox = Outbox::default();
+        outbox.end(End::Resumed);
+        outbox.handed_over();
+        assert!(outbox.poll_take(&mut Context::from_waker(Waker::noop()), true).is_pending());
+        outbox.end(End::Resumed);
+        outbox.end(End::Disabled);
+        outbox.end(End::Resumed);
+        outbox.handed_over();
+        assert_eq!(take(&outbox).end, Some(End::Disabled));
     }
 
     #[test]

@@ -123,17 +123,18 @@ impl Im {
             Some(now) => self.output.said.lock().insert(user.clone(), now),
             None => self.output.said.lock().remove(user),
         };
+        if let Some(account) = account.filter(|_| signed_in) {
+            for seat in account.seats().iter().filter(|seat| seat.priority().is_some()) {
+                feature::broadcast(self, seat, &roster);
+            }
+        }
+        // The phone goes after the clients have spoken: there is no moment when nobody is there.
         if let Some(now) = now.filter(|now| now.by_phone) {
             feature::watchers(self, user, &roster, |watcher| {
                 self.push_to_available(watcher, &now.overlay.virtual_presence(user, &watcher.jid));
             });
         } else if said.is_some_and(|said| said.by_phone) {
             self.phone_leaves(user, &roster);
-        }
-        if let Some(account) = account.filter(|_| signed_in) {
-            for seat in account.seats().iter().filter(|seat| seat.priority().is_some()) {
-                feature::broadcast(self, seat, &roster);
-            }
         }
         let (before, after) = (said.and_then(|s| s.overlay.activity), now.and_then(|s| s.overlay.activity));
         if before != after {

@@ -210,6 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Arrival<S> {
         let Some(counts) = parking.take(&self.im.runtime).await else {
             return self.negotiation.resume_failed(None);
         };
+        seat.outbox.handed_over();
         // From here on the session is this stream's: should the stream fail, the session ends with it.
         let (_, Some(counts)) = self.seat.insert((Arc::clone(&seat), Some(counts))) else { return };
         let received = match self.im.settle(counts).await {

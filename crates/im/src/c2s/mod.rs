@@ -9,6 +9,7 @@ mod stanzas;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -23,6 +24,9 @@ use xmpp::stream::ServerNegotiation;
 use crate::Im;
 use arrival::{Arrival, Arrived};
 pub(crate) use parking::Parking;
+
+/// A session that was bound: it runs while it is awaited.
+pub type RunningSession = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How the bytes of a connection are protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,56 +79,60 @@ impl Im {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        // Two boxes, one after the other: what signing in needs is gone once the session runs.
+        if let Some(session) = Box::pin(self.arrive(stream, peer, transport)).await {
+            session.await;
+        }
+    }
+
+    /// The first half of [`Im::accept`]: signs a connection in and gives the session that runs on it.
+    pub async fn arrive<S>(
+        self: Arc<Self>,
+        stream: S,
+        peer: SocketAddr,
+        transport: Transport,
+    ) -> Option<RunningSession>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let max = self.limits.load().sign_in.unauthenticated_connections_max;
         let place = Place::take(&self);
         if place.count > max {
             tracing::warn!(limit = max, "too many connections that are not signed in");
-            return;
+            return None;
         }
         match transport {
             Transport::Protected => {
-                self.serve_protected(stream, peer.ip(), ChannelBinding::default(), None, place).await;
+                let negotiation =
+                    ServerNegotiation::direct_tls(self.policy(), self.seed(), ChannelBinding::default());
+                self.sign_in(stream, peer.ip(), negotiation).await
             }
             Transport::DirectTls => {
-                // Boxed: the handshake's state is large and over long before the session is.
-                let handshake = Box::pin(self.shake_hands(stream, true)).await;
-                if let Some((stream, binding)) = handshake {
-                    self.serve_protected(stream, peer.ip(), binding, None, place).await;
-                }
+                let (stream, binding) = self.shake_hands(stream, true).await?;
+                let negotiation = ServerNegotiation::direct_tls(self.policy(), self.seed(), binding);
+                self.sign_in(stream, peer.ip(), negotiation).await
             }
             Transport::StartTls => {
-                let before = Box::pin(self.before_tls(stream, peer.ip())).await;
-                if let Some((stream, negotiation, binding)) = before {
-                    self.serve_protected(stream, peer.ip(), binding, Some(negotiation), place).await;
-                }
+                let (stream, mut negotiation, binding) = self.before_tls(stream, peer.ip()).await?;
+                negotiation.tls_started(binding);
+                self.sign_in(stream, peer.ip(), negotiation).await
             }
         }
     }
 
-    /// From the first byte inside TLS to the end of the session.
-    async fn serve_protected<S>(
+    /// From the first byte inside TLS to a bound session.
+    async fn sign_in<S>(
         self: &Arc<Self>,
         stream: S,
         peer: IpAddr,
-        binding: ChannelBinding,
-        negotiation: Option<ServerNegotiation>,
-        place: Place,
-    ) where
+        negotiation: ServerNegotiation,
+    ) -> Option<RunningSession>
+    where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let negotiation = match negotiation {
-            Some(mut negotiation) => {
-                negotiation.tls_started(binding);
-                negotiation
-            }
-            None => ServerNegotiation::direct_tls(self.policy(), self.seed(), binding),
-        };
-        let arrival = Arrival::new(Arc::clone(self), stream, peer, negotiation);
-        // Boxed, so that signing in costs no memory once it is done.
-        let arrived = Box::pin(arrival.run()).await;
-        drop(place);
-        if let Arrived::Session(session) = arrived {
-            (*session).run().await;
+        match Arrival::new(Arc::clone(self), stream, peer, negotiation).run().await {
+            Arrived::Session(session) => Some(Box::pin((*session).run())),
+            Arrived::StartTls(..) | Arrived::Over => None,
         }
     }
 

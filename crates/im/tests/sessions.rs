@@ -1,0 +1,20 @@
+//! Whole sessions over streams in memory: what clients see of each other and of the house.
+
+#[path = "sessions/chat.rs"]
+mod chat;
+#[path = "sessions/client.rs"]
+mod client;
+#[path = "sessions/contacts.rs"]
+mod contacts;
+#[path = "sessions/house.rs"]
+mod house;
+#[path = "sessions/limits.rs"]
+mod limits;
+#[path = "sessions/phone.rs"]
+mod phone;
+#[path = "sessions/resume.rs"]
+mod resume;
+#[path = "sessions/sign_in.rs"]
+mod sign_in;
+#[path = "sessions/tls.rs"]
+mod tls;

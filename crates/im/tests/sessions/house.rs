@@ -1,0 +1,220 @@
+//! A messaging house in one process: its own store, no network, and a clock that the test moves.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use im::{Im, ImConfig, Limits, Tls, Transport};
+use model::{BareJid, LineId, Timestamp};
+use presence::{Observation, Observed, Source};
+use runtime::Runtime;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use store::{NewUser, ScramRecord, Store};
+use tokio::io::DuplexStream;
+use xmpp::sasl::scram::Hash;
+use xmpp::sasl::{Credentials, Mechanism};
+
+use super::client::Client;
+
+/// Everybody's password.
+pub const PASSWORD: &str = "secret";
+/// 2026-11-20T09:30:00Z.
+const EPOCH: Timestamp = Timestamp(1_795_167_000_000_000);
+/// The step of the clock while something is waited for: the store works in real time.
+const TICK: Duration = Duration::from_millis(1);
+/// What a connection holds, in bytes.
+const PIPE_BYTES: usize = 256 * 1024;
+
+/// The house; one that is opened again has the same store.
+pub struct House {
+    pub im: Arc<Im>,
+    pub runtime: Runtime,
+    pub store: Store,
+    pub engine: Arc<presence::Engine>,
+    pub tls: Arc<Tls>,
+    directory: tempfile::TempDir,
+    /// While it is held, the paused clock moves only when the test says so.
+    _clock: mpsc::Sender<()>,
+}
+
+impl House {
+    /// A house with the usual limits, where ann, bob and carol live.
+    pub async fn open() -> Self {
+        Self::with(Limits::default()).await
+    }
+
+    /// A house with other limits.
+    pub async fn with(limits: Limits) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        Self::start(directory, limits, true).await
+    }
+
+    async fn start(directory: tempfile::TempDir, limits: Limits, fresh: bool) -> Self {
+        let runtime = Runtime::simulated(1, EPOCH);
+        let (clock, held) = mpsc::channel::<()>();
+        runtime.blocking(move || held.recv().is_err());
+        let url = format!("sqlite:{}", directory.path().join("carillon.db").display());
+        let store = drive(&runtime, Store::open(&url, &runtime)).await.expect("a store");
+        if fresh {
+            let users = ["ann", "bob", "carol"].map(user).to_vec();
+            drive(&runtime, store.users_import(users)).await.expect("accounts");
+        }
+        let engine = Arc::new(presence::Engine::new(presence::Rules::default()));
+        let mut config = ImConfig::new("localhost".parse().expect("a domain"), [7; 32], 1);
+        config.mechanisms = vec![Mechanism::Plain];
+        config.limits = limits;
+        let (chain, key) = identity();
+        let tls = Arc::new(Tls::new(chain, key).expect("its own key fits"));
+        let im = Im::start(config, store.clone(), Arc::clone(&engine), runtime.clone(), Arc::clone(&tls));
+        Self { im, runtime, store, engine, tls, directory, _clock: clock }
+    }
+
+    /// Stops the house in good order and opens it again.
+    pub async fn again(self) -> Self {
+        self.stop().await;
+        let Self { runtime, store, directory, .. } = self;
+        drive(&runtime, store.close()).await;
+        Self::start(directory, Limits::default(), false).await
+    }
+
+    /// Stops the house and waits until nobody is signed in.
+    pub async fn stop(&self) {
+        self.runtime.stop();
+        while !self.im.sessions().is_empty() {
+            self.tick().await;
+        }
+    }
+
+    /// A new connection from `address`.
+    pub fn connect_from(&self, address: [u8; 4]) -> DuplexStream {
+        self.accept(address, Transport::Protected)
+    }
+
+    /// A new connection to one of the ports.
+    pub fn connect_by(&self, transport: Transport) -> DuplexStream {
+        self.accept([127, 0, 0, 1], transport)
+    }
+
+    fn accept(&self, address: [u8; 4], transport: Transport) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+        let peer = SocketAddr::from((Ipv4Addr::from(address), 4000));
+        self.runtime.spawn_session(Arc::clone(&self.im).accept(theirs, peer, transport));
+        ours
+    }
+
+    /// A new connection.
+    pub fn connect(&self) -> DuplexStream {
+        self.connect_from([127, 0, 0, 1])
+    }
+
+    /// A client that is signed in, has its roster and is available.
+    pub async fn available(&self, user: &str, resource: &str) -> Client<'_> {
+        let mut client = self.bound(user, resource).await;
+        client.send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>").await;
+        client.expect("the roster", |stanza| stanza.id().as_deref() == Some("roster")).await;
+        client.send("<presence/>").await;
+        let own = client.jid();
+        client.expect("its own presence", |stanza| stanza.from().as_deref() == Some(&own)).await;
+        client
+    }
+
+    /// A client that is signed in.
+    pub async fn bound(&self, user: &str, resource: &str) -> Client<'_> {
+        let mut client = Client::new(self, self.connect(), user);
+        client.sign_in(PASSWORD).await;
+        client.bind(resource).await;
+        client
+    }
+
+    /// Puts bob's line into a call, or ends it.
+    pub fn line_of(&self, user: &str, in_call: bool) {
+        let user: BareJid = format!("{user}@localhost").parse().expect("an address");
+        let source = Source::Line(LineId::from("1002".parse::<model::Number>().expect("a number")));
+        let now = self.runtime.timestamp();
+        if in_call {
+            let state = Observed::InCall;
+            self.engine.observe(Observation { user, source, state, since: now, until: None }, now);
+        } else {
+            self.engine.withdraw(&user, &source, now);
+        }
+    }
+
+    /// Makes two users see each other, by the real requests.
+    pub async fn befriend<'c>(&self, one: &mut Client<'c>, other: &mut Client<'c>) {
+        for (asks, grants) in [(0, 1), (1, 0)] {
+            let pair = [&mut *one, &mut *other];
+            let (to, from) = (pair[grants].bare(), pair[asks].bare());
+            pair[asks].send(&format!("<presence to='{to}' type='subscribe'/>")).await;
+            pair[grants].presence(&from, Some("subscribe")).await;
+            pair[grants].send(&format!("<presence to='{from}' type='subscribed'/>")).await;
+            pair[asks].presence(&to, Some("subscribed")).await;
+            let full = pair[grants].jid();
+            pair[asks].presence(&full, None).await;
+        }
+        one.settle().await;
+        other.settle().await;
+    }
+
+    /// Lets everybody work for a moment.
+    pub async fn tick(&self) {
+        tick(&self.runtime).await;
+    }
+
+    /// Lets time pass.
+    pub async fn pass(&self, time: Duration) {
+        let steps = 20;
+        for _ in 0..steps {
+            tokio::time::advance(time / steps).await;
+            self.tick().await;
+        }
+    }
+
+    /// Waits for something that the store does.
+    pub async fn wait<F: Future>(&self, work: F) -> F::Output {
+        drive(&self.runtime, work).await
+    }
+}
+
+async fn drive<F: Future>(runtime: &Runtime, work: F) -> F::Output {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = tick(runtime) => {}
+        }
+    }
+}
+
+/// Waits a moment in real time, on a channel that nobody sends on, and moves the clock by as much.
+async fn tick(runtime: &Runtime) {
+    let (quiet, silence) = mpsc::channel::<()>();
+    runtime.blocking(move || silence.recv_timeout(TICK).is_ok()).join().await;
+    drop(quiet);
+    tokio::time::advance(TICK).await;
+}
+
+fn user(name: &str) -> NewUser {
+    // One iteration: the password is not what is tested.
+    let credentials = Credentials::derive(PASSWORD, &[1; 16], 1, &[Hash::Sha256]).expect("a password");
+    let record = credentials.sha256.expect("it was asked for");
+    NewUser {
+        jid: format!("{name}@localhost").parse().expect("an address"),
+        name: name.to_owned(),
+        scram: vec![ScramRecord {
+            mechanism: "SCRAM-SHA-256".to_owned(),
+            salt: record.salt,
+            iterations: record.iterations,
+            stored_key: record.stored_key,
+            server_key: record.server_key,
+        }],
+        lines: Vec::new(),
+    }
+}
+
+/// A certificate that nobody has signed, and its key.
+pub fn identity() -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    (vec![made.cert.der().clone()], key)
+}

@@ -1,0 +1,131 @@
+//! What a client may not do, and how it is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use im::{Limits, Transport};
+use xmpp::Kind;
+
+use crate::client::{Client, condition};
+use crate::house::{House, PASSWORD};
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_cut_and_its_messages_are_kept() {
+    let mut limits = Limits::default();
+    limits.session.queued_stanzas_max = 50;
+    let house = House::with(limits).await;
+    let mut ann = house.available("ann", "desk").await;
+    let bob = house.available("bob", "desk").await;
+    let words = "x".repeat(4_000);
+    // 256 KiB in the pipe, 64 KiB in the session, 50 stanzas in the queue: the rest is too much.
+    let count = 200;
+    for _ in 0..count {
+        ann.send(&format!("<message to='bob@localhost' type='chat'><body>{words}</body></message>")).await;
+    }
+    ann.settle().await;
+    house.pass(Duration::from_secs(10)).await;
+    drop(bob);
+    assert_eq!(house.im.sessions().len(), 1, "bob's session was cut");
+    let owner = "bob@localhost".parse().expect("an address");
+    let kept = house.wait(house.store.spool_count(&owner)).await.expect("a count");
+    assert!(kept > 0 && kept <= count, "{kept}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_client_is_asked_and_then_cut() {
+    let house = House::open().await;
+    let mut ann = house.available("ann", "desk").await;
+    ann.settle().await;
+    house.pass(Duration::from_secs(601)).await;
+    let ping = ann.next().await;
+    assert!(ping.child("ping", "urn:xmpp:ping").is_some(), "{:?}", ping.bytes());
+    house.pass(Duration::from_secs(61)).await;
+    assert_eq!(ann.stream_error().await, "connection-timeout");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_of_life_keeps_the_session() {
+    let house = House::open().await;
+    let mut ann = house.available("ann", "desk").await;
+    ann.settle().await;
+    for _ in 0..4 {
+        house.pass(Duration::from_secs(400)).await;
+        ann.send(" ").await;
+    }
+    assert!(ann.settle().await.is_empty(), "nobody had to ask");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_has_a_limit_of_sessions() {
+    let mut limits = Limits::default();
+    limits.account.sessions_max = 1;
+    let house = House::with(limits).await;
+    let _desk = house.bound("ann", "desk").await;
+    let mut hand = Client::new(&house, house.connect(), "ann");
+    hand.sign_in(PASSWORD).await;
+    hand.send("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>").await;
+    assert_eq!(condition(&hand.any().await), "resource-constraint");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stanzas_that_are_none_are_refused() {
+    let house = House::open().await;
+    let mut ann = house.available("ann", "desk").await;
+    for (id, iq) in [
+        ("1", "<iq type='get' id='1'/>"),
+        ("2", "<iq type='ask' id='2'><a xmlns='u'/></iq>"),
+        ("3", "<iq type='set' id='3'><a xmlns='u'/><b xmlns='u'/></iq>"),
+    ] {
+        assert_eq!(condition(&ann.ask(id, iq).await), "bad-request", "{iq}");
+    }
+    ann.send("<presence><priority>loud</priority></presence>").await;
+    let error = ann.expect("an error", |stanza| stanza.kind() == Kind::Presence).await;
+    assert_eq!(condition(&error), "bad-request");
+    ann.send("<unheard xmlns='urn:of'/>").await;
+    assert_eq!(ann.stream_error().await, "unsupported-stanza-type");
+}
+
+#[tokio::test(start_paused = true)]
+async fn xml_that_rfc_6120_forbids_ends_the_stream() {
+    for (text, expected) in [
+        ("<!DOCTYPE x []>", "restricted-xml"),
+        ("<!-- x -->", "restricted-xml"),
+        ("<message><body>&x;</body></message>", "restricted-xml"),
+        ("<message></iq>", "not-well-formed"),
+    ] {
+        let house = House::open().await;
+        let mut ann = house.bound("ann", "desk").await;
+        ann.send(text).await;
+        assert_eq!(ann.stream_error().await, expected, "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_to_a_session_that_ends_is_answered() {
+    let house = House::open().await;
+    let mut ann = house.available("ann", "desk").await;
+    let mut bob = house.available("bob", "desk").await;
+    bob.acknowledges = false;
+    bob.enable().await;
+    ann.send("<iq type='get' id='q' to='bob@localhost/desk'><ping xmlns='urn:xmpp:ping'/></iq>").await;
+    bob.expect("the request", |stanza| stanza.id().as_deref() == Some("q")).await;
+    bob.send("</stream:stream>").await;
+    let answer = ann.expect("an answer", |stanza| stanza.id().as_deref() == Some("q")).await;
+    assert_eq!(condition(&answer), "recipient-unavailable");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_costs_at_most_2_kib_besides_its_connection() {
+    let house = House::open().await;
+    let (stream, theirs) = tokio::io::duplex(4096);
+    let connection = size_of_val(&stream);
+    let arriving = Arc::clone(&house.im).arrive(stream, ([127, 0, 0, 1], 4000).into(), Transport::Protected);
+    let mut ann = Client::new(&house, theirs, "ann");
+    let signing_in = async {
+        ann.sign_in(PASSWORD).await;
+        ann.bind_later("desk").await;
+    };
+    let (session, ()) = tokio::join!(arriving, signing_in);
+    let size = size_of_val(&*session.expect("a session"));
+    assert!(size <= 2_048 + connection, "{size} bytes");
+}
