@@ -1,0 +1,1 @@
+//! Two phones, and a phone and a registrar, on loopback.
