@@ -215,6 +215,7 @@ fn ring(
             ring: Some(context.now.instant + ring_time.unwrap_or(context.house.limits.ring_time)),
             length: None,
         },
+        early_media: None,
         caller: leg,
     });
     context.index.legs.insert(call.caller.call_id.clone(), (id, Leg::Caller));

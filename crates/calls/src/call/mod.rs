@@ -17,8 +17,10 @@ mod incoming;
 pub mod outcome;
 mod pair;
 mod refresh;
+mod reliable;
 mod ringing;
 mod service;
+mod session;
 mod streams;
 mod switchboard;
 mod talking;
@@ -27,8 +29,9 @@ mod wire;
 
 use std::time::Instant;
 
+use sip::dialog::State;
 use sip::endpoint::{ClientTransaction, Flow, ServerTransaction};
-use sip::{Request, Response};
+use sip::{Method, Request, Response};
 
 pub use house::{House, Now, Shard};
 pub use streams::{Ports, STREAMS_MAX};
@@ -125,6 +128,8 @@ pub(crate) struct Call {
     streams: Streams,
     view: View,
     timers: Timers,
+    /// The early dialog whose sound the caller hears before the answer: the first that had any.
+    early_media: Option<usize>,
 }
 
 impl Call {
@@ -140,6 +145,12 @@ impl Call {
         let Some((pair, end)) = self.pair_of(leg, &request) else {
             return wire::refuse(context, transaction, &request, 481);
         };
+        if *request.method() == Method::Bye && self.pairs[pair].half(end).dialog.state() == State::Terminated
+        {
+            // RFC 5407 §3.2.2: both ends hang up at once, and both are right.
+            let response = wire::response(context.house, &request, 200, None).finish();
+            return context.endpoint.respond(transaction, &response, context.now.instant);
+        }
         if let Err(status) = self.pairs[pair].half_mut(end).take(&request, flow) {
             return wire::refuse(context, transaction, &request, status);
         }

@@ -1,7 +1,7 @@
 //! Session timers of a call (RFC 4028): each leg has its own, and neither hears of the other's.
 
 use sip::endpoint::ClientTransaction;
-use sip::header::SessionExpires;
+use sip::header::{Refresher, SessionExpires};
 use sip::session_timer::{Due, SessionTimer};
 use sip::{Headers, Method, Name, Response};
 use std::time::Instant;
@@ -24,14 +24,17 @@ impl Half {
         let agreed: Option<SessionExpires> = headers.session_expires().ok().flatten();
         self.timer = match agreed {
             Some(agreed) => Some(SessionTimer::start(agreed, we_sent, now)),
-            // We asked for a timer and the phone knows none: then it is we who keep the session alive.
-            None => self
-                .timer
-                .take()
-                .map(|timer| SessionTimer::start(timer.agreed(), timer.we_refresh() == we_sent, now)),
+            // The phone knows no timers: then whoever kept the session alive before goes on.
+            None => self.timer.take().map(|timer| timer_of_ours(timer, timer.agreed().seconds, now)),
         };
         self.refresh_again = None;
     }
+}
+
+/// The same roles as before with another (or a renewed) interval, in the roles of a request of ours.
+fn timer_of_ours(before: SessionTimer, seconds: u32, now: Instant) -> SessionTimer {
+    let refresher = if before.we_refresh() { Refresher::Uac } else { Refresher::Uas };
+    SessionTimer::start(SessionExpires { seconds, refresher: Some(refresher) }, true, now)
 }
 
 impl Call {
@@ -115,8 +118,7 @@ impl Call {
             422 => {
                 let min_se = response.headers().min_se().ok().flatten();
                 if let (Some(timer), Some(seconds)) = (half.timer, min_se) {
-                    let longer = SessionExpires { seconds, ..timer.agreed() };
-                    half.timer = Some(SessionTimer::start(longer, timer.we_refresh(), context.now.instant));
+                    half.timer = Some(timer_of_ours(timer, seconds, context.now.instant));
                 }
                 half.refresh_later(context.now.instant);
             }

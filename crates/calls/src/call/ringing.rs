@@ -5,15 +5,16 @@ use sip::dialog::{Dialog, State};
 use sip::endpoint::{ClientTransaction, ServerTransaction};
 use sip::header::{Refresher, SessionExpires};
 use sip::session_timer::{Answer, SessionTimer};
-use sip::{Method, Name, Request, Response, ResponseBuilder};
+use sip::{Name, Response, ResponseBuilder};
 
 use super::branch::BranchState;
-use super::describe::{Description, Said};
+use super::describe::Said;
 use super::half::Half;
 use super::house::Context;
 use super::incoming::{Reliability, policy};
 use super::outcome::{Failure, Verdict, best};
 use super::pair::{AckOwed, Pair};
+use super::session::{finish, timer_headers};
 use super::{ALLOW, Call, End, Phase, Purpose, wire};
 use crate::offer::{Carrier, Exchange, Meaning, Outstanding, Side};
 use crate::place::BRANCHES_MAX;
@@ -134,7 +135,7 @@ impl Call {
         let caller = self.pairs[pair].half_mut(End::Caller);
         let passed = caller.exchange.pass(Side::Local, carrier, body.is_some());
         let body = body.filter(|_| matches!(passed, Ok(Meaning::Offer | Meaning::Answer | Meaning::Preview)));
-        if body.is_some() && !offered {
+        if body.is_some() && !offered && *self.early_media.get_or_insert(pair) == pair {
             self.join(pair, context);
         }
         let response = finish(self.answer_to_caller(pair, response.status(), context), body.as_ref());
@@ -155,66 +156,6 @@ impl Call {
         wire::response(context.house, &self.caller.invite, status, Some(tag))
             .header(Name::Contact, context.house.contact(&caller.flow).as_str())
             .header(Name::Allow, ALLOW)
-    }
-
-    /// Acknowledges a reliable provisional response (RFC 3262 §4), with the answer to its offer if it had one.
-    pub(super) fn prack(
-        &mut self,
-        pair: usize,
-        response: &Response,
-        answer: Option<&Bytes>,
-        context: &mut Context<'_>,
-    ) {
-        let callee = self.pairs[pair].half_mut(End::Callee);
-        let Some(builder) = callee.dialog.prack(response) else { return };
-        if callee.exchange.pass(Side::Local, Carrier::Prack, answer.is_some()).is_err() {
-            tracing::debug!(call = %self.id, "a PRACK without the answer that is due");
-        }
-        let builder = builder.header(Name::UserAgent, &context.house.product);
-        let request = match answer {
-            Some(body) => builder.body(wire::SDP, body),
-            None => builder.finish(),
-        };
-        let target = callee.target(context.house);
-        self.send(request, &target, Purpose::Prack { pair }, context);
-    }
-
-    /// The caller acknowledges a reliable provisional response, perhaps with an answer or a new offer.
-    pub(crate) fn caller_pracks(
-        &mut self,
-        transaction: ServerTransaction,
-        request: Request,
-        flow: sip::endpoint::Flow,
-        context: &mut Context<'_>,
-    ) {
-        let Some((pair, End::Caller)) = self.pair_of(super::Leg::Caller, &request) else {
-            return wire::refuse(context, transaction, &request, 481);
-        };
-        let caller = self.pairs[pair].half_mut(End::Caller);
-        if let Err(status) = caller.take(&request, flow) {
-            return wire::refuse(context, transaction, &request, status);
-        }
-        let Ok(described) = wire::is_described(request.headers(), request.body()) else {
-            return wire::refuse(context, transaction, &request, 415);
-        };
-        let mut table = caller.exchange;
-        match table.pass(Side::Remote, Carrier::Prack, described) {
-            Ok(Meaning::Offer) => {
-                return self.offered(pair, End::Caller, transaction, request, Carrier::Prack, context);
-            }
-            Ok(Meaning::Answer) => {
-                self.pairs[pair].half_mut(End::Caller).exchange = table;
-                let answer = self.hear(pair, End::Caller, request.body(), context);
-                if let Some(response) = self.pairs[pair].prack_owed.take() {
-                    self.prack(pair, &response, answer.as_ref(), context);
-                }
-                self.join(pair, context);
-            }
-            Ok(_) => self.pairs[pair].half_mut(End::Caller).exchange = table,
-            Err(refusal) => return wire::refuse_offer(context, transaction, &request, refusal),
-        }
-        let response = wire::response(context.house, &request, 200, None).finish();
-        context.endpoint.respond(transaction, &response, context.now.instant);
     }
 
     /// A phone answers: the first one takes the call.
@@ -339,28 +280,6 @@ impl Call {
         timer_headers(builder, session_expires, require)
     }
 
-    /// Sends the ACK to a 2xx of one end, with the answer to its offer if it had one.
-    pub(super) fn acknowledge(
-        &mut self,
-        pair: usize,
-        end: End,
-        invite: ClientTransaction,
-        cseq: u32,
-        answer: Option<&Bytes>,
-        context: &mut Context<'_>,
-    ) {
-        let half = self.pairs[pair].half_mut(end);
-        // Without the answer that is due the table refuses; whoever sends such an ACK says BYE next.
-        half.exchange.pass(Side::Local, Carrier::Ack, answer.is_some()).ok();
-        let builder = half.dialog.ack(cseq).header(Name::UserAgent, &context.house.product);
-        let ack = match answer {
-            Some(body) => builder.body(wire::SDP, body),
-            None => builder.finish(),
-        };
-        let target = half.target(context.house);
-        context.endpoint.send_ack_2xx(invite, &ack, &target);
-    }
-
     /// 422: the phone wants a longer session interval, and is asked once more (RFC 4028 §7.4).
     fn branch_wants_longer_sessions(
         &mut self,
@@ -438,15 +357,6 @@ impl Call {
         }
     }
 
-    /// A reliable provisional response never got its PRACK (RFC 3262 §3: "the UAS SHOULD reject the original
-    /// request with a 5xx").
-    pub(crate) fn caller_never_pracked(&mut self, context: &mut Context<'_>) {
-        if self.phase == Phase::Ringing {
-            self.cancel_branches(None, context);
-            self.refuse_caller(Verdict { status: 504, cause: Cause::NetworkSignalLost }, context);
-        }
-    }
-
     /// Cancels all branches that may still answer, but `except`.
     pub(super) fn cancel_branches(&mut self, except: Option<usize>, context: &mut Context<'_>) {
         for branch in 0..self.branches.len() {
@@ -483,90 +393,4 @@ impl Call {
         };
         self.over(event, verdict.cause, context);
     }
-
-    /// Takes a description of one end in, and gives what the other end is told. `None`: it cannot be used.
-    pub(super) fn hear(
-        &mut self,
-        pair: usize,
-        from: End,
-        body: &Bytes,
-        context: &Context<'_>,
-    ) -> Option<Bytes> {
-        let description = self.pairs[pair].half(from).read(body).ok()?;
-        let written = self.tell(pair, from.other(), &description, context);
-        self.pairs[pair].half_mut(from).heard = Some(description);
-        written
-    }
-
-    /// Writes a description of the other end for `to`, and opens the ports that it names.
-    pub(super) fn tell(
-        &mut self,
-        pair: usize,
-        to: End,
-        description: &Description,
-        context: &Context<'_>,
-    ) -> Option<Bytes> {
-        let ports = &*context.house.ports;
-        let streams = &mut self.streams;
-        let half = self.pairs[pair].half_mut(to);
-        let address = half.media_address(context.house);
-        half.said.write(description, address, |at, kind| {
-            // Both sides of a line get their port together, or the line is refused.
-            streams.port(ports, at, kind, to.other())?;
-            streams.port(ports, at, kind, to)
-        })
-    }
-
-    /// Tells media where both ends of a pair are, by what they have described last.
-    pub(super) fn join(&mut self, pair: usize, context: &Context<'_>) {
-        let ports = &*context.house.ports;
-        let (caller, callee) = (self.pairs[pair].half(End::Caller), self.pairs[pair].half(End::Callee));
-        let (Some(a), Some(b)) = (&caller.heard, &callee.heard) else { return };
-        for (at, (a, b)) in a.lines().iter().zip(b.lines()).enumerate() {
-            if a.kind.is_none() || b.kind.is_none() {
-                self.streams.refuse(ports, at);
-                continue;
-            }
-            for (end, line, other) in [(End::Caller, a, b), (End::Callee, b, a)] {
-                if let Some(remote) = line.remote(Some(other)) {
-                    self.streams.reach(ports, at, end, remote);
-                }
-            }
-        }
-    }
-
-    /// Says BYE to one end.
-    pub(super) fn bye(&mut self, pair: usize, end: End, context: &mut Context<'_>) {
-        let half = self.pairs[pair].half_mut(end);
-        if half.dialog.state() == State::Terminated {
-            return;
-        }
-        if end == End::Caller && half.awaiting_ack == Some(self.caller.transaction) {
-            // RFC 3261 §15: "the callee's UA MUST NOT send a BYE [..] until it has received an ACK".
-            self.pairs[pair].bye_owed = true;
-            return;
-        }
-        let request = half.request(Method::Bye, context.house).finish();
-        half.dialog.terminate();
-        let target = half.target(context.house);
-        self.send(request, &target, Purpose::Bye, context);
-    }
-}
-
-/// Ends a response with or without a description.
-pub(super) fn finish(builder: ResponseBuilder, body: Option<&Bytes>) -> Response {
-    match body {
-        Some(body) => builder.body(wire::SDP, body),
-        None => builder.finish(),
-    }
-}
-
-/// What a 2xx says about session timers (RFC 4028 §9).
-pub(super) fn timer_headers(
-    builder: ResponseBuilder,
-    expires: SessionExpires,
-    require: bool,
-) -> ResponseBuilder {
-    let builder = builder.header(Name::Supported, "timer").header(Name::SessionExpires, &expires);
-    if require { builder.header(Name::Require, "timer") } else { builder }
 }

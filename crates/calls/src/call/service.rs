@@ -13,7 +13,7 @@ use super::describe::{Description, Said};
 use super::half::Half;
 use super::house::{Context, Index, Leg};
 use super::incoming::{CallerLeg, policy, timer_offer, too_small};
-use super::ringing::{finish, timer_headers};
+use super::session::{finish, timer_headers};
 use super::streams::Streams;
 use super::view::View;
 use super::{ALLOW, End, wire};

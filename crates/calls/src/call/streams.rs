@@ -2,7 +2,7 @@
 //!
 //! All phones that ring share the port of the called side: who answers decides whose packets are taken.
 
-use media::{Command, Kind, Media, NoPort, OpenPort, Port, PortId, Remote};
+use media::{Command, Kind, Media, NoPort, OpenPort, Port, Remote};
 
 use super::End;
 
@@ -103,13 +103,6 @@ impl Streams {
         for mut line in self.lines.drain(..) {
             close(ports, &mut line);
         }
-    }
-
-    /// Which end a port belongs to.
-    pub(crate) fn end_of(&self, port: PortId) -> Option<End> {
-        let has =
-            |end: End| self.lines.iter().any(|line| line.ports[end.index()].is_some_and(|p| p.id == port));
-        [End::Caller, End::Callee].into_iter().find(|end| has(*end))
     }
 }
 

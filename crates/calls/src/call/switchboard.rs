@@ -83,6 +83,17 @@ impl Switchboard {
         self.calls.is_empty()
     }
 
+    /// No key of any call is left in the tables: what holds between calls.
+    pub fn is_at_rest(&self) -> bool {
+        let index = &self.index;
+        self.calls.is_empty()
+            && index.legs.is_empty()
+            && index.clients.is_empty()
+            && index.servers.is_empty()
+            && index.timers.is_empty()
+            && self.due.is_empty()
+    }
+
     /// A new INVITE (without To tag), from a caller who was authenticated.
     pub fn handle_invite(&mut self, arrival: Arrival, endpoint: &mut Endpoint, now: Now) {
         if self.calls.len() >= self.house.limits.calls_per_shard_max {

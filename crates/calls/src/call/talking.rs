@@ -10,7 +10,7 @@ use super::house::Context;
 use super::incoming::{policy, timer_offer, too_small};
 use super::outcome::Failure;
 use super::pair::{AckOwed, TRANSITS_MAX, Transit};
-use super::ringing::{finish, timer_headers};
+use super::session::{finish, timer_headers};
 use super::{ALLOW, Call, End, Phase, Purpose, wire};
 use crate::offer::{Carrier, Meaning, Side};
 use crate::snapshot::{Cause, ConnectionState, Event};

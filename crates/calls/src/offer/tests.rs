@@ -105,7 +105,10 @@ fn both_ends_live_by_the_same_table() {
     fn mirror(state: Exchange) -> Exchange {
         Exchange {
             outstanding: state.outstanding.map(|offer| Outstanding { side: offer.side.other(), ..offer }),
-            invite: state.invite.map(|open| super::Invite { side: open.side.other(), ..open }),
+            invite: state.invite.map(|mut open| {
+                open.side = open.side.other();
+                open
+            }),
             ..state
         }
     }

@@ -1,0 +1,122 @@
+//! The session of a pair: descriptions from one end to the other, media, ACK and BYE.
+
+use bytes::Bytes;
+use sip::dialog::State;
+use sip::endpoint::ClientTransaction;
+use sip::header::SessionExpires;
+use sip::{Method, Name, Response, ResponseBuilder};
+
+use super::describe::Description;
+use super::house::Context;
+use super::{Call, End, Purpose, wire};
+use crate::offer::{Carrier, Side};
+
+impl Call {
+    /// Takes a description of one end in, and gives what the other end is told. `None`: it cannot be used.
+    pub(super) fn hear(
+        &mut self,
+        pair: usize,
+        from: End,
+        body: &Bytes,
+        context: &Context<'_>,
+    ) -> Option<Bytes> {
+        let description = self.pairs[pair].half(from).read(body).ok()?;
+        let written = self.tell(pair, from.other(), &description, context);
+        self.pairs[pair].half_mut(from).heard = Some(description);
+        written
+    }
+
+    /// Writes a description of the other end for `to`, and opens the ports that it names.
+    pub(super) fn tell(
+        &mut self,
+        pair: usize,
+        to: End,
+        description: &Description,
+        context: &Context<'_>,
+    ) -> Option<Bytes> {
+        let ports = &*context.house.ports;
+        let streams = &mut self.streams;
+        let half = self.pairs[pair].half_mut(to);
+        let address = half.media_address(context.house);
+        half.said.write(description, address, |at, kind| {
+            // Both sides of a line get their port together, or the line is refused.
+            streams.port(ports, at, kind, to.other())?;
+            streams.port(ports, at, kind, to)
+        })
+    }
+
+    /// Tells media where both ends of a pair are, by what they have described last.
+    pub(super) fn join(&mut self, pair: usize, context: &Context<'_>) {
+        let ports = &*context.house.ports;
+        let (caller, callee) = (self.pairs[pair].half(End::Caller), self.pairs[pair].half(End::Callee));
+        let (Some(a), Some(b)) = (&caller.heard, &callee.heard) else { return };
+        for (at, (a, b)) in a.lines().iter().zip(b.lines()).enumerate() {
+            if a.kind.is_none() || b.kind.is_none() {
+                self.streams.refuse(ports, at);
+                continue;
+            }
+            for (end, line, other) in [(End::Caller, a, b), (End::Callee, b, a)] {
+                if let Some(remote) = line.remote(Some(other)) {
+                    self.streams.reach(ports, at, end, remote);
+                }
+            }
+        }
+    }
+
+    /// Says BYE to one end.
+    pub(super) fn bye(&mut self, pair: usize, end: End, context: &mut Context<'_>) {
+        let half = self.pairs[pair].half_mut(end);
+        if half.dialog.state() == State::Terminated {
+            return;
+        }
+        if end == End::Caller && half.awaiting_ack == Some(self.caller.transaction) {
+            // RFC 3261 §15: "the callee's UA MUST NOT send a BYE [..] until it has received an ACK".
+            self.pairs[pair].bye_owed = true;
+            return;
+        }
+        let request = half.request(Method::Bye, context.house).finish();
+        half.dialog.terminate();
+        let target = half.target(context.house);
+        self.send(request, &target, Purpose::Bye, context);
+    }
+
+    /// Sends the ACK to a 2xx of one end, with the answer to its offer if it had one.
+    pub(super) fn acknowledge(
+        &mut self,
+        pair: usize,
+        end: End,
+        invite: ClientTransaction,
+        cseq: u32,
+        answer: Option<&Bytes>,
+        context: &mut Context<'_>,
+    ) {
+        let half = self.pairs[pair].half_mut(end);
+        // Without the answer that is due the table refuses; whoever sends such an ACK says BYE next.
+        half.exchange.pass(Side::Local, Carrier::Ack, answer.is_some()).ok();
+        let builder = half.dialog.ack(cseq).header(Name::UserAgent, &context.house.product);
+        let ack = match answer {
+            Some(body) => builder.body(wire::SDP, body),
+            None => builder.finish(),
+        };
+        let target = half.target(context.house);
+        context.endpoint.send_ack_2xx(invite, &ack, &target);
+    }
+}
+
+/// Ends a response with or without a description.
+pub(super) fn finish(builder: ResponseBuilder, body: Option<&Bytes>) -> Response {
+    match body {
+        Some(body) => builder.body(wire::SDP, body),
+        None => builder.finish(),
+    }
+}
+
+/// What a 2xx says about session timers (RFC 4028 §9).
+pub(super) fn timer_headers(
+    builder: ResponseBuilder,
+    expires: SessionExpires,
+    require: bool,
+) -> ResponseBuilder {
+    let builder = builder.header(Name::Supported, "timer").header(Name::SessionExpires, &expires);
+    if require { builder.header(Name::Require, "timer") } else { builder }
+}

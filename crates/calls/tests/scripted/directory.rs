@@ -1,0 +1,143 @@
+//! The house of a script: who has which line, and ports of media that are only numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use calls::Board;
+use calls::call::Ports;
+use calls::place::{Branch, Caller, Destination, Dialled, Directory, Service, Unplaceable};
+use media::{Command, NoPort, OpenPort, Port, PortId};
+use model::LineId;
+use parking_lot::Mutex;
+use sip::endpoint::{Flow, Target, Transport};
+
+/// The server's own address.
+pub const SERVER: &str = "192.0.2.1:5060";
+
+/// A registered phone.
+#[derive(Clone)]
+pub struct Registered {
+    pub line: LineId,
+    pub owner: String,
+    pub address: SocketAddr,
+}
+
+/// Lines and phones of a script.
+pub struct Lines {
+    pub phones: Vec<Registered>,
+    pub lines: BTreeMap<String, String>,
+    pub board: Arc<Board>,
+}
+
+pub fn line(number: &str) -> LineId {
+    LineId::from(number.parse::<model::Number>().expect("a number"))
+}
+
+pub fn flow_to(address: SocketAddr) -> Flow {
+    let local = SERVER.parse().expect("an address");
+    Flow { transport: Transport::Udp, local, remote: address, connection: None }
+}
+
+impl Directory for Lines {
+    fn resolve(&self, dialled: &Dialled, _caller: &Caller) -> Result<Destination, Unplaceable> {
+        if dialled.foreign_domain.is_some() {
+            return Err(Unplaceable::NotFound);
+        }
+        if dialled.user == "600" {
+            return Ok(Destination::Service(Service::Echo));
+        }
+        let reached = |number: &str, owner: &str| number == dialled.user || owner == dialled.user;
+        if !self.lines.iter().any(|(number, owner)| reached(number, owner)) {
+            return Err(Unplaceable::NotFound);
+        }
+        let branches = self
+            .phones
+            .iter()
+            .filter(|phone| reached(phone.line.number.as_str(), &phone.owner))
+            .map(|phone| Branch {
+                contact: format!("sip:{}@{}", phone.line.number, phone.address).parse().expect("a URI"),
+                target: Target::from(flow_to(phone.address)),
+                path: Vec::new(),
+                line: phone.line.clone(),
+                owner: Some(format!("{}@localhost", phone.owner).parse().expect("an address")),
+            })
+            .collect();
+        Ok(Destination::Phones { branches, address: dialled.user.clone(), name: None, ring_time: None })
+    }
+
+    fn line_calls(&self, line: &LineId) -> usize {
+        self.board.line_calls(line)
+    }
+}
+
+/// Media without sockets: remembers what it was told.
+#[derive(Default)]
+pub struct Numbers {
+    state: Mutex<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    opened: u16,
+    open: BTreeSet<PortId>,
+    remotes: BTreeMap<PortId, SocketAddr>,
+    partners: BTreeMap<PortId, PortId>,
+    directions: BTreeMap<PortId, media::Direction>,
+    echoes: BTreeSet<PortId>,
+}
+
+impl Ports for Numbers {
+    fn open(&self, _open: OpenPort) -> Result<Port, NoPort> {
+        let mut told = self.state.lock();
+        told.opened += 1;
+        let rtp_port = 30_000 + 2 * told.opened;
+        let id = PortId::numbered(u64::from(told.opened));
+        told.open.insert(id);
+        Ok(Port { id, rtp_port, rtcp_port: rtp_port + 1 })
+    }
+
+    fn command(&self, command: Command) {
+        let mut told = self.state.lock();
+        match command {
+            Command::SetRemote { port, remote } => {
+                told.remotes.insert(port, remote.rtp);
+                told.directions.insert(port, remote.direction);
+            }
+            Command::Connect { a, b } => {
+                told.partners.insert(a, b);
+                told.partners.insert(b, a);
+            }
+            Command::Echo { port } => {
+                told.echoes.insert(port);
+            }
+            Command::Close { port } => {
+                assert!(told.open.remove(&port), "a port is closed twice");
+                told.partners.retain(|a, b| *a != port && *b != port);
+                told.echoes.remove(&port);
+            }
+            Command::Hold { .. } | Command::Tone { .. } | Command::Rest { .. } => {}
+        }
+    }
+}
+
+impl Numbers {
+    pub fn open_ports(&self) -> usize {
+        self.state.lock().open.len()
+    }
+
+    /// Are packets relayed between these two addresses, and do both directions of it flow?
+    pub fn relays(&self, one: SocketAddr, other: SocketAddr) -> bool {
+        let told = self.state.lock();
+        told.partners.iter().any(|(a, b)| {
+            told.remotes.get(a) == Some(&one)
+                && told.remotes.get(b) == Some(&other)
+                && [a, b].iter().all(|port| told.directions.get(port) == Some(&media::Direction::SendReceive))
+        })
+    }
+
+    pub fn echoes(&self, address: SocketAddr) -> bool {
+        let told = self.state.lock();
+        told.echoes.iter().any(|port| told.remotes.get(port) == Some(&address))
+    }
+}

@@ -1,0 +1,72 @@
+//! Scripted phones: plays `tests/sip/*.sip` against a switchboard, without a network and with a hand-moved clock.
+//!
+//! A script is a list of sentences such as `ann sends INVITE sip:1002@localhost with offer` and
+//! `bob receives INVITE with offer`; the head of `script.rs` lists them all. After the last sentence everything
+//! must have come to rest: no message unread, no call, no transaction, no media port.
+
+mod directory;
+mod phone;
+mod script;
+mod stage;
+
+macro_rules! scripts {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                script::play(concat!(stringify!($name), ".sip"));
+            }
+        )*
+
+        const NAMES: &[&str] = &[$(concat!(stringify!($name), ".sip")),*];
+    };
+}
+
+scripts! {
+    basic_call
+    busy
+    bye_race
+    call_by_user_name
+    call_limit
+    callee_gives_no_answer
+    cancel
+    cancel_and_answer_cross
+    declined
+    early_media
+    early_media_of_two_forks
+    echo_service
+    fork_both_phones_busy
+    fork_two_phones
+    glare
+    hold_and_resume
+    info_digits
+    loop_protection
+    no_answer
+    not_found
+    not_registered
+    offerless_invite
+    offerless_with_prack
+    prack
+    prack_with_offer
+    refused_requests
+    retransmissions
+    session_interval_too_small
+    session_timer_expires
+    session_timer_refreshed
+    update
+    update_to_a_phone_without_it
+    video
+    wrong_offers
+}
+
+#[test]
+fn every_script_is_played() {
+    let folder = script::folder();
+    let mut found: Vec<String> = std::fs::read_dir(folder)
+        .expect("the folder of scripts is there")
+        .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".sip"))
+        .collect();
+    found.sort();
+    assert_eq!(found, NAMES);
+}

@@ -1,0 +1,280 @@
+//! The language of scripts: one sentence a line, `#` begins a remark, the first line names the specification.
+//!
+//! ```text
+//! lines carol=1003                        lines without a phone
+//! limit ring-seconds 30                   also: calls-per-line, session-seconds
+//! phones ann=1001 bob=1002 bob2=1002      phones that are registered; bob2 is bob's second one
+//!
+//! ann sends INVITE sip:1002@localhost with offer with header Supported: 100rel
+//! ann sends re-INVITE | UPDATE | PRACK | ACK | CANCEL | BYE | INFO | OPTIONS ...
+//! bob sends 180                           to the latest request; `to INVITE` names another
+//! bob sends reliable 183 with answer      with Require: 100rel and RSeq
+//! ann repeats it                          the same bytes once more
+//! ann receives 200 to INVITE with answer  the next thing that she heard; repetitions and 100 do not count
+//! bob hears nothing                       nothing is unread
+//!
+//!   with offer | answer | hold | hold accepted | video | encrypted offer | the same offer
+//!   with header NAME: PART                  `none`: it must not be there, `any`: it must be
+//!   with body TYPE TEXT                     with line TEXT: a line of the body
+//!
+//! wait 30 seconds
+//! line 1002 rings | talks | holds | dials | rests
+//! presence of bob is On the phone
+//! media flows between ann and bob         media rests between ann and bob
+//! media echoes to ann
+//! ```
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use calls::CallLimits;
+use calls::snapshot::ConnectionState;
+use sip::{Headers, Message, Name};
+
+use crate::directory::line;
+use crate::phone::{Extras, Session};
+use crate::stage::Stage;
+
+/// Long enough for every timer of every transaction that was left behind.
+const REST: Duration = Duration::from_secs(200);
+
+pub fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/sip")
+}
+
+/// Plays one script; panics with file, line and sentence when it does not go as written.
+pub fn play(file: &str) {
+    let text = std::fs::read_to_string(folder().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    assert!(text.starts_with("# RFC "), "{file}: the first line names the specification");
+    let mut stage: Option<Stage> = None;
+    let mut lines = Vec::new();
+    let mut limits = CallLimits::default();
+    for (number, sentence) in text.lines().enumerate() {
+        let sentence = sentence.split('#').next().unwrap_or_default().trim();
+        let words: Vec<&str> = sentence.split_whitespace().collect();
+        let failed = match words.as_slice() {
+            [] => continue,
+            ["lines", pairs @ ..] => {
+                lines = pairs.iter().map(|pair| split(pair)).collect();
+                Ok(())
+            }
+            ["limit", name, value] => limit(&mut limits, name, value),
+            ["phones", pairs @ ..] => {
+                let phones: Vec<_> = pairs.iter().map(|pair| split(pair)).collect();
+                stage = Some(Stage::new(&phones, &lines, limits));
+                Ok(())
+            }
+            _ => perform(stage.as_mut().expect("`phones` comes first"), sentence, &words),
+        };
+        if let Err(fault) = failed {
+            panic!("{file}:{}: {sentence}\n    {fault}", number + 1);
+        }
+    }
+    let mut stage = stage.expect("a script has phones");
+    let unread: Vec<String> =
+        stage.phones.iter().flat_map(|phone| phone.inbox.iter().map(first_line)).collect();
+    assert!(unread.is_empty(), "{file}: nobody expected {unread:?}");
+    stage.wait(REST);
+    assert!(stage.remains().is_empty(), "{file}: at the end there still are {:?}", stage.remains());
+}
+
+fn split(pair: &str) -> (String, String) {
+    let (name, number) = pair.split_once('=').expect("name=number");
+    (name.to_owned(), number.to_owned())
+}
+
+fn limit(limits: &mut CallLimits, name: &str, value: &str) -> Result<(), String> {
+    let number: u64 = value.parse().map_err(|_| "not a number")?;
+    match name {
+        "ring-seconds" => limits.ring_time = Duration::from_secs(number),
+        "calls-per-line" => limits.calls_per_line_max = number as usize,
+        "session-seconds" => limits.session_expires = Duration::from_secs(number),
+        _ => return Err("no such limit".to_owned()),
+    }
+    Ok(())
+}
+
+fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), String> {
+    match words {
+        ["wait", number, "seconds"] => {
+            stage.wait(Duration::from_secs_f64(number.parse().map_err(|_| "not a number")?));
+            Ok(())
+        }
+        ["media", "flows", "between", one, "and", other] => {
+            let (one, other) = (stage.phone(one).media(), stage.phone(other).media());
+            check(stage.ports.relays(one, other), "no such relay")
+        }
+        ["media", "rests", "between", one, "and", other] => {
+            let (one, other) = (stage.phone(one).media(), stage.phone(other).media());
+            check(!stage.ports.relays(one, other), "it flows")
+        }
+        ["media", "echoes", "to", name] => {
+            let address = stage.phone(name).media();
+            check(stage.ports.echoes(address), "no echo")
+        }
+        ["line", number, state] => line_is(stage, number, state),
+        ["presence", "of", name, "is", words @ ..] => {
+            let user = format!("{name}@localhost").parse().map_err(|_| "a name")?;
+            let presence = stage.presence.composed(&user, stage.now().civil);
+            let found = presence.state.words();
+            check(found == words.join(" "), &format!("it is {found}"))
+        }
+        [name, "hears", "nothing"] => {
+            let unread: Vec<String> = stage.phone(name).inbox.iter().map(first_line).collect();
+            check(unread.is_empty(), &format!("{unread:?}"))
+        }
+        [name, "repeats", "it"] => {
+            let bytes = stage.phone(name).again();
+            stage.deliver(name, bytes);
+            Ok(())
+        }
+        [name, "sends", ..] => send(stage, name, sentence),
+        [name, "receives", ..] => receive(stage, name, sentence),
+        _ => Err("no such sentence".to_owned()),
+    }
+}
+
+fn check(holds: bool, fault: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(fault.to_owned()) }
+}
+
+fn line_is(stage: &Stage, number: &str, wanted: &str) -> Result<(), String> {
+    let line = line(number);
+    let (calls, _) = stage.board.line(&line);
+    let states: Vec<ConnectionState> =
+        calls.iter().flat_map(|call| call.of_line(&line).map(|c| c.state).collect::<Vec<_>>()).collect();
+    let found = |state| states.contains(&state);
+    let is = match wanted {
+        "talks" => found(ConnectionState::Connected),
+        "holds" => found(ConnectionState::Hold),
+        "rings" => found(ConnectionState::Alerting),
+        "dials" => found(ConnectionState::Initiated),
+        "rests" => states.iter().all(|s| matches!(s, ConnectionState::Null | ConnectionState::Fail)),
+        _ => return Err("no such state".to_owned()),
+    };
+    check(is, &format!("its connections are {states:?}"))
+}
+
+/// The part of a sentence before the first ` with `, and the rest taken apart.
+fn clauses(sentence: &str) -> Result<(Vec<String>, Extras, Vec<String>), String> {
+    let mut parts = sentence.split(" with ");
+    let mut words: Vec<String> =
+        parts.next().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    let mut extras = Extras::default();
+    let mut texts = Vec::new();
+    for part in parts {
+        match part.trim() {
+            "offer" | "answer" | "description" => extras.session = Some(Session::Plain),
+            "the same offer" => extras.session = Some(Session::Same),
+            "hold" => extras.session = Some(Session::Hold),
+            "hold accepted" => extras.session = Some(Session::Held),
+            "video" => extras.session = Some(Session::Video),
+            "encrypted offer" => extras.session = Some(Session::Encrypted),
+            other => {
+                if let Some(header) = other.strip_prefix("header ") {
+                    let (name, value) = header.split_once(": ").ok_or("a header has a name and a value")?;
+                    extras.headers.push((name.to_owned(), value.to_owned()));
+                } else if let Some(body) = other.strip_prefix("body ") {
+                    let (kind, text) = body.split_once(' ').ok_or("a body has a type and a text")?;
+                    extras.body = Some((kind.to_owned(), text.to_owned()));
+                } else if let Some(text) = other.strip_prefix("line ") {
+                    texts.push(text.to_owned());
+                } else {
+                    return Err(format!("what is `with {other}`?"));
+                }
+            }
+        }
+    }
+    if let Some(at) = words.iter().position(|word| word == "to") {
+        extras.to_method = words.get(at + 1).cloned();
+        words.truncate(at);
+    }
+    if let Some(at) = words.iter().position(|word| word == "reliable") {
+        extras.reliable = true;
+        words.remove(at);
+    }
+    Ok((words, extras, texts))
+}
+
+fn send(stage: &mut Stage, name: &str, sentence: &str) -> Result<(), String> {
+    let (words, extras, _) = clauses(sentence)?;
+    let what = words.get(2).ok_or("sends what?")?;
+    let bytes = match what.parse::<u16>() {
+        Ok(status) => stage.phone(name).response(status, &extras),
+        Err(_) => {
+            let method = what.trim_start_matches("re-");
+            stage.phone(name).request(method, words.get(3).map(String::as_str), &extras)
+        }
+    };
+    stage.deliver(name, bytes);
+    Ok(())
+}
+
+fn receive(stage: &mut Stage, name: &str, sentence: &str) -> Result<(), String> {
+    let (words, extras, texts) = clauses(sentence)?;
+    let what = words.get(2).ok_or("receives what?")?;
+    let phone = stage.phone(name);
+    let message = phone.inbox.pop_front().ok_or("it heard nothing")?;
+    let shown = || format!("it received\n{}", String::from_utf8_lossy(message.bytes()));
+    let right = match &message {
+        Message::Request(request) => *what == request.method().to_string(),
+        Message::Response(response) => *what == response.status().to_string(),
+    };
+    let cseq = String::from_utf8_lossy(message.headers().first(Name::CSeq).unwrap_or_default()).into_owned();
+    if !right || extras.to_method.is_some_and(|method| !cseq.ends_with(&method)) {
+        return Err(shown());
+    }
+    check(extras.reliable == message.headers().has(Name::RSeq), &format!("reliability: {}", shown()))?;
+    session_is(extras.session, &message).map_err(|fault| format!("{fault}: {}", shown()))?;
+    for (header, value) in &extras.headers {
+        let found = header_value(message.headers(), header);
+        let fits = match value.as_str() {
+            "none" => found.is_none(),
+            "any" => found.is_some(),
+            part => found.as_ref().is_some_and(|found| found.contains(part)),
+        };
+        check(fits, &format!("{header} is {found:?}"))?;
+    }
+    if let Some((kind, text)) = extras.body {
+        let found = String::from_utf8_lossy(message.body()).into_owned();
+        check(found == text, &format!("the body is {found:?}"))?;
+        let found = header_value(message.headers(), "Content-Type");
+        check(found.as_deref() == Some(kind.as_str()), &format!("its type is {found:?}"))?;
+    }
+    for text in texts {
+        check(String::from_utf8_lossy(message.body()).lines().any(|line| line == text), &shown())?;
+    }
+    Ok(())
+}
+
+fn header_value(headers: &Headers, name: &str) -> Option<String> {
+    headers.named(name.as_bytes()).map(|value| String::from_utf8_lossy(value).into_owned())
+}
+
+/// The body is the session that was asked for, with this server's address in it and nobody else's.
+fn session_is(wanted: Option<Session>, message: &Message) -> Result<(), &'static str> {
+    let text = String::from_utf8_lossy(message.body()).into_owned();
+    let described = text.starts_with("v=0");
+    let Some(wanted) = wanted else {
+        return if described { Err("a description that was not expected") } else { Ok(()) };
+    };
+    if !described {
+        return Err("no description");
+    }
+    if text.contains("10.0.0.") || !text.contains("192.0.2.1") {
+        return Err("an address that is not ours");
+    }
+    let direction =
+        ["sendonly", "recvonly", "inactive"].into_iter().find(|word| text.contains(&format!("a={word}")));
+    let right = match wanted {
+        Session::Hold => direction == Some("sendonly"),
+        Session::Held => direction == Some("recvonly"),
+        Session::Video => text.contains("m=video 3"),
+        _ => direction.is_none(),
+    };
+    if right { Ok(()) } else { Err("another session") }
+}
+
+fn first_line(message: &Message) -> String {
+    String::from_utf8_lossy(message.bytes()).lines().next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,200 @@
+//! The stage: one endpoint and its switchboard, the phones around them, and the clock.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use calls::address::Addresses;
+use calls::call::{Arrival, EXTENSIONS, House, Now, Shard, Switchboard};
+use calls::line_state::LineStates;
+use calls::place::Caller;
+use calls::{Board, CallLimits};
+use model::Timestamp;
+use presence::{Engine, Rules};
+use sip::endpoint::{Config, Endpoint, Event, Output};
+use sip::{Message, Method, Name, Response};
+
+use crate::directory::{Lines, Numbers, Registered, flow_to, line};
+use crate::phone::Phone;
+
+pub struct Stage {
+    pub phones: Vec<Phone>,
+    pub ports: Arc<Numbers>,
+    pub presence: Arc<Engine>,
+    pub board: Arc<Board>,
+    endpoint: Endpoint,
+    switchboard: Switchboard,
+    start: Instant,
+    now: Instant,
+}
+
+/// Every name ends in the number of the phone, if it has several: `bob2` is bob's.
+fn owner(name: &str) -> &str {
+    name.trim_end_matches(|c: char| c.is_ascii_digit())
+}
+
+impl Stage {
+    /// Sets up phones `name=number` and lines without phones.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "an Instant cannot be had otherwise; it is moved by hand from here"
+    )]
+    pub fn new(phones: &[(String, String)], lines: &[(String, String)], limits: CallLimits) -> Self {
+        let board = Arc::new(Board::new());
+        let presence = Arc::new(Engine::new(Rules::default()));
+        let states = Arc::new(LineStates::new(Arc::clone(&presence), Arc::clone(&board)));
+        let ports = Arc::new(Numbers::default());
+        let address = |at: usize| SocketAddr::new([10, 0, 0, at as u8 + 1].into(), 5060);
+        let registered = phones.iter().enumerate().map(|(at, (name, number))| Registered {
+            line: line(number),
+            owner: owner(name).to_owned(),
+            address: address(at),
+        });
+        let directory = Lines {
+            phones: registered.collect(),
+            lines: phones
+                .iter()
+                .chain(lines)
+                .map(|(name, number)| (number.clone(), owner(name).to_owned()))
+                .collect(),
+            board: Arc::clone(&board),
+        };
+        for phone in &directory.phones {
+            let user = format!("{}@localhost", phone.owner).parse().expect("an address");
+            states.registered(&phone.line, Some(&user), Timestamp(0));
+        }
+        let house = House {
+            domain: "localhost".to_owned(),
+            limits,
+            addresses: Addresses::default(),
+            product: "Carillon".to_owned(),
+            ports: Arc::<Numbers>::clone(&ports),
+            directory: Arc::new(directory),
+            lines: states,
+            shard: Shard { index: 0, count: 1 },
+        };
+        let start = Instant::now();
+        let config = Config { extensions: EXTENSIONS.to_vec(), ..Config::default() };
+        Self {
+            phones: phones
+                .iter()
+                .enumerate()
+                .map(|(at, (name, number))| Phone::new(name, number, address(at)))
+                .collect(),
+            ports,
+            presence,
+            board,
+            endpoint: Endpoint::new(config, [1; 32]),
+            switchboard: Switchboard::new(house),
+            start,
+            now: start,
+        }
+    }
+
+    pub fn phone(&mut self, name: &str) -> &mut Phone {
+        self.phones
+            .iter_mut()
+            .find(|phone| phone.name == name)
+            .unwrap_or_else(|| panic!("no phone is called {name}"))
+    }
+
+    pub fn now(&self) -> Now {
+        let since = self.now.duration_since(self.start);
+        Now { instant: self.now, civil: Timestamp(0).plus(since) }
+    }
+
+    /// A phone's message reaches the server, and all that follows from it happens.
+    pub fn deliver(&mut self, name: &str, bytes: Bytes) {
+        let flow = flow_to(self.phone(name).address);
+        let message = Message::parse(bytes).expect("scripts write well-formed messages");
+        self.endpoint.handle_message(message, flow, self.now);
+        self.pump();
+    }
+
+    fn pump(&mut self) {
+        while let Some(output) = self.endpoint.poll_output() {
+            match output {
+                Output::Transmit(transmit) => {
+                    let to = transmit.flow.remote;
+                    let at = self.phones.iter().position(|phone| phone.address == to);
+                    let at = at.unwrap_or_else(|| panic!("a message to nobody at {to}"));
+                    if let Some(ack) = self.phones[at].take(transmit.bytes) {
+                        let message = Message::parse(ack).expect("an ACK");
+                        self.endpoint.handle_message(message, flow_to(to), self.now);
+                    }
+                }
+                Output::Event(event) => self.event(event),
+            }
+        }
+    }
+
+    /// What the shard does with an event: calls first, then new INVITEs.
+    fn event(&mut self, event: Event) {
+        let now = self.now();
+        let Some(Event::Request { transaction, request, flow }) =
+            self.switchboard.handle_event(event, &mut self.endpoint, now)
+        else {
+            return;
+        };
+        if *request.method() == Method::Invite && request.headers().to_tag().is_none() {
+            let number =
+                request.headers().from().expect("From").uri().user().map(<[u8]>::to_vec).unwrap_or_default();
+            let number = String::from_utf8_lossy(&number).into_owned();
+            let phone = self.phones.iter().find(|phone| phone.number == number).expect("a known caller");
+            let user = format!("{}@localhost", owner(&phone.name)).parse().expect("an address");
+            let caller = Caller {
+                line: Some(line(&number)),
+                user: Some(user),
+                name: Some(phone.name.clone()),
+                number,
+            };
+            let arrival = Arrival { transaction, request, flow, caller };
+            self.switchboard.handle_invite(arrival, &mut self.endpoint, now);
+        } else {
+            let response =
+                Response::to(&request, 481, Some(b"nobody")).header(Name::Server, "Carillon").finish();
+            self.endpoint.respond(transaction, &response, self.now);
+        }
+    }
+
+    /// Moves the clock, timer by timer.
+    pub fn wait(&mut self, time: Duration) {
+        let target = self.now + time;
+        loop {
+            let next =
+                [self.endpoint.next_timeout(), self.switchboard.next_timeout()].into_iter().flatten().min();
+            match next {
+                Some(at) if at <= target => self.now = self.now.max(at),
+                _ => break,
+            }
+            self.endpoint.handle_timeout(self.now);
+            self.pump();
+            let now = self.now();
+            self.switchboard.handle_timeout(&mut self.endpoint, now);
+            self.pump();
+        }
+        self.now = target;
+    }
+
+    /// What is still there that should be gone; empty when all has come to rest.
+    pub fn remains(&self) -> Vec<String> {
+        let mut remains = Vec::new();
+        if !self.switchboard.is_empty() {
+            remains.push(format!("{} calls", self.switchboard.len()));
+        }
+        if !self.switchboard.is_at_rest() {
+            remains.push("keys of calls that are gone".to_owned());
+        }
+        if !self.endpoint.is_at_rest() {
+            remains.push(format!("transactions: {:?}", self.endpoint.transactions()));
+        }
+        if self.ports.open_ports() > 0 {
+            remains.push(format!("{} media ports", self.ports.open_ports()));
+        }
+        if !self.board.snapshots().is_empty() {
+            remains.push(format!("{} snapshots", self.board.snapshots().len()));
+        }
+        remains
+    }
+}
