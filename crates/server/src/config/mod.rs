@@ -1,379 +1,260 @@
-//! `DIR/carillon.toml`: what an operator sets, its defaults, and errors that name file, line and key.
+//! The configuration: `DIR/carillon.toml`, overridden by the environment, checked whole before anything starts.
 
-mod address;
+mod error;
+mod file;
+mod setting;
 mod template;
+mod value;
 
-use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use calls::address::Network;
+use model::DomainPart;
+use sip::digest::Algorithm;
 
-pub use address::Network;
-pub use template::{Template, template};
+pub use error::ConfigError;
+pub use file::{ENVIRONMENT_PREFIX, load, read};
+pub use setting::{SETTINGS, Setting};
+pub use template::{Start, template};
 
-/// The configuration's file name in the data directory.
-pub const FILE: &str = "carillon.toml";
-/// The layout of the file that this program reads.
-pub const VERSION: u32 = 1;
-/// Environment variables that override: `CARILLON__SECTION__KEY`.
-const ENVIRONMENT_PREFIX: &str = "CARILLON__";
+/// The version of the configuration file that this program reads.
+pub const VERSION: i64 = 1;
 
-/// Why the configuration cannot be used. The operator's fault: the text says where and what is allowed.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// There is no such file.
-    #[error("{0} cannot be read: {1}; `carillon init --data DIR --domain DOMAIN` makes one")]
-    Unreadable(PathBuf, std::io::Error),
-    /// A key or value that is not allowed.
-    #[error("{file}, line {line}: {message}")]
-    Refused {
-        /// The file.
-        file: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong and what is allowed.
-        message: String,
-    },
-    /// An environment variable that is not allowed.
-    #[error("environment variable {variable}: {message}")]
-    Environment {
-        /// Its name.
-        variable: String,
-        /// What is wrong and what is allowed.
-        message: String,
-    },
-    /// A value that parses but cannot be used.
-    #[error("{file}: {key}: {message}")]
-    Value {
-        /// The file.
-        file: PathBuf,
-        /// The key, as `[section] key`.
-        key: &'static str,
-        /// What is wrong and what is allowed.
-        message: String,
-    },
-}
-
-/// The whole file.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// All that the operator decided, with the defaults for the rest.
+#[derive(Clone, Debug)]
 pub struct Config {
-    /// The layout of the file.
-    pub version: u32,
-    /// The domain of all addresses.
-    pub domain: String,
-    /// Where to listen.
-    #[serde(default)]
-    pub listen: Listen,
-    /// Where data is kept.
-    #[serde(default)]
-    pub storage: Storage,
-    /// Sound and video.
-    #[serde(default)]
-    pub media: Media,
-    /// Telephone signalling.
-    #[serde(default)]
-    pub sip: Sip,
-    /// Which networks are whose.
-    #[serde(default)]
+    /// The data directory: relative paths are meant from here.
+    pub folder: PathBuf,
+    /// The one domain of users and lines.
+    pub domain: DomainPart,
+    /// `[listen]`
+    pub listen: ListenSection,
+    /// `[storage]`
+    pub storage: StorageSection,
+    /// `[tls]`
+    pub tls: TlsSection,
+    /// `[media]`
+    pub media: MediaSection,
+    /// `[sip]`
+    pub sip: SipSection,
+    /// `[network]`
     pub network: NetworkSection,
-    /// Limits that an operator may want to change.
-    #[serde(default)]
-    pub limits: Limits,
-    /// Logs.
-    #[serde(default)]
-    pub log: Log,
+    /// `[log]`
+    pub log: LogSection,
+    /// `[limits]`
+    pub limits: LimitsSection,
 }
 
-/// `[listen]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Listen {
-    /// The address of all listeners but the loopback ones.
-    pub address: IpAddr,
-    /// Added to every default port.
+/// Where the server listens. A port of 0 means: not at all. The ports here have the offset in them already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenSection {
+    /// The addresses; loopback-only services ignore them.
+    pub addresses: Vec<IpAddr>,
+    /// Moves all ports.
     pub port_offset: u16,
-    /// Plain HTTP on loopback, for browsers that need a secure context.
-    pub http_loopback: bool,
+    /// XMPP with STARTTLS (RFC 6120 §14.7).
+    pub xmpp: u16,
+    /// XMPP with direct TLS (XEP-0368).
+    pub xmpps: u16,
+    /// SIP over UDP and TCP.
+    pub sip: u16,
+    /// SIP over TLS.
+    pub sips: u16,
+    /// HTTPS.
+    pub https: u16,
+    /// Plain HTTP on loopback, a secure context for browsers on this machine.
+    pub http_loopback: u16,
     /// Metrics on loopback.
-    pub metrics: bool,
-    /// The certificate chain, PEM, relative to the data directory.
+    pub metrics: u16,
+}
+
+/// Where data is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageSection {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+    /// The largest size of an SQLite database in MiB; `None` for no limit.
+    pub size_mib_max: Option<u64>,
+}
+
+/// The certificate of all listeners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSection {
+    /// The chain in PEM, the server's own certificate first.
     pub certificate: PathBuf,
-    /// Its key, PEM, relative to the data directory.
+    /// The private key in PEM.
     pub key: PathBuf,
 }
 
-/// `[storage]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Storage {
-    /// `sqlite:FILE` (relative to the data directory) or `postgres://…`.
-    pub url: String,
-}
-
-/// `[media]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Media {
-    /// First and last UDP port: the lower half for sound, the upper for video (`MD-15`).
+/// RTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaSection {
+    /// First and last UDP port.
     pub rtp_ports: (u16, u16),
-    /// The address that phones outside of `[network] local` are told for sound.
+    /// The address that phones outside the local networks are told.
     pub advertise: Option<IpAddr>,
 }
 
-/// `[sip]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sip {
-    /// Digest algorithms, in the order in which they are offered.
-    pub digest: Vec<Digest>,
-    /// The address that phones outside of `[network] local` are told for signalling.
+/// SIP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SipSection {
+    /// Digest algorithms in the order they are offered.
+    pub digest: Vec<Algorithm>,
+    /// The address that phones outside the local networks are told.
     pub advertise: Option<IpAddr>,
-    /// How long phones ring, in seconds.
-    pub ring_seconds: u64,
 }
 
-/// A digest algorithm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Digest {
-    /// RFC 2617; what every phone can do.
-    #[serde(rename = "md5")]
-    Md5,
-    /// RFC 8760.
-    #[serde(rename = "sha-256")]
-    Sha256,
-}
-
-/// `[network]`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// Networks with a meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkSection {
-    /// Networks whose phones reach this server's own address.
+    /// Phones from here reach the server at its own address; empty means the private ranges.
     pub local: Vec<Network>,
-    /// Networks whose failed sign-ins are not limited.
+    /// Failures to sign in from here are not limited.
     pub trusted: Vec<Network>,
 }
 
-/// `[limits]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// The largest stanza of a signed-in client, in bytes.
-    pub stanza_bytes: usize,
-    /// Connections that are not yet signed in.
-    pub unauthenticated_connections: usize,
-    /// How long a broken session can be resumed, in seconds (XEP-0198).
-    pub resume_seconds: u64,
-}
-
-/// `[log]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// `text` or `json`.
-    pub format: LogFormat,
-    /// The level of all modules, or `module=level,…`.
-    pub level: String,
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// How logs look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Lines for people.
     Text,
-    /// One object a line.
+    /// One JSON object a line.
     Json,
 }
 
-impl Default for Listen {
-    fn default() -> Self {
-        Self {
-            address: IpAddr::from([0, 0, 0, 0]),
-            port_offset: 0,
-            http_loopback: true,
-            metrics: true,
-            certificate: "certificate.pem".into(),
-            key: "key.pem".into(),
-        }
-    }
+/// Logs, on standard error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSection {
+    /// The level of all modules that have none of their own.
+    pub level: String,
+    /// How the lines look.
+    pub format: LogFormat,
 }
 
-impl Default for Storage {
-    fn default() -> Self {
-        Self { url: "sqlite:carillon.db".to_owned() }
-    }
-}
-
-impl Default for Media {
-    fn default() -> Self {
-        Self { rtp_ports: (16384, 32766), advertise: None }
-    }
-}
-
-impl Default for Sip {
-    fn default() -> Self {
-        Self { digest: vec![Digest::Md5], advertise: None, ring_seconds: 120 }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { stanza_bytes: 262_144, unauthenticated_connections: 10_000, resume_seconds: 300 }
-    }
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { format: LogFormat::Text, level: "info".to_owned() }
-    }
+/// Limits that an operator may move; the others are named in each room. Read again on SIGHUP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitsSection {
+    /// Failed sign-ins of one account from one address in ten minutes.
+    pub failures_per_account: u16,
+    /// Failures from one address that are answered at once; later ones are answered late.
+    pub failures_per_address: u16,
+    /// Connections that are not signed in yet.
+    pub unauthenticated_connections: usize,
+    /// Stanzas that wait for one slow reader.
+    pub queued_stanzas: usize,
+    /// How long a lost session can be resumed, in seconds.
+    pub resume_seconds: u64,
+    /// How long phones ring, in seconds.
+    pub ring_seconds: u64,
+    /// Calls of one line at once.
+    pub calls_per_line: usize,
+    /// How long a call may last, in seconds.
+    pub call_seconds: u64,
 }
 
 impl Config {
-    /// Reads `DIR/carillon.toml` and lets the environment override it.
-    ///
-    /// # Errors
-    /// [`ConfigError`] names file, line and key, and says what is allowed.
-    pub fn load(data: &Path) -> Result<Self, ConfigError> {
-        Self::load_with(data, std::env::vars())
+    /// The defaults for a domain and a data directory.
+    pub fn new(folder: &Path, domain: DomainPart) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            domain,
+            listen: ListenSection {
+                addresses: vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
+                port_offset: 0,
+                xmpp: 5222,
+                xmpps: 5223,
+                sip: 5060,
+                sips: 5061,
+                https: 8443,
+                http_loopback: 8080,
+                metrics: 9464,
+            },
+            storage: StorageSection { url: "sqlite:carillon.db".to_owned(), size_mib_max: None },
+            tls: TlsSection { certificate: "certificate.pem".into(), key: "key.pem".into() },
+            media: MediaSection { rtp_ports: (16_384, 32_766), advertise: None },
+            sip: SipSection { digest: vec![Algorithm::Md5], advertise: None },
+            network: NetworkSection { local: Vec::new(), trusted: Vec::new() },
+            log: LogSection { level: "info".to_owned(), format: LogFormat::Text },
+            limits: LimitsSection {
+                failures_per_account: 10,
+                failures_per_address: 20,
+                unauthenticated_connections: 4_096,
+                queued_stanzas: 2_000,
+                resume_seconds: 600,
+                ring_seconds: 120,
+                calls_per_line: 8,
+                call_seconds: 24 * 3_600,
+            },
+        }
     }
 
-    fn load_with(data: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let file = data.join(FILE);
-        let text = fs::read_to_string(&file).map_err(|error| ConfigError::Unreadable(file.clone(), error))?;
-        let plain: Self = toml::from_str(&text).map_err(|error| refused(&file, &text, &error))?;
-        let mut table: toml::Table = toml::from_str(&text).map_err(|error| refused(&file, &text, &error))?;
-        let mut config = plain;
-        for (variable, value) in environment.filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)) {
-            override_with(&mut table, &variable, &value)?;
-            config = table.clone().try_into().map_err(|error: toml::de::Error| ConfigError::Environment {
-                variable,
-                message: error.message().to_owned(),
-            })?;
+    /// The storage address with the database's path made absolute.
+    pub fn storage_url(&self) -> String {
+        match self.database_path() {
+            Some(path) => format!("sqlite:{}", path.display()),
+            None => self.storage.url.clone(),
         }
-        config.check(&file)?;
-        Ok(config)
     }
 
-    fn check(&self, file: &Path) -> Result<(), ConfigError> {
-        let wrong = |key, message: String| Err(ConfigError::Value { file: file.to_path_buf(), key, message });
-        if self.version != VERSION {
-            return wrong("version", format!("this program reads version {VERSION}, not {}", self.version));
-        }
-        if self.domain.parse::<model::DomainPart>().is_err() || self.domain.is_empty() {
-            return wrong("domain", format!("`{}` is not a domain such as example.org", self.domain));
-        }
-        let (first, last) = self.media.rtp_ports;
-        if first < 1024 || last < first.saturating_add(7) {
-            return wrong("[media] rtp_ports", "first at least 1024, last at least 7 above it".to_owned());
-        }
-        if self.sip.digest.is_empty() {
-            return wrong("[sip] digest", "at least one of \"md5\", \"sha-256\"".to_owned());
-        }
-        if self.listen.port_offset > 50_000 {
-            return wrong("[listen] port_offset", "at most 50000".to_owned());
-        }
-        if !self.storage.url.starts_with("sqlite:") && !self.storage.url.starts_with("postgres") {
-            return wrong("[storage] url", "sqlite:FILE or postgres://USER@HOST/DATABASE".to_owned());
-        }
-        Ok(())
+    /// The database's file; `None` for PostgreSQL.
+    pub fn database_path(&self) -> Option<PathBuf> {
+        let path = self.storage.url.strip_prefix("sqlite:")?;
+        Some(self.folder.join(path.strip_prefix("//").unwrap_or(path)))
     }
 
-    /// A default port, moved by the offset.
-    pub fn port(&self, default: u16) -> u16 {
-        default.saturating_add(self.listen.port_offset)
+    /// The certificate's file.
+    pub fn certificate_path(&self) -> PathBuf {
+        self.folder.join(&self.tls.certificate)
+    }
+
+    /// The private key's file.
+    pub fn key_path(&self) -> PathBuf {
+        self.folder.join(&self.tls.key)
     }
 }
 
-fn refused(file: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
-    let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
-    let after_newline = error.span().is_some_and(|span| text[..span.start.min(text.len())].ends_with('\n'));
-    let line = line + usize::from(after_newline);
-    ConfigError::Refused { file: file.to_path_buf(), line, message: error.message().to_owned() }
-}
-
-/// Puts one variable's value where the file would have it.
-fn override_with(table: &mut toml::Table, variable: &str, value: &str) -> Result<(), ConfigError> {
-    let path = variable[ENVIRONMENT_PREFIX.len()..].to_lowercase();
-    let value = match toml::from_str::<toml::Table>(&format!("value = {value}")) {
-        Ok(mut parsed) => parsed.remove("value").unwrap_or_else(|| value.into()),
-        Err(_) => toml::Value::String(value.to_owned()),
-    };
-    match path.split_once("__") {
-        None => drop(table.insert(path, value)),
-        Some((section, key)) => {
-            let section_table = table
-                .entry(section)
-                .or_insert_with(|| toml::Value::Table(toml::Table::new()))
-                .as_table_mut()
-                .ok_or_else(|| ConfigError::Environment {
-                    variable: variable.to_owned(),
-                    message: format!("`{section}` is not a section"),
-                })?;
-            section_table.insert(key.to_owned(), value);
+impl ListenSection {
+    /// The addresses of a service on `port`; none when the port is 0.
+    pub fn at(&self, port: u16) -> Vec<SocketAddr> {
+        if port == 0 {
+            return Vec::new();
         }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE), text).unwrap();
-        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        Config::load_with(folder.path(), environment).map_err(|error| error.to_string())
+        self.addresses.iter().map(|address| SocketAddr::new(*address, port)).collect()
     }
 
-    const LEAST: &str = "version = 1\ndomain = \"example.org\"\n";
-
-    #[test]
-    fn the_template_is_what_the_defaults_are() {
-        let template = template(&Template { domain: "example.org", address: "0.0.0.0", port_offset: 0 });
-        let config = load(&template, &[]).unwrap();
-        assert_eq!(config.media.rtp_ports, (16384, 32766));
-        assert_eq!(config.storage.url, Storage::default().url);
-        assert_eq!(config.sip.digest, [Digest::Md5]);
-    }
-
-    #[test]
-    fn an_unknown_key_names_file_line_key_and_what_is_allowed() {
-        let error = load(&format!("{LEAST}[listen]\nport_ofset = 3\n"), &[]).unwrap_err();
-        for part in ["carillon.toml", "line 4", "port_ofset", "port_offset"] {
-            assert!(error.contains(part), "{error}");
+    /// The loopback addresses that go with the addresses, on `port`; none when the port is 0.
+    pub fn loopback(&self, port: u16) -> Vec<SocketAddr> {
+        if port == 0 {
+            return Vec::new();
         }
-    }
-
-    #[test]
-    fn a_bad_value_names_its_line() {
-        let error = load(&format!("{LEAST}[network]\nlocal = [\"10.0.0.0/99\"]\n"), &[]).unwrap_err();
-        assert!(error.contains("line 4") && error.contains("10.0.0.0/8"), "{error}");
-        let error = load(&format!("{LEAST}[sip]\ndigest = [\"sha1\"]\n"), &[]).unwrap_err();
-        assert!(error.contains("sha-256"), "{error}");
-    }
-
-    #[test]
-    fn values_that_cannot_be_used_are_refused() {
-        for (text, key) in [
-            ("version = 2\ndomain = \"example.org\"\n", "version"),
-            ("version = 1\ndomain = \"\"\n", "domain"),
-            (&*format!("{LEAST}[media]\nrtp_ports = [2000, 1000]\n"), "rtp_ports"),
-            (&*format!("{LEAST}[storage]\nurl = \"mysql://x\"\n"), "storage"),
-        ] {
-            assert!(load(text, &[]).unwrap_err().contains(key), "{text}");
+        let mut loopback = vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)];
+        if self.addresses.iter().any(IpAddr::is_ipv6) {
+            loopback.push(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port));
         }
+        loopback
     }
 
-    #[test]
-    fn the_environment_overrides_and_is_checked() {
-        let config = load(LEAST, &[("CARILLON__LISTEN__PORT_OFFSET", "100")]).unwrap();
-        assert_eq!(config.port(5222), 5322);
-        let config = load(LEAST, &[("CARILLON__STORAGE__URL", "postgres://db/x")]).unwrap();
-        assert_eq!(config.storage.url, "postgres://db/x");
-        let error = load(LEAST, &[("CARILLON__LISTEN__PROT", "1")]).unwrap_err();
-        assert!(error.contains("CARILLON__LISTEN__PROT"), "{error}");
+    /// Adds the offset to every port that is not 0; false when one does not fit.
+    fn move_ports(&mut self) -> bool {
+        let offset = self.port_offset;
+        let ports = [
+            &mut self.xmpp,
+            &mut self.xmpps,
+            &mut self.sip,
+            &mut self.sips,
+            &mut self.https,
+            &mut self.http_loopback,
+            &mut self.metrics,
+        ];
+        for port in ports {
+            if *port != 0 {
+                match port.checked_add(offset) {
+                    Some(moved) => *port = moved,
+                    None => return false,
+                }
+            }
+        }
+        true
     }
 }

@@ -1,55 +1,109 @@
-//! The short, commented file that `init` writes.
+//! The short, commented configuration file that `init` writes.
 
-/// What differs from one installation to the next.
-pub struct Template<'a> {
-    /// The domain of all addresses.
-    pub domain: &'a str,
-    /// The address of the listeners.
-    pub address: &'a str,
-    /// Added to every default port.
+use std::net::IpAddr;
+
+use model::DomainPart;
+
+/// What `init` was told.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The domain of the users.
+    pub domain: DomainPart,
+    /// The addresses to listen on; empty for all.
+    pub addresses: Vec<IpAddr>,
+    /// Moves all ports.
     pub port_offset: u16,
 }
 
-/// The text of a new `carillon.toml`. Commented keys show their defaults.
-pub fn template(values: &Template<'_>) -> String {
-    let Template { domain, address, port_offset } = values;
+/// The text of a new configuration file.
+pub fn template(start: &Start) -> String {
+    let addresses = if start.addresses.is_empty() {
+        "# addresses = [\"0.0.0.0\", \"::\"]".to_owned()
+    } else {
+        let list: Vec<String> = start.addresses.iter().map(|address| format!("\"{address}\"")).collect();
+        format!("addresses = [{}]", list.join(", "))
+    };
+    let offset = if start.port_offset == 0 {
+        "# port_offset = 0                # added to every port".to_owned()
+    } else {
+        format!("port_offset = {}                 # added to every port", start.port_offset)
+    };
     format!(
-        r#"# Carillon's configuration. Every key can be overridden by the environment: CARILLON__SECTION__KEY.
+        "\
+# Carillon's configuration. A line that begins with # shows a default. Every key may also be set by the
+# environment: CARILLON__SECTION__KEY. `carillon check` says whether all is well; restart the service after
+# a change (certificates and [limits] are also read again on SIGHUP).
+
 version = 1
-domain = "{domain}"
+domain = \"{domain}\"
 
 [listen]
-address = "{address}"
-port_offset = {port_offset}               # added to every port: 5222 5223 5060 5061 8443 8080 9464
-# http_loopback = true          # plain HTTP on 127.0.0.1:8080
-# metrics = true                # OpenMetrics on 127.0.0.1:9464
-certificate = "certificate.pem" # read again on SIGHUP
-key = "key.pem"
+{addresses}
+{offset}
+# xmpp = 5222                    # chat, with STARTTLS; 0 turns a port off
+# xmpps = 5223                   # chat, with direct TLS
+# sip = 5060                     # phones, UDP and TCP
+# sips = 5061                    # phones, TLS
+# https = 8443                   # status page and browsers
+# http_loopback = 8080           # the same without TLS, for browsers on this machine only
+# metrics = 9464                 # for Prometheus, on this machine only
 
 [storage]
-url = "sqlite:carillon.db"      # or postgres://USER:PASSWORD@HOST/DATABASE
+url = \"sqlite:carillon.db\"       # or postgres://USER@HOST/DATABASE
+
+[tls]
+certificate = \"certificate.pem\"  # self-signed at first: put your own here
+key = \"key.pem\"
+
+# Behind NAT or on a rented server: the address that phones outside your networks must use.
+[sip]
+# advertise = \"203.0.113.5\"
+# digest = [\"md5\"]               # or [\"sha-256\", \"md5\"] when all your phones know it
 
 [media]
-rtp_ports = [16384, 32766]      # UDP; lower half for sound, upper half for video
-# advertise = "198.51.100.1"    # behind NAT: the address that phones outside of [network] local reach
-
-[sip]
-digest = ["md5"]                # or ["sha-256", "md5"], ["sha-256"] where every phone can
-# advertise = "198.51.100.1"    # behind NAT: as above, for signalling
-# ring_seconds = 120
+# advertise = \"203.0.113.5\"      # as [sip] advertise unless given
+# rtp_ports = \"16384-32766\"
 
 [network]
-# local = ["10.0.0.0/8"]        # phones there are told this server's own address
-# trusted = ["127.0.0.0/8"]     # failed sign-ins from there are not limited
-
-[limits]
-# stanza_bytes = 262144
-# unauthenticated_connections = 10000
-# resume_seconds = 300
-
-[log]
-# format = "text"               # or "json"
-# level = "info"                # or "info,im=debug"
-"#
+# local = [\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\"]
+# trusted = []                   # failures to sign in from here are not limited
+",
+        domain = start.domain,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let start = Start {
+            domain: "example.org".parse().unwrap(),
+            addresses: vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
+            port_offset: 100,
+        };
+        let config = super::super::read(Path::new("/data"), &template(&start), &[]).unwrap();
+        assert_eq!(config.listen.addresses, start.addresses);
+        assert_eq!(config.listen.xmpp, 5322);
+    }
+
+    #[test]
+    fn the_commented_lines_are_the_defaults() {
+        let start =
+            Start { domain: "example.org".parse().unwrap(), addresses: vec![], port_offset: 0 };
+        let text = template(&start);
+        let shown: Vec<&str> = text
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|line| line.contains(" = ")).unwrap_or(line))
+            .filter(|line| !line.contains("203.0.113.5") && !line.contains("network") && !line.contains("local"))
+            .collect();
+        let shown = super::super::read(Path::new("/data"), &shown.join("\n"), &[]).unwrap();
+        let default = super::super::read(Path::new("/data"), &text, &[]).unwrap();
+        assert_eq!(format!("{:?}", shown.listen), format!("{:?}", default.listen));
+        assert_eq!(shown.media, default.media);
+        assert_eq!(shown.sip, default.sip);
+    }
 }

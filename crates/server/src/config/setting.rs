@@ -1,0 +1,165 @@
+//! Every setting: its section and name, what is allowed, and where it goes. The one list that parsing, the
+//! environment, error messages and documents are made from.
+
+use sip::digest::Algorithm;
+
+use super::value::Value;
+use super::{Config, LogFormat};
+
+/// One setting of the configuration.
+pub struct Setting {
+    /// The section, empty for the top of the file.
+    pub section: &'static str,
+    /// The key.
+    pub name: &'static str,
+    /// What may stand there, for people.
+    pub allowed: &'static str,
+    /// Puts a value where it belongs; `None` when it is not allowed.
+    pub apply: fn(&mut Config, &Value) -> Option<()>,
+}
+
+impl std::fmt::Debug for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.key())
+    }
+}
+
+impl Setting {
+    /// The key with its section, as `[sip] digest`.
+    pub fn key(&self) -> String {
+        if self.section.is_empty() { self.name.to_owned() } else { format!("[{}] {}", self.section, self.name) }
+    }
+}
+
+const PORT: &str = "a port, 1 to 65535, or 0 for none";
+
+macro_rules! settings {
+    ($($section:literal $name:literal : $allowed:expr, $apply:expr;)*) => {
+        /// All settings, in the order of documents.
+        pub const SETTINGS: &[Setting] = &[$(Setting {
+            section: $section, name: $name, allowed: $allowed, apply: $apply,
+        }),*];
+    };
+}
+
+settings! {
+    "" "version": "1, the version of this file's format",
+        |_, value| (value.number::<i64>()? == super::VERSION).then_some(());
+    "" "domain": "the domain of your users, such as \"example.org\"",
+        |config, value| { config.domain = value.text()?.parse().ok()?; Some(()) };
+
+    "listen" "addresses": "a list of IP addresses, such as [\"0.0.0.0\", \"::\"]",
+        |config, value| {
+            config.listen.addresses = value.list()?;
+            (!config.listen.addresses.is_empty()).then_some(())
+        };
+    "listen" "port_offset": "0 to 20000, added to every port",
+        |config, value| {
+            config.listen.port_offset = value.number().filter(|offset| *offset <= 20_000)?;
+            Some(())
+        };
+    "listen" "xmpp": PORT, |config, value| { config.listen.xmpp = value.number()?; Some(()) };
+    "listen" "xmpps": PORT, |config, value| { config.listen.xmpps = value.number()?; Some(()) };
+    "listen" "sip": PORT, |config, value| { config.listen.sip = value.number()?; Some(()) };
+    "listen" "sips": PORT, |config, value| { config.listen.sips = value.number()?; Some(()) };
+    "listen" "https": PORT, |config, value| { config.listen.https = value.number()?; Some(()) };
+    "listen" "http_loopback": PORT,
+        |config, value| { config.listen.http_loopback = value.number()?; Some(()) };
+    "listen" "metrics": PORT, |config, value| { config.listen.metrics = value.number()?; Some(()) };
+
+    "storage" "url": "\"sqlite:FILE\" or \"postgres://USER@HOST/DATABASE\"",
+        |config, value| {
+            let url = value.text()?;
+            let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme))
+                || url.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty());
+            config.storage.url = url.to_owned();
+            known.then_some(())
+        };
+    "storage" "size_mib_max": "the largest size of an SQLite database in MiB, 0 for no limit",
+        |config, value| {
+            let size: u64 = value.number()?;
+            config.storage.size_mib_max = (size > 0).then_some(size);
+            Some(())
+        };
+
+    "tls" "certificate": "the file of the certificate chain in PEM",
+        |config, value| { config.tls.certificate = path(value)?; Some(()) };
+    "tls" "key": "the file of the private key in PEM",
+        |config, value| { config.tls.key = path(value)?; Some(()) };
+
+    "media" "rtp_ports": "a range of UDP ports, such as \"16384-32766\", at least 8 of them",
+        |config, value| {
+            let (first, last) = value.text()?.split_once('-')?;
+            let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+            config.media.rtp_ports = (first, last);
+            (first >= 1024 && last > first && last - first >= 7).then_some(())
+        };
+    "media" "advertise": ADVERTISE, |config, value| { config.media.advertise = address(value)?; Some(()) };
+
+    "sip" "digest": "a list of \"md5\" and \"sha-256\" in the order to offer, such as [\"md5\"]",
+        |config, value| {
+            let names: Vec<String> = value.list()?;
+            let digest: Option<Vec<Algorithm>> =
+                names.iter().map(|name| Algorithm::parse(name.as_bytes())).collect();
+            config.sip.digest = digest?;
+            (!config.sip.digest.is_empty()).then_some(())
+        };
+    "sip" "advertise": ADVERTISE, |config, value| { config.sip.advertise = address(value)?; Some(()) };
+
+    "network" "local": NETWORKS, |config, value| { config.network.local = value.list()?; Some(()) };
+    "network" "trusted": NETWORKS, |config, value| { config.network.trusted = value.list()?; Some(()) };
+
+    "log" "level": "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+        |config, value| {
+            let level = value.text()?;
+            config.log.level = level.to_owned();
+            crate::logging::LEVELS.contains(&level).then_some(())
+        };
+    "log" "format": "\"text\" or \"json\"",
+        |config, value| {
+            config.log.format = match value.text()? {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => return None,
+            };
+            Some(())
+        };
+
+    "limits" "failures_per_account": "failed sign-ins in ten minutes, 1 to 1000",
+        |config, value| { config.limits.failures_per_account = within(value, 1, 1_000)?; Some(()) };
+    "limits" "failures_per_address": "failed sign-ins, 1 to 10000",
+        |config, value| { config.limits.failures_per_address = within(value, 1, 10_000)?; Some(()) };
+    "limits" "unauthenticated_connections": "connections, 16 to 100000",
+        |config, value| { config.limits.unauthenticated_connections = within(value, 16, 100_000)?; Some(()) };
+    "limits" "queued_stanzas": "stanzas, 100 to 100000",
+        |config, value| { config.limits.queued_stanzas = within(value, 100, 100_000)?; Some(()) };
+    "limits" "resume_seconds": "seconds, 0 to 86400",
+        |config, value| { config.limits.resume_seconds = within(value, 0, 86_400)?; Some(()) };
+    "limits" "ring_seconds": "seconds, 5 to 600",
+        |config, value| { config.limits.ring_seconds = within(value, 5, 600)?; Some(()) };
+    "limits" "calls_per_line": "calls, 1 to 100",
+        |config, value| { config.limits.calls_per_line = within(value, 1, 100)?; Some(()) };
+    "limits" "call_seconds": "seconds, 60 to 604800",
+        |config, value| { config.limits.call_seconds = within(value, 60, 604_800)?; Some(()) };
+}
+
+const ADVERTISE: &str = "the IP address that the outside world knows, or \"\" for none";
+const NETWORKS: &str = "a list of networks, such as [\"10.0.0.0/8\", \"fd00::/8\"]";
+
+fn path(value: &Value) -> Option<std::path::PathBuf> {
+    value.text().filter(|path| !path.is_empty()).map(Into::into)
+}
+
+/// The outer option is "allowed", the inner one "given".
+#[allow(clippy::option_option, reason = "two questions, two answers")]
+fn address(value: &Value) -> Option<Option<std::net::IpAddr>> {
+    match value.text()? {
+        "" => Some(None),
+        text => text.parse().ok().map(Some),
+    }
+}
+
+fn within<T: TryFrom<i64>>(value: &Value, least: i64, most: i64) -> Option<T> {
+    let number: i64 = value.number()?;
+    (least..=most).contains(&number).then(|| T::try_from(number).ok()).flatten()
+}
