@@ -10,13 +10,20 @@
 pub mod address;
 pub mod authentication;
 pub mod call;
+mod calls;
 mod config;
 pub mod dialplan;
+mod directory;
+mod events;
 pub mod line_state;
+mod message;
+mod metrics;
 pub mod offer;
 pub mod place;
 pub mod registrar;
+mod shard;
 pub mod snapshot;
+mod transport;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,6 +31,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use model::{BareJid, LineId, Timestamp};
 
+pub use calls::Calls;
 pub use config::{CallLimits, CallsConfig, Listen};
 pub use snapshot::{Board, BoardListener, CallSnapshot};
 

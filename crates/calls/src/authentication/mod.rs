@@ -129,7 +129,12 @@ impl Authentication {
     }
 
     /// The challenges for a request from `address`, in the configured order.
-    pub fn challenges(&self, now: Timestamp, address: IpAddr, stale: bool) -> impl Iterator<Item = Challenge> {
+    pub fn challenges(
+        &self,
+        now: Timestamp,
+        address: IpAddr,
+        stale: bool,
+    ) -> impl Iterator<Item = Challenge> {
         self.server.challenges(since_1970(now), address, stale)
     }
 
@@ -145,10 +150,13 @@ impl Authentication {
     /// that think of us as a proxy answer in the other field.
     fn credentials(&self, request: &Request) -> Option<Credentials> {
         let headers = request.headers();
-        let mut all = headers.credentials(Name::Authorization).chain(headers.credentials(Name::ProxyAuthorization));
+        let mut all =
+            headers.credentials(Name::Authorization).chain(headers.credentials(Name::ProxyAuthorization));
         let ours = |credentials: &Credentials| {
             credentials.realm().as_ref() == self.server.realm().as_bytes()
-                && credentials.algorithm().is_some_and(|algorithm| self.server.algorithms().contains(&algorithm))
+                && credentials
+                    .algorithm()
+                    .is_some_and(|algorithm| self.server.algorithms().contains(&algorithm))
         };
         all.find(ours)
     }

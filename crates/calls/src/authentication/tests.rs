@@ -66,7 +66,8 @@ async fn a_request_without_credentials_is_challenged_in_the_configured_order() {
     let bench = bench(&[]).await;
     let bare = RequestBuilder::new(Method::Register, b"sip:example.org").finish();
     assert!(matches!(bench.proof(&bare).await, Proof::Wanted { stale: false }));
-    let offered: Vec<_> = bench.authentication.challenges(Timestamp(0), HERE, false).map(|c| c.algorithm).collect();
+    let offered: Vec<_> =
+        bench.authentication.challenges(Timestamp(0), HERE, false).map(|c| c.algorithm).collect();
     assert_eq!(offered, [Some(Algorithm::Sha256), Some(Algorithm::Md5)]);
 }
 
@@ -75,7 +76,9 @@ async fn right_credentials_prove_the_line_and_are_then_in_memory() {
     let bench = bench(&[]).await;
     let request = bench.request("1001", "secret");
     assert!(matches!(bench.authentication.check(&request, bench.arrived()), Proof::Unread { .. }));
-    assert!(matches!(bench.proof(&request).await, Proof::Given(account) if account.line.number.as_str() == "1001"));
+    assert!(
+        matches!(bench.proof(&request).await, Proof::Given(account) if account.line.number.as_str() == "1001")
+    );
     let again = bench.request("1001", "secret");
     assert!(matches!(bench.authentication.check(&again, bench.arrived()), Proof::Given(_)));
     assert!(

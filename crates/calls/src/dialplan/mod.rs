@@ -69,7 +69,7 @@ impl Plan {
         }
         for Line { line, owner } in lines {
             let owner = owner.clone();
-            if let Some(node) = owner.as_ref().and_then(BareJid::node)
+            if let Some(node) = owner.as_ref().and_then(|owner| owner.node())
                 && let Some(user) = plan.users.get_mut(node.as_str())
             {
                 user.lines.push(line.clone());
@@ -109,7 +109,11 @@ impl Plan {
     }
 
     fn resolve_line(&self, planned: &PlannedLine, dialled: &str) -> Resolution {
-        let user = planned.owner.as_ref().and_then(BareJid::node).and_then(|node| self.users.get(node.as_str()));
+        let user = planned
+            .owner
+            .as_ref()
+            .and_then(|owner| owner.node())
+            .and_then(|node| self.users.get(node.as_str()));
         if user.is_some_and(|user| !user.enabled) {
             return Resolution::Nowhere;
         }

@@ -79,6 +79,8 @@ pub struct Update {
     pub order: Order,
     /// Where it came from.
     pub flow: Flow,
+    /// Does the phone support flows; else `reg-id` means nothing (RFC 5626 §6)?
+    pub outbound: bool,
     /// Its Path.
     pub path: Vec<Bytes>,
     /// Its User-Agent.
@@ -147,6 +149,7 @@ impl Update {
                 cseq: headers.cseq().map_err(malformed)?.number,
             },
             flow,
+            outbound: headers.has_token(Name::Supported, b"outbound"),
             path: path.iter().map(|address| Bytes::copy_from_slice(address.as_bytes())).collect(),
             user_agent: headers.first(Name::UserAgent).map(text),
         })
@@ -154,9 +157,10 @@ impl Update {
 }
 
 impl Identity {
-    /// What a contact says.
-    pub fn of(contact: &Contact) -> Self {
-        Self { instance: contact.instance().map(|instance| text(&instance)), reg_id: contact.reg_id() }
+    /// What a contact says; `outbound` is false when its phone knows no flows.
+    pub fn of(contact: &Contact, outbound: bool) -> Self {
+        let reg_id = contact.reg_id().filter(|_| outbound);
+        Self { instance: contact.instance().map(|instance| text(&instance)), reg_id }
     }
 
     /// Is it a flow by RFC 5626 §6: an instance with a reg-id?
@@ -179,20 +183,10 @@ impl Binding {
     /// (RFC 5626 §5.3); a phone that named its own address is reached there.
     pub fn target(&self) -> Target {
         let arrived = self.flow;
-        if self.identity.is_flow() || !self.path.is_empty() || arrived.connection.is_some() {
+        if self.identity.is_flow() || !self.path.is_empty() {
             return arrived.into();
         }
-        let told = std::str::from_utf8(self.contact.host()).ok();
-        let told = told.and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
-        match told {
-            Some(address) if address.to_canonical() == arrived.remote.ip().to_canonical() => {
-                let transport = self.contact.transport().and_then(Transport::from_name).unwrap_or(arrived.transport);
-                let default = if transport.is_secure() { SIPS_PORT } else { SIP_PORT };
-                let remote = SocketAddr::new(arrived.remote.ip(), self.contact.port().unwrap_or(default));
-                Flow { transport, remote, ..arrived }.into()
-            }
-            _ => arrived.into(),
-        }
+        reach(&self.contact, arrived).into()
     }
 
     /// Seconds left.
@@ -264,6 +258,21 @@ impl Binding {
         }
         value
     }
+}
+
+/// How to reach a contact that was told over `arrived`: over the connection, or where the datagram came from, for
+/// NAT; but a phone that named the address that it is seen at is reached at the port and transport it named.
+pub fn reach(contact: &Uri, arrived: Flow) -> Flow {
+    let told = std::str::from_utf8(contact.host()).ok();
+    let told = told.and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
+    let seen = told.is_some_and(|told| told.to_canonical() == arrived.remote.ip().to_canonical());
+    if arrived.connection.is_some() || !seen {
+        return arrived;
+    }
+    let transport = contact.transport().and_then(Transport::from_name).unwrap_or(arrived.transport);
+    let default = if transport.is_secure() { SIPS_PORT } else { SIP_PORT };
+    let remote = SocketAddr::new(arrived.remote.ip(), contact.port().unwrap_or(default));
+    Flow { transport, remote, ..arrived }
 }
 
 /// Does the store need to hear of `new` in the place of `old`? Not when only the end moved a little.

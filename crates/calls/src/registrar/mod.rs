@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use sip::endpoint::{ConnectionId, Transport};
 use store::Store;
 
-pub use binding::{Binding, Change, EXPIRES_MIN, Identity, Order, Refused, Update, is_worth_writing};
+pub use binding::{Binding, Change, EXPIRES_MIN, Identity, Order, Refused, Update, is_worth_writing, reach};
 
 use crate::Registration;
 use crate::dialplan::Plan;
@@ -113,7 +113,9 @@ impl Registrar {
         let mut all: Vec<Arc<Binding>> = shard.bindings.get(line).cloned().unwrap_or_default();
         drop(shard);
         all.retain(|binding| binding.expires_at > now);
-        all.sort_by_key(|binding| (std::cmp::Reverse(binding.q_thousandths), std::cmp::Reverse(binding.registered_at)));
+        all.sort_by_key(|binding| {
+            (std::cmp::Reverse(binding.q_thousandths), std::cmp::Reverse(binding.registered_at))
+        });
         // RFC 5626 §5.3: of the flows of one instance only the one that was refreshed last.
         let mut seen: Vec<String> = Vec::new();
         let mut newest = all.clone();
@@ -173,8 +175,12 @@ impl Registrar {
     /// Users or lines have changed: what is no longer in service is removed.
     pub fn follow(&self, plan: &Plan, now: Timestamp) {
         for shard in &self.shards {
-            let lines: Vec<(LineId, Option<BareJid>)> =
-                shard.lock().bindings.iter().map(|(line, all)| (line.clone(), all[0].owner.clone())).collect();
+            let lines: Vec<(LineId, Option<BareJid>)> = shard
+                .lock()
+                .bindings
+                .iter()
+                .map(|(line, all)| (line.clone(), all[0].owner.clone()))
+                .collect();
             for (line, owner) in lines {
                 let moved = plan.owner(&line).flatten() != owner.as_ref();
                 if moved || !plan.is_in_service(&line) {
@@ -186,7 +192,10 @@ impl Registrar {
 
     /// All bindings, for the status page.
     pub fn registrations(&self) -> Vec<Registration> {
-        let all = self.shards.iter().flat_map(|shard| shard.lock().bindings.values().flatten().cloned().collect::<Vec<_>>());
+        let all = self
+            .shards
+            .iter()
+            .flat_map(|shard| shard.lock().bindings.values().flatten().cloned().collect::<Vec<_>>());
         let mut all: Vec<Registration> = all
             .map(|binding| Registration {
                 line: binding.line.clone(),
@@ -211,7 +220,13 @@ impl Registrar {
         self.len() == 0
     }
 
-    fn remove(&self, line: &LineId, owner: Option<&BareJid>, now: Timestamp, which: impl Fn(&Binding) -> bool) {
+    fn remove(
+        &self,
+        line: &LineId,
+        owner: Option<&BareJid>,
+        now: Timestamp,
+        which: impl Fn(&Binding) -> bool,
+    ) {
         self.change(line, owner, now, |all| {
             all.retain(|binding| {
                 let goes = which(binding);
@@ -255,7 +270,8 @@ impl Registrar {
     }
 
     fn shard(&self, line: &LineId) -> &Mutex<Lines> {
-        let number = line.number.as_str().bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(byte));
+        let number =
+            line.number.as_str().bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(byte));
         &self.shards[number % SHARDS]
     }
 }

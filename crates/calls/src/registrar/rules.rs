@@ -38,7 +38,7 @@ pub(super) fn apply(
         Change::Contacts(contacts) => contacts,
     };
     for (contact, seconds) in contacts {
-        let identity = Identity::of(contact);
+        let identity = Identity::of(contact, update.outbound);
         let place = applied.bindings.iter().position(|binding| binding.is_of(contact.uri(), &identity));
         let old = place.map(|place| applied.bindings.remove(place));
         if let Some(old) = &old {

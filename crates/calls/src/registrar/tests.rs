@@ -112,7 +112,9 @@ async fn a_phone_behind_nat_is_called_where_it_came_from() {
 async fn an_instance_moves_and_only_its_newest_flow_is_called() {
     let bench = bench().await;
     let contact = |reg_id: u32| {
-        format!("Contact: <sip:b@192.168.1.7>;+sip.instance=\"<urn:uuid:1>\";reg-id={reg_id}\r\n")
+        format!(
+            "Supported: outbound\r\nContact: <sip:b@192.168.1.7>;+sip.instance=\"<urn:uuid:1>\";reg-id={reg_id}\r\n"
+        )
     };
     bench.take(&register("a", 1, &contact(1)), flow("10.0.0.5:1000", Some(1)), NOW).unwrap();
     bench.take(&register("b", 1, &contact(1)), flow("10.0.0.5:2000", Some(2)), NOW).unwrap();

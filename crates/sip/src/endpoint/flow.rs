@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 /// The transport of a message, as the Via header names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
     /// Datagrams.
     Udp,
@@ -48,7 +48,7 @@ impl Transport {
 }
 
 /// One connection of a stream transport, numbered by whoever owns the sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
 /// The path of a message between two sockets. What comes in over a flow is answered over it (RFC 3261

@@ -1,0 +1,331 @@
+//! Call control as the rooms around it see it: started once, asked, told.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use model::{BareJid, LineId};
+use presence::Engine;
+use runtime::Runtime;
+use sip::endpoint::{Config, Endpoint, Transport as Kind};
+use store::Store;
+use tokio::sync::{oneshot, watch};
+
+use crate::authentication::Authentication;
+use crate::call::{House, Ports, Shard as Place, Switchboard};
+use crate::directory::{HouseDirectory, read_plan};
+use crate::events::{Publications, WatchCounts};
+use crate::line_state::LineStates;
+use crate::registrar::Registrar;
+use crate::shard::desk::{Gateway, Rooms};
+use crate::shard::mailbox::{Delivery, Input, Mailbox};
+use crate::shard::{Parts, Shard};
+use crate::snapshot::{Board, CallId, CallSnapshot};
+use crate::transport::{Transport, UdpSockets};
+use crate::{
+    CallsConfig, Error, Listen, MessageAnswer, MessageGateway, MessageRefusal, Registration, TextMessage,
+};
+
+/// Shards at most: more do not help one node.
+const SHARDS_MAX: usize = 64;
+/// How often registrations and publications that have ended are removed.
+const LAPSE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long to wait before users and lines are read again after that failed.
+const PLAN_RETRY: Duration = Duration::from_secs(5);
+
+/// Call control. Cheap to clone.
+#[derive(Clone)]
+pub struct Calls {
+    rooms: Arc<Rooms>,
+    board: Arc<Board>,
+    transport: Arc<Transport>,
+    bound: Listen,
+}
+
+impl Calls {
+    /// Opens the sockets, takes back the registrations that were kept, and starts the shards.
+    ///
+    /// # Errors
+    /// An address cannot be listened on, or the store cannot be read.
+    pub async fn start(
+        config: CallsConfig,
+        store: Store,
+        engine: Arc<Engine>,
+        runtime: Runtime,
+        ports: Arc<dyn Ports>,
+    ) -> Result<Self, Error> {
+        let shards = shards(config.shards);
+        let board = Arc::new(Board::new());
+        let lines = Arc::new(LineStates::new(Arc::clone(&engine), Arc::clone(&board)));
+        let registrar = Arc::new(Registrar::new(store.clone(), Arc::clone(&lines)));
+        // Listening before reading, so that no change falls in between.
+        let changes = store.accounts_changes();
+        let plan = Arc::new(ArcSwap::from_pointee(read_plan(&store, config.echo_number.as_deref()).await?));
+        let mut secret = [0; 32];
+        runtime.fill(&mut secret);
+        let rooms = Arc::new(Rooms {
+            authentication: Authentication::new(
+                &secret,
+                config.domain.as_str(),
+                &config.digest,
+                config.trusted.clone(),
+                store.clone(),
+            ),
+            publications: Publications::new(Arc::clone(&engine)),
+            gateway: ArcSwapOption::empty(),
+            runtime: runtime.clone(),
+            registrar: Arc::clone(&registrar),
+            plan: Arc::clone(&plan),
+            store,
+            engine,
+        });
+        let mailboxes = (0..shards).map(|_| Arc::new(Mailbox::default())).collect();
+        let transport = Transport::new(&runtime, mailboxes, registrar, config.tls.clone());
+        let (sockets, udp) = UdpSockets::bind(&runtime, &config.listen.udp, shards)?;
+        let bound = Listen { udp, ..transport.listen(&config)? };
+        let calls = Self { rooms, board, transport, bound };
+        calls.restore().await?;
+        let counts = calls.start_shards(&config, sockets, &lines, &ports);
+        calls.start_watchers(counts);
+        calls.start_housekeeping(config.echo_number, changes);
+        Ok(calls)
+    }
+
+    /// The addresses that are listened on, with the ports that the system chose.
+    pub fn listening(&self) -> &Listen {
+        &self.bound
+    }
+
+    /// All registrations, for the status page.
+    pub fn registrations(&self) -> Vec<Registration> {
+        self.rooms.registrar.registrations()
+    }
+
+    /// All live calls, for the status page.
+    pub fn snapshots(&self) -> Vec<Arc<CallSnapshot>> {
+        self.board.snapshots()
+    }
+
+    /// The board of calls, to listen to.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// Who takes messages for users. Until it is set, messages go to phones only.
+    pub fn set_gateway(&self, gateway: Arc<dyn MessageGateway>) {
+        self.rooms.gateway.store(Some(Arc::new(Gateway(gateway))));
+    }
+
+    /// Other certificates for connections that begin from now on.
+    pub fn set_tls(&self, tls: Arc<rustls::ServerConfig>) {
+        self.transport.tls.store(Some(tls));
+    }
+
+    /// Sends a message to all phones of a user. The future ends when a phone has taken it (`Ok`), or none does.
+    pub fn deliver(&self, message: TextMessage) -> MessageAnswer {
+        let lines: Vec<LineId> = self.rooms.plan.load().lines_of(&message.to).to_vec();
+        let now = self.rooms.runtime.timestamp();
+        let reachable = lines.iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty());
+        if !reachable {
+            return Box::pin(async { Err(MessageRefusal::Unreachable) });
+        }
+        let (answer, answered) = oneshot::channel();
+        let shard = Place::of(message.id.as_bytes(), self.transport.mailboxes.len());
+        let delivery = Input::Deliver(Box::new(Delivery { message, lines, answer }));
+        if self.transport.mailboxes[shard].offer(delivery).is_err() {
+            return Box::pin(async { Err(MessageRefusal::Unreachable) });
+        }
+        Box::pin(async move { answered.await.unwrap_or(Err(MessageRefusal::Unreachable)) })
+    }
+
+    /// Has the user a phone that is registered now?
+    pub fn has_phone(&self, user: &BareJid) -> bool {
+        let now = self.rooms.runtime.timestamp();
+        let plan = self.rooms.plan.load();
+        plan.lines_of(user).iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty())
+    }
+
+    /// Ends a call, by an administrator or an application.
+    pub fn end_call(&self, call: CallId) {
+        for mailbox in &self.transport.mailboxes {
+            mailbox.put(Input::End(call));
+        }
+    }
+
+    async fn restore(&self) -> Result<(), Error> {
+        let now = self.rooms.runtime.timestamp();
+        let kept = self.rooms.store.bindings(now).await?;
+        let local = |kind: Kind, remote: SocketAddr| {
+            let listening = match kind {
+                Kind::Udp => &self.bound.udp,
+                Kind::Tcp => &self.bound.tcp,
+                _ => &self.bound.tls,
+            };
+            let fits = listening.iter().find(|address| address.is_ipv4() == remote.is_ipv4())?;
+            Some(self.transport.local_address(*fits, remote))
+        };
+        self.rooms.registrar.restore(kept, &self.rooms.plan.load(), now, local);
+        Ok(())
+    }
+
+    fn start_shards(
+        &self,
+        config: &CallsConfig,
+        sockets: Vec<UdpSockets>,
+        lines: &Arc<LineStates>,
+        ports: &Arc<dyn Ports>,
+    ) -> Vec<Arc<WatchCounts>> {
+        let runtime = &self.rooms.runtime;
+        let directory = Arc::new(HouseDirectory {
+            plan: Arc::clone(&self.rooms.plan),
+            registrar: Arc::clone(&self.rooms.registrar),
+            board: Arc::clone(&self.board),
+            runtime: runtime.clone(),
+        });
+        let count = sockets.len();
+        let start = |(index, sockets): (usize, UdpSockets)| {
+            let mut seed = [0; 32];
+            runtime.fill(&mut seed);
+            let house = House {
+                domain: config.domain.to_string(),
+                limits: config.limits,
+                addresses: config.addresses.clone(),
+                product: format!("Carillon/{}", env!("CARGO_PKG_VERSION")),
+                ports: Arc::clone(ports),
+                directory: Arc::clone(&directory) as crate::place::SharedDirectory,
+                lines: Arc::clone(lines),
+                shard: Place { index, count },
+            };
+            let watch_counts = Arc::new(WatchCounts::default());
+            let shard = Shard::new(Parts {
+                index,
+                endpoint: Endpoint::new(Config::default(), seed),
+                switchboard: Switchboard::new(house),
+                rooms: Arc::clone(&self.rooms),
+                transport: Arc::clone(&self.transport),
+                sockets,
+                watch_counts: Arc::clone(&watch_counts),
+            });
+            runtime.spawn("sip shard", shard.run());
+            watch_counts
+        };
+        sockets.into_iter().enumerate().map(start).collect()
+    }
+
+    /// Tells the shards what has changed, as far as anybody there watches.
+    fn start_watchers(&self, counts: Vec<Arc<WatchCounts>>) {
+        let (calls, runtime) = (self.clone(), self.rooms.runtime.clone());
+        let listener = self.board.listen();
+        let shared = Arc::new(counts);
+        let counts = Arc::clone(&shared);
+        self.rooms.runtime.spawn("dialog watchers", async move {
+            loop {
+                let changed = tokio::select! {
+                    biased;
+                    () = runtime.stopping() => return,
+                    changed = listener.changed() => changed,
+                };
+                for line in changed.into_keys() {
+                    calls.tell(
+                        &counts,
+                        |of| of.dialog.load(Ordering::Relaxed),
+                        || Input::LineChanged(line.clone()),
+                    );
+                }
+            }
+        });
+        let (calls, runtime) = (self.clone(), self.rooms.runtime.clone());
+        let listener = self.rooms.engine.listen();
+        self.rooms.runtime.spawn("presence watchers", async move {
+            loop {
+                let changed = tokio::select! {
+                    biased;
+                    () = runtime.stopping() => return,
+                    changed = listener.changed() => changed,
+                };
+                for user in changed {
+                    calls.tell(
+                        &shared,
+                        |of| of.presence.load(Ordering::Relaxed),
+                        || Input::UserChanged(user.clone()),
+                    );
+                }
+            }
+        });
+    }
+
+    fn tell(
+        &self,
+        counts: &[Arc<WatchCounts>],
+        watched: impl Fn(&WatchCounts) -> usize,
+        input: impl Fn() -> Input,
+    ) {
+        for (mailbox, counts) in self.transport.mailboxes.iter().zip(counts) {
+            if watched(counts) > 0 {
+                mailbox.put(input());
+            }
+        }
+    }
+
+    /// Removes what has ended, and follows users and lines that change.
+    fn start_housekeeping(&self, echo: Option<String>, mut changes: watch::Receiver<u64>) {
+        let (rooms, runtime) = (Arc::clone(&self.rooms), self.rooms.runtime.clone());
+        self.rooms.runtime.spawn("sip lapse", async move {
+            let registered = metrics::gauge!("carillon_sip_registrations");
+            loop {
+                tokio::select! {
+                    biased;
+                    () = runtime.stopping() => return,
+                    () = runtime.sleep(LAPSE_INTERVAL) => {}
+                }
+                let now = runtime.timestamp();
+                rooms.registrar.lapse(now);
+                rooms.publications.lapse(now);
+                rooms.authentication.tidy(now);
+                registered.set(rooms.registrar.len() as f64);
+            }
+        });
+        let (rooms, runtime) = (Arc::clone(&self.rooms), self.rooms.runtime.clone());
+        self.rooms.runtime.spawn("sip plan", async move {
+            loop {
+                let changed = tokio::select! {
+                    biased;
+                    () = runtime.stopping() => return,
+                    changed = changes.changed() => changed,
+                };
+                if changed.is_err() {
+                    return;
+                }
+                while let Err(error) = follow(&rooms, echo.as_deref()).await {
+                    tracing::warn!(%error, "users and lines could not be read");
+                    tokio::select! {
+                        biased;
+                        () = runtime.stopping() => return,
+                        () = runtime.sleep(PLAN_RETRY) => {}
+                    }
+                }
+            }
+        });
+    }
+}
+
+async fn follow(rooms: &Rooms, echo: Option<&str>) -> Result<(), store::Error> {
+    let plan = Arc::new(read_plan(&rooms.store, echo).await?);
+    rooms.plan.store(Arc::clone(&plan));
+    rooms.registrar.follow(&plan, rooms.runtime.timestamp());
+    Ok(())
+}
+
+fn shards(wanted: usize) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let count = if wanted == 0 { cores() } else { wanted };
+    count.clamp(1, SHARDS_MAX)
+}
+
+impl std::fmt::Debug for Calls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Calls").field("listening", &self.bound).finish_non_exhaustive()
+    }
+}

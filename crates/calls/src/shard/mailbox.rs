@@ -1,0 +1,139 @@
+//! What comes to a shard: a bounded queue that never waits, and one wake-up for many inputs.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use model::{BareJid, LineId};
+use parking_lot::Mutex;
+use sip::endpoint::{ConnectionId, Flow, ServerTransaction, Transaction};
+use sip::{Malformed, Message, Request};
+use store::DigestAccount;
+use tokio::sync::{Notify, oneshot};
+
+use crate::events::Wanted;
+use crate::snapshot::CallId;
+use crate::{MessageRefusal, TextMessage};
+
+/// Messages from the network that wait for a shard; more get 503 with Retry-After.
+pub(crate) const MESSAGES_WAITING_MAX: usize = 20_000;
+
+/// All that can wake a shard, besides its own sockets and timers.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A message came in.
+    Message(Message, Flow),
+    /// Something came in that is no message.
+    Malformed(Malformed, Flow),
+    /// A message could not be sent.
+    NotSent(Transaction),
+    /// A connection is gone.
+    ConnectionLost(ConnectionId),
+    /// An account was read for a request that waits for it.
+    Read(Box<Waiting>, Result<Option<Arc<DigestAccount>>, store::Error>),
+    /// It was decided whether a subscriber may see what it asks for.
+    MayWatch(Watch, bool),
+    /// A line's calls have changed.
+    LineChanged(LineId),
+    /// A user's presence has changed.
+    UserChanged(BareJid),
+    /// A gateway has taken a message over, or has not.
+    Taken(ServerTransaction, Box<Request>, Result<(), MessageRefusal>),
+    /// A message for phones, from another room.
+    Deliver(Box<Delivery>),
+    /// A call is to be ended.
+    End(CallId),
+}
+
+/// What it was asked for whether somebody may watch.
+#[derive(Debug)]
+pub(crate) enum Watch {
+    /// A subscription that is not yet accepted.
+    New(Box<Wanted>),
+    /// One that is held.
+    Held(u64),
+}
+
+/// A request whose sender's account is being read.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub transaction: ServerTransaction,
+    pub request: Request,
+    pub flow: Flow,
+}
+
+/// A message for the phones of a user.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub message: TextMessage,
+    pub lines: Vec<LineId>,
+    pub answer: oneshot::Sender<Result<(), MessageRefusal>>,
+}
+
+/// A shard's queue.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox {
+    queue: Mutex<VecDeque<Input>>,
+    wake: Notify,
+}
+
+impl Mailbox {
+    /// Puts in what came from the network.
+    ///
+    /// # Errors
+    /// The queue is full: the input comes back.
+    pub(crate) fn offer(&self, input: Input) -> Result<(), Box<Input>> {
+        let first = {
+            let mut queue = self.queue.lock();
+            if queue.len() >= MESSAGES_WAITING_MAX {
+                return Err(Box::new(input));
+            }
+            queue.push_back(input);
+            queue.len() == 1
+        };
+        if first {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Puts in what came from inside: bounded by the requests and connections that it belongs to.
+    pub(crate) fn put(&self, input: Input) {
+        self.queue.lock().push_back(input);
+        self.wake.notify_one();
+    }
+
+    /// Waits until there is something.
+    pub(crate) async fn wait(&self) {
+        loop {
+            let notified = self.wake.notified();
+            if !self.queue.lock().is_empty() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Takes everything.
+    pub(crate) fn take(&self, into: &mut VecDeque<Input>) {
+        into.append(&mut self.queue.lock());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_queue_gives_messages_back_and_still_takes_what_comes_from_inside() {
+        let mailbox = Mailbox::default();
+        for number in 0..MESSAGES_WAITING_MAX as u64 {
+            mailbox.offer(Input::ConnectionLost(ConnectionId(number))).unwrap();
+        }
+        assert!(mailbox.offer(Input::ConnectionLost(ConnectionId(0))).is_err());
+        mailbox.put(Input::End(CallId(1)));
+        mailbox.wait().await;
+        let mut all = VecDeque::new();
+        mailbox.take(&mut all);
+        assert_eq!(all.len(), MESSAGES_WAITING_MAX + 1);
+    }
+}

@@ -1,0 +1,170 @@
+//! One connection: frames in, messages out, keep-alives answered, limits kept.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use sip::endpoint::{ConnectionId, Flow, Transmit, Transport as Kind};
+use sip::framing::{Frame, StreamDecoder};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+
+use super::{Connection, Transport, WRITES_WAITING_MAX};
+use crate::shard::mailbox::Input;
+
+/// How long a message may be incomplete, and how long a new connection may say nothing.
+const INCOMPLETE_MAX: Duration = Duration::from_secs(30);
+/// How long a connection may be idle: longer than the longest registration.
+const IDLE_MAX: Duration = Duration::from_secs(3 * 3600);
+/// How long a peer may take to read what we write.
+const WRITE_MAX: Duration = Duration::from_secs(20);
+/// How long a broken connection stays for its last answer.
+const LAST_ANSWER_MAX: Duration = Duration::from_millis(500);
+/// How long opening a connection may take: less than the 32 s of a transaction.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Bytes that one write takes together.
+const WRITE_BYTES_MAX: usize = 64 * 1024;
+/// Room made for a read.
+const READ_BYTES: usize = 4096;
+
+/// Serves a connection until it ends.
+pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    transport: Arc<Transport>,
+    stream: S,
+    (kind, local, remote): (Kind, SocketAddr, SocketAddr),
+    id: ConnectionId,
+) {
+    let flow = Flow { transport: kind, local, remote, connection: Some(id) };
+    let (writer, waiting) = mpsc::channel(WRITES_WAITING_MAX);
+    transport.opened(id, Connection { writer, flow });
+    serve(&transport, stream, flow, waiting).await;
+    transport.closed(id);
+}
+
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    transport: &Arc<Transport>,
+    mut stream: S,
+    flow: Flow,
+    mut waiting: mpsc::Receiver<Bytes>,
+) {
+    let received = crate::metrics::received(flow.transport);
+    let mut decoder = StreamDecoder::new();
+    let mut new = true;
+    loop {
+        let patience = if decoder.is_idle() && !new { IDLE_MAX } else { INCOMPLETE_MAX };
+        if decoder.is_idle() {
+            decoder.release();
+        }
+        let read = async {
+            decoder.buffer().reserve(READ_BYTES);
+            stream.read_buf(decoder.buffer()).await
+        };
+        tokio::select! {
+            biased;
+            () = transport.runtime.stopping() => return,
+            message = waiting.recv() => {
+                let Some(message) = message else { return };
+                if write(&mut stream, message, &mut waiting).await.is_err() {
+                    return;
+                }
+                new = false;
+            }
+            read = tokio::time::timeout(patience, read) => {
+                let Ok(Ok(1..)) = read else { return };
+                loop {
+                    match decoder.next_frame() {
+                        None => break,
+                        Some(Frame::Pong) => {}
+                        Some(Frame::Ping) => {
+                            // RFC 5626 §4.4.1: a double CRLF is answered by one.
+                            if write(&mut stream, Bytes::from_static(b"\r\n"), &mut waiting).await.is_err() {
+                                return;
+                            }
+                        }
+                        Some(Frame::Message(message)) => {
+                            received.increment(1);
+                            transport.route(Ok(message), flow, None);
+                        }
+                        Some(Frame::Malformed(malformed)) => {
+                            transport.route(Err(malformed), flow, None);
+                        }
+                        Some(Frame::Broken(malformed)) => {
+                            transport.route(Err(malformed), flow, None);
+                            return say_last(&mut stream, &mut waiting).await;
+                        }
+                    }
+                    new = false;
+                }
+            }
+        }
+    }
+}
+
+/// Waits a little for the answer to what broke the stream, and writes it.
+async fn say_last<S: AsyncWrite + Unpin>(stream: &mut S, waiting: &mut mpsc::Receiver<Bytes>) {
+    let last = tokio::time::timeout(LAST_ANSWER_MAX, waiting.recv()).await;
+    if let Ok(Some(message)) = last
+        && write(stream, message, waiting).await.is_ok()
+        && stream.shutdown().await.is_err()
+    {
+        tracing::debug!("a connection was gone before it was closed");
+    }
+}
+
+/// Writes a message and what waits behind it, as one.
+async fn write<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    first: Bytes,
+    waiting: &mut mpsc::Receiver<Bytes>,
+) -> std::io::Result<()> {
+    let bytes = match waiting.try_recv() {
+        Err(_) => first,
+        Ok(second) => {
+            let mut joined = BytesMut::with_capacity(first.len() + second.len());
+            joined.extend_from_slice(&first);
+            joined.extend_from_slice(&second);
+            while joined.len() < WRITE_BYTES_MAX
+                && let Ok(next) = waiting.try_recv()
+            {
+                joined.extend_from_slice(&next);
+            }
+            joined.freeze()
+        }
+    };
+    let written = tokio::time::timeout(WRITE_MAX, async {
+        stream.write_all(&bytes).await?;
+        stream.flush().await
+    });
+    written.await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+}
+
+/// Opens a connection for a message. Only TCP: a phone on TLS or WebSocket opens its connection to us.
+pub(super) fn dial(transport: &Arc<Transport>, transmit: Transmit, shard: usize) {
+    let inside = Arc::clone(transport);
+    transport.runtime.spawn_session(async move {
+        let remote = transmit.flow.remote;
+        let stream = match (transmit.flow.transport, transmit.flow.connection) {
+            (Kind::Tcp, None) => {
+                let connected = tokio::time::timeout(CONNECT_MAX, inside.runtime.connect_tcp(remote)).await;
+                connected.ok().and_then(Result::ok)
+            }
+            _ => None,
+        };
+        let opened = stream.and_then(|stream| Some((stream.local_addr().ok()?, stream, inside.admit()?)));
+        let Some((local, stream, id)) = opened else {
+            if let Some(origin) = transmit.origin {
+                inside.mailboxes[shard].put(Input::NotSent(origin));
+            }
+            return;
+        };
+        let flow = Flow { transport: Kind::Tcp, local, remote, connection: Some(id) };
+        let (writer, waiting) = mpsc::channel(WRITES_WAITING_MAX);
+        // The queue is new and has room.
+        let queued = writer.try_send(transmit.bytes).is_ok();
+        debug_assert!(queued, "a new queue has room");
+        inside.opened(id, Connection { writer, flow });
+        serve(&inside, stream, flow, waiting).await;
+        inside.closed(id);
+    });
+}

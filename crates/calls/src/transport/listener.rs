@@ -1,0 +1,67 @@
+//! Stream listeners: they accept, and each connection gets a task of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sip::endpoint::Transport as Kind;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use super::{SIGNALLING, Transport, connection};
+use crate::Error;
+
+/// How long a TLS handshake may take.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// How long to wait when the system has no more descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Listens on `address`; gives the address that the socket got.
+pub(super) fn open(transport: &Arc<Transport>, address: SocketAddr, kind: Kind) -> Result<SocketAddr, Error> {
+    let failed = |cause| Error::Listen { address, cause };
+    let listener = transport.runtime.listen_tcp(address, SIGNALLING).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let transport = Arc::clone(transport);
+    transport.runtime.clone().spawn("sip listener", accept(transport, listener, kind));
+    Ok(bound)
+}
+
+async fn accept(transport: Arc<Transport>, listener: TcpListener, kind: Kind) {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = transport.runtime.stopping() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, remote)) => {
+                let inside = Arc::clone(&transport);
+                transport.runtime.spawn_session(begin(inside, stream, remote, kind));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                transport.runtime.sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn begin(transport: Arc<Transport>, stream: TcpStream, remote: SocketAddr, kind: Kind) {
+    let Ok(local) = stream.local_addr() else { return };
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let Some(id) = transport.admit() else {
+        tracing::warn!(limit = super::CONNECTIONS_MAX, "too many SIP connections");
+        return;
+    };
+    if kind == Kind::Tcp {
+        return connection::run(transport, stream, (kind, local, remote), id).await;
+    }
+    let Some(config) = transport.tls.load_full() else { return transport.closed(id) };
+    let handshake = tokio::time::timeout(HANDSHAKE_MAX, TlsAcceptor::from(config).accept(stream));
+    match handshake.await {
+        Ok(Ok(stream)) => connection::run(transport, stream, (kind, local, remote), id).await,
+        _ => transport.closed(id),
+    }
+}

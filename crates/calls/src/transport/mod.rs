@@ -1,0 +1,200 @@
+//! Sockets and connections: they only read, frame, and hand to the shard of hash(Call-ID).
+//!
+//! Signalling is marked CS3 (`MD-16`). A response goes back the way its request came (RFC 3261 §18.2.2, RFC
+//! 3581); a request to a registered phone goes over the flow that it registered with (RFC 5626 §5.3).
+
+mod connection;
+mod listener;
+mod local;
+mod udp;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use runtime::{Dscp, Runtime, SocketOptions};
+use sip::endpoint::{ConnectionId, Flow, Transmit, Transport as Kind};
+use sip::{Malformed, Message, Method, Name, Response};
+use tokio::sync::mpsc;
+
+use crate::call::Shard;
+use crate::registrar::Registrar;
+use crate::shard::mailbox::{Input, Mailbox};
+use crate::{CallsConfig, Error, Listen};
+
+pub(crate) use local::LocalAddresses;
+pub(crate) use udp::UdpSockets;
+
+/// Connections at once, in and out.
+pub(crate) const CONNECTIONS_MAX: usize = 16_384;
+/// Messages that wait to be written to one connection; a peer that reads slower is cut off.
+const WRITES_WAITING_MAX: usize = 512;
+/// Retry-After of a 503 by a full queue, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// Signalling sockets: CS3.
+pub(crate) const SIGNALLING: SocketOptions =
+    SocketOptions { dscp: Some(Dscp::Cs3), buffer_bytes: None, reuse_port: false };
+
+/// What all sockets share.
+pub(crate) struct Transport {
+    pub(crate) runtime: Runtime,
+    pub(crate) mailboxes: Vec<Arc<Mailbox>>,
+    pub(crate) tls: ArcSwapOption<rustls::ServerConfig>,
+    registrar: Arc<Registrar>,
+    connections: papaya::HashMap<ConnectionId, Connection>,
+    by_remote: papaya::HashMap<(Kind, SocketAddr), ConnectionId>,
+    local: LocalAddresses,
+    next: AtomicU64,
+    open: AtomicUsize,
+}
+
+/// The writing end of a connection.
+#[derive(Clone, Debug)]
+struct Connection {
+    writer: mpsc::Sender<Bytes>,
+    flow: Flow,
+}
+
+/// A message could not be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotSent;
+
+impl Transport {
+    pub(crate) fn new(
+        runtime: &Runtime,
+        mailboxes: Vec<Arc<Mailbox>>,
+        registrar: Arc<Registrar>,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            runtime: runtime.clone(),
+            mailboxes,
+            tls: ArcSwapOption::new(tls),
+            registrar,
+            connections: papaya::HashMap::new(),
+            by_remote: papaya::HashMap::new(),
+            local: LocalAddresses::new(runtime),
+            next: AtomicU64::new(1),
+            open: AtomicUsize::new(0),
+        })
+    }
+
+    /// Opens the stream listeners; gives the addresses that they have.
+    pub(crate) fn listen(self: &Arc<Self>, config: &CallsConfig) -> Result<Listen, Error> {
+        let mut bound = Listen::default();
+        for address in &config.listen.tcp {
+            bound.tcp.push(listener::open(self, *address, Kind::Tcp)?);
+        }
+        for address in &config.listen.tls {
+            bound.tls.push(listener::open(self, *address, Kind::Tls)?);
+        }
+        Ok(bound)
+    }
+
+    /// Our address that a peer sees: the socket's, or what the system would choose for it when that is a wildcard.
+    pub(crate) fn local_address(&self, bound: SocketAddr, remote: SocketAddr) -> SocketAddr {
+        self.local.towards(bound, remote)
+    }
+
+    /// Hands a message to the shard of its Call-ID; gives it back to a shard that reads its own mail.
+    pub(crate) fn route(
+        &self,
+        read: Result<Message, Malformed>,
+        flow: Flow,
+        own: Option<usize>,
+    ) -> Option<Input> {
+        let call_id = match &read {
+            Ok(message) => message.headers().first(Name::CallId),
+            Err(malformed) => malformed.answerable.as_ref().and_then(|r| r.headers().first(Name::CallId)),
+        };
+        let shard = Shard::of(call_id.unwrap_or_default(), self.mailboxes.len());
+        let input = match read {
+            Ok(Message::Request(mut request)) => {
+                request.set_source(flow.remote);
+                Input::Message(Message::Request(request), flow)
+            }
+            Ok(message) => Input::Message(message, flow),
+            Err(malformed) => Input::Malformed(malformed, flow),
+        };
+        if own == Some(shard) {
+            return Some(input);
+        }
+        if let Err(input) = self.mailboxes[shard].offer(input) {
+            crate::metrics::overload().increment(1);
+            self.refuse(*input);
+        }
+        None
+    }
+
+    /// Answers a request that no shard has room for, over a connection; a datagram is sent again by itself.
+    fn refuse(&self, input: Input) {
+        let Input::Message(Message::Request(request), flow) = input else { return };
+        if *request.method() == Method::Ack || flow.connection.is_none() {
+            return;
+        }
+        let response =
+            Response::to(&request, 503, None).header(Name::RetryAfter, &RETRY_AFTER_SECONDS).finish();
+        let sent = self.send_stream(&Transmit { flow, bytes: response.bytes().clone(), origin: None });
+        if sent.is_err() {
+            tracing::debug!("a connection went while it was told that there is no room");
+        }
+    }
+
+    /// Sends over a connection: the one of the flow, one that is open to the same address, or a new one.
+    pub(crate) fn send_stream(&self, transmit: &Transmit) -> Result<(), NotSent> {
+        let flow = transmit.flow;
+        let known =
+            flow.connection.or_else(|| self.by_remote.pin().get(&(flow.transport, flow.remote)).copied());
+        let connections = self.connections.pin();
+        let Some(connection) = known.and_then(|id| connections.get(&id)) else { return Err(NotSent) };
+        connection.writer.try_send(transmit.bytes.clone()).map_err(|_| NotSent)
+    }
+
+    /// Is there a connection that a message over `flow` could take?
+    pub(crate) fn has_connection(&self, flow: &Flow) -> bool {
+        match flow.connection {
+            Some(id) => self.connections.pin().contains_key(&id),
+            None => self.by_remote.pin().contains_key(&(flow.transport, flow.remote)),
+        }
+    }
+
+    /// Opens a connection for a message, and sends it; the shard hears when that fails.
+    pub(crate) fn connect(self: &Arc<Self>, transmit: Transmit, shard: usize) {
+        connection::dial(self, transmit, shard);
+    }
+
+    /// Makes room for a connection; `None` when there are too many.
+    fn admit(&self) -> Option<ConnectionId> {
+        if self.open.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        crate::metrics::connections().increment(1);
+        Some(ConnectionId(self.next.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    fn opened(&self, id: ConnectionId, connection: Connection) {
+        self.by_remote.pin().insert((connection.flow.transport, connection.flow.remote), id);
+        self.connections.pin().insert(id, connection);
+    }
+
+    fn closed(&self, id: ConnectionId) {
+        let connections = self.connections.pin();
+        if let Some(connection) = connections.remove(&id) {
+            let key = (connection.flow.transport, connection.flow.remote);
+            let by_remote = self.by_remote.pin();
+            if by_remote.get(&key) == Some(&id) {
+                by_remote.remove(&key);
+            }
+        }
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        crate::metrics::connections().decrement(1);
+        self.registrar.connection_lost(id, self.runtime.timestamp());
+        for mailbox in &self.mailboxes {
+            mailbox.put(Input::ConnectionLost(id));
+        }
+    }
+}
