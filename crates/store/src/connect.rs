@@ -97,6 +97,19 @@ impl Connector {
         }
     }
 
+    /// A connection to an SQLite file without a write-ahead log beside it: for backups, which are one file.
+    pub(crate) async fn connect_plain(&self) -> Result<Connection, Error> {
+        let Self::Lite(path) = self else {
+            return Err(Error::Refused("only SQLite has backup files".to_owned()));
+        };
+        let options = Self::lite(path).journal_mode(SqliteJournalMode::Delete);
+        let connection = options
+            .connect()
+            .await
+            .map_err(|error| Error::Refused(format!("{} cannot be opened: {error}", path.display())))?;
+        Ok(Connection::Lite(connection))
+    }
+
     /// The pool for reading.
     pub(crate) fn readers(&self) -> Db {
         match self {

@@ -33,7 +33,7 @@ mod user;
 mod verify;
 mod writer;
 
-pub use backup::backup_check;
+pub use backup::{BACKUP_FILE_BYTES_MAX, backup_check, backup_files};
 pub use binding::Binding;
 pub use credential::{Credentials, ScramRecord};
 pub use error::{Conflict, Error};

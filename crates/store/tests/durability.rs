@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use runtime::Runtime;
-use store::{Seq, Store, backup_check};
+use store::{Seq, Store, backup_check, backup_files};
 use support::{Database, durable, entry, jid, user};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,14 +75,17 @@ async fn a_backup_of_the_running_store_is_whole() {
     let last = store.journal_append(entry(&store, "ann@localhost", "kept")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("backup.db");
-    store.backup(&file).await.unwrap();
-    assert!(store.backup(&file).await.unwrap_err().to_string().contains("exists already"));
+    store.backup(&file, vec![("carillon.toml".to_owned(), b"version = 1".to_vec())]).await.unwrap();
+    assert!(store.backup(&file, vec![]).await.unwrap_err().to_string().contains("exists already"));
     assert_eq!(backup_check(&file).await.unwrap(), 1);
     store.close().await;
 
+    let files = backup_files(&file).await.unwrap();
+    assert_eq!(files, [("carillon.toml".to_owned(), b"version = 1".to_vec())]);
     let restored = Store::open(&format!("sqlite:{}", file.display()), &Runtime::real()).await.unwrap();
     assert_eq!(restored.user_count().await.unwrap(), 1);
     assert!(restored.journal_entry(last).await.unwrap().is_some());
+    assert_eq!(restored.verify().await.unwrap(), [""; 0]);
     restored.close().await;
 }
 
