@@ -6,18 +6,20 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use media::Media;
 use model::{BareJid, LineId};
 use presence::Engine;
 use runtime::Runtime;
 use sip::endpoint::{Config, Endpoint, Transport as Kind};
 use store::Store;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::authentication::Authentication;
 use crate::call::{House, Ports, Shard as Place, Switchboard};
 use crate::directory::{HouseDirectory, read_plan};
 use crate::events::{Publications, WatchCounts};
 use crate::line_state::LineStates;
+use crate::media_reports;
 use crate::registrar::Registrar;
 use crate::shard::desk::{Gateway, Rooms};
 use crate::shard::mailbox::{Delivery, Input, Mailbox};
@@ -35,7 +37,7 @@ const LAPSE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long to wait before users and lines are read again after that failed.
 const PLAN_RETRY: Duration = Duration::from_secs(5);
 
-/// Call control. Cheap to clone.
+/// Call control.
 #[derive(Clone)]
 pub struct Calls {
     rooms: Arc<Rooms>,
@@ -54,8 +56,10 @@ impl Calls {
         store: Store,
         engine: Arc<Engine>,
         runtime: Runtime,
-        ports: Arc<dyn Ports>,
-    ) -> Result<Self, Error> {
+        media: Media,
+        reports: mpsc::Receiver<media::Event>,
+    ) -> Result<Arc<Self>, Error> {
+        let ports: Arc<dyn Ports> = Arc::new(media);
         let shards = shards(config.shards);
         let board = Arc::new(Board::new());
         let lines = Arc::new(LineStates::new(Arc::clone(&engine), Arc::clone(&board)));
@@ -90,7 +94,8 @@ impl Calls {
         let counts = calls.start_shards(&config, sockets, &lines, &ports);
         calls.start_watchers(counts);
         calls.start_housekeeping(config.echo_number, changes);
-        Ok(calls)
+        runtime.spawn("media reports", media_reports::count(runtime.clone(), reports));
+        Ok(Arc::new(calls))
     }
 
     /// The addresses that are listened on, with the ports that the system chose.
@@ -114,7 +119,7 @@ impl Calls {
     }
 
     /// Who takes messages for users. Until it is set, messages go to phones only.
-    pub fn set_gateway(&self, gateway: Arc<dyn MessageGateway>) {
+    pub fn set_message_gateway(&self, gateway: Arc<dyn MessageGateway>) {
         self.rooms.gateway.store(Some(Arc::new(Gateway(gateway))));
     }
 
@@ -124,7 +129,7 @@ impl Calls {
     }
 
     /// Sends a message to all phones of a user. The future ends when a phone has taken it (`Ok`), or none does.
-    pub fn deliver(&self, message: TextMessage) -> MessageAnswer {
+    pub fn send_message(&self, message: TextMessage) -> MessageAnswer {
         let lines: Vec<LineId> = self.rooms.plan.load().lines_of(&message.to).to_vec();
         let now = self.rooms.runtime.timestamp();
         let reachable = lines.iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty());
@@ -140,8 +145,8 @@ impl Calls {
         Box::pin(async move { answered.await.unwrap_or(Err(MessageRefusal::Unreachable)) })
     }
 
-    /// Has the user a phone that is registered now?
-    pub fn has_phone(&self, user: &BareJid) -> bool {
+    /// Has the user a phone that is registered now, and may take a message?
+    pub fn takes_messages(&self, user: &BareJid) -> bool {
         let now = self.rooms.runtime.timestamp();
         let plan = self.rooms.plan.load();
         plan.lines_of(user).iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty())

@@ -16,6 +16,7 @@ pub mod dialplan;
 mod directory;
 mod events;
 pub mod line_state;
+mod media_reports;
 mod message;
 mod metrics;
 pub mod offer;

@@ -210,7 +210,7 @@ impl Binding {
             cseq: self.order.cseq,
             q_thousandths: self.q_thousandths,
             received: format!("{}:{}", self.flow.transport.name().to_ascii_lowercase(), self.flow.remote),
-            path: self.path.iter().map(|value| text(value)).collect::<Vec<_>>().join(", "),
+            path: self.path.iter().map(text).collect::<Vec<_>>().join(", "),
             user_agent: self.user_agent.clone().unwrap_or_default(),
             expires_at: self.expires_at,
             registered_at: self.registered_at,

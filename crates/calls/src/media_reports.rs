@@ -1,0 +1,35 @@
+//! What media says of its ports: counted. Calls end by their own signalling and timers, never because a phone is
+//! silent: a muted phone sends nothing.
+
+use media::{Event, Report};
+use runtime::Runtime;
+use tokio::sync::mpsc;
+
+/// Takes the reports until the server stops.
+pub(crate) async fn count(runtime: Runtime, mut reports: mpsc::Receiver<Event>) {
+    let silent = metrics::counter!("carillon_calls_media_silent_total");
+    let learned = metrics::counter!("carillon_calls_media_learned_total");
+    let keys = metrics::counter!("carillon_calls_keys_total");
+    let lost = metrics::histogram!("carillon_calls_packets_lost_ratio");
+    let jitter = metrics::histogram!("carillon_calls_jitter_seconds");
+    loop {
+        let event = tokio::select! {
+            biased;
+            () = runtime.stopping() => return,
+            event = reports.recv() => event,
+        };
+        match event.map(|event| event.report) {
+            None => return,
+            Some(Report::Timeout { .. }) => silent.increment(1),
+            Some(Report::Learned { .. }) => learned.increment(1),
+            Some(Report::Dtmf { .. }) => keys.increment(1),
+            Some(Report::Quality(quality)) => {
+                let expected = quality.packets + quality.lost;
+                if expected > 0 {
+                    lost.record(quality.lost as f64 / expected as f64);
+                }
+                jitter.record(quality.jitter.as_secs_f64());
+            }
+        }
+    }
+}
