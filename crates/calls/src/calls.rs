@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use media::Media;
 use model::{BareJid, LineId};
 use presence::Engine;
 use runtime::Runtime;
@@ -37,7 +36,7 @@ const LAPSE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long to wait before users and lines are read again after that failed.
 const PLAN_RETRY: Duration = Duration::from_secs(5);
 
-/// Call control.
+/// Call control. Cheap to clone.
 #[derive(Clone)]
 pub struct Calls {
     rooms: Arc<Rooms>,
@@ -56,10 +55,8 @@ impl Calls {
         store: Store,
         engine: Arc<Engine>,
         runtime: Runtime,
-        media: Media,
-        reports: mpsc::Receiver<media::Event>,
-    ) -> Result<Arc<Self>, Error> {
-        let ports: Arc<dyn Ports> = Arc::new(media);
+        ports: Arc<dyn Ports>,
+    ) -> Result<Self, Error> {
         let shards = shards(config.shards);
         let board = Arc::new(Board::new());
         let lines = Arc::new(LineStates::new(Arc::clone(&engine), Arc::clone(&board)));
@@ -94,8 +91,7 @@ impl Calls {
         let counts = calls.start_shards(&config, sockets, &lines, &ports);
         calls.start_watchers(counts);
         calls.start_housekeeping(config.echo_number, changes);
-        runtime.spawn("media reports", media_reports::count(runtime.clone(), reports));
-        Ok(Arc::new(calls))
+        Ok(calls)
     }
 
     /// The addresses that are listened on, with the ports that the system chose.
@@ -119,8 +115,14 @@ impl Calls {
     }
 
     /// Who takes messages for users. Until it is set, messages go to phones only.
-    pub fn set_message_gateway(&self, gateway: Arc<dyn MessageGateway>) {
+    pub fn set_gateway(&self, gateway: Arc<dyn MessageGateway>) {
         self.rooms.gateway.store(Some(Arc::new(Gateway(gateway))));
+    }
+
+    /// Takes what media reports about the ports of calls, from now on.
+    pub fn hear(&self, reports: mpsc::Receiver<media::Event>) {
+        let runtime = &self.rooms.runtime;
+        runtime.spawn("media reports", media_reports::count(runtime.clone(), reports));
     }
 
     /// Other certificates for connections that begin from now on.
@@ -129,7 +131,7 @@ impl Calls {
     }
 
     /// Sends a message to all phones of a user. The future ends when a phone has taken it (`Ok`), or none does.
-    pub fn send_message(&self, message: TextMessage) -> MessageAnswer {
+    pub fn deliver(&self, message: TextMessage) -> MessageAnswer {
         let lines: Vec<LineId> = self.rooms.plan.load().lines_of(&message.to).to_vec();
         let now = self.rooms.runtime.timestamp();
         let reachable = lines.iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty());
@@ -146,7 +148,7 @@ impl Calls {
     }
 
     /// Has the user a phone that is registered now, and may take a message?
-    pub fn takes_messages(&self, user: &BareJid) -> bool {
+    pub fn has_phone(&self, user: &BareJid) -> bool {
         let now = self.rooms.runtime.timestamp();
         let plan = self.rooms.plan.load();
         plan.lines_of(user).iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty())

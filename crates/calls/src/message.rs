@@ -1,7 +1,7 @@
 //! MESSAGE (RFC 3428): to the phones of a line, or to a user's chat by the gateway.
 //!
 //! A user's message goes to the gateway, which keeps it before it is acknowledged (202); what no chat client
-//! takes comes back through [`crate::Calls::send_message`] to the user's phones. A line without owner, and a house
+//! takes comes back through [`crate::Calls::deliver`] to the user's phones. A line without owner, and a house
 //! without a gateway, has phones only: the answer is theirs (RFC 3428 §7), and nothing is kept.
 
 use std::collections::BTreeMap;
