@@ -148,7 +148,7 @@ impl Calls {
     }
 
     /// Has the user a phone that is registered now, and may take a message?
-    pub fn has_phone(&self, user: &BareJid) -> bool {
+    pub fn takes_messages(&self, user: &BareJid) -> bool {
         let now = self.rooms.runtime.timestamp();
         let plan = self.rooms.plan.load();
         plan.lines_of(user).iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty())
