@@ -56,7 +56,9 @@ impl Wire {
                 Box::new(tokio_rustls::TlsConnector::from(tls).connect(name, tcp).await?)
             }
             Transport::Tcp => Box::new(tcp),
-            Transport::Udp | Transport::Ws | Transport::Wss => return Err(missing("not a phone's transport")),
+            Transport::Udp | Transport::Ws | Transport::Wss => {
+                return Err(missing("not a phone's transport"));
+            }
         };
         let kind = Kind::Stream { stream, remote, decoder: StreamDecoder::new() };
         Ok(Self { transport: config.transport, local, kind })
@@ -104,7 +106,9 @@ impl Wire {
             },
             Kind::Stream { stream, remote, decoder } => loop {
                 match decoder.next_frame() {
-                    Some(Frame::Message(message)) => return Ok((Ok(message), flow(*remote, Some(CONNECTION)))),
+                    Some(Frame::Message(message)) => {
+                        return Ok((Ok(message), flow(*remote, Some(CONNECTION))));
+                    }
                     Some(Frame::Malformed(malformed)) => {
                         return Ok((Err(malformed), flow(*remote, Some(CONNECTION))));
                     }

@@ -106,7 +106,13 @@ impl Agent {
         Some(())
     }
 
-    pub(super) fn refuse(&mut self, call: u64, transaction: ServerTransaction, request: &Request, status: u16) {
+    pub(super) fn refuse(
+        &mut self,
+        call: u64,
+        transaction: ServerTransaction,
+        request: &Request,
+        status: u16,
+    ) {
         let Some(dialog) = self.calls.get(&call).and_then(|record| record.dialog.as_ref()) else { return };
         let response = Response::to(request, status, Some(&dialog.id().local_tag)).finish();
         self.endpoint.respond(transaction, &response, self.runtime.now());

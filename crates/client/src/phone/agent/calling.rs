@@ -116,7 +116,12 @@ impl Agent {
         self.bye(dialog);
     }
 
-    pub(super) fn acknowledge(&mut self, transaction: ClientTransaction, dialog: &Dialog, response: &Response) {
+    pub(super) fn acknowledge(
+        &mut self,
+        transaction: ClientTransaction,
+        dialog: &Dialog,
+        response: &Response,
+    ) {
         let number = response.headers().cseq().map_or(1, |cseq| cseq.number);
         let mut ack = dialog.ack(number);
         if let Some(pending) = self.pending.get(&transaction) {

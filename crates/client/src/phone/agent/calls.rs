@@ -32,18 +32,35 @@ pub(super) struct CallRecord {
 pub(super) enum Invite {
     Settled,
     /// Ours.
-    Out { transaction: Option<ClientTransaction>, forks: Forks },
+    Out {
+        transaction: Option<ClientTransaction>,
+        forks: Forks,
+    },
     /// Theirs.
-    In { transaction: ServerTransaction, request: Request },
+    In {
+        transaction: ServerTransaction,
+        request: Request,
+    },
     /// Ours, and we want it no more; a 2xx may still come.
-    Cancelled { forks: Forks },
+    Cancelled {
+        forks: Forks,
+    },
 }
 
 impl CallRecord {
     pub(super) fn new(audio: Audio, session: u64, invite: Invite, state: CallState) -> Self {
         let session = Session { id: session >> 16, version: 0, address: audio.address() };
         let (state, _) = watch::channel(state);
-        Self { state, audio, dialog: None, invite, session, hold: Hold::default(), changing: false, accepted: None }
+        Self {
+            state,
+            audio,
+            dialog: None,
+            invite,
+            session,
+            hold: Hold::default(),
+            changing: false,
+            accepted: None,
+        }
     }
 
     /// The INVITE goes out again with credentials: its dialogs begin anew.

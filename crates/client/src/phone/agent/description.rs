@@ -81,7 +81,9 @@ pub(super) fn remote(answer: &Bytes) -> Option<Remote> {
 fn read(body: &Bytes) -> Option<(Sdp, usize, Remote)> {
     let sdp = Sdp::parse(body).ok()?;
     let speaks = |media: &Media| {
-        media.kind() == b"audio" && media.port() != 0 && media.codecs().iter().any(|codec| codec.is("PCMU", 8_000))
+        media.kind() == b"audio"
+            && media.port() != 0
+            && media.codecs().iter().any(|codec| codec.is("PCMU", 8_000))
     };
     let place = sdp.media().iter().position(speaks)?;
     let media = &sdp.media()[place];

@@ -14,7 +14,9 @@ use std::time::Instant;
 
 use runtime::Runtime;
 use sip::digest;
-use sip::endpoint::{ClientTransaction, Config, Endpoint, Event as SipEvent, Output, ServerTransaction, Target};
+use sip::endpoint::{
+    ClientTransaction, Config, Endpoint, Event as SipEvent, Output, ServerTransaction, Target,
+};
 use sip::message::Edit;
 use sip::uri::Scheme;
 use sip::{CSeq, Message, Method, Name, NameAddr, Request, RequestBuilder, Response, Uri};
@@ -244,7 +246,8 @@ impl Agent {
         if response.is_provisional() {
             return;
         }
-        if let Some(Purpose::Change { call, .. }) = self.pending.get(&transaction).map(|pending| &pending.purpose)
+        if let Some(Purpose::Change { call, .. }) =
+            self.pending.get(&transaction).map(|pending| &pending.purpose)
             && response.is_success()
             && let Some(dialog) = self.calls.get(call).and_then(|record| record.dialog.clone())
         {

@@ -97,7 +97,8 @@ impl Agent {
     /// A SUBSCRIBE within the subscription.
     fn subscribe_again(&mut self, number: u64, expires: u32) -> Option<(Request, std::net::SocketAddr)> {
         let contact = self.contact();
-        let subscription = self.subscriptions.get_mut(&number).filter(|subscription| !subscription.leaving)?;
+        let subscription =
+            self.subscriptions.get_mut(&number).filter(|subscription| !subscription.leaving)?;
         let request = subscription
             .dialog
             .as_mut()?
@@ -152,7 +153,11 @@ impl Agent {
             match due {
                 Due::Refresh => {
                     if let Some((request, destination)) = self.subscribe_again(number, expires) {
-                        self.send(request, destination, Purpose::Subscribe { subscription: number, reply: None });
+                        self.send(
+                            request,
+                            destination,
+                            Purpose::Subscribe { subscription: number, reply: None },
+                        );
                     }
                 }
                 Due::Over => self.forget(number),

@@ -45,7 +45,10 @@ mod tests {
         }
         for sample in (-32_000..32_000).step_by(7) {
             let heard = i32::from(decode(encode(sample)));
-            assert!((heard - i32::from(sample)).abs() <= i32::from(sample).abs() / 16 + 8, "{sample} {heard}");
+            assert!(
+                (heard - i32::from(sample)).abs() <= i32::from(sample).abs() / 16 + 8,
+                "{sample} {heard}"
+            );
         }
     }
 }

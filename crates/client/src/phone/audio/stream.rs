@@ -95,7 +95,8 @@ impl Sender {
         let step = std::f64::consts::TAU * shared.tone.unwrap_or(0.0) / f64::from(SAMPLE_RATE);
         for code in &mut payload {
             *code = g711::encode((self.phase.sin() * AMPLITUDE) as i16);
-            self.phase = if shared.tone.is_some() { (self.phase + step) % std::f64::consts::TAU } else { 0.0 };
+            self.phase =
+                if shared.tone.is_some() { (self.phase + step) % std::f64::consts::TAU } else { 0.0 };
         }
         let marker = !std::mem::replace(&mut self.begun, true);
         self.write(marker, PCMU, timestamp, &payload);
@@ -141,7 +142,8 @@ fn take(bytes: &[u8], shared: &mut Shared, last_event: &mut Option<u32>) {
         shared.heard.extend(packet.payload.iter().map(|code| g711::decode(*code)));
         let surplus = shared.heard.len().saturating_sub(HEARD_SAMPLES_MAX);
         shared.heard.drain(..surplus);
-    } else if packet.payload.len() == 4 && packet.payload_type >= 96 && *last_event != Some(packet.timestamp) {
+    } else if packet.payload.len() == 4 && packet.payload_type >= 96 && *last_event != Some(packet.timestamp)
+    {
         *last_event = Some(packet.timestamp);
         if let Some(digit) = rtp::digit(packet.payload)
             && shared.digits_heard.len() < DIGITS_MAX

@@ -1,1 +1,0 @@
-//! Two phones, and a phone and a registrar, on loopback.
