@@ -13,9 +13,14 @@ pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
+/// A function that makes a connection.
+trait Connect: Fn() -> BoxFuture<'static, io::Result<Box<dyn Connection>>> + Send + Sync {}
+
+impl<F: Fn() -> BoxFuture<'static, io::Result<Box<dyn Connection>>> + Send + Sync> Connect for F {}
+
 /// Makes a new connection each time that it is asked for one.
 #[derive(Clone)]
-pub struct Dial(Arc<dyn Fn() -> BoxFuture<'static, io::Result<Box<dyn Connection>>> + Send + Sync>);
+pub struct Dial(Arc<dyn Connect>);
 
 impl Dial {
     /// Connects to `address` over TCP.

@@ -1,1 +1,0 @@
-//! Two ends and a wire.
