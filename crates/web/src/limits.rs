@@ -1,0 +1,52 @@
+//! Every limit of the HTTP side, by name and with its unit.
+
+use std::time::Duration;
+
+/// Connections at a time on one listener; more wait in the kernel's queue.
+pub const CONNECTIONS_MAX: usize = 1_024;
+/// Time for a TLS handshake.
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// Time for a request's header, and how long a connection may wait for its next request.
+pub const HEADER_TIME_MAX: Duration = Duration::from_secs(15);
+/// Fields in a request's header.
+pub const HEADER_FIELDS_MAX: usize = 64;
+/// A request's line and header together, in bytes.
+pub const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// A request's body, in bytes; forms are all that is taken here.
+pub const BODY_BYTES_MAX: usize = 16 * 1024;
+/// Time from a request's header to its answer.
+pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
+/// Time after which a connection is asked to end; the browser opens another.
+pub const CONNECTION_TIME_MAX: Duration = Duration::from_secs(600);
+/// Requests at a time on one HTTP/2 connection.
+pub const STREAMS_MAX: u32 = 32;
+/// Time for running requests to end when the node stops.
+pub const STOP_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// Signed-in browsers at a time; the oldest is signed out for the next.
+pub const SESSIONS_MAX: usize = 256;
+/// How long a browser stays signed in.
+pub const SESSION_TIME: Duration = Duration::from_secs(12 * 3_600);
+/// One-time links at a time; the oldest is void for the next.
+pub const LINKS_MAX: usize = 32;
+/// How long a one-time link may be used when nothing else is said.
+pub const LINK_TIME: Duration = Duration::from_secs(3_600);
+
+/// Failed sign-ins from one address before it has to wait.
+pub const FAILURES_MAX: u32 = 10;
+/// How long failures count.
+pub const FAILURE_WINDOW: Duration = Duration::from_secs(15 * 60);
+/// Addresses whose failures are remembered.
+pub const FAILURE_ADDRESSES_MAX: usize = 10_000;
+/// Password hashes at a time: each takes 19 MiB and some 20 ms of a core.
+pub const HASHES_AT_ONCE_MAX: usize = 2;
+
+/// The administrator's password, in characters, at least.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// The administrator's password, in bytes, at most.
+pub const PASSWORD_BYTES_MAX: usize = 256;
+
+/// Rows that one table of the status page shows.
+pub const ROWS_MAX: usize = 200;
+/// How often metrics are tidied up.
+pub const METRICS_UPKEEP: Duration = Duration::from_secs(5);

@@ -1,0 +1,94 @@
+//! Which path leads where, for each listener.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use tower::ServiceBuilder;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::limits::{BODY_BYTES_MAX, REQUEST_TIME_MAX};
+use crate::pages::{password, sign_in, status};
+use crate::{Door, Web, answer, guard, health};
+
+const STYLE: &str = include_str!("../assets/style.css");
+const REFRESH: &str = include_str!("../assets/refresh.js");
+const ICON: &str = include_str!("../assets/icon.svg");
+
+/// What every handler is given.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) web: Arc<Web>,
+    pub(crate) door: Door,
+}
+
+/// All that one listener serves.
+pub(crate) fn router(web: &Arc<Web>, door: Door) -> Router {
+    let place = Place { web: Arc::clone(web), door };
+    let health =
+        Router::new().route("/healthz/live", get(health::live)).route("/healthz/ready", get(health::ready));
+    let paths = match door {
+        Door::Metrics => health.route("/metrics", get(metrics)),
+        Door::Https(_) | Door::Http(_) => health.merge(pages()).merge(later()),
+    };
+    let layers = ServiceBuilder::new()
+        .layer(middleware::from_fn(guard::protect))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIME_MAX))
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX));
+    paths.fallback(not_found).layer(layers).with_state(place)
+}
+
+fn pages() -> Router<Place> {
+    Router::new()
+        .route("/", get(status::show))
+        .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
+        .route("/sign-in/link/{token}", get(sign_in::by_link))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/password", get(password::form).post(password::choose))
+        .route("/style.css", get(|| asset("text/css; charset=utf-8", STYLE)))
+        .route("/refresh.js", get(|| asset("text/javascript; charset=utf-8", REFRESH)))
+        .route("/icon.svg", get(|| asset("image/svg+xml", ICON)))
+}
+
+/// Services that have their path but are not built yet: they say so, instead of looking mistyped.
+fn later() -> Router<Place> {
+    let mut router = Router::new();
+    for path in ["/ws", "/bosh", "/upload", "/upload/{*rest}", "/api/v1", "/api/v1/{*rest}"] {
+        router = router.route(path, any(not_built));
+    }
+    router
+}
+
+async fn asset(kind: &'static str, text: &'static str) -> Response {
+    ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "max-age=300")], text).into_response()
+}
+
+async fn metrics(State(place): State<Place>, headers: HeaderMap) -> Response {
+    place.web.rooms.metrics.page(&headers)
+}
+
+async fn not_built(uri: Uri, headers: HeaderMap) -> Response {
+    let service = match uri.path().split('/').nth(1) {
+        Some("ws") => "XMPP over WebSocket",
+        Some("bosh") => "XMPP over BOSH",
+        Some("upload") => "File upload",
+        _ => "The programming interface",
+    };
+    let title = format!("{service} is not part of this version");
+    let text = "Chat clients connect by XMPP on port 5222 or 5223, telephones by SIP on port 5060 or 5061.";
+    answer::message_for(&headers, StatusCode::NOT_IMPLEMENTED, &title, text)
+}
+
+async fn not_found(State(place): State<Place>, headers: HeaderMap) -> Response {
+    let text = match place.door {
+        Door::Metrics => "Here are /metrics, /healthz/live and /healthz/ready.",
+        _ => "The status page is at /, health at /healthz/live and /healthz/ready.",
+    };
+    answer::message_for(&headers, StatusCode::NOT_FOUND, "There is no such page", text)
+}

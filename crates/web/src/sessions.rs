@@ -1,0 +1,93 @@
+//! Signed-in browsers: a random cookie each, in memory, so that a restart signs everybody out.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use subtle::ConstantTimeEq;
+
+use crate::limits::{SESSION_TIME, SESSIONS_MAX};
+
+/// One signed-in browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    /// Must come with every form of this session.
+    pub(crate) form_token: String,
+    /// It signed in by the one-time password and can do nothing but choose another.
+    pub(crate) must_choose_password: bool,
+    expires: Instant,
+}
+
+impl Session {
+    /// Is this the token that the session's forms carry?
+    pub(crate) fn owns_form(&self, token: &str) -> bool {
+        self.form_token.as_bytes().ct_eq(token.as_bytes()).into()
+    }
+}
+
+/// All signed-in browsers, by cookie.
+#[derive(Default)]
+pub(crate) struct Sessions(Mutex<BTreeMap<String, Session>>);
+
+impl Sessions {
+    /// Signs a browser in under a random cookie value.
+    pub(crate) fn add(&self, cookie: String, form_token: String, must_choose_password: bool, now: Instant) {
+        let mut sessions = self.0.lock();
+        sessions.retain(|_, session| now < session.expires);
+        if sessions.len() >= SESSIONS_MAX {
+            let oldest = sessions.iter().min_by_key(|(_, session)| session.expires);
+            if let Some(oldest) = oldest.map(|(cookie, _)| cookie.clone()) {
+                sessions.remove(&oldest);
+            }
+        }
+        let session = Session { form_token, must_choose_password, expires: now + SESSION_TIME };
+        sessions.insert(cookie, session);
+    }
+
+    /// The session of a cookie.
+    pub(crate) fn find(&self, cookie: &str, now: Instant) -> Option<Session> {
+        self.0.lock().get(cookie).filter(|session| now < session.expires).cloned()
+    }
+
+    /// Signs a browser out.
+    pub(crate) fn remove(&self, cookie: &str) {
+        self.0.lock().remove(cookie);
+    }
+
+    /// Signs everybody out: the password was changed.
+    pub(crate) fn clear(&self) {
+        self.0.lock().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn now() -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    #[test]
+    fn a_session_ends_by_its_time_and_by_signing_out() {
+        let (sessions, now) = (Sessions::default(), now());
+        sessions.add("a".to_owned(), "form".to_owned(), false, now);
+        assert!(sessions.find("a", now).is_some_and(|session| session.owns_form("form")));
+        assert_eq!(sessions.find("a", now + SESSION_TIME), None);
+        sessions.remove("a");
+        assert_eq!(sessions.find("a", now), None);
+    }
+
+    #[test]
+    fn the_oldest_session_makes_room() {
+        let (sessions, now) = (Sessions::default(), now());
+        for number in 0..=SESSIONS_MAX {
+            let at = now + Duration::from_millis(number as u64);
+            sessions.add(number.to_string(), String::new(), false, at);
+        }
+        assert_eq!(sessions.find("0", now), None);
+        assert!(sessions.find("1", now).is_some());
+    }
+}
