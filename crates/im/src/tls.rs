@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{CipherSuite, ServerConfig};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::Error;
@@ -46,7 +46,11 @@ impl Tls {
 fn identity(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Identity, Error> {
     let Some(first) = chain.first() else { return Err(Error::Certificate("the chain is empty".to_owned())) };
     let end_point = end_point(first)?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    // AES-128 is strong enough for all we carry, and its key schedule on SHA-256 costs half of that on SHA-384,
+    // which clients name first out of habit: 6 % of a whole sign-in.
+    provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
+    let provider = Arc::new(provider);
     let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
@@ -54,6 +58,7 @@ fn identity(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) ->
     let mut config = config;
     // One ticket is enough for a client that opens one connection; each costs bytes and a write.
     config.send_tls13_tickets = 1;
+    config.ignore_client_order = true;
     let mut direct = config.clone();
     direct.alpn_protocols = vec![b"xmpp-client".to_vec()];
     Ok(Identity { config: Arc::new(config), direct: Arc::new(direct), end_point })

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
 
 use crate::Runtime;
 
@@ -64,13 +66,36 @@ impl Runtime {
         Ok(stream)
     }
 
+    /// Listens on a socket in the file system that only its owner may use. What stands at `path` is replaced at
+    /// once, so that nobody meets a socket with other permissions there.
+    pub fn listen_unix(&self, path: &Path) -> io::Result<UnixListener> {
+        let fresh = path.with_extension("new");
+        match std::fs::remove_file(&fresh) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&fresh)?;
+        std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::rename(&fresh, path)?;
+        Ok(listener)
+    }
+
+    /// Connects to a socket in the file system.
+    pub async fn connect_unix(&self, path: &Path) -> io::Result<UnixStream> {
+        UnixStream::connect(path).await
+    }
+
     /// Binds a UDP socket.
     pub fn bind_udp(&self, address: SocketAddr, options: SocketOptions) -> io::Result<UdpSocket> {
         UdpSocket::from_std(self.bind_udp_std(address, options)?)
     }
 
     /// Binds a non-blocking UDP socket that no async runtime owns (media threads).
-    pub fn bind_udp_std(&self, address: SocketAddr, options: SocketOptions) -> io::Result<std::net::UdpSocket> {
+    pub fn bind_udp_std(
+        &self,
+        address: SocketAddr,
+        options: SocketOptions,
+    ) -> io::Result<std::net::UdpSocket> {
         let socket = open(address, Type::DGRAM, Protocol::UDP, options)?;
         socket.bind(&address.into())?;
         Ok(socket.into())

@@ -1,103 +1,99 @@
-//! The server's certificate: made by `init`, read at start and again on SIGHUP.
+//! Certificates: a self-signed one for the start, and reading what the operator put in its place.
 
-use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
-use x509_parser::prelude::FromDer;
 
-/// A chain, the server's own certificate first, and its key.
-pub struct Identity {
-    /// The chain.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The key.
-    pub key: PrivateKeyDer<'static>,
+/// The services under the domain that a certificate should name as well.
+const SERVICES: [&str; 4] = ["conference", "pubsub", "upload", "proxy"];
+/// How long a self-signed certificate holds, in years from the start of this one.
+const YEARS: i32 = 10;
+
+/// A certificate and its key in PEM.
+pub struct Pem {
+    /// The certificate.
+    pub certificate: String,
+    /// The private key.
+    pub key: String,
 }
 
-impl Identity {
-    /// Reads PEM files and checks that they belong together.
-    pub fn load(certificate: &Path, key: &Path) -> Result<Self> {
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
-            .and_then(Iterator::collect)
-            .with_context(|| format!("{}: not a PEM certificate", certificate.display()))?;
-        if chain.is_empty() {
-            bail!("{}: holds no certificate", certificate.display());
-        }
-        let private = PrivateKeyDer::from_pem_file(key)
-            .with_context(|| format!("{}: not a PEM private key", key.display()))?;
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        CertifiedKey::from_der(chain.clone(), private.clone_key(), &provider)
-            .with_context(|| format!("{} and {} do not belong together", certificate.display(), key.display()))?;
-        Ok(Self { chain, key: private })
-    }
-
-    /// The same for another listener.
-    pub fn again(&self) -> Self {
-        Self { chain: self.chain.clone(), key: self.key.clone_key() }
-    }
-
-    /// A TLS configuration for listeners that need nothing special.
-    pub fn server_config(&self) -> Result<rustls::ServerConfig> {
-        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        Ok(rustls::ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-            .with_no_client_auth()
-            .with_single_cert(self.chain.clone(), self.key.clone_key())?)
-    }
-
-    /// When the certificate ends, in seconds since 1970, and the names it is for.
-    pub fn facts(&self) -> Result<(i64, Vec<String>)> {
-        let (_, parsed) = x509_parser::certificate::X509Certificate::from_der(&self.chain[0])?;
-        let mut names = Vec::new();
-        if let Ok(Some(extension)) = parsed.subject_alternative_name() {
-            for name in &extension.value.general_names {
-                if let x509_parser::extensions::GeneralName::DNSName(name) = name {
-                    names.push((*name).to_owned());
-                }
-            }
-        }
-        Ok((parsed.validity().not_after.timestamp(), names))
-    }
+/// Why there is no certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// A file that is missing, unreadable, or not PEM.
+    #[error("{path}: {cause}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// It could not be made.
+    #[error("the certificate could not be made: {0}")]
+    Make(#[from] rcgen::Error),
 }
 
-/// Makes a self-signed P-256 certificate for a domain and the services under it; existing files are kept.
-pub fn make_self_signed(domain: &str, certificate: &Path, key: &Path) -> Result<()> {
-    let names: Vec<String> = ["", "conference.", "pubsub.", "upload.", "proxy."]
-        .iter()
-        .map(|service| format!("{service}{domain}"))
-        .collect();
-    let made = rcgen::generate_simple_self_signed(names)?;
-    fs::write(certificate, made.cert.pem())?;
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(key)?;
-    file.write_all(made.signing_key.serialize_pem().as_bytes())?;
-    Ok(())
+/// Makes a self-signed certificate on the curve P-256 for a domain, its services and this machine. `now` is in
+/// seconds since 1970.
+///
+/// # Errors
+/// The domain cannot stand in a certificate.
+pub fn self_signed(domain: &str, now: i64) -> Result<Pem, CertificateError> {
+    let mut names = vec![domain.to_owned()];
+    names.extend(SERVICES.iter().map(|service| format!("{service}.{domain}")));
+    names.extend(
+        ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into_iter().filter(|name| name != domain),
+    );
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, domain);
+    let year = i32::try_from(1970 + now / 31_556_952).unwrap_or(2_026);
+    params.not_before = date_time_ymd(year, 1, 1);
+    params.not_after = date_time_ymd(year + YEARS, 1, 1);
+    let key = KeyPair::generate()?;
+    Ok(Pem { certificate: params.self_signed(&key)?.pem(), key: key.serialize_pem() })
+}
+
+/// Reads a chain and its key.
+///
+/// # Errors
+/// Names the file that is not right.
+pub fn load(
+    certificate: &Path,
+    key: &Path,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), CertificateError> {
+    let wrong =
+        |path: &Path, cause: String| CertificateError::File { path: path.display().to_string(), cause };
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
+    let chain = chain.map_err(|error| wrong(certificate, error.to_string()))?;
+    if chain.is_empty() {
+        return Err(wrong(certificate, "there is no certificate in it".to_owned()));
+    }
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, error.to_string()))?;
+    Ok((chain, key))
 }
 
 #[cfg(test)]
 mod tests {
+    use x509_parser::prelude::{FromDer, X509Certificate};
+
     use super::*;
 
     #[test]
-    fn what_is_made_can_be_loaded_and_names_the_domain() {
+    fn a_self_signed_certificate_can_be_read_and_names_the_domain() {
         let folder = tempfile::tempdir().unwrap();
+        let pem = self_signed("example.org", 1_795_166_999).unwrap();
         let (certificate, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
-        make_self_signed("example.org", &certificate, &key).unwrap();
-        let identity = Identity::load(&certificate, &key).unwrap();
-        let (ends, names) = identity.facts().unwrap();
-        assert!(ends > 0 && names.contains(&"example.org".to_owned()));
-    }
-
-    #[test]
-    fn a_key_of_another_certificate_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        make_self_signed("a.example", &path("a.pem"), &path("a.key")).unwrap();
-        make_self_signed("b.example", &path("b.pem"), &path("b.key")).unwrap();
-        assert!(Identity::load(&path("a.pem"), &path("b.key")).is_err());
+        std::fs::write(&certificate, &pem.certificate).unwrap();
+        std::fs::write(&key, &pem.key).unwrap();
+        let (chain, _key) = load(&certificate, &key).unwrap();
+        let (_, parsed) = X509Certificate::from_der(&chain[0]).unwrap();
+        let names = parsed.subject_alternative_name().unwrap().unwrap().value.to_string();
+        assert!(names.contains("example.org") && names.contains("conference.example.org"), "{names}");
+        assert!(parsed.validity().not_before.timestamp() < 1_795_166_999);
+        assert!(parsed.validity().not_after.timestamp() > 1_795_166_999 + 9 * 31_556_952);
+        assert!(matches!(load(&key, &key), Err(CertificateError::File { .. })));
+        assert!(load(&certificate, Path::new("/nowhere")).unwrap_err().to_string().contains("/nowhere"));
     }
 }

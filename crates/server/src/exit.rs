@@ -62,8 +62,11 @@ mod tests {
             Exit::Unavailable,
             Exit::Findings,
         ];
-        let listed: Vec<u8> =
-            TABLE.lines().skip(1).map(|line| line.trim().split(' ').next().unwrap().parse().unwrap()).collect();
+        let listed: Vec<u8> = TABLE
+            .lines()
+            .skip(1)
+            .map(|line| line.trim().split(' ').next().unwrap().parse().unwrap())
+            .collect();
         assert_eq!(listed, codes.map(|code| code as u8));
     }
 }

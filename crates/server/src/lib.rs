@@ -1,14 +1,20 @@
 //! The carillon binary: verbs, configuration, wiring, start and stop.
+//!
+//! A verb (`verbs`) asks for an operation (`operations`), through the control socket of the running node
+//! (`control`) or, when none runs, on the store itself (`access`). [`node::Node`] wires the rooms together.
 
+pub mod access;
 pub mod certificate;
+mod check;
 pub mod config;
 pub mod control;
-pub mod data;
 pub mod demo;
+pub mod exit;
+pub mod folder;
 pub mod logging;
 pub mod node;
 pub mod notify;
-pub mod operation;
+pub mod operations;
+mod print;
+mod status;
 pub mod verbs;
-
-pub use node::Node;

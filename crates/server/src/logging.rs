@@ -1,67 +1,117 @@
-//! Logs: text or JSON on standard error (the journal's), with levels by module that change at run time.
+//! Logs: on standard error, as text or JSON, with a level per module that can be changed while the node runs.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, Registry, reload};
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
-use crate::config::{Log, LogFormat};
+use crate::config::{LogFormat, LogSection};
 
-/// The rooms whose level can be set.
-pub const MODULES: &[&str] = &[
-    "model", "xmpp", "sip", "runtime", "store", "media", "client", "presence", "im", "calls", "apps", "web", "server",
-];
-const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace", "off"];
+/// The levels, from few lines to many; `off` is for modules only.
+pub const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+/// The name that stands for all modules without a level of their own.
+pub const ALL_MODULES: &str = "all";
+/// The most modules with a level of their own.
+const MODULES_MAX: usize = 100;
+/// The longest name of a module, in bytes.
+const MODULE_BYTES_MAX: usize = 100;
 
-static LEVELS_NOW: OnceLock<Levels> = OnceLock::new();
-
-struct Levels {
-    handle: reload::Handle<EnvFilter, Registry>,
-    /// The directives in force, in the order in which they were given.
-    directives: Mutex<Vec<String>>,
+/// Changes levels while the node runs.
+#[derive(Clone)]
+pub struct Levels {
+    inner: Arc<Mutex<Inner>>,
 }
 
-/// Starts logging; a second call changes nothing.
-pub fn start(log: &Log) -> Result<(), String> {
-    let directives: Vec<String> = log.level.split(',').map(|part| part.trim().to_owned()).collect();
-    let filter = parse(&directives)?;
-    let (filter, handle) = reload::Layer::new(filter);
+struct Inner {
+    default: String,
+    modules: BTreeMap<String, String>,
+    handle: Option<reload::Handle<EnvFilter, Registry>>,
+}
+
+/// Why a level was not changed.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LevelError {
+    /// Not a level.
+    #[error("{0:?} is not a level: take off, error, warn, info, debug or trace")]
+    Level(String),
+    /// Not a module's name.
+    #[error("{0:?} is not a module: take all, or a name such as im, calls or store::writer")]
+    Module(String),
+    /// Too many.
+    #[error("at most {MODULES_MAX} modules may have a level of their own")]
+    TooMany,
+    /// The log was not set up here.
+    #[error("this process does not write a log")]
+    NoLog,
+}
+
+/// Begins to log. The first call in a process wins; the levels of later ones cannot be changed.
+pub fn start(section: &LogSection) -> Levels {
+    let mut inner = Inner { default: section.level.clone(), modules: BTreeMap::new(), handle: None };
+    let (filter, handle) = reload::Layer::new(EnvFilter::new(inner.directives()));
+    let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let lines = match log.format {
-        LogFormat::Text => lines.with_ansi(false).boxed(),
-        LogFormat::Json => lines.json().boxed(),
+    let started = match section.format {
+        LogFormat::Text => registry.with(lines.with_ansi(false)).try_init(),
+        LogFormat::Json => registry.with(lines.json()).try_init(),
     };
-    if tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok() {
-        let _first = LEVELS_NOW.set(Levels { handle, directives: Mutex::new(directives) });
-    }
-    Ok(())
+    inner.handle = started.is_ok().then_some(handle);
+    Levels { inner: Arc::new(Mutex::new(inner)) }
 }
 
-/// Changes one module's level; an empty module means all others.
-pub fn set_level(module: &str, level: &str) -> Result<(), String> {
-    if !LEVELS.contains(&level) {
-        return Err(format!("`{level}` is not a level: one of {}", LEVELS.join(", ")));
+impl Levels {
+    /// Sets the level of a module, such as `im` or `store::writer`, or of [`ALL_MODULES`].
+    ///
+    /// # Errors
+    /// Not a level, not a module, or this process writes no log; then nothing is changed.
+    pub fn set(&self, module: &str, level: &str) -> Result<(), LevelError> {
+        if level != "off" && !LEVELS.contains(&level) {
+            return Err(LevelError::Level(level.to_owned()));
+        }
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+        if module.is_empty() || module.len() > MODULE_BYTES_MAX || !module.chars().all(word) {
+            return Err(LevelError::Module(module.to_owned()));
+        }
+        let mut inner = self.inner.lock();
+        let before = (inner.default.clone(), inner.modules.clone());
+        if module == ALL_MODULES {
+            level.clone_into(&mut inner.default);
+        } else {
+            if inner.modules.len() >= MODULES_MAX && !inner.modules.contains_key(module) {
+                return Err(LevelError::TooMany);
+            }
+            inner.modules.insert(module.to_owned(), level.to_owned());
+        }
+        let changed = match (&inner.handle, EnvFilter::try_new(inner.directives())) {
+            (None, _) => Err(LevelError::NoLog),
+            (Some(_), Err(_)) => Err(LevelError::Module(module.to_owned())),
+            (Some(handle), Ok(filter)) => handle.reload(filter).map_err(|_| LevelError::NoLog),
+        };
+        if changed.is_err() {
+            (inner.default, inner.modules) = before;
+        }
+        changed
     }
-    let directive = match module {
-        "" | "all" => level.to_owned(),
-        module if MODULES.contains(&module.split("::").next().unwrap_or(module)) => format!("{module}={level}"),
-        module => return Err(format!("`{module}` is not a module: one of all, {}", MODULES.join(", "))),
-    };
-    let levels = LEVELS_NOW.get().ok_or("this process writes no log")?;
-    let mut directives = levels.directives.lock();
-    let same = |old: &String| old.split('=').next() == directive.split('=').next() && old.contains('=') == directive.contains('=');
-    directives.retain(|old| !same(old) && (directive.contains('=') || old.contains('=')));
-    directives.push(directive);
-    let filter = parse(&directives)?;
-    levels.handle.reload(filter).map_err(|error| error.to_string())
+
+    /// The levels as they are: the default first.
+    pub fn list(&self) -> Vec<(String, String)> {
+        let inner = self.inner.lock();
+        let all = (ALL_MODULES.to_owned(), inner.default.clone());
+        std::iter::once(all).chain(inner.modules.clone()).collect()
+    }
 }
 
-fn parse(directives: &[String]) -> Result<EnvFilter, String> {
-    EnvFilter::try_new(directives.join(","))
-        .map_err(|error| format!("[log] level: {error}; use a level or module=level,…"))
+impl Inner {
+    fn directives(&self) -> String {
+        let mut text = self.default.clone();
+        for (module, level) in &self.modules {
+            text.push_str(&format!(",{module}={level}"));
+        }
+        text
+    }
 }
 
 #[cfg(test)]
@@ -69,8 +119,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_levels_and_modules_are_named_with_what_is_allowed() {
-        assert!(set_level("im", "loud").unwrap_err().contains("debug"));
-        assert!(set_level("imm", "debug").unwrap_err().contains("presence"));
+    fn a_level_is_changed_for_one_module_alone() {
+        let levels = start(&LogSection { level: "warn".to_owned(), format: LogFormat::Text });
+        assert!(!tracing::enabled!(target: "im::router", tracing::Level::DEBUG));
+        levels.set("im", "debug").unwrap();
+        assert!(tracing::enabled!(target: "im::router", tracing::Level::DEBUG));
+        assert!(!tracing::enabled!(target: "calls", tracing::Level::DEBUG));
+        levels.set("im", "loud").unwrap_err();
+        assert_eq!(levels.set("im,calls", "debug"), Err(LevelError::Module("im,calls".to_owned())));
+        levels.set(ALL_MODULES, "info").unwrap();
+        let pair = |module: &str, level: &str| (module.to_owned(), level.to_owned());
+        assert_eq!(levels.list(), [pair("all", "info"), pair("im", "debug")]);
     }
 }

@@ -1,12 +1,10 @@
 //! The `carillon` command.
 
-use clap::Parser;
-use server::verbs::Command;
+use std::process::ExitCode;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-fn main() -> std::process::ExitCode {
-    let command = Command::parse();
-    command.run()
+fn main() -> ExitCode {
+    server::verbs::main().into()
 }

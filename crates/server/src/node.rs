@@ -1,6 +1,6 @@
-//! One node: everything wired together. Serves the binary, the demo and the tests.
+//! A node: everything that serves, started and stopped as one. The one constructor for the binary and the tests.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,44 +8,17 @@ use anyhow::{Context, Result};
 use calls::{CallLimits, Calls, CallsConfig};
 use im::{Im, ImConfig, Transport};
 use media::{Media, MediaConfig};
-use model::BareJid;
 use presence::{Engine, Rules};
 use runtime::{Runtime, SocketOptions};
-use serde_json::{Value, json};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use store::Store;
 use xmpp::sasl::scram::ITERATIONS_DEFAULT;
 
-use crate::certificate::Identity;
-use crate::config::{Config, Digest};
-use crate::data::{Data, Lock};
-use crate::operation::{House, Running};
-use crate::{control, logging};
-
-/// Every listener: its name, default port, whether it is UDP, whether it is on loopback only.
-pub const PORTS: &[(&str, u16, bool, bool)] = &[
-    ("XMPP", XMPP, false, false),
-    ("XMPP over TLS", XMPP_TLS, false, false),
-    ("SIP over UDP", SIP, true, false),
-    ("SIP over TCP", SIP, false, false),
-    ("SIP over TLS", SIP_TLS, false, false),
-    ("HTTPS", HTTPS, false, false),
-    ("HTTP", HTTP, false, true),
-    ("metrics", METRICS, false, true),
-];
-/// XMPP with STARTTLS.
-pub const XMPP: u16 = 5222;
-/// XMPP over TLS.
-pub const XMPP_TLS: u16 = 5223;
-/// SIP over UDP and TCP.
-pub const SIP: u16 = 5060;
-/// SIP over TLS.
-pub const SIP_TLS: u16 = 5061;
-/// HTTPS.
-pub const HTTPS: u16 = 8443;
-/// Plain HTTP, on loopback.
-pub const HTTP: u16 = 8080;
-/// Metrics, on loopback.
-pub const METRICS: u16 = 9464;
+use crate::certificate;
+use crate::config::Config;
+use crate::operations::Change;
+use crate::status::{Rooms, listeners};
 
 /// The number that echoes sound.
 pub const ECHO_NUMBER: &str = "600";
@@ -56,85 +29,99 @@ const LAPSE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A running node.
 pub struct Node {
-    data: Data,
     runtime: Runtime,
     store: Store,
-    /// Messaging.
-    pub im: Arc<Im>,
-    /// Call control.
-    pub calls: Arc<Calls>,
-    /// The presence of everyone.
-    pub presence: Arc<Engine>,
-    /// HTTP.
-    pub web: Arc<web::Web>,
-    tls: Arc<im::Tls>,
-    _lock: Lock,
+    im: Arc<Im>,
+    calls: Calls,
+    web: Arc<web::Web>,
+    im_tls: Arc<im::Tls>,
+    web_tls: Arc<web::Tls>,
 }
 
 impl Node {
-    /// Opens the store, starts every room and its listeners, and the control socket.
+    /// Starts all that the configuration asks for; when this returns, every listener is bound.
     ///
     /// # Errors
-    /// Something cannot be opened; the text says what and what to do. Nothing keeps running.
-    pub async fn start(data: &Data, config: Config, runtime: Runtime) -> Result<Self> {
-        let lock = data.lock()?;
-        let identity = data.identity(&config)?;
-        let store = data.store(&config, &runtime).await?;
+    /// A listener, a certificate or a room could not be opened: the text says which and why.
+    pub async fn start(config: &Config, store: Store, runtime: Runtime) -> Result<Arc<Self>> {
+        let (chain, key) = certificate::load(&config.certificate_path(), &config.key_path())?;
         let presence = Arc::new(Engine::new(Rules::default()));
-        let tls = Arc::new(im::Tls::new(identity.chain.clone(), identity.key.clone_key())?);
-        let im = start_im(&config, &store, &presence, &runtime, &tls).await?;
-        let (media, reports) = Media::start(media_config(&config), &runtime).context("media")?;
-        let calls_config = calls_config(&config, &identity)?;
-        let calls =
-            Calls::start(calls_config, store.clone(), Arc::clone(&presence), runtime.clone(), media, reports).await?;
+        let im_tls = Arc::new(im::Tls::new(chain.clone(), key.clone_key())?);
+        let im = start_im(config, &store, &presence, &runtime, &im_tls).await?;
+        let (media, reports) = Media::start(media_config(config), &runtime).context("media")?;
+        let calls = Calls::start(
+            calls_config(config, sip_tls(&chain, &key)?),
+            store.clone(),
+            Arc::clone(&presence),
+            runtime.clone(),
+            Arc::new(media),
+        )
+        .await?;
+        calls.hear(reports);
         apps::gateway::simple::join(&im, &calls, &runtime);
-        let web = start_web(&config, &identity, &runtime, &store, (&im, &calls, &presence)).await?;
-        lapse(&presence, &runtime);
-        let node = Self { data: data.clone(), runtime, store, im, calls, presence, web, tls, _lock: lock };
-        node.open_control(config.domain)?;
-        Ok(node)
-    }
-
-    fn open_control(&self, domain: String) -> Result<()> {
-        let running = Rooms { im: Arc::clone(&self.im), calls: Arc::clone(&self.calls) };
-        let house = House {
-            store: self.store.clone(),
-            domain,
-            runtime: self.runtime.clone(),
-            running: Some(Arc::new(running)),
+        let web_tls = Arc::new(web::Tls::new(chain.clone(), key.clone_key())?);
+        let rooms = web::Rooms {
+            store: store.clone(),
+            presence: Arc::clone(&presence),
+            status: Arc::new(Rooms { im: Arc::clone(&im), calls: calls.clone(), listeners: listeners(&config.listen) }),
+            metrics: web::Metrics::install()?,
+            tls: Arc::clone(&web_tls),
         };
-        control::serve(&self.data.control_socket(), house)
+        let web = web::Web::start(web_config(config), rooms, &runtime)?;
+        lapse(&presence, &runtime);
+        Ok(Arc::new(Self { runtime, store, im, calls, web, im_tls, web_tls }))
     }
 
-    /// Reads configuration and certificates again: sessions stay, new ones get the new certificate and limits.
+    /// Messaging.
+    pub fn im(&self) -> &Arc<Im> {
+        &self.im
+    }
+
+    /// Call control.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// HTTP.
+    pub fn web(&self) -> &Arc<web::Web> {
+        &self.web
+    }
+
+    /// Takes certificates and limits of a configuration that was read again: sessions stay, new ones get them.
     ///
     /// # Errors
-    /// Something is wrong with the files; then nothing was changed.
-    pub fn reload(&self) -> Result<()> {
-        let config = self.data.config()?;
-        let identity = self.data.identity(&config)?;
-        let sip_tls = Arc::new(identity.server_config()?);
-        self.tls.replace(identity.chain.clone(), identity.key.clone_key())?;
-        self.im.set_limits(im_limits(&config));
+    /// A certificate is not right; then all stays as it was.
+    pub fn reload(&self, config: &Config) -> Result<()> {
+        let (chain, key) = certificate::load(&config.certificate_path(), &config.key_path())?;
+        let sip_tls = Arc::new(sip_tls(&chain, &key)?);
+        self.im_tls.replace(chain.clone(), key.clone_key())?;
+        self.web_tls.replace(chain.clone(), key.clone_key())?;
         self.calls.set_tls(sip_tls);
-        self.web.set_tls(identity.server_config()?);
+        self.im.set_limits(im_limits(config));
         Ok(())
     }
 
-    /// Stops: streams are told, what waits is written, at most `time` long.
-    pub async fn stop(self, time: Duration) {
-        self.runtime.stop();
-        let closing = async {
-            self.store.close().await;
-        };
-        let drained = self.runtime.drained(time / 2).await;
-        if !drained {
-            tracing::warn!("some tasks had not ended in time");
+    /// An account has changed in a way that sessions and phones must feel at once.
+    pub fn changed(&self, change: &Change) {
+        match change {
+            Change::UserDisabled(user) | Change::UserRemoved(user) => {
+                let ended = self.im.disable(user);
+                tracing::info!(sessions = ended, "sessions of a user were ended");
+            }
+            // Call control follows the store's lines by itself.
+            Change::LineRemoved(_) => {}
         }
-        if tokio::time::timeout(time / 2, closing).await.is_err() {
+    }
+
+    /// Stops: streams are told, what waits is written; takes at most `time`.
+    pub async fn stop(&self, time: Duration) {
+        self.runtime.stop();
+        if tokio::time::timeout(time, self.store.close()).await.is_err() {
             tracing::error!("the storage did not close in time");
         }
-        let _gone = std::fs::remove_file(self.data.control_socket());
+        if !self.runtime.drained(time / 4).await {
+            tracing::warn!("some tasks had not ended in time");
+        }
     }
 }
 
@@ -146,30 +133,35 @@ async fn start_im(
     tls: &Arc<im::Tls>,
 ) -> Result<Arc<Im>> {
     let secret = kept_secret(store, runtime).await?;
-    let mut im_config = ImConfig::new(config.domain.parse()?, secret, ITERATIONS_DEFAULT);
+    let mut im_config = ImConfig::new(config.domain.clone(), secret, ITERATIONS_DEFAULT);
     im_config.limits = im_limits(config);
     let trusted = config.network.trusted.clone();
     im_config.trusted = Arc::new(move |address| trusted.iter().any(|network| network.contains(address)));
     let im = Im::start(im_config, store.clone(), Arc::clone(presence), runtime.clone(), Arc::clone(tls));
-    for (port, transport) in [(XMPP, Transport::StartTls), (XMPP_TLS, Transport::DirectTls)] {
-        let address = SocketAddr::new(config.listen.address, config.port(port));
-        let listener = runtime
-            .listen_tcp(address, SocketOptions::default())
-            .with_context(|| format!("cannot listen on {address}; `carillon check` says what has it"))?;
-        im.listen(listener, transport);
+    let listen = &config.listen;
+    for (port, transport) in [(listen.xmpp, Transport::StartTls), (listen.xmpps, Transport::DirectTls)] {
+        for address in listen.at(port) {
+            let listener = runtime
+                .listen_tcp(address, SocketOptions::default())
+                .with_context(|| format!("cannot listen on {address}; `carillon check` says what has it"))?;
+            im.listen(listener, transport);
+        }
     }
     Ok(im)
 }
 
 fn im_limits(config: &Config) -> im::Limits {
+    let ours = &config.limits;
     let mut limits = im::Limits::default();
-    limits.sign_in.unauthenticated_connections_max = config.limits.unauthenticated_connections;
-    limits.session.resume_time_max = Duration::from_secs(config.limits.resume_seconds);
-    limits.stream.signed_in.stanza_bytes_max = config.limits.stanza_bytes;
+    limits.sign_in.failures_per_account_max = ours.failures_per_account;
+    limits.sign_in.failures_per_address_free = ours.failures_per_address;
+    limits.sign_in.unauthenticated_connections_max = ours.unauthenticated_connections;
+    limits.session.queued_stanzas_max = ours.queued_stanzas;
+    limits.session.resume_time_max = Duration::from_secs(ours.resume_seconds);
     limits
 }
 
-/// The secret that must stay the same over restarts, made at the first one.
+/// The secret that must stay the same over restarts, made at the first start.
 async fn kept_secret(store: &Store, runtime: &Runtime) -> Result<[u8; 32]> {
     let text = match store.setting(UNKNOWN_USERS_SETTING).await? {
         Some(text) => text,
@@ -187,53 +179,60 @@ async fn kept_secret(store: &Store, runtime: &Runtime) -> Result<[u8; 32]> {
 }
 
 fn media_config(config: &Config) -> MediaConfig {
-    MediaConfig { rtp_ports: config.media.rtp_ports, bind: config.listen.address, ..MediaConfig::default() }
+    // One socket a port: with several addresses it takes all of IPv4.
+    let bind = match config.listen.addresses.as_slice() {
+        [one] => *one,
+        _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    };
+    MediaConfig { rtp_ports: config.media.rtp_ports, bind, ..MediaConfig::default() }
 }
 
-fn calls_config(config: &Config, identity: &Identity) -> Result<CallsConfig> {
-    let address = |port| SocketAddr::new(config.listen.address, config.port(port));
-    Ok(CallsConfig {
-        domain: config.domain.parse()?,
-        listen: calls::Listen { udp: vec![address(SIP)], tcp: vec![address(SIP)], tls: vec![address(SIP_TLS)] },
-        tls: Some(Arc::new(identity.server_config()?)),
+/// TLS for phones: nothing special, TLS 1.2 for the old ones.
+fn sip_tls(chain: &[CertificateDer<'static>], key: &PrivateKeyDer<'static>) -> Result<ServerConfig> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    Ok(ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_no_client_auth()
+        .with_single_cert(chain.to_vec(), key.clone_key())?)
+}
+
+fn calls_config(config: &Config, tls: ServerConfig) -> CallsConfig {
+    let listen = &config.listen;
+    CallsConfig {
+        domain: config.domain.clone(),
+        listen: calls::Listen {
+            udp: listen.at(listen.sip),
+            tcp: listen.at(listen.sip),
+            tls: listen.at(listen.sips),
+        },
+        tls: Some(Arc::new(tls)),
         addresses: calls::address::Addresses {
             sip_advertise: config.sip.advertise,
             media_advertise: config.media.advertise,
             local: config.network.local.clone(),
         },
-        digest: config
-            .sip
-            .digest
-            .iter()
-            .map(|digest| match digest {
-                Digest::Md5 => sip::digest::Algorithm::Md5,
-                Digest::Sha256 => sip::digest::Algorithm::Sha256,
-            })
-            .collect(),
+        digest: config.sip.digest.clone(),
         trusted: config.network.trusted.clone(),
         shards: 0,
         echo_number: Some(ECHO_NUMBER.to_owned()),
-        limits: CallLimits { ring_time: Duration::from_secs(config.sip.ring_seconds), ..CallLimits::default() },
-    })
+        limits: CallLimits {
+            ring_time: Duration::from_secs(config.limits.ring_seconds),
+            calls_per_line_max: config.limits.calls_per_line,
+            call_length_max: Duration::from_secs(config.limits.call_seconds),
+            ..CallLimits::default()
+        },
+    }
 }
 
-async fn start_web(
-    config: &Config,
-    identity: &Identity,
-    runtime: &Runtime,
-    store: &Store,
-    (im, calls, presence): (&Arc<Im>, &Arc<Calls>, &Arc<Engine>),
-) -> Result<Arc<web::Web>> {
-    let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), config.port(port));
-    let web_config = web::WebConfig {
-        domain: config.domain.clone(),
-        https: SocketAddr::new(config.listen.address, config.port(HTTPS)),
-        http_loopback: config.listen.http_loopback.then(|| loopback(HTTP)),
-        metrics: config.listen.metrics.then(|| loopback(METRICS)),
-        version: env!("CARGO_PKG_VERSION"),
-    };
-    let rooms = web::Rooms { im: Arc::clone(im), calls: Arc::clone(calls), presence: Arc::clone(presence) };
-    web::Web::start(web_config, identity.server_config()?, store.clone(), rooms, runtime.clone()).await.context("web")
+fn web_config(config: &Config) -> web::WebConfig {
+    let listen = &config.listen;
+    web::WebConfig {
+        domain: config.domain.to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        https: listen.at(listen.https),
+        http: listen.loopback(listen.http_loopback),
+        metrics: listen.loopback(listen.metrics),
+    }
 }
 
 /// Lets observations run out.
@@ -248,30 +247,4 @@ fn lapse(presence: &Arc<Engine>, runtime: &Runtime) {
             }
         }
     });
-}
-
-/// What verbs reach of a running node.
-struct Rooms {
-    im: Arc<Im>,
-    calls: Arc<Calls>,
-}
-
-impl Running for Rooms {
-    fn end_sessions(&self, user: &BareJid) -> usize {
-        self.im.disable(user)
-    }
-
-    fn log_level(&self, module: &str, level: &str) -> Result<(), String> {
-        logging::set_level(module, level)
-    }
-
-    fn status(&self) -> Value {
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "uptime_seconds": self.im.uptime().as_secs(),
-            "sessions": self.im.sessions().len(),
-            "registrations": self.calls.registrations().len(),
-            "calls": self.calls.snapshots().len(),
-        })
-    }
 }

@@ -24,14 +24,14 @@ pub struct ToChat {
 /// From chat to phones.
 pub struct ToPhones {
     im: Weak<Im>,
-    calls: Arc<Calls>,
+    calls: Calls,
     runtime: Runtime,
 }
 
 /// Joins messaging and call control, both ways.
-pub fn join(im: &Arc<Im>, calls: &Arc<Calls>, runtime: &Runtime) {
-    calls.set_message_gateway(Arc::new(ToChat { im: Arc::downgrade(im) }));
-    im.set_gateway(ToPhones { im: Arc::downgrade(im), calls: Arc::clone(calls), runtime: runtime.clone() });
+pub fn join(im: &Arc<Im>, calls: &Calls, runtime: &Runtime) {
+    calls.set_gateway(Arc::new(ToChat { im: Arc::downgrade(im) }));
+    im.set_gateway(ToPhones { im: Arc::downgrade(im), calls: calls.clone(), runtime: runtime.clone() });
 }
 
 impl MessageGateway for ToChat {
@@ -84,9 +84,9 @@ impl Gateway for ToPhones {
         if !self.calls.takes_messages(&message.owner) {
             return Offer::Declined;
         }
-        let (im, calls) = (self.im.clone(), Arc::clone(&self.calls));
+        let (im, answer) = (self.im.clone(), self.calls.deliver(text));
         self.runtime.spawn("message-to-phone", async move {
-            match calls.send_message(text).await {
+            match answer.await {
                 Ok(()) => {
                     if let Some(im) = im.upgrade() {
                         im.handed_on(&message.owner, message.seq);

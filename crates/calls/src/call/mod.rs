@@ -37,7 +37,7 @@ pub use house::{House, Now, Shard};
 pub use streams::{Ports, STREAMS_MAX};
 pub use switchboard::{Arrival, Switchboard};
 
-use branch::BranchLeg;
+use branch::{BranchLeg, BranchState};
 use house::{Context, Leg};
 use incoming::CallerLeg;
 use outcome::{Failure, Verdict};
@@ -227,7 +227,12 @@ impl Call {
 
     /// Nothing more can come: the call can be forgotten.
     pub(crate) fn is_done(&self) -> bool {
-        let waits = |purpose: &Purpose| matches!(purpose, Purpose::Invite { .. } | Purpose::Bye);
+        let waits = |purpose: &Purpose| match purpose {
+            // Cancelled, and not yet answered. What was accepted could be accepted by a further fork only.
+            Purpose::Invite { branch } => self.branches[*branch].state != BranchState::Answered,
+            Purpose::Bye => true,
+            _ => false,
+        };
         let farewell_due = self.pairs.iter().any(|pair| pair.bye_owed);
         self.phase == Phase::Over && !farewell_due && !self.requests.iter().any(|(_, purpose)| waits(purpose))
     }

@@ -309,6 +309,9 @@ impl Call {
         }
         leg.state = BranchState::Failed(failure);
         self.view.set(branch + 1, ConnectionState::Fail, context.now.civil);
+        if self.early_media.is_some_and(|pair| self.pairs[pair].branch == branch) {
+            self.early_media = None;
+        }
         if self.phase != Phase::Ringing {
             return;
         }

@@ -103,8 +103,11 @@ impl Reader {
 
 fn bad(place: &str, setting: &Setting, value: &Value) -> ConfigError {
     // A storage address may hold a password.
-    let value =
-        if setting.name == "url" { "\"…\"".to_owned() } else { value.to_string().chars().take(80).collect() };
+    let value = if setting.name == "url" {
+        "\"…\"".to_owned()
+    } else {
+        value.to_string().chars().take(80).collect()
+    };
     ConfigError::BadValue {
         place: place.to_owned(),
         key: setting.key(),
@@ -122,7 +125,9 @@ fn keys_of(section: &str) -> String {
         SETTINGS.iter().filter(|setting| setting.section == section).map(|setting| setting.name).collect();
     match (names.is_empty(), section.is_empty()) {
         (true, _) => sections(),
-        (false, true) => format!("at the top there are {}, and the sections {}", names.join(", "), sections()),
+        (false, true) => {
+            format!("at the top there are {}, and the sections {}", names.join(", "), sections())
+        }
         (false, false) => format!("[{section}] has {}", names.join(", ")),
     }
 }

@@ -27,7 +27,11 @@ impl std::fmt::Debug for Setting {
 impl Setting {
     /// The key with its section, as `[sip] digest`.
     pub fn key(&self) -> String {
-        if self.section.is_empty() { self.name.to_owned() } else { format!("[{}] {}", self.section, self.name) }
+        if self.section.is_empty() {
+            self.name.to_owned()
+        } else {
+            format!("[{}] {}", self.section, self.name)
+        }
     }
 }
 

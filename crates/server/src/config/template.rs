@@ -92,13 +92,14 @@ mod tests {
 
     #[test]
     fn the_commented_lines_are_the_defaults() {
-        let start =
-            Start { domain: "example.org".parse().unwrap(), addresses: vec![], port_offset: 0 };
+        let start = Start { domain: "example.org".parse().unwrap(), addresses: vec![], port_offset: 0 };
         let text = template(&start);
         let shown: Vec<&str> = text
             .lines()
             .map(|line| line.strip_prefix("# ").filter(|line| line.contains(" = ")).unwrap_or(line))
-            .filter(|line| !line.contains("203.0.113.5") && !line.contains("network") && !line.contains("local"))
+            .filter(|line| {
+                !line.contains("203.0.113.5") && !line.contains("network") && !line.contains("local")
+            })
             .collect();
         let shown = super::super::read(Path::new("/data"), &shown.join("\n"), &[]).unwrap();
         let default = super::super::read(Path::new("/data"), &text, &[]).unwrap();

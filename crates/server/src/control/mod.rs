@@ -1,33 +1,33 @@
-//! The control socket: JSON lines between a verb and the running node.
+//! The control socket: `DIR/control.sock`, JSON lines, for whoever may read the data directory.
 //!
-//! One request a connection: the operation on one line; then progress lines; then one line with the outcome.
+//! A request is one line with an object (see [`crate::operations::Request`]). The answer is one line,
+//! `{"done": …}` or `{"failed": {…}}`; long work sends `{"progress": {…}}` lines before it. Several requests may
+//! follow each other on one connection.
 
-mod ask;
-mod serve;
+mod client;
+mod line;
+mod server;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-pub use ask::{Answered, ask};
-pub use serve::serve;
+pub use client::Client;
+pub use server::serve;
 
-use crate::operation::Failure;
+use crate::operations::{Failure, Progress};
 
-/// The longest line on the socket, in bytes: an import of 100,000 users fits.
-pub const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Connections served at a time.
-pub const CONNECTIONS_MAX: usize = 16;
-/// How long a connection may take to say what it wants.
-pub const REQUEST_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(30);
+/// The longest line in either direction: an import's file travels in one.
+pub const LINE_BYTES_MAX: usize = 16 << 20;
+/// The most connections at once.
+pub const CONNECTIONS_MAX: usize = 32;
 
-/// What the node says.
+/// A line from the node.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Line {
-    /// How far it is: done, of all.
-    Progress(usize, usize),
-    /// It is done.
-    Done(Value),
-    /// It was not done.
+#[serde(rename_all = "lowercase")]
+pub enum Reply {
+    /// How far the work is.
+    Progress(Progress),
+    /// The answer.
+    Done(serde_json::Value),
+    /// Why there is none.
     Failed(Failure),
 }

@@ -1,8 +1,117 @@
-//! The demo.
+//! The demo: a node on loopback, three users with phones, the scene, and then an open door.
 
-use anyhow::Result;
+mod cast;
+mod scene;
 
-/// Plays.
-pub async fn run(_port_offset: u16, _scene_only: bool) -> Result<()> {
-    Ok(())
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use runtime::Runtime;
+
+use crate::config::{Config, ListenSection};
+use crate::node::{ECHO_NUMBER, Node};
+use crate::operations::{Request, Secret, perform};
+use crate::{access, certificate, folder, verbs};
+
+/// The domain of the demo.
+pub const DOMAIN: &str = "localhost";
+/// Users and their lines. Passwords are the names: everything is on loopback.
+pub const USERS: [(&str, &str, &str); 3] = [("ann", "Ann", "1001"), ("bob", "Bob", "1002"), ("carol", "Carol", "1003")];
+/// The contact that answers.
+const ECHO: &str = "echo@localhost";
+/// The scene has failed when it is not over by then.
+const SCENE_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long the link to the status page can be used.
+const LINK_TIME: Duration = Duration::from_secs(3600);
+/// A stop takes at most this long.
+const STOP_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The password of a demo user, for chat and for the phone.
+pub fn password(user: &str) -> String {
+    user.to_owned()
+}
+
+/// Plays the scene; then stays up until interrupted, unless `scene_only`.
+///
+/// # Errors
+/// Something cannot be started, or a step of the scene was not seen.
+pub async fn run(port_offset: u16, scene_only: bool) -> Result<()> {
+    let folder = TemporaryFolder::new();
+    let runtime = Runtime::real();
+    let config = prepare(&folder.path, port_offset, &runtime).await?;
+    println!("Carillon {} on loopback, data in {}", env!("CARGO_PKG_VERSION"), folder.path.display());
+    let (chain, _) = certificate::load(&config.certificate_path(), &config.key_path())?;
+    let certificate = chain.into_iter().next().context("the certificate")?;
+    let _lock = folder::lock(&folder.path)?.context("the data directory is locked")?;
+    let store = access::open_store(&config, &runtime).await?;
+    let node = Node::start(&config, store, runtime.clone()).await?;
+    node.im().add_contact(&ECHO.parse()?, Arc::new(apps::Echo));
+    // The scripted clients stand in a world of their own: the server's stop is not theirs.
+    let stage = scene::Stage { listen: config.listen.clone(), certificate, runtime: Runtime::real() };
+    let played = tokio::time::timeout(SCENE_TIME_MAX, scene::play(&stage)).await;
+    let played = played.unwrap_or_else(|_| Err(anyhow!("the scene took longer than {} s", SCENE_TIME_MAX.as_secs())));
+    if played.is_ok() && !scene_only {
+        println!("{}", invitation(&config.listen, &node));
+        tokio::signal::ctrl_c().await?;
+        println!("stopping");
+    }
+    node.stop(STOP_TIME_MAX).await;
+    played
+}
+
+/// Makes the data directory and the users with their lines.
+async fn prepare(data: &Path, port_offset: u16, runtime: &Runtime) -> Result<Config> {
+    let listen = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    verbs::make_data(data, DOMAIN, listen, port_offset, runtime).await?;
+    let config = access::load(data)?;
+    let context = access::context(&config, runtime).await?;
+    let mut csv = "jid,name,password,line,line_password\n".to_owned();
+    for (user, name, line) in USERS {
+        csv.push_str(&format!("{user}@{DOMAIN},{name},{secret},{line},{secret}\n", secret = password(user)));
+    }
+    perform(&context, Request::UserImport { csv: Secret(csv) }, &|_| {}).await?;
+    context.store.close().await;
+    Ok(config)
+}
+
+fn invitation(listen: &ListenSection, node: &Node) -> String {
+    let link = node.web().one_time_link(LINK_TIME);
+    format!(
+        "
+It stays up now. Join it (everything is on 127.0.0.1; press Ctrl-C to stop):
+
+  chat client    ann@{DOMAIN}, bob@{DOMAIN} or carol@{DOMAIN}; the password is the name; server 127.0.0.1,
+                 port {xmpp} (STARTTLS) or {xmpps} (TLS); accept the self-signed certificate.
+                 profanity:  /connect carol@{DOMAIN} server 127.0.0.1 port {xmpp} tls trust
+                 write to {ECHO}, it answers
+  SIP phone      user 1001, 1002 or 1003; the password is ann, bob or carol; domain {DOMAIN}, proxy 127.0.0.1:{sip}
+                 dial another number or name, or {ECHO_NUMBER} to hear yourself
+  browser        http://127.0.0.1:{http}{link}
+                 the status page; this link works once, within an hour",
+        xmpp = listen.xmpp,
+        xmpps = listen.xmpps,
+        sip = listen.sip,
+        http = listen.http_loopback,
+    )
+}
+
+/// A folder that is gone when the demo is.
+struct TemporaryFolder {
+    path: PathBuf,
+}
+
+impl TemporaryFolder {
+    fn new() -> Self {
+        let name = format!("carillon-demo-{}", Runtime::real().random_token(6));
+        Self { path: std::env::temp_dir().join(name) }
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.path);
+    }
 }

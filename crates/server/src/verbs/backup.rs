@@ -1,26 +1,35 @@
-//! `carillon backup FILE`.
+//! `backup`: everything in one file, while the server runs.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use clap::Args;
+use runtime::Runtime;
 
-use super::{Common, plain};
-use crate::operation::Operation;
+use super::{Common, ask};
+use crate::exit::Exit;
+use crate::operations::{Failure, Request};
+use crate::print;
 
-#[derive(Args)]
-pub(crate) struct Options {
-    /// The file to write; it must not exist
+/// Write database, configuration and certificate into one new file, while the server runs
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The file to write; the running server writes it, as its user
     file: PathBuf,
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
-pub(super) async fn run(options: Options) -> Result<ExitCode> {
-    let path = std::path::absolute(&options.file).context("the file's path")?;
-    let value = options.common.execute(Operation::Backup { path }).await?;
-    options.common.show(&value, |v| {
-        format!("wrote {}; not in it, copy them yourself: {}", plain(&v["file"]), plain(&v["outside"]))
-    })
+pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit, Failure> {
+    let path = std::path::absolute(&arguments.file)
+        .map_err(|error| Failure::invalid(format!("{}: {error}", arguments.file.display())))?;
+    let path: PathBuf = ask(&arguments.common, runtime, Request::Backup { path }).await?;
+    if arguments.common.json {
+        print::json(&serde_json::json!({ "file": path }));
+    } else {
+        print::line(&format!(
+            "{} holds everything; it is as secret as the server itself. Restore it with `carillon restore {} --data DIR`",
+            path.display(),
+            path.display()
+        ));
+    }
+    Ok(Exit::Done)
 }

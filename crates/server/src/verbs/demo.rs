@@ -1,25 +1,23 @@
-//! `carillon demo`: the main job on loopback, played and then left running to be joined.
-
-use std::process::ExitCode;
-
-use anyhow::Result;
-use clap::Args;
+//! `demo`: a whole server in a temporary directory, and the scene that it plays.
 
 use crate::demo;
+use crate::exit::Exit;
+use crate::operations::Failure;
 
-#[derive(Args)]
-pub(crate) struct Options {
-    /// Added to every default port
-    #[arg(long, default_value_t = 0, value_name = "N")]
+/// Play the demonstration: a server of its own, three users, a call that chat sees; then stay up to be joined
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Add this to every port
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=20_000))]
     port_offset: u16,
-    /// Play the scene and exit: 0 when every step was seen, 1 when not
+    /// End after the scene, with 0 when all was seen and 1 when not
     #[arg(long)]
     scene_only: bool,
 }
 
-pub(super) fn run(options: &Options) -> Result<ExitCode> {
-    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let played = tokio.block_on(demo::run(options.port_offset, options.scene_only));
-    tokio.shutdown_background();
-    played.map(|()| ExitCode::SUCCESS)
+pub(super) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    demo::run(arguments.port_offset, arguments.scene_only)
+        .await
+        .map(|()| Exit::Done)
+        .map_err(|error| Failure::new(Exit::Failed, format!("{error:#}")))
 }

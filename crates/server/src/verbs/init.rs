@@ -1,77 +1,119 @@
-//! `carillon init`: a data directory to start from.
+//! `init`: makes a data directory with a configuration, a database, a certificate and an administrator.
 
-use std::fs;
-use std::io::Write;
 use std::net::IpAddr;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
-use clap::Args;
 use model::DomainPart;
 use runtime::Runtime;
+use serde::Serialize;
 
-use super::{DataOption, print};
-use crate::certificate;
-use crate::config::{FILE, Template, template};
-use crate::data::Data;
+use super::DATA_DEFAULT;
+use crate::config::{self, Start, template};
+use crate::exit::Exit;
+use crate::operations::{Failure, set_administrator_password};
+use crate::{access, certificate, folder, print};
 
-/// Random bytes of the administrator's first password.
-const PASSWORD_BYTES: usize = 12;
-
-#[derive(Args)]
-pub(crate) struct Options {
-    /// The domain of all addresses, such as example.org
-    #[arg(long)]
-    domain: String,
-    /// The address to listen on
-    #[arg(long, default_value = "0.0.0.0", value_name = "ADDR")]
-    listen: IpAddr,
-    /// Added to every default port
-    #[arg(long, default_value_t = 0, value_name = "N")]
+/// Make a data directory: configuration, database, self-signed certificate, administrator
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The data directory to make
+    #[arg(long, value_name = "DIR", env = "CARILLON_DATA", default_value = DATA_DEFAULT)]
+    data: PathBuf,
+    /// The domain of your users, such as example.org
+    #[arg(long, value_name = "DOMAIN")]
+    domain: DomainPart,
+    /// An address to listen on; may be given several times [default: all]
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<IpAddr>,
+    /// Add this to every port
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=20_000))]
     port_offset: u16,
-    #[command(flatten)]
-    data: DataOption,
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
 }
 
-pub(super) async fn run(options: Options) -> Result<ExitCode> {
-    let data = options.data.data();
-    let made = make(&data, &options.domain, options.listen, options.port_offset).await?;
-    print(&format!(
-        "made {}\n\nadministrator's password, shown once: {made}\n\nnext:\n  carillon user add NAME@{} --line 1001 \
-         --password-stdin --data {path}\n  carillon serve --data {path}",
-        data.path().display(),
-        options.domain,
-        path = data.path().display(),
-    ))?;
-    Ok(ExitCode::SUCCESS)
+impl Arguments {
+    pub(super) fn json(&self) -> bool {
+        self.json
+    }
 }
 
-/// Makes everything that `serve` needs; gives the administrator's password.
-///
-/// # Errors
-/// The directory was made before: nothing is overwritten.
-pub(crate) async fn make(data: &Data, domain: &str, listen: IpAddr, port_offset: u16) -> Result<String> {
-    if domain.is_empty() || domain.parse::<DomainPart>().is_err() {
-        bail!("`{domain}` is not a domain such as example.org");
+#[derive(Serialize)]
+struct Made {
+    data: PathBuf,
+    domain: String,
+    administrator_password: String,
+}
+
+pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit, Failure> {
+    let json = arguments.json;
+    let start = Start {
+        domain: arguments.domain.clone(),
+        addresses: arguments.listen,
+        port_offset: arguments.port_offset,
+    };
+    let administrator_password = make(&arguments.data, &start, runtime).await?;
+    let data = arguments.data.display();
+    if json {
+        print::json(&Made {
+            domain: arguments.domain.as_str().to_owned(),
+            administrator_password,
+            data: arguments.data,
+        });
+    } else {
+        print::line(&format!(
+            "{data} is ready for the domain {domain}.\n\n\
+             Administrator of the web pages:  admin\n\
+             Password, shown this once:       {administrator_password}\n\n\
+             Next:\n  carillon check --data {data}\n  carillon user add NAME@{domain} --data {data}\n  \
+             carillon serve --data {data}",
+            domain = arguments.domain.as_str(),
+        ));
     }
-    if data.exists() {
-        bail!("{} has a {FILE} already; nothing was changed", data.path().display());
+    Ok(Exit::Done)
+}
+
+/// Makes everything, or leaves nothing behind; answers the administrator's password.
+pub(crate) async fn make(data: &Path, start: &Start, runtime: &Runtime) -> Result<String, Failure> {
+    let unavailable = |path: &Path, error: std::io::Error| {
+        Failure::new(Exit::Unavailable, format!("{}: {error}", path.display()))
+    };
+    folder::create(data).map_err(|error| unavailable(data, error))?;
+    let Some(_lock) = access::lock(data)? else { return Err(access::in_use(data)) };
+    let text = template(start);
+    let config = config::read(data, &text, &[])
+        .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
+    let database = config.database_path().unwrap_or_default();
+    let made = [folder::config_path(data), config.certificate_path(), config.key_path(), database.clone()];
+    if let Some(there) = made.iter().find(|path| path.exists()) {
+        return Err(Failure::new(
+            Exit::Exists,
+            format!(
+                "{} exists already, and nothing is overwritten: name another --data directory, or go on with \
+                 `carillon serve --data {}`",
+                there.display(),
+                data.display()
+            ),
+        ));
     }
-    data.create()?;
-    let _lock = data.lock()?;
-    let listen = listen.to_string();
-    let text = template(&Template { domain, address: &listen, port_offset });
-    let (certificate, key) = (data.path().join("certificate.pem"), data.path().join("key.pem"));
-    if !key.exists() {
-        certificate::make_self_signed(domain, &certificate, &key)?;
+    let write = async {
+        let pem = certificate::self_signed(start.domain.as_str(), runtime.timestamp().seconds())
+            .map_err(|error| Failure::invalid(error.to_string()))?;
+        folder::write_new(&made[0], text.as_bytes()).map_err(|error| unavailable(&made[0], error))?;
+        folder::write_new(&made[1], pem.certificate.as_bytes()).map_err(|e| unavailable(&made[1], e))?;
+        folder::write_new(&made[2], pem.key.as_bytes()).map_err(|error| unavailable(&made[2], error))?;
+        let context = access::context(&config, runtime).await?;
+        let set = set_administrator_password(&context, None).await;
+        context.store.close().await;
+        Ok(set?.password.unwrap_or_default())
+    };
+    let written = write.await;
+    if written.is_err() {
+        for path in &made {
+            // What is not there needs no removing.
+            let _missing = std::fs::remove_file(path);
+        }
     }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(data.path().join(FILE))?;
-    file.write_all(text.as_bytes())?;
-    let config = data.config()?;
-    let runtime = Runtime::real();
-    let store = data.store(&config, &runtime).await?;
-    let password = runtime.random_token(PASSWORD_BYTES);
-    web::set_administrator_password(&store, &runtime, &password).await?;
-    store.close().await;
-    Ok(password)
+    written
 }

@@ -1,106 +1,146 @@
-//! `carillon line …`.
+//! `line`: which numbers phones may register.
 
-use std::process::ExitCode;
-
-use anyhow::Result;
-use clap::{Args, Subcommand};
 use model::{BareJid, LineId, Number, Partition};
-use serde_json::Value;
+use runtime::Runtime;
 
-use super::{Common, password_from_stdin, plain, table};
-use crate::operation::Operation;
+use super::user::password_set;
+use super::{Common, ask, secret_from_stdin};
+use crate::exit::Exit;
+use crate::operations::{Failure, LineAdded, LineShown, NewLine, Request};
+use crate::print;
 
-#[derive(Subcommand)]
-pub(crate) enum Verb {
-    /// Add a line
+/// Add, list, change and remove lines
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Add a line; without --password-stdin the password is made up and shown once
     Add(Add),
-    /// List lines
-    List(Common),
-    /// Remove a line and its registrations
+    /// List all lines
+    List(List),
+    /// Remove a line; its phones can no longer register
     Remove(One),
-    /// Give a line another password
+    /// Give a line another password; without --password-stdin it is made up and shown once
     SetPassword(SetPassword),
 }
 
-#[derive(Args)]
-pub(crate) struct One {
-    /// The number
+#[derive(clap::Args)]
+struct Which {
+    /// The number: digits, * and #
     number: Number,
-    /// Its partition
-    #[arg(long, default_value = model::PARTITION_DEFAULT)]
+    /// The partition that the line is in
+    #[arg(long, value_name = "NAME", default_value_t = Partition::default())]
     partition: Partition,
+}
+
+impl From<Which> for LineId {
+    fn from(which: Which) -> Self {
+        Self { number: which.number, partition: which.partition }
+    }
+}
+
+#[derive(clap::Args)]
+struct Add {
+    #[command(flatten)]
+    which: Which,
+    /// The user whose line it is
+    #[arg(long, value_name = "JID")]
+    owner: Option<BareJid>,
+    /// Read the password from standard input, one line
+    #[arg(long)]
+    password_stdin: bool,
     #[command(flatten)]
     common: Common,
 }
 
-#[derive(Args)]
-pub(crate) struct Add {
+#[derive(clap::Args)]
+struct List {
     #[command(flatten)]
-    one: One,
-    /// The user whose line it is
-    #[arg(long)]
-    owner: Option<BareJid>,
-    /// Read the password from standard input, one line; otherwise a random one is made and shown
+    common: Common,
+}
+
+#[derive(clap::Args)]
+struct One {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Args)]
+struct SetPassword {
+    #[command(flatten)]
+    which: Which,
+    /// Read the password from standard input, one line
     #[arg(long)]
     password_stdin: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct SetPassword {
     #[command(flatten)]
-    one: One,
-    /// Read the password from standard input, one line; otherwise a random one is made and shown
-    #[arg(long)]
-    password_stdin: bool,
+    common: Common,
 }
 
-pub(super) async fn run(verb: Verb) -> Result<ExitCode> {
-    match verb {
-        Verb::Add(Add { one, owner, password_stdin }) => {
-            let (line, common) = one.split();
-            let operation = Operation::LineAdd { line, owner, password: password(password_stdin)? };
-            let value = common.execute(operation).await?;
-            common.show(&value, |v| told("added", v))
-        }
-        Verb::List(common) => {
-            let value = common.execute(Operation::LineList).await?;
-            common.show(&value, listed)
-        }
-        Verb::Remove(one) => {
-            let (line, common) = one.split();
-            let value = common.execute(Operation::LineRemove { line }).await?;
-            common.show(&value, |v| format!("removed line {}", plain(&v["line"])))
-        }
-        Verb::SetPassword(SetPassword { one, password_stdin }) => {
-            let (line, common) = one.split();
-            let operation = Operation::LineSetPassword { line, password: password(password_stdin)? };
-            let value = common.execute(operation).await?;
-            common.show(&value, |v| told("changed", v))
+impl Arguments {
+    pub(super) fn common(&self) -> &Common {
+        match &self.verb {
+            Verb::Add(add) => &add.common,
+            Verb::List(list) => &list.common,
+            Verb::Remove(one) => &one.common,
+            Verb::SetPassword(set) => &set.common,
         }
     }
 }
 
-impl One {
-    fn split(self) -> (LineId, Common) {
-        (LineId { number: self.number, partition: self.partition }, self.common)
+pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit, Failure> {
+    let common = arguments.common().clone();
+    match arguments.verb {
+        Verb::Add(Add { which, owner, password_stdin, .. }) => {
+            let password = secret_from_stdin(password_stdin)?;
+            let request = Request::LineAdd(NewLine { line: which.into(), owner, password });
+            let added: LineAdded = ask(&common, runtime, request).await?;
+            print::warnings(&added.warnings);
+            if common.json {
+                print::json(&added);
+            } else {
+                print::line(&format!("line {} added", added.line));
+                if let Some(password) = added.password {
+                    print::line(&format!("password, shown this once: {password}"));
+                }
+            }
+        }
+        Verb::List(_) => list(&common, runtime).await?,
+        Verb::Remove(One { which, .. }) => {
+            let line: LineShown = ask(&common, runtime, Request::LineRemove { line: which.into() }).await?;
+            if common.json {
+                print::json(&line);
+            } else {
+                print::line(&format!("line {} is removed", line.number));
+            }
+        }
+        Verb::SetPassword(SetPassword { which, password_stdin, .. }) => {
+            let password = secret_from_stdin(password_stdin)?;
+            let request = Request::LineSetPassword { line: which.into(), password };
+            password_set(&common, &ask(&common, runtime, request).await?);
+        }
     }
+    Ok(Exit::Done)
 }
 
-fn password(from_stdin: bool) -> Result<Option<String>> {
-    if from_stdin { Ok(Some(password_from_stdin("the line's password")?)) } else { Ok(None) }
-}
-
-fn told(word: &str, value: &Value) -> String {
-    match value["line_password"].as_str() {
-        Some(made) => format!("{word} line {}; its password, shown once: {made}", plain(&value["line"])),
-        None => format!("{word} line {}", plain(&value["line"])),
+async fn list(common: &Common, runtime: &Runtime) -> Result<(), Failure> {
+    let lines: Vec<LineShown> = ask(common, runtime, Request::LineList).await?;
+    if common.json {
+        print::json(&lines);
+        return Ok(());
     }
-}
-
-fn listed(value: &Value) -> String {
-    let mut rows = vec![vec!["NUMBER".to_owned(), "PARTITION".to_owned(), "OWNER".to_owned()]];
-    for line in value.as_array().into_iter().flatten() {
-        rows.push(["number", "partition", "owner"].iter().map(|key| plain(&line[*key])).collect());
-    }
-    table(&rows)
+    let rows: Vec<Vec<String>> = lines
+        .into_iter()
+        .map(|line| {
+            let owner = line.owner.map(|owner| owner.to_string()).unwrap_or_default();
+            vec![line.number, line.partition, owner]
+        })
+        .collect();
+    print::table(&["NUMBER", "PARTITION", "OWNER"], &rows);
+    Ok(())
 }

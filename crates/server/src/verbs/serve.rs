@@ -1,58 +1,125 @@
-//! `carillon serve`: runs the node until SIGTERM or SIGINT; SIGHUP reads certificates and limits again.
+//! `serve`: runs a node until it is told to stop.
 
-use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::DataOption;
-use crate::notify::{notify, watchdog_interval};
-use crate::{Node, logging};
+use super::Common;
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::logging::Levels;
+use crate::node::Node;
+use crate::notify::Notify;
+use crate::operations::{Context, Failure};
+use crate::{access, control, folder, logging};
 
-/// A stop takes at most this long.
-const STOP_TIME_MAX: Duration = Duration::from_secs(5);
+/// What a node is told about its end after SIGTERM: it takes this and a quarter, which stays below the promised 5 s.
+const STOP_TIME_MAX: Duration = Duration::from_millis(3_600);
 
-pub(super) fn run(options: &DataOption) -> Result<ExitCode> {
-    let data = options.data();
-    let config = data.config()?;
-    logging::start(&config.log).map_err(anyhow::Error::msg)?;
-    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    tokio.block_on(async {
-        let runtime = Runtime::real();
-        let node = Node::start(&data, config, runtime.clone()).await?;
-        notify("READY=1");
-        tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
-        wait(&node, &runtime).await?;
-        notify("STOPPING=1");
-        node.stop(STOP_TIME_MAX).await;
-        anyhow::Ok(())
-    })?;
-    // What still blocks a thread (a password being computed) must not hold the stop up.
-    tokio.shutdown_background();
-    Ok(ExitCode::SUCCESS)
+/// Run the server until it is told to stop (SIGTERM, SIGINT); SIGHUP reads certificates and limits again
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    common: Common,
 }
 
-async fn wait(node: &Node, runtime: &Runtime) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
-    let mut hangup = signal(SignalKind::hangup()).context("signals")?;
-    let interval = watchdog_interval();
+pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit, Failure> {
+    let data = &arguments.common.data;
+    let config = access::load(data)?;
+    let levels = logging::start(&config.log);
+    let notify = Notify::from_environment();
+    let Some(_lock) = access::lock(data)? else { return Err(access::in_use(data)) };
+    let mut signals = Signals::new()?;
+    // Another part of the process may have installed it; then it is the same one.
+    let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+
+    let context = access::context(&config, runtime).await?;
+    let started = start(&config, context, levels, runtime).await;
+    let node = match started {
+        Ok(node) => node,
+        Err(failure) => {
+            runtime.stop();
+            runtime.drained(STOP_TIME_MAX).await;
+            return Err(failure);
+        }
+    };
+    tracing::info!(domain = config.domain.as_str(), version = env!("CARGO_PKG_VERSION"), "serving");
+    notify.ready();
+    until_stopped(&mut signals, &notify, runtime, || reload(data, &node)).await;
+
+    notify.stopping();
+    tracing::info!("stopping");
+    node.stop(STOP_TIME_MAX).await;
+    Ok(Exit::Done)
+}
+
+async fn start(
+    config: &Config,
+    context: Context,
+    levels: Levels,
+    runtime: &Runtime,
+) -> Result<Arc<Node>, Failure> {
+    let node = Node::start(config, context.store.clone(), runtime.clone())
+        .await
+        .map_err(|error| Failure::new(Exit::Unavailable, format!("{error:#}")))?;
+    let listener = Arc::clone(&node);
+    let context = Context {
+        levels: Some(levels),
+        changed: Arc::new(move |change| listener.changed(change)),
+        ..context
+    };
+    let socket = folder::socket_path(&config.folder);
+    control::serve(&socket, context).map_err(|error| {
+        Failure::new(Exit::Unavailable, format!("{} cannot be made: {error}", socket.display()))
+    })?;
+    Ok(node)
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::new(Exit::Failed, format!("signals cannot be heard: {error}")))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+}
+
+async fn until_stopped(signals: &mut Signals, notify: &Notify, runtime: &Runtime, reload: impl Fn()) {
+    let interval = notify.alive_interval();
     loop {
         tokio::select! {
             biased;
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => match node.reload() {
-                Ok(()) => tracing::info!("certificates and limits read again"),
-                Err(error) => tracing::error!(error = format!("{error:#}"), "nothing was changed by the reload"),
-            },
-            () = runtime.sleep(interval.unwrap_or(Duration::from_secs(3600))) => {
-                if interval.is_some() {
-                    notify("WATCHDOG=1");
-                }
-            }
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
+            _ = signals.hang_up.recv() => reload(),
+            () = runtime.sleep(interval.unwrap_or(Duration::MAX)), if interval.is_some() => notify.alive(),
+        }
+    }
+}
+
+/// Reads the configuration again. What is not right changes nothing.
+fn reload(data: &std::path::Path, node: &Node) {
+    let config = match crate::config::load(data) {
+        Ok(config) => config,
+        Err(error) => return tracing::error!(%error, "the configuration was not read again"),
+    };
+    match node.reload(&config) {
+        Ok(()) => tracing::info!("certificates and limits were read again"),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "certificates and limits stay as they were")
         }
     }
 }

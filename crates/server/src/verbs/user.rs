@@ -1,224 +1,240 @@
-//! `carillon user …`.
+//! `user`: who has an account.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
-use clap::{Args, Subcommand};
 use model::{BareJid, LineId, Number};
-use serde_json::Value;
+use runtime::Runtime;
 
-use super::{Common, password_from_stdin, plain, table};
-use crate::operation::{IMPORT_COLUMNS, ImportRow, Operation};
+use super::{Common, ask, ask_with, secret_from_stdin, secrets_from_stdin};
+use crate::exit::Exit;
+use crate::operations::{Failure, Imported, NewUser, PasswordSet, Request, Secret, UserAdded, UserShown};
+use crate::print;
 
-#[derive(Subcommand)]
-pub(crate) enum Verb {
-    /// Add a user, with a line if wanted
+/// Add, show, change and remove users
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Add a user; without --password-stdin the password is made up and shown once
     Add(Add),
-    /// List users
+    /// List all users
     List(List),
     /// Show one user
     Show(One),
-    /// Keep a user from signing in and end their sessions; nothing is deleted
+    /// Keep a user from signing in, and end their sessions
     Disable(One),
-    /// Let a disabled user sign in again
+    /// Let a user sign in again
     Enable(One),
-    /// Remove a user with their lines and waiting messages
+    /// Remove a user with their lines, roster and waiting messages
     Remove(One),
-    /// Give a user another password
+    /// Give a user another password; without --password-stdin it is made up and shown once
     SetPassword(SetPassword),
-    /// Add many users from a CSV file with the columns jid,name,password,line,line_password: all or none
+    /// Add many users from a CSV file, all or none; columns: jid,name,password,line,line_password
     Import(Import),
 }
 
-#[derive(Args)]
-pub(crate) struct Add {
-    /// The address, name@domain
+#[derive(clap::Args)]
+struct Add {
+    /// The address, such as ann@example.org
     jid: BareJid,
-    /// The name shown to people
-    #[arg(long, default_value = "")]
-    name: String,
-    /// Read the password from standard input, one line
-    #[arg(long, required = true)]
-    password_stdin: bool,
-    /// Give the user a line with this number
+    /// The name shown to people [default: the part before the @]
     #[arg(long)]
+    name: Option<String>,
+    /// Read the password from standard input, one line
+    #[arg(long)]
+    password_stdin: bool,
+    /// Make a line with this number for the user
+    #[arg(long, value_name = "NUMBER")]
     line: Option<Number>,
-    /// Read the line's password from standard input, the next line; otherwise a random one is made and shown
+    /// Read the line's password from standard input, after the user's when both are asked for
     #[arg(long, requires = "line")]
     line_password_stdin: bool,
     #[command(flatten)]
     common: Common,
 }
 
-#[derive(Args)]
-pub(crate) struct List {
-    /// Only users who cannot use this mechanism, such as scram-sha-256
-    #[arg(long, value_name = "MECHANISM")]
-    without: Option<String>,
+#[derive(clap::Args)]
+struct List {
     #[command(flatten)]
     common: Common,
 }
 
-#[derive(Args)]
-pub(crate) struct One {
-    /// The address, name@domain
+#[derive(clap::Args)]
+struct One {
+    /// The address, such as ann@example.org
     jid: BareJid,
     #[command(flatten)]
     common: Common,
 }
 
-#[derive(Args)]
-pub(crate) struct SetPassword {
-    /// The address, name@domain
+#[derive(clap::Args)]
+struct SetPassword {
+    /// The address, such as ann@example.org
     jid: BareJid,
     /// Read the password from standard input, one line
-    #[arg(long, required = true)]
+    #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
     common: Common,
 }
 
-#[derive(Args)]
-pub(crate) struct Import {
-    /// The CSV file; its first line names the columns
+#[derive(clap::Args)]
+struct Import {
+    /// The CSV file, in UTF-8, with a header
     file: PathBuf,
     #[command(flatten)]
     common: Common,
 }
 
-pub(super) async fn run(verb: Verb) -> Result<ExitCode> {
-    match verb {
-        Verb::Add(options) => add(options).await,
-        Verb::List(List { without, common }) => {
-            let value = common.execute(Operation::UserList { without }).await?;
-            common.show(&value, listed)
+impl Arguments {
+    pub(super) fn common(&self) -> &Common {
+        match &self.verb {
+            Verb::Add(add) => &add.common,
+            Verb::List(list) => &list.common,
+            Verb::Show(one) | Verb::Disable(one) | Verb::Enable(one) | Verb::Remove(one) => &one.common,
+            Verb::SetPassword(set) => &set.common,
+            Verb::Import(import) => &import.common,
         }
-        Verb::Show(One { jid, common }) => {
-            let value = common.execute(Operation::UserShow { jid }).await?;
-            common.show(&value, shown)
-        }
-        Verb::Disable(one) => enable(one, false).await,
-        Verb::Enable(one) => enable(one, true).await,
-        Verb::Remove(One { jid, common }) => {
-            let value = common.execute(Operation::UserRemove { jid }).await?;
-            common.show(&value, |v| format!("removed {}", plain(&v["jid"])))
-        }
-        Verb::SetPassword(SetPassword { jid, common, .. }) => {
-            let password = password_from_stdin("the password")?;
-            let value = common.execute(Operation::UserSetPassword { jid, password }).await?;
-            common.show(&value, |v| format!("{} has a new password", plain(&v["jid"])))
-        }
-        Verb::Import(options) => import(options).await,
     }
 }
 
-async fn add(options: Add) -> Result<ExitCode> {
-    let password = password_from_stdin("the password")?;
-    let line_password = if options.line_password_stdin { Some(password_from_stdin("the line's password")?) } else { None };
-    let line = options.line.map(|number| (LineId::from(number), line_password));
-    let operation = Operation::UserAdd { jid: options.jid, name: options.name, password, line };
-    let value = options.common.execute(operation).await?;
-    options.common.show(&value, |v| match (v["line"].as_str(), v["line_password"].as_str()) {
-        (Some(line), Some(made)) => {
-            format!("added {} with line {line}; the line's password, shown once: {made}", plain(&v["jid"]))
+pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit, Failure> {
+    let common = arguments.common().clone();
+    match arguments.verb {
+        Verb::Add(new) => add(&common, runtime, new).await,
+        Verb::List(_) => list(&common, runtime).await,
+        Verb::Show(One { jid, .. }) => {
+            let user: UserShown = ask(&common, runtime, Request::UserShow { jid }).await?;
+            show(&common, &user, "");
+            Ok(Exit::Done)
         }
-        (Some(line), None) => format!("added {} with line {line}", plain(&v["jid"])),
-        _ => format!("added {}", plain(&v["jid"])),
-    })
-}
-
-async fn enable(One { jid, common }: One, enabled: bool) -> Result<ExitCode> {
-    let value = common.execute(Operation::UserEnable { jid, enabled }).await?;
-    common.show(&value, |v| {
-        let word = if enabled { "enabled" } else { "disabled" };
-        format!("{word} {}; sessions ended: {}", plain(&v["jid"]), plain(&v["sessions_ended"]))
-    })
-}
-
-async fn import(options: Import) -> Result<ExitCode> {
-    let rows = read(&options.file)?;
-    let value = options.common.execute(Operation::UserImport { rows }).await?;
-    let code = options.common.show(&value, |v| format!("imported {} users", plain(&v["imported"])))?;
-    if let Some(weak) = value["weak_passwords"].as_u64().filter(|weak| *weak > 0 && !options.common.json) {
-        eprintln!("carillon: warning: {weak} passwords are weak (fewer than 8 characters, or digits only)");
-    }
-    Ok(code)
-}
-
-/// Reads the file; columns are found by their names, in any order.
-fn read(file: &std::path::Path) -> Result<Vec<ImportRow>> {
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::Headers)
-        .from_path(file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
-    let headers = reader.headers()?.clone();
-    let unknown: Vec<&str> = headers.iter().filter(|name| !IMPORT_COLUMNS.contains(name)).collect();
-    let known = IMPORT_COLUMNS.join(",");
-    if !unknown.is_empty() {
-        bail!("{}: unknown column {}; known are {known}", file.display(), unknown.join(", "));
-    }
-    for needed in ["jid", "password"] {
-        if !headers.iter().any(|name| name == needed) {
-            bail!("{}: the column {needed} is missing; the first line names the columns: {known}", file.display());
+        Verb::Disable(One { jid, .. }) => set_enabled(&common, runtime, jid, false).await,
+        Verb::Enable(One { jid, .. }) => set_enabled(&common, runtime, jid, true).await,
+        Verb::Remove(One { jid, .. }) => {
+            let user: UserShown = ask(&common, runtime, Request::UserRemove { jid }).await?;
+            show(&common, &user, "removed");
+            Ok(Exit::Done)
         }
+        Verb::SetPassword(SetPassword { jid, password_stdin, .. }) => {
+            let password = secret_from_stdin(password_stdin)?;
+            let set = ask(&common, runtime, Request::UserSetPassword { jid, password }).await?;
+            password_set(&common, &set);
+            Ok(Exit::Done)
+        }
+        Verb::Import(Import { file, .. }) => import(&common, runtime, &file).await,
     }
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.with_context(|| format!("{} is not a CSV file", file.display()))?;
-        let at = record.position().map_or(0, csv::Position::line);
-        let cell = |column: &str| {
-            let place = headers.iter().position(|name| name == column);
-            place.and_then(|place| record.get(place)).unwrap_or_default().to_owned()
-        };
-        rows.push(ImportRow {
-            at,
-            jid: cell("jid"),
-            name: cell("name"),
-            password: cell("password"),
-            line: cell("line"),
-            line_password: cell("line_password"),
-        });
-    }
-    Ok(rows)
 }
 
-fn listed(value: &Value) -> String {
-    let mut rows = vec![vec!["ADDRESS".to_owned(), "NAME".to_owned(), "ENABLED".to_owned()]];
-    for user in value.as_array().into_iter().flatten() {
-        rows.push(["jid", "name", "enabled"].iter().map(|key| plain(&user[*key])).collect());
+async fn add(common: &Common, runtime: &Runtime, new: Add) -> Result<Exit, Failure> {
+    let wanted: Vec<&str> =
+        [(new.password_stdin, "the password"), (new.line_password_stdin, "the line's password")]
+            .into_iter()
+            .filter_map(|(given, what)| given.then_some(what))
+            .collect();
+    let mut secrets = secrets_from_stdin(&wanted)?.into_iter();
+    let password = if new.password_stdin { secrets.next() } else { None };
+    let request = Request::UserAdd(NewUser {
+        jid: new.jid,
+        name: new.name.unwrap_or_default(),
+        password,
+        line: new.line.map(LineId::from),
+        line_password: secrets.next(),
+    });
+    let added: UserAdded = ask(common, runtime, request).await?;
+    print::warnings(&added.warnings);
+    if common.json {
+        print::json(&added);
+        return Ok(Exit::Done);
     }
-    table(&rows)
+    print::line(&format!("user {} added", added.jid));
+    if let Some(password) = added.password {
+        print::line(&format!("password, shown this once: {password}"));
+    }
+    if let Some(line) = added.line {
+        print::line(&format!("line {line} added"));
+    }
+    if let Some(password) = added.line_password {
+        print::line(&format!("the line's password, shown this once: {password}"));
+    }
+    Ok(Exit::Done)
 }
 
-fn shown(value: &Value) -> String {
-    let rows: Vec<Vec<String>> = ["jid", "name", "enabled", "lines", "mechanisms", "contacts"]
-        .iter()
-        .map(|key| vec![format!("{key}:"), plain(&value[*key])])
+async fn list(common: &Common, runtime: &Runtime) -> Result<Exit, Failure> {
+    let users: Vec<UserShown> = ask(common, runtime, Request::UserList).await?;
+    if common.json {
+        print::json(&users);
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = users
+        .into_iter()
+        .map(|user| {
+            vec![user.jid.to_string(), user.name, state(user.enabled).to_owned(), user.lines.join(", ")]
+        })
         .collect();
-    table(&rows)
+    print::table(&["ADDRESS", "NAME", "STATE", "LINES"], &rows);
+    Ok(Exit::Done)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+async fn set_enabled(
+    common: &Common,
+    runtime: &Runtime,
+    jid: BareJid,
+    enabled: bool,
+) -> Result<Exit, Failure> {
+    let user: UserShown = ask(common, runtime, Request::UserSetEnabled { jid, enabled }).await?;
+    show(common, &user, state(enabled));
+    Ok(Exit::Done)
+}
 
-    fn check(text: &str) -> Result<Vec<ImportRow>> {
-        let folder = tempfile::tempdir()?;
-        let file = folder.path().join("users.csv");
-        std::fs::write(&file, text)?;
-        read(&file)
+async fn import(common: &Common, runtime: &Runtime, file: &std::path::Path) -> Result<Exit, Failure> {
+    let csv = std::fs::read(file)
+        .map_err(|error| Failure::new(Exit::Invalid, format!("{}: {error}", file.display())))?;
+    let csv = String::from_utf8(csv)
+        .map_err(|_| Failure::invalid(format!("{} is not UTF-8: save it as UTF-8", file.display())))?;
+    let bar = print::progress_bar("Deriving passwords");
+    let imported: Imported =
+        ask_with(common, runtime, Request::UserImport { csv: Secret(csv) }, &bar).await?;
+    print::warnings(&imported.warnings);
+    if common.json {
+        print::json(&imported);
+    } else {
+        print::line(&format!("{} users and {} lines added", imported.users, imported.lines));
     }
+    Ok(Exit::Done)
+}
 
-    #[test]
-    fn columns_are_found_by_name_in_any_order() {
-        let rows = check("password, jid\nsecret,ann@example.org\n").unwrap();
-        assert_eq!((rows[0].jid.as_str(), rows[0].password.as_str(), rows[0].at), ("ann@example.org", "secret", 2));
+/// Tells of a password that was set, and shows it when it was made up.
+pub(super) fn password_set(common: &Common, set: &PasswordSet) {
+    print::warnings(&set.warnings);
+    if common.json {
+        print::json(set);
+        return;
     }
+    match &set.password {
+        Some(password) => print::line(&format!("password, shown this once: {password}")),
+        None => print::line("the password is set"),
+    }
+}
 
-    #[test]
-    fn unknown_and_missing_columns_are_named() {
-        assert!(check("jid,pass\n").unwrap_err().to_string().contains("pass"));
-        assert!(check("jid,name\n").unwrap_err().to_string().contains("password"));
+fn show(common: &Common, user: &UserShown, done: &str) {
+    if common.json {
+        print::json(user);
+    } else if done.is_empty() {
+        let lines = if user.lines.is_empty() { "none".to_owned() } else { user.lines.join(", ") };
+        let state = state(user.enabled);
+        print::line(&format!(
+            "address  {}\nname     {}\nstate    {state}\nlines    {lines}",
+            user.jid, user.name
+        ));
+    } else {
+        print::line(&format!("user {} is {done}", user.jid));
     }
+}
+
+fn state(enabled: bool) -> &'static str {
+    if enabled { "enabled" } else { "disabled" }
 }

@@ -1,0 +1,114 @@
+//! Operations: what an administrator can do, each written once, over the store. The verbs, the control socket and
+//! the administration over HTTP all come here.
+
+mod administrator;
+mod failure;
+mod import;
+mod line;
+mod log;
+mod password;
+mod request;
+mod storage;
+mod user;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::{BareJid, DomainPart, LineId};
+use runtime::Runtime;
+use serde::{Deserialize, Serialize};
+use store::Store;
+
+use crate::logging::Levels;
+
+pub use administrator::set_password as set_administrator_password;
+pub use failure::{Failure, RowFailure};
+pub use import::{Imported, Row, read_rows};
+pub use line::{LineAdded, LineShown, NewLine};
+pub use password::{Secret, weakness};
+pub use request::Request;
+pub use storage::Verified;
+pub use user::{NewUser, PasswordSet, UserAdded, UserShown};
+
+/// What the operations work on.
+#[derive(Clone)]
+pub struct Context {
+    /// All that is kept.
+    pub store: Store,
+    /// The outside world.
+    pub runtime: Runtime,
+    /// The one domain of users, and the realm of lines.
+    pub domain: DomainPart,
+    /// The data directory, for the files that go with a backup.
+    pub folder: PathBuf,
+    /// Files beside the configuration that go with a backup.
+    pub files: Vec<PathBuf>,
+    /// The levels of the running node's log; `None` when no node runs here.
+    pub levels: Option<Levels>,
+    /// Who must hear of changes at once.
+    pub changed: Arc<dyn Fn(&Change) + Send + Sync>,
+}
+
+/// A change that sessions and phones must feel at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The user may no longer sign in: end their sessions.
+    UserDisabled(BareJid),
+    /// The user is gone: end their sessions.
+    UserRemoved(BareJid),
+    /// The line is gone: forget its registrations.
+    LineRemoved(LineId),
+}
+
+/// How far a long operation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What is done.
+    pub done: u64,
+    /// Of how much.
+    pub total: u64,
+}
+
+/// Hears how far a long operation is; never waits.
+pub type Listener<'a> = &'a (dyn Fn(Progress) + Send + Sync);
+
+/// Does what was asked, and answers in JSON.
+///
+/// # Errors
+/// The failure says what to do next, and with which exit code a verb ends.
+pub async fn perform(
+    context: &Context,
+    request: Request,
+    progress: Listener<'_>,
+) -> Result<serde_json::Value, Failure> {
+    let answer = match request {
+        Request::UserAdd(new) => json(user::add(context, new).await?),
+        Request::UserList => json(user::list(context).await?),
+        Request::UserShow { jid } => json(user::show(context, &jid).await?),
+        Request::UserSetEnabled { jid, enabled } => json(user::set_enabled(context, &jid, enabled).await?),
+        Request::UserRemove { jid } => json(user::remove(context, &jid).await?),
+        Request::UserSetPassword { jid, password } => {
+            json(user::set_password(context, &jid, password).await?)
+        }
+        Request::UserImport { csv } => json(import::import(context, &csv, progress).await?),
+        Request::LineAdd(new) => json(line::add(context, new).await?),
+        Request::LineList => json(line::list(context).await?),
+        Request::LineRemove { line } => json(line::remove(context, &line).await?),
+        Request::LineSetPassword { line, password } => {
+            json(line::set_password(context, &line, password).await?)
+        }
+        Request::Backup { path } => json(storage::backup(context, &path).await?),
+        Request::Verify => json(storage::verify(context).await?),
+        Request::LogLevel { module, level } => json(log::set_level(context, &module, &level)?),
+        Request::LogLevels => json(log::levels(context)?),
+        Request::AdministratorSetPassword { password } => {
+            json(administrator::set_password(context, password).await?)
+        }
+        Request::Version => json(env!("CARGO_PKG_VERSION")),
+    };
+    Ok(answer)
+}
+
+fn json(answer: impl Serialize) -> serde_json::Value {
+    serde_json::to_value(answer).expect("answers are plain structs with text keys")
+}

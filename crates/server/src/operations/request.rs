@@ -1,0 +1,96 @@
+//! What can be asked: the vocabulary of the control socket.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use model::{BareJid, LineId};
+use serde::{Deserialize, Serialize};
+
+use super::Secret;
+use super::line::NewLine;
+use super::user::NewUser;
+
+/// One thing to do. On the wire an object with the member `operation`.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "operation", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Adds a user, with a line if asked.
+    UserAdd(NewUser),
+    /// All users with their lines.
+    UserList,
+    /// One user.
+    UserShow {
+        /// Whom.
+        jid: BareJid,
+    },
+    /// Lets a user sign in, or no longer.
+    UserSetEnabled {
+        /// Whom.
+        jid: BareJid,
+        /// May they?
+        enabled: bool,
+    },
+    /// Removes a user with their lines.
+    UserRemove {
+        /// Whom.
+        jid: BareJid,
+    },
+    /// Gives a user another password; a random one when none is given.
+    UserSetPassword {
+        /// Whom.
+        jid: BareJid,
+        /// The new password.
+        password: Option<Secret>,
+    },
+    /// Adds many users, all or none.
+    UserImport {
+        /// The text of the CSV file.
+        csv: Secret,
+    },
+    /// Adds a line.
+    LineAdd(NewLine),
+    /// All lines.
+    LineList,
+    /// Removes a line.
+    LineRemove {
+        /// Which.
+        line: LineId,
+    },
+    /// Gives a line another password; a random one when none is given.
+    LineSetPassword {
+        /// Which.
+        line: LineId,
+        /// The new password.
+        password: Option<Secret>,
+    },
+    /// Writes a backup into a new file.
+    Backup {
+        /// An absolute path.
+        path: PathBuf,
+    },
+    /// Checks the storage.
+    Verify,
+    /// Changes a level of the running node's log.
+    LogLevel {
+        /// The module, or `all`.
+        module: String,
+        /// The level.
+        level: String,
+    },
+    /// The levels of the running node's log.
+    LogLevels,
+    /// Gives the administrator of the web pages another password; a random one when none is given.
+    AdministratorSetPassword {
+        /// The new password.
+        password: Option<Secret>,
+    },
+    /// The running node's version.
+    Version,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        f.write_str(value["operation"].as_str().unwrap_or("request"))
+    }
+}

@@ -1,0 +1,40 @@
+//! Backup and verification of the running storage.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Failure};
+use crate::exit::Exit;
+use crate::folder;
+
+/// What verification found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// What is wrong; empty when all is well.
+    pub findings: Vec<String>,
+}
+
+pub(crate) async fn backup(context: &Context, path: &Path) -> Result<PathBuf, Failure> {
+    if !path.is_absolute() {
+        return Err(Failure::invalid("the backup's path must be absolute"));
+    }
+    let mut files = Vec::new();
+    for file in std::iter::once(folder::config_path(&context.folder)).chain(context.files.clone()) {
+        // What lies outside the data directory has a place of its own and is the operator's to keep.
+        let Some(name) = file.strip_prefix(&context.folder).ok().and_then(Path::to_str) else { continue };
+        match std::fs::read(&file) {
+            Ok(content) => files.push((name.to_owned(), content)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(Failure::new(Exit::Unavailable, format!("{}: {error}", file.display())));
+            }
+        }
+    }
+    context.store.backup(path, files).await?;
+    Ok(path.to_owned())
+}
+
+pub(crate) async fn verify(context: &Context) -> Result<Verified, Failure> {
+    Ok(Verified { findings: context.store.verify().await? })
+}

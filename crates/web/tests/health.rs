@@ -1,0 +1,121 @@
+//! Health, metrics, unknown paths and limits over real sockets.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
+
+mod house;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use house::{House, ask, exchange};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use web::{Error, Web};
+
+#[tokio::test]
+async fn health_is_told_on_every_listener() {
+    let house = House::start().await;
+    for address in [house.http(), house.metrics()] {
+        assert_eq!(ask(address, "GET", "/healthz/live", &[], "").await.status, 200);
+        let ready = ask(address, "GET", "/healthz/ready", &[], "").await;
+        assert_eq!(ready.status, 200);
+        assert!(
+            ready.body.starts_with(r#"{"ready":true,"storage":"ok","listeners":[{"name":"XMPP","up":true}"#)
+        );
+    }
+    assert_eq!(house.get_by_tls("/healthz/ready").await.status, 200);
+}
+
+/// A message for the journal, large enough to need room.
+fn entry(store: &store::Store) -> store::Entry {
+    store::Entry {
+        id: store.stanza_id(),
+        owner: "bob@localhost".parse().unwrap(),
+        from: "ann@localhost/desk".to_owned(),
+        to: "bob@localhost".to_owned(),
+        stanza: vec![b'x'; 16_384].into(),
+        at: house::MORNING,
+        spool: true,
+    }
+}
+
+#[tokio::test]
+async fn a_node_whose_storage_fails_is_not_ready() {
+    let house = House::start().await;
+    house.store.limit_size(Some(1));
+    while house.store.journal_append(entry(&house.store)).is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let answer = house.get("/healthz/ready", "").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.contains(r#""storage":"failing""#));
+    let page = house.get("/", &house.signed_in().await).await;
+    assert!(page.body.contains("Takes no writes"), "the administrator sees why");
+}
+
+#[tokio::test]
+async fn metrics_are_on_their_own_listener_only() {
+    let house = House::start().await;
+    assert_eq!(house.get("/metrics", "").await.status, 404);
+    let answer = ask(house.metrics(), "GET", "/metrics", &[], "").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.field("content-type").unwrap().starts_with("text/plain"));
+    assert_eq!(ask(house.metrics(), "GET", "/sign-in", &[], "").await.status, 404);
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_told_to_people_and_to_programs() {
+    let house = House::start().await;
+    let page = ask(house.http(), "GET", "/nowhere", &[("Accept", "text/html,*/*")], "").await;
+    assert_eq!(page.status, 404);
+    assert!(page.body.contains("<h1>There is no such page</h1>"));
+    let line = house.get("/nowhere", "").await;
+    assert_eq!(line.status, 404);
+    assert_eq!(line.body.lines().count(), 1);
+}
+
+#[tokio::test]
+async fn services_that_are_not_built_say_so() {
+    let house = House::start().await;
+    for path in ["/ws", "/bosh", "/upload", "/upload/a/b", "/api/v1", "/api/v1/users"] {
+        assert_eq!(house.get(path, "").await.status, 501, "{path}");
+        assert_eq!(house.post(path, "", "").await.status, 501, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_or_header_that_is_too_large_is_refused() {
+    let house = House::start().await;
+    let body = format!("password={}", "x".repeat(web::limits::BODY_BYTES_MAX));
+    assert_eq!(house.post("/sign-in", "", &body).await.status, 413);
+    let long = format!("/{}", "x".repeat(2 * web::limits::HEADER_BYTES_MAX));
+    let status = house.get(&long, "").await.status;
+    assert!(matches!(status, 414 | 431), "{status}");
+}
+
+#[tokio::test]
+async fn what_is_not_http_gets_400_and_the_end() {
+    let house = House::start().await;
+    let stream = TcpStream::connect(house.http()).await.unwrap();
+    assert_eq!(exchange(stream, "\u{1}\u{2} nonsense\r\n\r\n").await.status, 400);
+}
+
+#[tokio::test]
+async fn connections_end_when_the_node_stops() {
+    let house = House::start().await;
+    let mut idle = TcpStream::connect(house.http()).await.unwrap();
+    assert_eq!(house.get("/healthz/live", "").await.status, 200);
+    house.runtime.stop();
+    let mut bytes = Vec::new();
+    let end = tokio::time::timeout(Duration::from_secs(5), idle.read_to_end(&mut bytes)).await;
+    assert!(end.is_ok(), "the idle connection was left open");
+    assert!(house.runtime.drained(Duration::from_secs(5)).await);
+}
+
+#[tokio::test]
+async fn plain_http_beyond_loopback_is_refused() {
+    let house = House::start().await;
+    let config = web::WebConfig { http: vec!["0.0.0.0:0".parse().unwrap()], ..web::WebConfig::default() };
+    let rooms = house::rooms(&house.store);
+    let refused: Result<Arc<Web>, Error> = Web::start(config, rooms, &house.runtime);
+    assert!(matches!(refused.err(), Some(Error::NotLoopback(_))));
+}

@@ -1,0 +1,250 @@
+//! A node's HTTP side on real sockets, and a small HTTP/1.1 client to look at it with.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{BareJid, LineId, Number, Timestamp};
+use presence::{Engine, Observation, Observed, Rules, Show, Source};
+use runtime::Runtime;
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use store::{NewUser, Store};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use web::{
+    CallRow, ListenerRow, Metrics, RegistrationRow, Rooms, SessionRow, StatusSource, Tls, Web, WebConfig,
+};
+
+/// How long an answer may take before the test fails.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// 2026-11-20 10:41 UTC.
+pub const MORNING: Timestamp = Timestamp(1_795_171_260_000_000);
+
+pub struct House {
+    pub web: Arc<Web>,
+    pub store: Store,
+    pub runtime: Runtime,
+    certificate: rustls::pki_types::CertificateDer<'static>,
+    _directory: tempfile::TempDir,
+}
+
+/// Rows as the other rooms would give them.
+struct Scene;
+
+impl StatusSource for Scene {
+    fn sessions(&self) -> Vec<SessionRow> {
+        let row = |jid: &str, show: &str, idle_seconds| SessionRow {
+            jid: jid.to_owned(),
+            address: "127.0.0.1".to_owned(),
+            since: MORNING,
+            show: Some(show.to_owned()),
+            idle_seconds,
+            is_waiting: false,
+        };
+        vec![row("ann@localhost/desk", "online", 4), row("bob@localhost/<b>laptop</b>", "away", 1_400)]
+    }
+
+    fn registrations(&self) -> Vec<RegistrationRow> {
+        let row = |line: &str, owner: &str, phone: &str, port| RegistrationRow {
+            line: line.to_owned(),
+            owner: Some(owner.to_owned()),
+            phone: Some(phone.to_owned()),
+            source: format!("UDP 127.0.0.1:{port}"),
+            expires: Timestamp(MORNING.0 + 3_600_000_000),
+        };
+        vec![
+            row("1001", "ann@localhost", "Linphone Desktop/5.1.2", 5070),
+            row("1002", "bob@localhost", "baresip v1.0.0 (x86_64/linux)", 5072),
+        ]
+    }
+
+    fn calls(&self) -> Vec<CallRow> {
+        vec![CallRow {
+            from: "bob, 1002".to_owned(),
+            to: "ann, 1001".to_owned(),
+            state: "Talking".to_owned(),
+            started: MORNING,
+            answered: Some(MORNING),
+        }]
+    }
+
+    fn listeners(&self) -> Vec<ListenerRow> {
+        let row = |name: &str, address: &str| ListenerRow {
+            name: name.to_owned(),
+            address: address.to_owned(),
+            is_up: true,
+        };
+        vec![row("XMPP", "0.0.0.0:5222"), row("XMPP over TLS", "0.0.0.0:5223"), row("SIP", "0.0.0.0:5060")]
+    }
+}
+
+fn presence() -> Arc<Engine> {
+    let engine = Engine::new(Rules::default());
+    let observe = |user: &str, source, state| {
+        let user = user.parse::<BareJid>().unwrap();
+        engine.observe(Observation { user, source, state, since: MORNING, until: None }, MORNING);
+    };
+    let client = |show| Observed::Client { show, status: None, priority: 0 };
+    let line = LineId::from("1002".parse::<Number>().unwrap());
+    observe("ann@localhost", Source::Resource("desk".to_owned()), client(Show::Online));
+    observe("bob@localhost", Source::Resource("laptop".to_owned()), client(Show::Away));
+    observe("bob@localhost", Source::Line(line), Observed::InCall);
+    observe("dora@localhost", Source::Choice, Observed::DoNotDisturb);
+    Arc::new(engine)
+}
+
+/// A self-signed certificate, and its public half.
+fn tls() -> (Arc<Tls>, rustls::pki_types::CertificateDer<'static>) {
+    let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let certificate = issued.cert.der().clone();
+    let key = PrivateKeyDer::try_from(issued.signing_key.serialize_der()).unwrap();
+    (Arc::new(Tls::new(vec![certificate.clone()], key).unwrap()), certificate)
+}
+
+/// What the pages stand on.
+pub fn rooms(store: &Store) -> Rooms {
+    Rooms {
+        store: store.clone(),
+        presence: presence(),
+        status: Arc::new(Scene),
+        metrics: Metrics::detached(),
+        tls: tls().0,
+    }
+}
+
+impl House {
+    pub async fn start() -> Self {
+        let runtime = Runtime::real();
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("store.db").display());
+        let store = Store::open(&url, &runtime).await.unwrap();
+        for (jid, name) in
+            [("ann", "Ann Archer"), ("bob", "Bob Baker"), ("carol", "Carol Cook"), ("dora", "")]
+        {
+            let jid = format!("{jid}@localhost").parse().unwrap();
+            let user = NewUser { jid, name: name.to_owned(), scram: Vec::new(), lines: Vec::new() };
+            store.user_add(user).await.unwrap();
+        }
+        let (tls, certificate) = tls();
+        let rooms = Rooms { tls, ..rooms(&store) };
+        let local: Vec<SocketAddr> = vec!["127.0.0.1:0".parse().unwrap()];
+        let config = WebConfig {
+            domain: "localhost".to_owned(),
+            version: "0.1.0".to_owned(),
+            https: local.clone(),
+            http: local.clone(),
+            metrics: local,
+        };
+        let web = Web::start(config, rooms, &runtime).unwrap();
+        Self { web, store, runtime, certificate, _directory: directory }
+    }
+
+    pub fn http(&self) -> SocketAddr {
+        self.web.addresses().http[0]
+    }
+
+    pub fn metrics(&self) -> SocketAddr {
+        self.web.addresses().metrics[0]
+    }
+
+    /// An answer from the plain listener.
+    pub async fn get(&self, path: &str, cookie: &str) -> Answer {
+        ask(self.http(), "GET", path, &[("Cookie", cookie)], "").await
+    }
+
+    /// A form sent to the plain listener.
+    pub async fn post(&self, path: &str, cookie: &str, body: &str) -> Answer {
+        let kind = ("Content-Type", "application/x-www-form-urlencoded");
+        ask(self.http(), "POST", path, &[("Cookie", cookie), kind], body).await
+    }
+
+    /// An answer from the HTTPS listener.
+    pub async fn get_by_tls(&self, path: &str) -> Answer {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = TcpStream::connect(self.web.addresses().https[0]).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+        exchange(stream, &request("GET", path, &[], "")).await
+    }
+
+    /// Signs in by a one-time link; gives the cookie.
+    pub async fn signed_in(&self) -> String {
+        let link = self.web.one_time_link(Duration::from_secs(60));
+        self.get(&link, "").await.cookie().unwrap()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.runtime.stop();
+    }
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// The value of a header field.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find_map(|(found, value)| found.eq_ignore_ascii_case(name).then_some(value))
+    }
+
+    /// The cookie that was set, as it is sent back.
+    pub fn cookie(&self) -> Option<String> {
+        self.field("set-cookie")?.split(';').next().map(str::to_owned)
+    }
+
+    /// The token that the forms of the page carry.
+    pub fn form_token(&self) -> String {
+        let (_, rest) = self.body.split_once("name=\"form_token\" value=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    }
+}
+
+pub fn request(method: &str, path: &str, fields: &[(&str, &str)], body: &str) -> String {
+    let mut text = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+    text
+}
+
+pub async fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+    body: &str,
+) -> Answer {
+    let stream = TcpStream::connect(address).await.unwrap();
+    exchange(stream, &request(method, path, fields, body)).await
+}
+
+pub async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> Answer {
+    let talk = async {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes).await;
+        String::from_utf8(bytes).unwrap()
+    };
+    let text = tokio::time::timeout(PATIENCE, talk).await.unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
