@@ -20,7 +20,7 @@ use tokio::net::{TcpStream, UdpSocket};
 /// The realm and domain.
 pub const DOMAIN: &str = "example.org";
 /// How long a phone waits before it gives up.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Media that nobody asks for here.
 struct NoMedia;
@@ -37,7 +37,6 @@ impl calls::call::Ports for NoMedia {
 pub struct House {
     pub calls: Calls,
     pub store: Store,
-    pub runtime: Runtime,
     _folder: tempfile::TempDir,
 }
 
@@ -80,8 +79,8 @@ impl House {
         };
         let engine = Arc::new(Engine::new(Rules::default()));
         let calls =
-            Calls::start(config, store.clone(), engine, runtime.clone(), Arc::new(NoMedia)).await.unwrap();
-        Self { calls, store, runtime, _folder: folder }
+            Calls::start(config, store.clone(), engine, runtime, Arc::new(NoMedia)).await.unwrap();
+        Self { calls, store, _folder: folder }
     }
 
     pub fn udp(&self) -> SocketAddr {
