@@ -60,6 +60,8 @@ fn clippy() -> Result<()> {
 }
 
 fn deny() -> Result<()> {
+    // cargo-deny reads the manifests of all targets, also of those that nobody builds here.
+    process::run(&["cargo", "fetch", "--locked"])?;
     let installed = process::peers().join("cargo/bin/cargo-deny");
     let program =
         if installed.exists() { installed.to_string_lossy().into_owned() } else { "cargo-deny".to_owned() };

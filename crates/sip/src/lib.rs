@@ -27,9 +27,7 @@ pub use message::{Headers, Malformed, Message, Name, Request, RequestBuilder, Re
 pub use method::Method;
 pub use uri::Uri;
 
-/// Some instant for tests, which move their clock by hand from there.
 #[cfg(test)]
-#[allow(clippy::disallowed_methods, reason = "an Instant cannot be had otherwise")]
-pub(crate) fn tests_clock() -> std::time::Instant {
-    std::time::Instant::now()
-}
+mod clock_for_tests;
+#[cfg(test)]
+pub(crate) use clock_for_tests::tests_clock;
