@@ -350,6 +350,9 @@ impl Call {
         if self.phase == Phase::Over {
             return;
         }
+        for pair in 0..self.pairs.len() {
+            self.refuse_transits(pair, 487, context);
+        }
         self.phase = Phase::Over;
         self.timers = Timers::default();
         self.streams.close(&*context.house.ports);

@@ -6,9 +6,10 @@ use sip::{Name, Request, Response};
 
 use super::house::{Context, Leg};
 use super::outcome::Verdict;
+use super::pair::Pair;
 use super::{Call, End, Phase, Purpose, wire};
 use crate::offer::{Carrier, Meaning, Side};
-use crate::snapshot::Cause;
+use crate::snapshot::{Cause, Event};
 
 impl Call {
     /// Acknowledges a reliable provisional response (RFC 3262 §4), with the answer to its offer if it had one.
@@ -74,9 +75,27 @@ impl Call {
     /// A reliable provisional response never got its PRACK (RFC 3262 §3: "the UAS SHOULD reject the original
     /// request with a 5xx").
     pub(crate) fn caller_never_pracked(&mut self, context: &mut Context<'_>) {
+        let verdict = Verdict { status: 504, cause: Cause::NetworkSignalLost };
         if self.phase == Phase::Ringing {
             self.cancel_branches(None, context);
-            self.refuse_caller(Verdict { status: 504, cause: Cause::NetworkSignalLost }, context);
+            self.refuse_caller(verdict, context);
+        } else {
+            self.withdraw_answer(verdict, context);
         }
+    }
+
+    /// Takes back a 2xx that never went out, for it waited for the caller's PRACK (RFC 3262 §3): the caller is
+    /// refused after all, and the phone that answered is hung up on.
+    pub(super) fn withdraw_answer(&mut self, verdict: Verdict, context: &mut Context<'_>) {
+        let waits = |pair: &Pair| pair.half(End::Caller).awaiting_ack == Some(self.caller.transaction);
+        let Some(pair) = self.pairs.iter().position(waits) else { return };
+        let caller = self.pairs[pair].half_mut(End::Caller);
+        caller.awaiting_ack = None;
+        caller.dialog.terminate();
+        let tag = caller.dialog.id().local_tag.clone();
+        self.pairs[pair].bye_owed = false;
+        wire::refuse_with_tag(context, self.caller.transaction, &self.caller.invite, verdict.status, &tag);
+        self.bye(pair, End::Callee, context);
+        self.over(Event::ConnectionCleared, verdict.cause, context);
     }
 }

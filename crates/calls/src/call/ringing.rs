@@ -352,11 +352,14 @@ impl Call {
 
     /// The caller gives up (RFC 3261 §9.2).
     pub(crate) fn caller_cancels(&mut self, transaction: ServerTransaction, context: &mut Context<'_>) {
-        if transaction == self.caller.transaction && self.phase == Phase::Ringing {
-            self.cancel_branches(None, context);
-            self.refuse_caller(Verdict { status: 487, cause: Cause::CallCancelled }, context);
-        } else {
+        let verdict = Verdict { status: 487, cause: Cause::CallCancelled };
+        if transaction != self.caller.transaction {
             self.transit_cancelled(transaction, context);
+        } else if self.phase == Phase::Ringing {
+            self.cancel_branches(None, context);
+            self.refuse_caller(verdict, context);
+        } else {
+            self.withdraw_answer(verdict, context);
         }
     }
 
@@ -382,9 +385,6 @@ impl Call {
     pub(super) fn refuse_caller(&mut self, verdict: Verdict, context: &mut Context<'_>) {
         if self.phase != Phase::Ringing {
             return;
-        }
-        for pair in 0..self.pairs.len() {
-            self.refuse_transits(pair, 487, context);
         }
         let (transaction, invite) = (self.caller.transaction, self.caller.invite.clone());
         let tag = self.pairs.last().map(|pair| pair.half(End::Caller).dialog.id().local_tag.clone());

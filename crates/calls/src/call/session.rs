@@ -8,7 +8,7 @@ use sip::{Method, Name, Response, ResponseBuilder};
 
 use super::describe::Description;
 use super::house::Context;
-use super::{Call, End, Purpose, wire};
+use super::{Call, End, Phase, Purpose, wire};
 use crate::offer::{Carrier, Side};
 
 impl Call {
@@ -34,6 +34,10 @@ impl Call {
         description: &Description,
         context: &Context<'_>,
     ) -> Option<Bytes> {
+        if self.phase == Phase::Over {
+            // No port is opened any more: nobody would close it.
+            return None;
+        }
         let ports = &*context.house.ports;
         let streams = &mut self.streams;
         let half = self.pairs[pair].half_mut(to);

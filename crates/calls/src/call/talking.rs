@@ -378,6 +378,7 @@ impl Call {
         if let Some(owed) = self.pairs[pair].ack_owed.take() {
             self.acknowledge(pair, owed.to, owed.invite, owed.cseq, answer.as_ref(), context);
             if answer.is_none() {
+                // Whoever got an ACK without the answer that is due knows no session; the call ends, if it has not.
                 return self.end(Cause::IncompatibleDestination, context);
             }
             self.join(pair, context);

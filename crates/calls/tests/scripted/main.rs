@@ -4,6 +4,7 @@
 //! `bob receives INVITE with offer`; the head of `script.rs` lists them all. After the last sentence everything
 //! must have come to rest: no message unread, no call, no transaction, no media port.
 
+mod chaos;
 mod directory;
 mod phone;
 mod script;

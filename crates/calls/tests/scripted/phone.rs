@@ -54,6 +54,8 @@ pub enum Session {
     Held,
     /// Sound and pictures.
     Video,
+    /// Sound, and pictures refused by port 0.
+    VideoRefused,
     /// Only what this server does not carry.
     Encrypted,
     /// The same description as the time before.
@@ -165,6 +167,26 @@ impl Phone {
     fn branch(&mut self) -> String {
         self.branches += 1;
         format!("z9hG4bK-{}-{}", self.name, self.branches)
+    }
+
+    /// Could the phone send this now? What it never got, it cannot answer or acknowledge.
+    pub fn can_request(&self, method: &str) -> bool {
+        match method {
+            "CANCEL" => self.invite.is_some(),
+            "ACK" => self.accepted.is_some(),
+            "PRACK" => self.dialog.is_some() && self.reliable.is_some(),
+            _ => self.dialog.is_some(),
+        }
+    }
+
+    /// Is there a request that it could answer?
+    pub fn can_respond(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
+    /// Has it sent anything?
+    pub fn has_sent(&self) -> bool {
+        self.last_sent.is_some()
     }
 
     /// Writes a request. The first INVITE of a call names its target.
@@ -335,6 +357,7 @@ impl Phone {
             Session::Hold => ("RTP/AVP", "a=sendonly\r\n".to_owned()),
             Session::Held => ("RTP/AVP", "a=recvonly\r\n".to_owned()),
             Session::Video => ("RTP/AVP", "m=video 4002 RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\n".to_owned()),
+            Session::VideoRefused => ("RTP/AVP", "m=video 0 RTP/AVP 97\r\n".to_owned()),
             Session::Encrypted => {
                 ("RTP/SAVP", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc\r\n".to_owned())
             }

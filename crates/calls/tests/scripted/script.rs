@@ -13,7 +13,7 @@
 //! ann receives 200 to INVITE with answer  the next thing that she heard; repetitions and 100 do not count
 //! bob hears nothing                       nothing is unread
 //!
-//!   with offer | answer | hold | hold accepted | video | encrypted offer | the same offer
+//!   with offer | answer | hold | hold accepted | video | video refused | encrypted offer | the same offer
 //!   with header NAME: PART                  `none`: it must not be there, `any`: it must be
 //!   with body TYPE TEXT                     with line TEXT: a line of the body
 //!
@@ -169,6 +169,7 @@ fn clauses(sentence: &str) -> Result<(Vec<String>, Extras, Vec<String>), String>
             "hold" => extras.session = Some(Session::Hold),
             "hold accepted" => extras.session = Some(Session::Held),
             "video" => extras.session = Some(Session::Video),
+            "video refused" => extras.session = Some(Session::VideoRefused),
             "encrypted offer" => extras.session = Some(Session::Encrypted),
             other => {
                 if let Some(header) = other.strip_prefix("header ") {
@@ -270,6 +271,7 @@ fn session_is(wanted: Option<Session>, message: &Message) -> Result<(), &'static
         Session::Hold => direction == Some("sendonly"),
         Session::Held => direction == Some("recvonly"),
         Session::Video => text.contains("m=video 3"),
+        Session::VideoRefused => text.contains("m=video 0 "),
         _ => direction.is_none(),
     };
     if right { Ok(()) } else { Err("another session") }

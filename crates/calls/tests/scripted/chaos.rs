@@ -1,0 +1,101 @@
+//! Phones that do whatever comes to their mind: nothing of it may stop the server or stay in it.
+
+use std::time::Duration;
+
+use calls::CallLimits;
+use proptest::prelude::*;
+
+use crate::phone::{Extras, Session};
+use crate::stage::Stage;
+
+/// One deed of one phone.
+#[derive(Clone, Debug)]
+enum Deed {
+    Call { to: usize, session: Option<Session>, reliable: bool },
+    Request { method: &'static str, session: Option<Session> },
+    Respond { status: u16, session: Option<Session>, reliable: bool },
+    Repeat,
+    Wait { seconds: u64 },
+}
+
+const TARGETS: [&str; 6] = [
+    "sip:1001@localhost",
+    "sip:1002@localhost",
+    "sip:1003@localhost",
+    "sip:bob@localhost",
+    "sip:600@localhost",
+    "sip:9@localhost",
+];
+const METHODS: [&str; 11] =
+    ["INVITE", "UPDATE", "PRACK", "ACK", "CANCEL", "BYE", "INFO", "OPTIONS", "REFER", "ACK", "INVITE"];
+const STATUSES: [u16; 14] = [180, 183, 200, 200, 200, 302, 401, 404, 422, 481, 486, 491, 503, 603];
+
+fn session() -> impl Strategy<Value = Option<Session>> {
+    prop_oneof![
+        3 => Just(Some(Session::Plain)),
+        2 => Just(None),
+        1 => Just(Some(Session::Hold)),
+        1 => Just(Some(Session::Held)),
+        1 => Just(Some(Session::Video)),
+        1 => Just(Some(Session::VideoRefused)),
+        1 => Just(Some(Session::Encrypted)),
+        1 => Just(Some(Session::Same)),
+    ]
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        3 => (0..TARGETS.len(), session(), any::<bool>()).prop_map(|(to, session, reliable)| Deed::Call { to, session, reliable }),
+        5 => (0..METHODS.len(), session()).prop_map(|(at, session)| Deed::Request { method: METHODS[at], session }),
+        8 => (0..STATUSES.len(), session(), any::<bool>()).prop_map(|(at, session, reliable)| {
+            Deed::Respond { status: STATUSES[at], session, reliable: reliable && STATUSES[at] < 200 }
+        }),
+        1 => Just(Deed::Repeat),
+        1 => (0..200_u64).prop_map(|seconds| Deed::Wait { seconds }),
+    ]
+}
+
+fn act(stage: &mut Stage, name: &str, deed: &Deed) {
+    let phone = stage.phone(name);
+    phone.inbox.clear();
+    let bytes = match deed {
+        Deed::Call { to, session, reliable } => {
+            let headers = if *reliable {
+                vec![("Supported".to_owned(), "100rel, timer".to_owned())]
+            } else {
+                Vec::new()
+            };
+            let extras = Extras { session: *session, headers, ..Extras::default() };
+            phone.request("INVITE", Some(TARGETS[*to]), &extras)
+        }
+        Deed::Request { method, session } if phone.can_request(method) => {
+            phone.request(method, None, &Extras { session: *session, ..Extras::default() })
+        }
+        Deed::Respond { status, session, reliable } if phone.can_respond() => {
+            phone.response(*status, &Extras { session: *session, reliable: *reliable, ..Extras::default() })
+        }
+        Deed::Repeat if phone.has_sent() => phone.again(),
+        Deed::Wait { seconds } => return stage.wait(Duration::from_secs(*seconds)),
+        Deed::Request { .. } | Deed::Respond { .. } | Deed::Repeat => return,
+    };
+    stage.deliver(name, bytes);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_phones_do_nothing_stays(deeds in proptest::collection::vec((0..4_usize, deed()), 1..40)) {
+        let names = ["ann", "bob", "bob2", "carol"];
+        let numbers = ["1001", "1002", "1002", "1003"];
+        let phones: Vec<_> = names.iter().zip(numbers).map(|(name, number)| ((*name).to_owned(), number.to_owned())).collect();
+        let limits = CallLimits { call_length_max: Duration::from_secs(3600), ..CallLimits::default() };
+        let mut stage = Stage::new(&phones, &[], limits);
+        for (phone, deed) in &deeds {
+            act(&mut stage, names[*phone], deed);
+        }
+        // Nobody answers any more: timers must end it all.
+        stage.wait(Duration::from_secs(2 * 3600));
+        prop_assert_eq!(stage.remains(), Vec::<String>::new());
+    }
+}
