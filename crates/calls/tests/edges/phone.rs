@@ -78,8 +78,7 @@ impl House {
             limits: CallLimits::default(),
         };
         let engine = Arc::new(Engine::new(Rules::default()));
-        let calls =
-            Calls::start(config, store.clone(), engine, runtime, Arc::new(NoMedia)).await.unwrap();
+        let calls = Calls::start(config, store.clone(), engine, runtime, Arc::new(NoMedia)).await.unwrap();
         Self { calls, store, _folder: folder }
     }
 
