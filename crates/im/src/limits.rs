@@ -93,6 +93,11 @@ pub struct SessionLimits {
     pub directed_presence_max: usize,
     /// The presence stanza's payload, in bytes; then `policy-violation`.
     pub presence_bytes_max: usize,
+    /// How far the journal may be behind, in entries, before those who write to it are held: nothing more is
+    /// read from them for a moment.
+    pub journal_behind_entries_max: i64,
+    /// How long a client is held; then it goes on, and hears a refusal if the storage still takes nothing.
+    pub hold_time_max: Duration,
     /// From `</stream:stream>` to the end of the connection.
     pub closing_time_max: Duration,
 }
@@ -109,6 +114,8 @@ impl Default for SessionLimits {
             unacknowledged_stanzas_max: xmpp::sm::UNACKED_STANZAS_MAX,
             directed_presence_max: 500,
             presence_bytes_max: 16_384,
+            journal_behind_entries_max: 8_192,
+            hold_time_max: Duration::from_secs(2),
             closing_time_max: Duration::from_secs(5),
         }
     }

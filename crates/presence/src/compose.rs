@@ -238,7 +238,10 @@ mod tests {
         let meeting = seen(Source::Calendar, Observed::Meeting);
         let online = client("desk", Show::Online, 0);
         let idle = client("mobile", Show::Away, 0);
-        check(&[idle.clone(), online.clone(), call.clone(), busy.clone(), away.clone(), dnd], State::DoNotDisturb);
+        check(
+            &[idle.clone(), online.clone(), call.clone(), busy.clone(), away.clone(), dnd],
+            State::DoNotDisturb,
+        );
         check(&[online.clone(), call.clone(), busy.clone(), away], State::OutOfOffice);
         check(&[online.clone(), call.clone(), busy], State::Busy);
         check(&[online.clone(), meeting.clone(), call], State::OnThePhone);

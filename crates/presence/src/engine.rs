@@ -54,11 +54,7 @@ impl Listener {
 impl Engine {
     /// An engine that knows nobody yet.
     pub fn new(rules: Rules) -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            listeners: Mutex::default(),
-            rules,
-        }
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), listeners: Mutex::default(), rules }
     }
 
     /// Starts to listen.
@@ -72,7 +68,9 @@ impl Engine {
     pub fn observe(&self, observation: Observation, now: Timestamp) {
         let user = observation.user.clone();
         self.update(&user, now, |observations| {
-            if observations.len() >= OBSERVATIONS_PER_USER_MAX && !observations.contains_key(&observation.source) {
+            if observations.len() >= OBSERVATIONS_PER_USER_MAX
+                && !observations.contains_key(&observation.source)
+            {
                 tracing::warn!(limit = OBSERVATIONS_PER_USER_MAX, "too many presence sources for one user");
                 return;
             }
@@ -152,9 +150,10 @@ impl Engine {
     }
 
     fn shard(&self, user: &BareJid) -> &Mutex<BTreeMap<BareJid, Presentity>> {
-        let hash = user.as_str().bytes().fold(0_usize, |hash, byte| {
-            (hash ^ usize::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = user
+            .as_str()
+            .bytes()
+            .fold(0_usize, |hash, byte| (hash ^ usize::from(byte)).wrapping_mul(0x0100_0000_01b3));
         &self.shards[hash % SHARDS]
     }
 }

@@ -8,11 +8,7 @@ use store::Store;
 ///
 /// # Errors
 /// The store could not be read: the caller shows "offline" and says so in its log.
-pub async fn may_watch(
-    store: &Store,
-    watcher: &BareJid,
-    presentity: &BareJid,
-) -> Result<bool, store::Error> {
+pub async fn may_watch(store: &Store, watcher: &BareJid, presentity: &BareJid) -> Result<bool, store::Error> {
     if watcher == presentity {
         return Ok(true);
     }

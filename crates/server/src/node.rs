@@ -63,7 +63,11 @@ impl Node {
         let rooms = web::Rooms {
             store: store.clone(),
             presence: Arc::clone(&presence),
-            status: Arc::new(Rooms { im: Arc::clone(&im), calls: calls.clone(), listeners: listeners(&config.listen) }),
+            status: Arc::new(Rooms {
+                im: Arc::clone(&im),
+                calls: calls.clone(),
+                listeners: listeners(&config.listen),
+            }),
             metrics: web::Metrics::install()?,
             tls: Arc::clone(&web_tls),
         };

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use calls::snapshot::{CallSnapshot, ConnectionState, Direction};
 use calls::Calls;
+use calls::snapshot::{CallSnapshot, ConnectionState, Direction};
 use im::Im;
 use web::{CallRow, ListenerRow, RegistrationRow, SessionRow, StatusSource};
 

@@ -4,9 +4,9 @@
 //! A [`Message`] is one buffer with the places of its header fields, found in one pass; a value is looked at
 //! when somebody asks for it. Unknown methods, header fields and URI schemes are data, never errors.
 
+pub mod dialog;
 pub mod digest;
 pub mod endpoint;
-pub mod dialog;
 mod error;
 pub mod framing;
 pub mod header;

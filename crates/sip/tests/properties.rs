@@ -80,7 +80,7 @@ fn token() -> impl Strategy<Value = String> {
 fn sound_request() -> impl Strategy<Value = Request> {
     (token(), token(), "[ -~]{0,40}", prop::collection::vec(any::<u8>(), 0..200), 0_u32..0x7fff_ffff)
         .prop_map(|(method, branch, subject, body, number)| {
-            let method = Method::parse(&Bytes::from(method)).unwrap();
+            let method = Method::parse(&Bytes::from(method)).expect("a method of letters parses");
             RequestBuilder::new(method.clone(), b"sip:b@h")
                 .via("TCP", "h:5060", branch.as_bytes())
                 .header(Name::CSeq, &sip::CSeq { number, method })

@@ -91,6 +91,15 @@ enum Wake {
     Moved(io::Result<Moved>),
 }
 
+/// The journal is behind: nothing more is taken from this client for a moment, so that it slows down before
+/// it must be refused.
+struct Hold {
+    /// Where the journal must have come.
+    until: Seq,
+    /// When we go on anyhow: if the storage fails, the client is to be told.
+    at_most: Instant,
+}
+
 /// One session on one stream.
 pub(super) struct Session<S> {
     pub(super) im: Arc<Im>,
@@ -108,6 +117,7 @@ pub(super) struct Session<S> {
     asked: Option<Instant>,
     /// Since when a write makes no progress.
     stalled: Option<Instant>,
+    hold: Option<Hold>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
@@ -130,6 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             heard,
             asked: None,
             stalled: None,
+            hold: None,
         };
         session.send_again();
         session
@@ -177,6 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Some(counts) => (counts.inbound.owes_answer(), counts.inbound.is_full()),
                 None => (false, false),
             };
+            let full = full || self.hold.is_some();
             let wake = {
                 let Self { link, framer, seat, durable, .. } = self;
                 tokio::select! {
@@ -191,10 +203,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Wake::Taken(taken) => self.taken(taken)?,
                 Wake::Timer => {
                     self.look_at_clock()?;
+                    self.let_go().await?;
                     deadline = self.deadline();
                     timer.set(runtime.sleep_until(deadline));
                 }
-                Wake::Durable => self.answer_request(),
+                Wake::Durable => {
+                    self.answer_request();
+                    self.let_go().await?;
+                }
                 Wake::Moved(moved) => self.moved(moved).await?,
             }
         }
@@ -297,6 +313,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
+    /// A message was kept: if the journal is far behind, its sender waits.
+    pub(super) fn hold_behind(&mut self, seq: Seq) {
+        let limits = self.im.limits.load().session;
+        if seq.0 - self.durable.borrow().0 > limits.journal_behind_entries_max {
+            let until = Seq(seq.0 - limits.journal_behind_entries_max / 2);
+            self.hold = Some(Hold { until, at_most: self.im.runtime.now() + limits.hold_time_max });
+            metrics::counter!("carillon_im_sessions_held_total").increment(1);
+        }
+    }
+
+    /// Is the client held?
+    pub(super) fn is_held(&self) -> bool {
+        self.hold.is_some()
+    }
+
+    /// Goes on with a client that was held, once the journal has come far enough.
+    async fn let_go(&mut self) -> Result<(), Over> {
+        let Some(hold) = &self.hold else { return Ok(()) };
+        if *self.durable.borrow_and_update() < hold.until && self.im.runtime.now() < hold.at_most {
+            return Ok(());
+        }
+        self.hold = None;
+        Box::pin(self.frames()).await
+    }
+
     /// Is this something that the spool gave already?
     fn is_repeated(&mut self, item: &Item) -> bool {
         let (Some(seq), Some(spool)) = (item.seq, &mut self.spool) else { return false };
@@ -351,7 +392,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Some(asked) => asked + limits.idle_after_ping_max,
             None => self.heard + limits.idle_before_ping,
         };
-        self.stalled.map_or(idle, |since| idle.min(since + limits.write_stall_max))
+        let held = self.hold.as_ref().map_or(idle, |hold| idle.min(hold.at_most));
+        self.stalled.map_or(held, |since| held.min(since + limits.write_stall_max))
     }
 
     /// Silence for long: asks, then gives up (RFC 6120 §4.6.4). A stalled write gives up at once.

@@ -18,7 +18,7 @@ use crate::pipeline::{self, Handled};
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Takes all frames that are complete; the read buffer goes back when nothing waits in it.
     pub(super) async fn frames(&mut self) -> Result<(), Over> {
-        loop {
+        while !self.is_held() {
             match self.framer.next_frame() {
                 Ok(Some(Frame::Stanza(stanza))) => self.stanza(stanza).await?,
                 Ok(Some(Frame::Close)) => return Err(Over::Closed),
@@ -35,6 +35,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Err(error) => return Err(Over::Failed(error)),
             }
         }
+        Ok(())
     }
 
     async fn stanza(&mut self, mut stanza: Stanza) -> Result<(), Over> {
@@ -77,7 +78,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     fn handled(&mut self, stanza: &Stanza, handled: Handled) -> Result<(), Over> {
         let mut seq = None;
         match handled {
-            Handled::Done(kept) => seq = kept,
+            Handled::Done(kept) => {
+                seq = kept;
+                if let Some(seq) = kept {
+                    self.hold_behind(seq);
+                }
+            }
             Handled::Answers(answers) => {
                 for answer in answers {
                     self.answer(answer)?;

@@ -101,6 +101,27 @@ async fn xml_that_rfc_6120_forbids_ends_the_stream() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sender_is_held_while_the_journal_is_behind() {
+    let mut limits = Limits::default();
+    limits.session.journal_behind_entries_max = 5;
+    let house = House::with(limits).await;
+    let mut ann = house.available("ann", "desk").await;
+    let mut bob = house.available("bob", "desk").await;
+    let durable = house.store.durable();
+    let message = "<message to='bob@localhost' type='chat'><body>x</body></message>";
+    ann.send(&message.repeat(100)).await;
+    for delivered in 1..=100 {
+        bob.body().await;
+        assert!(
+            delivered - durable.borrow().0 <= 6,
+            "{delivered} delivered, {:?} durable",
+            *durable.borrow()
+        );
+    }
+    ann.hears_no_message().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_to_a_session_that_ends_is_answered() {
     let house = House::open().await;
     let mut ann = house.available("ann", "desk").await;

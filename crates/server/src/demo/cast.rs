@@ -81,5 +81,7 @@ pub(super) async fn phone(stage: &Stage, user: &str, line: &str) -> Result<Phone
     let mut config = PhoneConfig::new(line, DOMAIN);
     config.password = password(user);
     config.server = Some(SocketAddr::from(([127, 0, 0, 1], stage.listen.sip)));
-    Phone::register(config, stage.runtime.clone()).await.with_context(|| format!("line {line} cannot register"))
+    Phone::register(config, stage.runtime.clone())
+        .await
+        .with_context(|| format!("line {line} cannot register"))
 }

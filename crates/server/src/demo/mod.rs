@@ -19,7 +19,8 @@ use crate::{access, certificate, folder, verbs};
 /// The domain of the demo.
 pub const DOMAIN: &str = "localhost";
 /// Users and their lines. Passwords are the names: everything is on loopback.
-pub const USERS: [(&str, &str, &str); 3] = [("ann", "Ann", "1001"), ("bob", "Bob", "1002"), ("carol", "Carol", "1003")];
+pub const USERS: [(&str, &str, &str); 3] =
+    [("ann", "Ann", "1001"), ("bob", "Bob", "1002"), ("carol", "Carol", "1003")];
 /// The contact that answers.
 const ECHO: &str = "echo@localhost";
 /// The scene has failed when it is not over by then.
@@ -52,7 +53,8 @@ pub async fn run(port_offset: u16, scene_only: bool) -> Result<()> {
     // The scripted clients stand in a world of their own: the server's stop is not theirs.
     let stage = scene::Stage { listen: config.listen.clone(), certificate, runtime: Runtime::real() };
     let played = tokio::time::timeout(SCENE_TIME_MAX, scene::play(&stage)).await;
-    let played = played.unwrap_or_else(|_| Err(anyhow!("the scene took longer than {} s", SCENE_TIME_MAX.as_secs())));
+    let played =
+        played.unwrap_or_else(|_| Err(anyhow!("the scene took longer than {} s", SCENE_TIME_MAX.as_secs())));
     if played.is_ok() && !scene_only {
         println!("{}", invitation(&config.listen, &node));
         tokio::signal::ctrl_c().await?;

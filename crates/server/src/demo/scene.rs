@@ -91,10 +91,13 @@ async fn presence_follows_the_call(
     call.connected().await?;
     let begun = stage.runtime.now();
     narrator.tell("bob's desk phone is in a call with 600");
-    ann.sees("bob", "bob on the phone", |p| p.show() == "away" && p.status().as_deref() == Some("On the phone"))
-        .await?;
+    ann.sees("bob", "bob on the phone", |p| {
+        p.show() == "away" && p.status().as_deref() == Some("On the phone")
+    })
+    .await?;
     let took = stage.runtime.now().saturating_duration_since(begun);
-    narrator.tell(&format!("ann's client shows bob: “On the phone”, {} ms after the answer", took.as_millis()));
+    narrator
+        .tell(&format!("ann's client shows bob: “On the phone”, {} ms after the answer", took.as_millis()));
     ensure!(took <= PRESENCE_TIME_MAX, "the call showed as presence only after {} ms", took.as_millis());
     ann.client.chat(&format!("bob@{DOMAIN}"), "call me when you are free").await?;
     desk.hears("call me when you are free").await?;
@@ -114,7 +117,8 @@ async fn sound_goes_both_ways(stage: &Stage, narrator: &Narrator<'_>) -> Result<
     let ann_phone = phone(stage, "ann", "1001").await?;
     let mut bob_phone = phone(stage, "bob", "1002").await?;
     let call = ann_phone.call("1002").await?;
-    let ringing = tokio::time::timeout(PATIENCE, bob_phone.incoming()).await.context("bob's phone does not ring")?;
+    let ringing =
+        tokio::time::timeout(PATIENCE, bob_phone.incoming()).await.context("bob's phone does not ring")?;
     let answered = ringing.context("bob's phone stopped")?;
     narrator.tell("ann's phone dials 1002; bob's phone rings");
     answered.answer().await?;

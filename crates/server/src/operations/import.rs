@@ -184,9 +184,8 @@ async fn check(context: &Context, rows: &[Row], mistakes: &mut Vec<RowFailure>) 
         if let Err(failure) = user::check_address(context, &row.jid) {
             mistake(format!("jid: {failure}"));
         }
-        match users.insert(row.jid.clone(), Some(row.at)) {
-            Some(earlier) => mistake(taken(format!("user {}", row.jid), earlier)),
-            None => {}
+        if let Some(earlier) = users.insert(row.jid.clone(), Some(row.at)) {
+            mistake(taken(format!("user {}", row.jid), earlier));
         }
         if let Some((line, _)) = &row.line
             && let Some(earlier) = lines.insert(line.clone(), Some(row.at))
