@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -17,6 +19,8 @@ use crate::digest::{Algorithm, Challenge, Credentials, Inputs, response};
 pub const NONCES_COUNTED_MAX: usize = 65_536;
 /// Length of the keyed hash in a nonce, in bytes.
 const MAC_BYTES: usize = 16;
+/// What stands before the keyed hash in a nonce, in bytes: its time, and a number.
+const STAMP_BYTES: usize = 12;
 /// How far behind the highest count a late request may be, in counts.
 const WINDOW: u32 = 64;
 
@@ -27,6 +31,8 @@ pub struct Server {
     realm: String,
     algorithms: Vec<Algorithm>,
     lifetime: Duration,
+    /// Tells nonces of the same moment apart: their counts must not be mixed.
+    written: Arc<AtomicU32>,
 }
 
 /// What credentials are worth.
@@ -45,7 +51,7 @@ impl Server {
     pub fn new(secret: &[u8; 32], realm: &str, algorithms: &[Algorithm], lifetime: Duration) -> Self {
         // RFC 2104: the key may have any length; 32 bytes never fail.
         let mac = Hmac::new_from_slice(secret).expect("HMAC takes a key of any length");
-        Self { mac, realm: realm.to_owned(), algorithms: algorithms.to_vec(), lifetime }
+        Self { mac, realm: realm.to_owned(), algorithms: algorithms.to_vec(), lifetime, written: Arc::default() }
     }
 
     /// The realm.
@@ -71,18 +77,19 @@ impl Server {
         })
     }
 
-    /// A nonce: the time and a keyed hash over time and address.
+    /// A nonce: its time, a number, and a keyed hash over both and the address.
     fn nonce(&self, now: Duration, address: IpAddr) -> String {
-        let time = micros(now).to_be_bytes();
-        let mut nonce = [0; 8 + MAC_BYTES];
-        nonce[..8].copy_from_slice(&time);
-        nonce[8..].copy_from_slice(&self.mac_of(time, address));
+        let mut nonce = [0; STAMP_BYTES + MAC_BYTES];
+        nonce[..8].copy_from_slice(&micros(now).to_be_bytes());
+        nonce[8..STAMP_BYTES].copy_from_slice(&self.written.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        let mac = self.mac_of(&nonce[..STAMP_BYTES], address);
+        nonce[STAMP_BYTES..].copy_from_slice(&mac);
         URL_SAFE_NO_PAD.encode(nonce)
     }
 
-    fn mac_of(&self, time: [u8; 8], address: IpAddr) -> [u8; MAC_BYTES] {
+    fn mac_of(&self, stamp: &[u8], address: IpAddr) -> [u8; MAC_BYTES] {
         let mut mac = self.mac.clone();
-        mac.update(&time);
+        mac.update(stamp);
         match address.to_canonical() {
             IpAddr::V4(v4) => mac.update(&v4.octets()),
             IpAddr::V6(v6) => mac.update(&v6.octets()),
@@ -96,15 +103,16 @@ impl Server {
 
     /// When the nonce was written; `None` when it is not one of ours for `address`.
     fn written_at(&self, nonce: &[u8], address: IpAddr) -> Option<(Duration, [u8; MAC_BYTES])> {
-        let mut plain = [0; 8 + MAC_BYTES];
+        let mut plain = [0; STAMP_BYTES + MAC_BYTES];
         let length = URL_SAFE_NO_PAD.decode_slice(nonce, &mut plain).ok()?;
         if length != plain.len() {
             return None;
         }
         let mut time = [0; 8];
         time.copy_from_slice(&plain[..8]);
-        let mac = self.mac_of(time, address);
-        bool::from(mac.ct_eq(&plain[8..])).then(|| (Duration::from_micros(u64::from_be_bytes(time)), mac))
+        let mac = self.mac_of(&plain[..STAMP_BYTES], address);
+        let ours = bool::from(mac.ct_eq(&plain[STAMP_BYTES..]));
+        ours.then(|| (Duration::from_micros(u64::from_be_bytes(time)), mac))
     }
 
     /// Checks credentials for a request with `method` from `address`. `ha1` is that of the account for the
@@ -317,6 +325,14 @@ mod tests {
         let elsewhere = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
         assert_eq!(verify(&sign("secret", 1, NOW), (elsewhere, NOW), &mut counts), Verdict::Stale);
         assert_eq!(verify(&sign("secret", 1, NOW), (HERE, Duration::ZERO), &mut counts), Verdict::Stale);
+    }
+
+    #[test]
+    fn nonces_of_the_same_moment_are_counted_apart() {
+        let server = server();
+        let nonce = |_| server.challenges(NOW, HERE, false).next().unwrap().nonce;
+        let [first, second] = [1, 2].map(nonce);
+        assert_ne!(first, second);
     }
 
     #[test]
