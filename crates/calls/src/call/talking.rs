@@ -1,5 +1,6 @@
 //! A call within its dialogs: changes of the session, hold, INFO, BYE, from either end to the other.
 
+use bytes::Bytes;
 use sip::endpoint::{ClientTransaction, ServerTransaction};
 use sip::sdp::Direction;
 use sip::session_timer::{Answer, SessionTimer};
@@ -100,7 +101,13 @@ impl Call {
         }
         if carrier == Carrier::Update && !described {
             // A refresh that changes nothing concerns only this end (RFC 4028 §7.4).
-            return self.accept_change(pair, from, transaction, &request, carrier, None, context);
+            return self.accept_change(
+                pair,
+                from,
+                &Asked { transaction, request: &request, carrier },
+                None,
+                context,
+            );
         }
         let offer = match described.then(|| half.read(request.body())) {
             None => None,
@@ -113,26 +120,25 @@ impl Call {
         let again = offer.as_ref().zip(half.heard.as_ref()).is_some_and(|(new, old)| new.is_same(old));
         if again && half.said.body().is_some() {
             let body = half.said.body().cloned();
-            return self.accept_change(pair, from, transaction, &request, carrier, body, context);
+            return self.accept_change(
+                pair,
+                from,
+                &Asked { transaction, request: &request, carrier },
+                body,
+                context,
+            );
         }
-        self.pass_offer_on(pair, from, transaction, request, carrier, offer, context);
+        self.pass_offer_on(
+            pair,
+            Passed { from, transaction, request, carrier: Some(carrier), sent: None, offer },
+            context,
+        );
     }
 
     /// Passes an offer (or an INVITE without one) on to the other end.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "one request on its way, taken apart once by its only caller"
-    )]
-    fn pass_offer_on(
-        &mut self,
-        pair: usize,
-        from: End,
-        transaction: ServerTransaction,
-        request: Request,
-        carrier: Carrier,
-        offer: Option<Description>,
-        context: &mut Context<'_>,
-    ) {
+    fn pass_offer_on(&mut self, pair: usize, passed: Passed, context: &mut Context<'_>) {
+        let Passed { from, transaction, request, carrier, offer, .. } = passed;
+        let Some(carrier) = carrier else { return };
         let to = from.other();
         let other = self.pairs[pair].half_mut(to);
         // A phone without UPDATE gets an INVITE, once the call is answered.
@@ -268,22 +274,21 @@ impl Call {
             self.join(pair, context);
         }
         context.index.servers.remove(&transit.server);
-        self.accept_change(pair, from, transit.server, &transit.request, carrier, body, context);
+        let asked = Asked { transaction: transit.server, request: &transit.request, carrier };
+        self.accept_change(pair, from, &asked, body, context);
         self.show_hold(pair, from, context);
     }
 
     /// Answers 200 to a change (or refresh) of one end.
-    #[allow(clippy::too_many_arguments, reason = "one request on its way, taken apart once by its callers")]
     fn accept_change(
         &mut self,
         pair: usize,
         end: End,
-        transaction: ServerTransaction,
-        request: &Request,
-        carrier: Carrier,
-        body: Option<bytes::Bytes>,
+        asked: &Asked<'_>,
+        body: Option<Bytes>,
         context: &mut Context<'_>,
     ) {
+        let Asked { transaction, request, carrier } = *asked;
         let success = match carrier {
             Carrier::Invite => Carrier::Success,
             Carrier::Prack => Carrier::PrackSuccess,
@@ -455,6 +460,13 @@ impl Call {
             _ => {}
         }
     }
+}
+
+/// A change that one end asked for, to be answered.
+struct Asked<'a> {
+    transaction: ServerTransaction,
+    request: &'a Request,
+    carrier: Carrier,
 }
 
 /// A request that is passed on to the other end.
