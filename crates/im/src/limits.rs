@@ -96,6 +96,8 @@ pub struct SessionLimits {
     /// How far the journal may be behind, in entries, before those who write to it are held: nothing more is
     /// read from them for a moment.
     pub journal_behind_entries_max: i64,
+    /// When a spool that could not be read is tried again.
+    pub spool_retry_delay: Duration,
     /// How long a client is held; then it goes on, and hears a refusal if the storage still takes nothing.
     pub hold_time_max: Duration,
     /// From `</stream:stream>` to the end of the connection.
@@ -115,6 +117,7 @@ impl Default for SessionLimits {
             directed_presence_max: 500,
             presence_bytes_max: 16_384,
             journal_behind_entries_max: 8_192,
+            spool_retry_delay: Duration::from_secs(1),
             hold_time_max: Duration::from_secs(2),
             closing_time_max: Duration::from_secs(5),
         }

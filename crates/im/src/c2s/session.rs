@@ -175,15 +175,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut deadline = self.deadline();
         let mut timer = pin!(runtime.sleep_until(deadline));
         loop {
-            if self.spool.as_ref().is_some_and(|spool| spool.is_reading()) && self.has_room() {
+            let spool_is_due = self.spool.as_ref().is_some_and(|spool| spool.is_due(self.im.runtime.now()));
+            if spool_is_due && self.has_room() {
                 Box::pin(self.read_spool()).await?;
+                continue;
             }
             let earliest = self.deadline();
             if earliest < deadline {
                 deadline = earliest;
                 timer.set(runtime.sleep_until(deadline));
             }
-            let room = self.has_room() && !self.spool.as_ref().is_some_and(|spool| spool.is_reading());
+            // What was kept goes before what comes now.
+            let room = self.has_room() && !spool_is_due;
             let (owes, full) = match &self.counts {
                 Some(counts) => (counts.inbound.owes_answer(), counts.inbound.is_full()),
                 None => (false, false),
@@ -374,8 +377,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
                 self.request_acknowledgement();
             }
-            // What waits is not lost: it comes with the next presence.
-            Err(error) => tracing::warn!(%error, "the spool cannot be read"),
+            Err(error) => {
+                tracing::warn!(%error, "the spool cannot be read");
+                spool.try_again_at(self.im.runtime.now() + self.im.limits.load().session.spool_retry_delay);
+                self.spool = Some(spool);
+            }
         }
         Ok(())
     }
@@ -392,7 +398,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Some(asked) => asked + limits.idle_after_ping_max,
             None => self.heard + limits.idle_before_ping,
         };
-        let held = self.hold.as_ref().map_or(idle, |hold| idle.min(hold.at_most));
+        let later = |at: &Instant| *at > self.im.runtime.now();
+        let again = self.spool.as_ref().and_then(|spool| spool.again_at()).filter(later);
+        let spool = again.map_or(idle, |at| idle.min(at));
+        let held = self.hold.as_ref().map_or(spool, |hold| spool.min(hold.at_most));
         self.stalled.map_or(held, |since| held.min(since + limits.write_stall_max))
     }
 

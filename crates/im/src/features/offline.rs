@@ -1,6 +1,7 @@
 //! Offline messages (XEP-0160): the spool is read when a client can take messages, each with its delay.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use model::{BareJid, Timestamp};
@@ -30,17 +31,34 @@ pub(crate) struct SpoolReader {
     /// What this session has, or has on its way.
     given: BTreeSet<Seq>,
     reading: bool,
+    /// The storage did not answer: it is asked again then.
+    again_at: Option<Instant>,
 }
 
 impl SpoolReader {
     /// A reader that leaves out what is on its way already.
     pub(crate) fn new(given: BTreeSet<Seq>) -> Self {
-        Self { after: Seq(i64::MIN), given, reading: true }
+        Self { after: Seq(i64::MIN), given, reading: true, again_at: None }
     }
 
     /// Is there more to read?
     pub(crate) fn is_reading(&self) -> bool {
         self.reading
+    }
+
+    /// Is the next page to be read now?
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.reading && self.again_at.is_none_or(|at| now >= at)
+    }
+
+    /// When the storage is asked again, if it did not answer.
+    pub(crate) fn again_at(&self) -> Option<Instant> {
+        self.again_at
+    }
+
+    /// The storage did not answer.
+    pub(crate) fn try_again_at(&mut self, at: Instant) {
+        self.again_at = Some(at);
     }
 
     /// Did the session get this one already? Notes it if not.
@@ -62,6 +80,7 @@ impl SpoolReader {
     pub(crate) async fn page(&mut self, im: &Im, owner: &BareJid) -> Result<Vec<Item>, store::Error> {
         let limit = im.limits.load().account.spool_page;
         let page = im.store.spooled(owner, self.after, limit).await?;
+        self.again_at = None;
         self.reading = page.len() >= limit;
         let mut items = Vec::with_capacity(page.len());
         for entry in page {
