@@ -38,16 +38,21 @@ def folder(name):
     return path
 
 
+_next_port = [20000 + (OFFSET * 7 + os.getpid() * 13) % 9000 // 4 * 4]
+
+
 def free_port(kind=socket.SOCK_DGRAM):
-    """A port below 32768 that nobody has: the kernel hands the upper ones to clients."""
-    for port in range(20000 + (OFFSET * 7 + os.getpid()) % 9000, 32000, 2):
-        with socket.socket(socket.AF_INET, kind) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise AssertionError("no free port")
+    """A port below 32768 (the kernel hands the upper ones to clients) that is free with the three above it."""
+    while True:
+        port = _next_port[0]
+        _next_port[0] = 20000 if port > 31900 else port + 4
+        try:
+            for offset in range(4):
+                with socket.socket(socket.AF_INET, kind) as probe:
+                    probe.bind(("127.0.0.1", port + offset))
+            return port
+        except OSError:
+            continue
 
 
 async def until(condition, what, seconds=10.0):
@@ -129,7 +134,7 @@ def client(user, resource, **options):
             return self
 
         def heard(self, body):
-            return [m for m in self.messages if m["body"] == body]
+            return [m for m in self.messages if m["body"].strip() == body]
 
         def seen(self, bare, show=None, status=None, kind=None):
             """Presences of somebody, newest last, that match."""
@@ -276,7 +281,13 @@ module_app ctrl_tcp.so
         """The loudest of the candidate tones in what this phone received."""
         files = sorted(f for f in os.listdir(self.path) if f.startswith("dump-") and f.endswith("-dec.wav"))
         assert files, f"line {self.line} recorded nothing"
-        return loudest(os.path.join(self.path, files[-1]), candidates)
+        # baresip writes the header when it has put the call away.
+        for _ in range(50):
+            try:
+                return loudest(os.path.join(self.path, files[-1]), candidates)
+            except (wave.Error, EOFError):
+                time.sleep(0.1)
+        raise AssertionError(f"line {self.line}: {files[-1]} was never finished")
 
     def close(self):
         if self.reader:

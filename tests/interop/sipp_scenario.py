@@ -78,6 +78,11 @@ def receive(code, optional=False, routes=False, check=None):
     return f'<recv {words}><action><ereg regexp="{check}" search_in="msg" check_it="true" assign_to="1"/></action></recv>\n'
 
 
+def accepted():
+    """200 or 202: a MESSAGE was taken (RFC 3428 §7)."""
+    return '<recv response="202" optional="true" next="8"/>\n<recv response="200"/>\n<label id="8"/>\n'
+
+
 def ringing():
     """Whatever a server may say before the final answer."""
     return receive(100, optional=True) + receive(180, optional=True) + receive(183, optional=True)

@@ -28,7 +28,7 @@ class Receiver:
 async def sender(acknowledged, name, start):
     """Sends as fast as acknowledgements come; records what the server acknowledged."""
     ann = client("ann", name, plugins=("xep_0198",))
-    management = ann["xep_0198"]
+    management = ann.plugin["xep_0198"]
     management.window = 20
     order = []
     await ann.sign_in()

@@ -7,14 +7,14 @@ server: running
 import time
 
 from carillon import DOMAIN, client, finish, free_port, main, sipp, until
-from sipp_scenario import challenged, expect, receive, registration, respond
+from sipp_scenario import accepted, challenged, expect, registration, respond
 
 
 async def test():
     bob = await client("bob", "desk").sign_in()
     port = free_port()
     sipp("register", [registration()], "carol", port=port)
-    sent = [challenged("MESSAGE", content="Lunch at noon?", content_type="text/plain"), receive(202, optional=True), receive(200)]
+    sent = [challenged("MESSAGE", content="Lunch at noon?", content_type="text/plain"), accepted()]
     sipp("message-to-user", sent, "carol", "bob", port=port, wait=False)
     message = (await until(lambda: bob.heard("Lunch at noon?"), "bob's client hears the phone"))[0]
     assert message["from"].bare == f"carol@{DOMAIN}", message["from"]

@@ -65,7 +65,7 @@ async def test():
         await bob.sign_out()
         time.sleep(0.3)
         ann.send_message(f"bob@{DOMAIN}", "for later", mtype="chat")
-        await ann["xep_0199"].ping(DOMAIN)
+        await ann.plugin["xep_0199"].ping(DOMAIN)
         time.sleep(0.3)
 
         database.stop()
@@ -73,7 +73,7 @@ async def test():
         ann.send_message(f"bob@{DOMAIN}", "into the void", mtype="chat")
         ann.send_message(f"bob@{DOMAIN}", "into the void again", mtype="chat")
         database.start()
-        time.sleep(3)
+        time.sleep(8)
         assert server.stop() == 0
         server = Server().start()
         bob = await client("bob", "desk").sign_in()

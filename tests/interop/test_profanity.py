@@ -7,6 +7,7 @@ server: running
 import asyncio
 import os
 import subprocess
+import time
 
 from carillon import DATA, DOMAIN, XMPP, befriend, client, folder, main, password, until
 
@@ -19,6 +20,7 @@ def tmux(*words):
 
 def type_line(text):
     tmux("send-keys", "-l", text)
+    time.sleep(0.5)  # profanity takes what comes at once for a paste
     tmux("send-keys", "Enter")
 
 
@@ -47,8 +49,6 @@ async def test():
         await until(lambda: bob.heard("hello from a terminal"), "bob hears profanity")
         bob.send_message(f"ann@{DOMAIN}", "hello back", mtype="chat")
         await until(lambda: "hello back" in screen(), "profanity shows the answer")
-        type_line("/quit")
-        await until(lambda: bob.seen(f"ann@{DOMAIN}", kind="unavailable"), "profanity signs out")
     except AssertionError:
         print(screen())
         raise

@@ -25,9 +25,7 @@ async def test():
     mobile = await client("bob", "mobile", plugins=PLUGINS).sign_in()
 
     await befriend(ann, desk)
-    roster = await ann.get_roster()
-    item = next(i for i in roster["roster"]["items"].items() if i[0] == f"bob@{DOMAIN}")
-    assert item[1]["subscription"] == "both", item
+    await until(lambda: ann.client_roster[f"bob@{DOMAIN}"]["subscription"] == "both", "the roster says both")
     await until(lambda: {p["from"].resource for p in ann.seen(f"bob@{DOMAIN}")} >= {"desk", "mobile"}, "both devices")
 
     ann.send_message(f"bob@{DOMAIN}", "to all devices", mtype="chat")
@@ -43,15 +41,15 @@ async def test():
     mobile.send_presence(pshow="away", pstatus="at lunch")
     await until(lambda: ann.seen(f"bob@{DOMAIN}", show="away", status="at lunch"), "away with its text")
 
-    info = await ann["xep_0030"].get_info(jid=DOMAIN)
+    info = await ann.plugin["xep_0030"].get_info(jid=DOMAIN)
     features = info["disco_info"]["features"]
     for feature in ("urn:xmpp:ping", "jabber:iq:version", "urn:xmpp:time", "jabber:iq:last"):
         assert feature in features, (feature, features)
-    await ann["xep_0199"].ping(DOMAIN)
-    version = await ann["xep_0092"].get_version(DOMAIN)
+    await ann.plugin["xep_0199"].ping(DOMAIN)
+    version = await ann.plugin["xep_0092"].get_version(DOMAIN)
     assert version["software_version"]["name"] == "Carillon"
-    await ann["xep_0202"].get_entity_time(DOMAIN)
-    assert (await ann["xep_0012"].get_last_activity(DOMAIN))["last_activity"]["seconds"] >= 0
+    await ann.plugin["xep_0202"].get_entity_time(DOMAIN)
+    assert (await ann.plugin["xep_0012"].get_last_activity(DOMAIN))["last_activity"]["seconds"] >= 0
 
     await mobile.sign_out()
     await until(lambda: ann.seen(f"bob@{DOMAIN}", kind="unavailable"), "mobile is gone")

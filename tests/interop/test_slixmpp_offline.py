@@ -12,7 +12,7 @@ async def test():
     ann = await client("ann", "laptop", plugins=("xep_0203", "xep_0199")).sign_in()
     for number in range(3):
         ann.send_message(f"bob@{DOMAIN}", f"while you were out {number}", mtype="chat")
-    await ann["xep_0199"].ping(DOMAIN)
+    await ann.plugin["xep_0199"].ping(DOMAIN)
     await ann.sign_out()
     assert server.stop() == 0
     server.start()
@@ -26,7 +26,7 @@ async def test():
     await bob.sign_out()
 
     again = await client("bob", "desk", plugins=("xep_0199",)).sign_in()
-    await again["xep_0199"].ping(DOMAIN)
+    await again.plugin["xep_0199"].ping(DOMAIN)
     assert not again.messages, "a kept message comes once"
     server.stop()
 

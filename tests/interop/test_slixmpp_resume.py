@@ -15,7 +15,7 @@ async def test():
     resumed = asyncio.Event()
     bob.add_event_handler("session_resumed", lambda _: resumed.set())
     await bob.sign_in()
-    await until(lambda: bob["xep_0198"].enabled_in, "stream management is on")
+    await until(lambda: bob.plugin["xep_0198"].enabled_in, "stream management is on")
 
     ann.send_message(f"bob@{DOMAIN}", "before", mtype="chat")
     await until(lambda: bob.heard("before"), "a message before the break")

@@ -220,14 +220,14 @@ fn warnings(rows: &[Row]) -> Vec<String> {
     warnings
 }
 
-/// Derives all passwords on the machine's cores; on half of them when a node runs here, which must go on serving.
+/// Derives all passwords on all of the machine's cores. A node that runs here goes on serving meanwhile: the kernel
+/// shares the cores fairly, and its short tasks come first. Half of two cores would miss the promised minute.
 async fn derive_all(
     context: &Context,
     rows: &[Row],
     progress: Listener<'_>,
 ) -> Result<Vec<NewUser>, Failure> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let tasks = if context.levels.is_some() { (cores / 2).max(1) } else { cores };
+    let tasks = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let total = rows.len() as u64;
     let mut users = Vec::with_capacity(rows.len());
     let parts: Vec<Vec<Row>> = rows.chunks(ROWS_PER_TASK).map(<[Row]>::to_vec).collect();
