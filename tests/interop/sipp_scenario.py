@@ -4,7 +4,7 @@ Fields of a row: 0 the caller's line, 1 its digest, 2 the domain, 3 what is dial
 """
 
 OFFER = """v=0
-o=- 1 1 IN IP4 [local_ip]
+o=- 1 {version} IN IP4 [local_ip]
 s=-
 c=IN IP4 [local_ip]
 t=0 0
@@ -16,8 +16,9 @@ a=rtpmap:101 telephone-event/8000
 END = "Content-Length: 0\n\n"
 
 
-def offer(direction="sendrecv"):
-    return OFFER.format(direction=f"a={direction}")
+def offer(direction="sendrecv", version=1):
+    """A description; a changed one needs a higher version (RFC 3264 §8)."""
+    return OFFER.format(direction=f"a={direction}", version=version)
 
 
 def _body(content, content_type):

@@ -68,11 +68,11 @@ def unreachable():
 
 
 def hold():
-    held = within("INVITE", 3, content=offer("sendonly")) + receive(100, optional=True)
+    held = within("INVITE", 3, content=offer("sendonly", 2)) + receive(100, optional=True)
     held += receive(200, check="a=recvonly") + within("ACK", 3)
-    back = within("INVITE", 4, content=offer()) + receive(100, optional=True) + receive(200) + within("ACK", 4)
-    is_held = expect("INVITE", check="a=sendonly") + respond(200, "OK", offer("recvonly"), tag=False) + expect("ACK")
-    is_back = expect("INVITE") + respond(200, "OK", offer(), tag=False) + expect("ACK")
+    back = within("INVITE", 4, content=offer(version=3)) + receive(100, optional=True) + receive(200) + within("ACK", 4)
+    is_held = expect("INVITE", check="a=sendonly") + respond(200, "OK", offer("recvonly", 2), tag=False) + expect("ACK")
+    is_back = expect("INVITE") + respond(200, "OK", offer(version=3), tag=False) + expect("ACK")
     both(
         "hold",
         invite(receive(200, routes=True), ACK_2XX, pause(200), held, pause(200), back, pause(200), HANG_UP),
@@ -95,7 +95,7 @@ def subscribe():
             respond(200, "OK", tag=False),
         ]
         sipp(f"subscribe-{package}", steps, "ann", "1002")
-    refused = [challenged("SUBSCRIBE", ("Event: nonsense", "Expires: 60")), receive(489)]
+    refused = [request("SUBSCRIBE", 1, ("Event: nonsense", "Expires: 60")), receive(489)]
     sipp("subscribe-nonsense", refused, "ann", "1002")
 
 

@@ -51,7 +51,13 @@ impl Server {
     pub fn new(secret: &[u8; 32], realm: &str, algorithms: &[Algorithm], lifetime: Duration) -> Self {
         // RFC 2104: the key may have any length; 32 bytes never fail.
         let mac = Hmac::new_from_slice(secret).expect("HMAC takes a key of any length");
-        Self { mac, realm: realm.to_owned(), algorithms: algorithms.to_vec(), lifetime, written: Arc::default() }
+        Self {
+            mac,
+            realm: realm.to_owned(),
+            algorithms: algorithms.to_vec(),
+            lifetime,
+            written: Arc::default(),
+        }
     }
 
     /// The realm.
