@@ -2,7 +2,7 @@
 //!
 //! A call is two kinds of dialogs held together: one with the phone that calls, one with each phone that is
 //! called. Every early dialog of a called phone has its mirror, an early dialog with the caller under a tag
-//! of its own ([`pair::Pair`]), so that offers and answers of forks never mix (RFC 3264, RFC 6337 §3.1). The
+//! of its own (`pair::Pair`), so that offers and answers of forks never mix (RFC 3264, RFC 6337 §3.1). The
 //! phone that answers first keeps its pair; the others are cancelled. All of it is sans-IO: the
 //! [`Switchboard`] takes the events of a `sip::Endpoint` and gives its commands back to it.
 //!
