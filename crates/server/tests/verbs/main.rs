@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{House, now, verb_at};
+use support::{House, verb_at};
 
 #[test]
 fn init_makes_a_house_and_never_makes_it_twice() {
