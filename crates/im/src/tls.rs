@@ -59,6 +59,9 @@ fn identity(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) ->
     // One ticket is enough for a client that opens one connection; each costs bytes and a write.
     config.send_tls13_tickets = 1;
     config.ignore_client_order = true;
+    // A returning client brings its session along, so that resumption costs the server no memory.
+    config.ticketer =
+        rustls::crypto::aws_lc_rs::Ticketer::new().map_err(|error| Error::Certificate(error.to_string()))?;
     let mut direct = config.clone();
     direct.alpn_protocols = vec![b"xmpp-client".to_vec()];
     Ok(Identity { config: Arc::new(config), direct: Arc::new(direct), end_point })
