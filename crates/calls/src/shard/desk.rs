@@ -59,6 +59,18 @@ impl Desk<'_> {
         Response::to(request, status, Some(tag.as_bytes())).header(Name::Server, &self.house.product)
     }
 
+    /// Begins a response that is the same for every repetition of the request.
+    pub(crate) fn stateless_response(&mut self, request: &Request, status: u16) -> ResponseBuilder {
+        let tag = self.endpoint.stateless_tag(request);
+        Response::to(request, status, Some(&tag)).header(Name::Server, &self.house.product)
+    }
+
+    /// Sends a response, and forgets the request when it is no INVITE.
+    pub(crate) fn respond_stateless(&mut self, transaction: ServerTransaction, response: &Response) {
+        self.metrics.response(response.status());
+        self.endpoint.respond_stateless(transaction, response, self.now.instant);
+    }
+
     /// Sends a response.
     pub(crate) fn respond(&mut self, transaction: ServerTransaction, response: &Response) {
         self.metrics.response(response.status());

@@ -27,6 +27,9 @@ use mailbox::Mailbox;
 
 /// How long a stopping shard goes on, to say good-bye: BYE and the last NOTIFY.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// How much later than asked timers may fire: those that are due within it cost one wake-up together. Far
+/// below T1, the shortest time that SIP measures (RFC 3261 §17.1.1.1).
+const TIMER_SLACK: Duration = Duration::from_millis(10);
 /// A timer that is always set, so that the loop has one form.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -156,7 +159,7 @@ impl Shard {
             self.subscriptions.next_timeout(),
             self.late.next_timeout(),
         ];
-        all.into_iter().flatten().min().unwrap_or(self.now.instant + LONG)
+        all.into_iter().flatten().min().map_or(self.now.instant + LONG, |at| at + TIMER_SLACK)
     }
 
     /// Sends and handles everything that the endpoint says, until it is silent.

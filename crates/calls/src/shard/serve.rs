@@ -139,7 +139,7 @@ impl Shard {
             Proof::Given(account) => self.authenticated(transaction, request, flow, &account),
             Proof::Wanted { stale } => {
                 let response = self.challenge(&request, &flow, stale);
-                self.desk(|desk| desk.respond(transaction, &response));
+                self.desk(|desk| desk.respond_stateless(transaction, &response));
             }
             Proof::Wrong(delay) => {
                 let response = self.challenge(&request, &flow, false);
@@ -168,7 +168,7 @@ impl Shard {
     fn challenge(&mut self, request: &Request, flow: &Flow, stale: bool) -> sip::Response {
         let rooms = Arc::clone(&self.rooms);
         let challenges = rooms.authentication.challenges(self.now.civil, flow.remote.ip(), stale);
-        let mut response = self.desk(|desk| desk.response(request, 401));
+        let mut response = self.desk(|desk| desk.stateless_response(request, 401));
         for challenge in challenges {
             response = response.header(Name::WwwAuthenticate, &challenge);
         }

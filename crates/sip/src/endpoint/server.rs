@@ -270,6 +270,23 @@ impl Endpoint {
         self.drive_server(transaction.0, Input::response(status), now);
     }
 
+    /// The To tag that the answer to every repetition of this request gets too (RFC 3261 §8.2.7).
+    pub fn stateless_tag(&self, request: &Request) -> Vec<u8> {
+        self.matcher.by_headers(request).tag()
+    }
+
+    /// Answers a request and forgets it: whoever repeats it is answered anew. For challenges, which cost nothing
+    /// to make again, so that nobody unknown makes us keep anything (RFC 3261 §8.2.7); the response wants
+    /// [`Self::stateless_tag`]. An INVITE keeps its transaction, which absorbs the ACK.
+    pub fn respond_stateless(&mut self, transaction: ServerTransaction, response: &Response, now: Instant) {
+        let Some(server) = self.servers.at(transaction.0) else { return };
+        if server.invite.is_some() {
+            return self.respond(transaction, response, now);
+        }
+        self.transmit(server.flow, response.bytes().clone(), None);
+        self.forget_server(transaction.0);
+    }
+
     pub(super) fn fire_server(&mut self, number: u64, timer: Timer, now: Instant) {
         match timer {
             Timer::Reliable | Timer::ReliableGiveUp => return self.fire_reliable(number, timer, now),

@@ -32,6 +32,37 @@ fn a_repeated_request_is_seen_once_and_answered_each_time() {
 }
 
 #[test]
+fn a_challenge_keeps_nothing_and_is_given_again_with_the_same_tag() {
+    let mut bench = Bench::new(Transport::Udp);
+    let text = incoming("REGISTER", "z9hG4bK1", "", "");
+    for _ in 0..2 {
+        bench.receive(&text);
+        let (transaction, request) = bench.request();
+        let tag = bench.endpoint.stateless_tag(&request);
+        let response = Response::to(&request, 401, Some(&tag)).finish();
+        bench.endpoint.respond_stateless(transaction, &response, bench.now);
+        bench.drain();
+        assert!(bench.endpoint.is_at_rest());
+    }
+    let tags = bench.sent.iter().map(|(_, message)| message.headers().to_tag());
+    assert!(tags.collect::<std::collections::BTreeSet<_>>().len() == 1);
+}
+
+#[test]
+fn the_ack_to_a_challenged_invite_is_absorbed() {
+    let mut bench = Bench::new(Transport::Udp);
+    bench.receive(&incoming("INVITE", "z9hG4bK1", "", ""));
+    let (transaction, request) = bench.request();
+    bench.endpoint.respond_stateless(transaction, &answer(&request, 401), bench.now);
+    bench.drain();
+    bench.receive(&incoming("ACK", "z9hG4bK1", "ann", ""));
+    bench.pass(ms(5_000));
+    assert_eq!(bench.lines(), ["SIP/2.0 401 Unauthorized"]);
+    assert!(bench.events.is_empty());
+    bench.rest();
+}
+
+#[test]
 fn over_a_reliable_transport_nothing_is_kept_after_the_answer() {
     let mut bench = Bench::new(Transport::Tls);
     bench.receive(&incoming("MESSAGE", "z9hG4bK1", "", ""));
