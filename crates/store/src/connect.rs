@@ -17,6 +17,10 @@ const READERS: u32 = 4;
 const READER_WAIT_MAX: Duration = Duration::from_secs(3);
 /// How long connecting to a database server may take.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How often, and how far apart, the node lock is asked for: PostgreSQL keeps that of a connection that has
+/// just gone until it notices.
+const NODE_LOCK_TRIES: u32 = 20;
+const NODE_LOCK_PAUSE: Duration = Duration::from_millis(100);
 /// Pages in SQLite's write-ahead log before they are moved into the database.
 const WAL_AUTOCHECKPOINT_PAGES: &str = "10000";
 /// Statements kept prepared by the writer's connection.
@@ -86,13 +90,16 @@ impl Connector {
                     .map_err(|_| Error::Refused("PostgreSQL does not answer".to_owned()))?
                     .map_err(|error| Error::Refused(format!("PostgreSQL cannot be reached: {error}")))?;
                 let mut connection = Connection::Pg(connection);
-                let row = connection.row(TAKE_NODE_LOCK, args![NODE_LOCK]).await?;
-                if row.map_or(Ok(0), |row| row.int(0))? == 0 {
-                    return Err(Error::Refused(
-                        "another carillon has this PostgreSQL database open; stop it first".to_owned(),
-                    ));
+                for _ in 0..NODE_LOCK_TRIES {
+                    let row = connection.row(TAKE_NODE_LOCK, args![NODE_LOCK]).await?;
+                    if row.map_or(Ok(0), |row| row.int(0))? == 1 {
+                        return Ok(connection);
+                    }
+                    tokio::time::sleep(NODE_LOCK_PAUSE).await;
                 }
-                Ok(connection)
+                Err(Error::Refused(
+                    "another carillon has this PostgreSQL database open; stop it first".to_owned(),
+                ))
             }
         }
     }
