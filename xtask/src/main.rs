@@ -10,6 +10,8 @@ mod process;
 mod setup;
 mod tidy;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -40,10 +42,19 @@ enum Task {
     Bench(bench::Options),
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
     std::env::set_current_dir(process::root())?;
-    match arguments.task {
+    match task {
         Task::Ci(options) => ci::run(&options),
         Task::Setup => setup::run(),
         Task::Floors => floors::run(),
