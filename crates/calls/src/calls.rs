@@ -26,7 +26,8 @@ use crate::shard::{Parts, Shard};
 use crate::snapshot::{Board, CallId, CallSnapshot};
 use crate::transport::{Transport, UdpSockets};
 use crate::{
-    CallsConfig, Error, Listen, MessageAnswer, MessageGateway, MessageRefusal, Registration, TextMessage,
+    CallLimits, CallsConfig, Error, Listen, MessageAnswer, MessageGateway, MessageRefusal, Registration,
+    TextMessage,
 };
 
 /// Shards at most: more do not help one node.
@@ -154,6 +155,14 @@ impl Calls {
         plan.lines_of(user).iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty())
     }
 
+    /// Replaces the limits of calls (a reload of the configuration): for what begins from now on, live calls
+    /// keep the moment at which they end.
+    pub fn set_limits(&self, limits: CallLimits) {
+        for mailbox in &self.transport.mailboxes {
+            mailbox.put(Input::Limits(limits));
+        }
+    }
+
     /// Ends a call, by an administrator or an application.
     pub fn end_call(&self, call: CallId) {
         for mailbox in &self.transport.mailboxes {
@@ -215,7 +224,7 @@ impl Calls {
                 sockets,
                 watch_counts: Arc::clone(&watch_counts),
             });
-            runtime.spawn("sip shard", shard.run());
+            runtime.spawn_listener("SIP over UDP", &self.bound.udp, shard.run());
             watch_counts
         };
         sockets.into_iter().enumerate().map(start).collect()

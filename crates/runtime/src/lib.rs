@@ -4,6 +4,7 @@
 //! in any other way, so that a test can hold all five in its hand.
 
 mod entropy;
+mod listener;
 mod socket;
 mod task;
 
@@ -15,6 +16,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use entropy::Entropy;
+pub use listener::Listener;
 pub use socket::{Dscp, SocketOptions};
 pub use task::Task;
 
@@ -30,6 +32,7 @@ struct Inner {
     entropy: Mutex<Entropy>,
     shutdown: CancellationToken,
     tasks: tokio_util::task::TaskTracker,
+    listeners: Mutex<Vec<listener::Serving>>,
 }
 
 impl Runtime {
@@ -51,6 +54,7 @@ impl Runtime {
                 entropy: Mutex::new(entropy),
                 shutdown: CancellationToken::new(),
                 tasks: tokio_util::task::TaskTracker::new(),
+                listeners: Mutex::default(),
             }),
         }
     }

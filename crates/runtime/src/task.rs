@@ -16,6 +16,10 @@ impl<T> Task<T> {
         self.0.abort();
     }
 
+    pub(crate) fn abort_handle(&self) -> tokio::task::AbortHandle {
+        self.0.abort_handle()
+    }
+
     /// Waits for the task's result; `None` when it panicked or was aborted.
     pub async fn join(self) -> Option<T> {
         self.0.await.ok()

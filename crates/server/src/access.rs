@@ -1,7 +1,6 @@
 //! The way in for verbs: the running node when it answers, else the store itself under the lock.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use runtime::Runtime;
 use serde::de::DeserializeOwned;
@@ -117,8 +116,7 @@ pub async fn context(config: &Config, runtime: &Runtime) -> Result<Context, Fail
         domain: config.domain.clone(),
         folder: config.folder.clone(),
         files: vec![config.certificate_path(), config.key_path()],
-        levels: None,
-        changed: Arc::new(|_| {}),
+        node: None,
     })
 }
 
@@ -130,6 +128,6 @@ pub async fn open_store(config: &Config, runtime: &Runtime) -> Result<Store, Fai
     let store = Store::open(&config.storage_url(), runtime)
         .await
         .map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
-    store.limit_size(config.storage.size_mib_max.map(|mib| mib << 20));
+    store.limit_size(config.storage_bytes_max());
     Ok(store)
 }

@@ -22,7 +22,7 @@ pub enum Exit {
     Invalid = 6,
     /// The data directory, the storage or the running node cannot be used now.
     Unavailable = 7,
-    /// `check` or `verify` found something wrong.
+    /// `check`, `verify` or `status` found something wrong.
     Findings = 8,
 }
 
@@ -37,7 +37,7 @@ Exit codes:
   5  what was to be made exists already
   6  what was given is not right: a row, an address, a password
   7  the data directory, the storage or the running node cannot be used now
-  8  check or verify found something wrong";
+  8  check, verify or status found something wrong";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

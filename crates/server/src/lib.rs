@@ -16,5 +16,6 @@ pub mod node;
 pub mod notify;
 pub mod operations;
 mod print;
+mod serving;
 mod status;
 pub mod verbs;

@@ -18,7 +18,7 @@ use xmpp::sasl::scram::ITERATIONS_DEFAULT;
 use crate::certificate;
 use crate::config::Config;
 use crate::operations::Change;
-use crate::status::{Rooms, listeners};
+use crate::status::Rooms;
 
 /// The number that echoes sound.
 pub const ECHO_NUMBER: &str = "600";
@@ -34,6 +34,7 @@ pub struct Node {
     im: Arc<Im>,
     calls: Calls,
     web: Arc<web::Web>,
+    rows: Arc<Rooms>,
     im_tls: Arc<im::Tls>,
     web_tls: Arc<web::Tls>,
 }
@@ -60,20 +61,17 @@ impl Node {
         calls.hear(reports);
         apps::gateway::simple::join(&im, &calls, &runtime);
         let web_tls = Arc::new(web::Tls::new(chain.clone(), key.clone_key())?);
+        let rows = Arc::new(Rooms { im: Arc::clone(&im), calls: calls.clone() });
         let rooms = web::Rooms {
             store: store.clone(),
             presence: Arc::clone(&presence),
-            status: Arc::new(Rooms {
-                im: Arc::clone(&im),
-                calls: calls.clone(),
-                listeners: listeners(&config.listen),
-            }),
+            status: Arc::clone(&rows) as Arc<dyn web::StatusSource>,
             metrics: web::Metrics::install()?,
             tls: Arc::clone(&web_tls),
         };
         let web = web::Web::start(web_config(config), rooms, &runtime)?;
         lapse(&presence, &runtime);
-        Ok(Arc::new(Self { runtime, store, im, calls, web, im_tls, web_tls }))
+        Ok(Arc::new(Self { runtime, store, im, calls, web, rows, im_tls, web_tls }))
     }
 
     /// Messaging.
@@ -91,7 +89,18 @@ impl Node {
         &self.web
     }
 
-    /// Takes certificates and limits of a configuration that was read again: sessions stay, new ones get them.
+    /// Messaging and call control, in rows.
+    pub fn rows(&self) -> &dyn web::StatusSource {
+        &*self.rows
+    }
+
+    /// All that is kept.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Takes certificates and limits of a configuration that was read again: sessions and calls stay, new ones
+    /// get them.
     ///
     /// # Errors
     /// A certificate is not right; then all stays as it was.
@@ -102,6 +111,8 @@ impl Node {
         self.web_tls.replace(chain.clone(), key.clone_key())?;
         self.calls.set_tls(sip_tls);
         self.im.set_limits(im_limits(config));
+        self.calls.set_limits(call_limits(config));
+        self.store.limit_size(config.storage_bytes_max());
         Ok(())
     }
 
@@ -148,7 +159,7 @@ async fn start_im(
             let listener = runtime
                 .listen_tcp(address, SocketOptions::default())
                 .with_context(|| format!("cannot listen on {address}; `carillon check` says what has it"))?;
-            im.listen(listener, transport);
+            im.listen(listener, transport)?;
         }
     }
     Ok(im)
@@ -160,6 +171,7 @@ fn im_limits(config: &Config) -> im::Limits {
     limits.sign_in.failures_per_account_max = ours.failures_per_account;
     limits.sign_in.failures_per_address_free = ours.failures_per_address;
     limits.sign_in.unauthenticated_connections_max = ours.unauthenticated_connections;
+    limits.stream.signed_in.stanza_bytes_max = ours.stanza_bytes;
     limits.session.queued_stanzas_max = ours.queued_stanzas;
     limits.session.resume_time_max = Duration::from_secs(ours.resume_seconds);
     limits
@@ -219,12 +231,17 @@ fn calls_config(config: &Config, tls: ServerConfig) -> CallsConfig {
         trusted: config.network.trusted.clone(),
         shards: 0,
         echo_number: Some(ECHO_NUMBER.to_owned()),
-        limits: CallLimits {
-            ring_time: Duration::from_secs(config.limits.ring_seconds),
-            calls_per_line_max: config.limits.calls_per_line,
-            call_length_max: Duration::from_secs(config.limits.call_seconds),
-            ..CallLimits::default()
-        },
+        limits: call_limits(config),
+    }
+}
+
+fn call_limits(config: &Config) -> CallLimits {
+    let ours = &config.limits;
+    CallLimits {
+        ring_time: Duration::from_secs(ours.ring_seconds),
+        calls_per_line_max: ours.calls_per_line,
+        call_length_max: Duration::from_secs(ours.call_seconds),
+        ..CallLimits::default()
     }
 }
 

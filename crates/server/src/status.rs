@@ -1,19 +1,16 @@
-//! What the status page asks of messaging, call control and the listeners.
+//! What the status page asks of messaging and call control.
 
 use std::sync::Arc;
 
 use calls::Calls;
 use calls::snapshot::{CallSnapshot, ConnectionState, Direction};
 use im::Im;
-use web::{CallRow, ListenerRow, RegistrationRow, SessionRow, StatusSource};
-
-use crate::config::ListenSection;
+use web::{CallRow, RegistrationRow, SessionRow, StatusSource};
 
 /// The rooms that are asked.
 pub(crate) struct Rooms {
     pub(crate) im: Arc<Im>,
     pub(crate) calls: Calls,
-    pub(crate) listeners: Vec<ListenerRow>,
 }
 
 impl StatusSource for Rooms {
@@ -43,31 +40,6 @@ impl StatusSource for Rooms {
     fn calls(&self) -> Vec<CallRow> {
         self.calls.snapshots().iter().map(|call| row(call)).collect()
     }
-
-    fn listeners(&self) -> Vec<ListenerRow> {
-        self.listeners.clone()
-    }
-}
-
-/// Every address that a node listens on. The node starts only when all are bound.
-pub(crate) fn listeners(listen: &ListenSection) -> Vec<ListenerRow> {
-    let public = [
-        ("XMPP", listen.xmpp),
-        ("XMPP over TLS", listen.xmpps),
-        ("SIP over UDP and TCP", listen.sip),
-        ("SIP over TLS", listen.sips),
-        ("HTTPS", listen.https),
-    ];
-    let loopback = [("HTTP", listen.http_loopback), ("metrics", listen.metrics)];
-    let row = |name: &str, address: std::net::SocketAddr| ListenerRow {
-        name: name.to_owned(),
-        address: address.to_string(),
-        is_up: true,
-    };
-    let public = public.iter().flat_map(|(name, port)| listen.at(*port).into_iter().map(|at| row(name, at)));
-    let loopback =
-        loopback.iter().flat_map(|(name, port)| listen.loopback(*port).into_iter().map(|at| row(name, at)));
-    public.chain(loopback).collect()
 }
 
 fn row(call: &CallSnapshot) -> CallRow {

@@ -18,7 +18,7 @@ struct Ready {
 
 #[derive(Serialize)]
 struct Listener {
-    name: String,
+    name: &'static str,
     up: bool,
 }
 
@@ -33,8 +33,7 @@ pub(crate) async fn ready(State(place): State<Place>) -> Response {
     let web = &place.web;
     let storage = matches!(*web.rooms.store.state().borrow(), StorageState::Ok);
     let listeners: Vec<Listener> = web
-        .rooms
-        .status
+        .runtime
         .listeners()
         .into_iter()
         .map(|listener| Listener { name: listener.name, up: listener.is_up })

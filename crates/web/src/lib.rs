@@ -30,7 +30,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 pub use metrics_page::Metrics;
-pub use status::{CallRow, ListenerRow, RegistrationRow, SessionRow, StatusSource};
+pub use status::{CallRow, RegistrationRow, SessionRow, StatusSource};
 pub use tls::Tls;
 
 use failures::Failures;
@@ -91,7 +91,7 @@ pub struct Rooms {
     pub store: Store,
     /// Presence, with its reasons.
     pub presence: Arc<presence::Engine>,
-    /// Sessions, lines, calls, listeners.
+    /// Sessions, lines, calls.
     pub status: Arc<dyn StatusSource>,
     /// The recorder of metrics.
     pub metrics: Metrics,
@@ -128,6 +128,17 @@ pub(crate) enum Door {
     Metrics,
 }
 
+impl Door {
+    /// What the listener is called on the status page.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Https(_) => "HTTPS",
+            Self::Http(_) => "HTTP",
+            Self::Metrics => "metrics",
+        }
+    }
+}
+
 impl Web {
     /// Listens, and serves until the runtime stops.
     ///
@@ -162,13 +173,13 @@ impl Web {
             rooms,
         });
         for (listener, address) in https {
-            serve::start(&web, listener, Door::Https(address.port()));
+            serve::start(&web, listener, address, Door::Https(address.port()));
         }
         for (listener, address) in http {
-            serve::start(&web, listener, Door::Http(address.port()));
+            serve::start(&web, listener, address, Door::Http(address.port()));
         }
-        for (listener, _) in metrics {
-            serve::start(&web, listener, Door::Metrics);
+        for (listener, address) in metrics {
+            serve::start(&web, listener, address, Door::Metrics);
         }
         web.rooms.metrics.keep_up(runtime);
         Ok(web)

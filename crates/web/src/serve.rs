@@ -23,10 +23,10 @@ use crate::limits::{
 use crate::{Door, Web, routes};
 
 /// Serves one listener until the runtime stops.
-pub(crate) fn start(web: &Arc<Web>, listener: TcpListener, door: Door) {
+pub(crate) fn start(web: &Arc<Web>, listener: TcpListener, address: SocketAddr, door: Door) {
     let (web, runtime) = (Arc::clone(web), web.runtime.clone());
     let router = routes::router(&web, door);
-    runtime.clone().spawn("http listener", async move {
+    runtime.clone().spawn_listener(door.name(), &[address], async move {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
             let accepted = tokio::select! {

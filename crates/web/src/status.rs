@@ -1,9 +1,10 @@
 //! What the status page asks the other rooms, in plain rows.
 
 use model::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// One signed-in client.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRow {
     /// The full address.
     pub jid: String,
@@ -20,7 +21,7 @@ pub struct SessionRow {
 }
 
 /// One phone registered on a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegistrationRow {
     /// The line.
     pub line: String,
@@ -35,7 +36,7 @@ pub struct RegistrationRow {
 }
 
 /// One live call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRow {
     /// Who calls, as shown to people.
     pub from: String,
@@ -49,17 +50,6 @@ pub struct CallRow {
     pub answered: Option<Timestamp>,
 }
 
-/// One listener of the node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenerRow {
-    /// What it speaks: "XMPP", "SIP over TLS".
-    pub name: String,
-    /// Where.
-    pub address: String,
-    /// It takes connections.
-    pub is_up: bool,
-}
-
 /// Gives the rows. Called for every look at the page, so each method is short and never waits.
 pub trait StatusSource: Send + Sync + 'static {
     /// Who is signed in, by address.
@@ -68,6 +58,4 @@ pub trait StatusSource: Send + Sync + 'static {
     fn registrations(&self) -> Vec<RegistrationRow>;
     /// The live calls, oldest first.
     fn calls(&self) -> Vec<CallRow>;
-    /// The listeners that the configuration asks for.
-    fn listeners(&self) -> Vec<ListenerRow>;
 }

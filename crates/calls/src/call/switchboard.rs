@@ -11,6 +11,7 @@ use super::incoming::{Started, start};
 use super::outcome::Failure;
 use super::service::ServiceCall;
 use super::{Call, wire};
+use crate::config::CallLimits;
 use crate::place::Caller;
 use crate::snapshot::{CallId, Cause};
 
@@ -71,6 +72,11 @@ impl Switchboard {
     /// What all calls share.
     pub fn house(&self) -> &House {
         &self.house
+    }
+
+    /// Other limits hold for the calls and ringing that begin from now on.
+    pub fn set_limits(&mut self, limits: CallLimits) {
+        self.house.limits = limits;
     }
 
     /// How many calls are held, those included that only wait for a last answer.

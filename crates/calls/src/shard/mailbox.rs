@@ -10,6 +10,7 @@ use sip::{Malformed, Message, Request};
 use store::DigestAccount;
 use tokio::sync::{Notify, oneshot};
 
+use crate::config::CallLimits;
 use crate::events::Wanted;
 use crate::snapshot::CallId;
 use crate::{MessageRefusal, TextMessage};
@@ -42,6 +43,8 @@ pub(crate) enum Input {
     Deliver(Box<Delivery>),
     /// A call is to be ended.
     End(CallId),
+    /// Other limits hold from now on.
+    Limits(CallLimits),
 }
 
 /// What it was asked for whether somebody may watch.

@@ -59,6 +59,7 @@ impl Shard {
                 let cause = crate::snapshot::Cause::NormalClearing;
                 self.switchboard.end(call, cause, &mut self.endpoint, self.now);
             }
+            Input::Limits(limits) => self.switchboard.set_limits(limits),
         }
     }
 

@@ -22,7 +22,8 @@ pub(super) fn open(transport: &Arc<Transport>, address: SocketAddr, kind: Kind) 
     let listener = transport.runtime.listen_tcp(address, SIGNALLING).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     let transport = Arc::clone(transport);
-    transport.runtime.clone().spawn("sip listener", accept(transport, listener, kind));
+    let name = if kind == Kind::Tls { "SIP over TLS" } else { "SIP over TCP" };
+    transport.runtime.clone().spawn_listener(name, &[bound], accept(transport, listener, kind));
     Ok(bound)
 }
 

@@ -29,6 +29,7 @@ scripts! {
     bye_race
     call_by_user_name
     call_limit
+    call_limit_reloaded
     callee_gives_no_answer
     cancel
     cancel_and_answer_cross

@@ -58,7 +58,13 @@ pub fn play(file: &str) {
                 lines = pairs.iter().map(|pair| split(pair)).collect();
                 Ok(())
             }
-            ["limit", name, value] => limit(&mut limits, name, value),
+            ["limit", name, value] => {
+                let set = limit(&mut limits, name, value);
+                if let Some(stage) = &mut stage {
+                    stage.set_limits(limits);
+                }
+                set
+            }
             ["phones", pairs @ ..] => {
                 let phones: Vec<_> = pairs.iter().map(|pair| split(pair)).collect();
                 stage = Some(Stage::new(&phones, &lines, limits));

@@ -92,6 +92,11 @@ impl Stage {
         }
     }
 
+    /// Other limits hold from now on, as after a reload.
+    pub fn set_limits(&mut self, limits: CallLimits) {
+        self.switchboard.set_limits(limits);
+    }
+
     pub fn phone(&mut self, name: &str) -> &mut Phone {
         self.phones
             .iter_mut()

@@ -39,6 +39,17 @@ pub enum Transport {
     Protected,
 }
 
+impl Transport {
+    /// What a listener is called on the status page.
+    fn name(self) -> &'static str {
+        match self {
+            Self::StartTls => "XMPP",
+            Self::DirectTls => "XMPP over TLS",
+            Self::Protected => "XMPP inside another protocol",
+        }
+    }
+}
+
 /// The label of `tls-exporter` (RFC 9266 §2).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 /// The longest pause after the system has no more sockets.
@@ -46,9 +57,13 @@ const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 impl Im {
     /// Serves a listener until the house stops.
-    pub fn listen(self: &Arc<Self>, listener: TcpListener, transport: Transport) {
+    ///
+    /// # Errors
+    /// The socket has no address.
+    pub fn listen(self: &Arc<Self>, listener: TcpListener, transport: Transport) -> io::Result<()> {
         let im = Arc::clone(self);
-        self.runtime.spawn("c2s-listener", async move {
+        let address = listener.local_addr()?;
+        self.runtime.spawn_listener(transport.name(), &[address], async move {
             loop {
                 let accepted = tokio::select! {
                     biased;
@@ -72,6 +87,7 @@ impl Im {
                 }
             }
         });
+        Ok(())
     }
 
     /// Serves one connection to its end. Spawn it with `Runtime::spawn_session`.

@@ -15,7 +15,7 @@ use sip::digest::Algorithm;
 
 pub use error::ConfigError;
 pub use file::{ENVIRONMENT_PREFIX, load, read};
-pub use setting::{SETTINGS, Setting};
+pub use setting::{Felt, SETTINGS, Setting};
 pub use template::{Start, template};
 
 /// The version of the configuration file that this program reads.
@@ -26,6 +26,8 @@ pub const VERSION: i64 = 1;
 pub struct Config {
     /// The data directory: relative paths are meant from here.
     pub folder: PathBuf,
+    /// The version of the file's format.
+    pub version: i64,
     /// The one domain of users and lines.
     pub domain: DomainPart,
     /// `[listen]`
@@ -141,6 +143,8 @@ pub struct LimitsSection {
     pub failures_per_address: u16,
     /// Connections that are not signed in yet.
     pub unauthenticated_connections: usize,
+    /// One stanza of a signed-in client, in bytes; sessions keep the limit that they began with.
+    pub stanza_bytes: u32,
     /// Stanzas that wait for one slow reader.
     pub queued_stanzas: usize,
     /// How long a lost session can be resumed, in seconds.
@@ -158,6 +162,7 @@ impl Config {
     pub fn new(folder: &Path, domain: DomainPart) -> Self {
         Self {
             folder: folder.to_owned(),
+            version: VERSION,
             domain,
             listen: ListenSection {
                 addresses: vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
@@ -180,6 +185,7 @@ impl Config {
                 failures_per_account: 10,
                 failures_per_address: 20,
                 unauthenticated_connections: 4_096,
+                stanza_bytes: xmpp::STANZA_BYTES_MAX,
                 queued_stanzas: 2_000,
                 resume_seconds: 600,
                 ring_seconds: 120,
@@ -189,12 +195,24 @@ impl Config {
         }
     }
 
+    /// The keys on which this and another configuration differ, as `[sip] digest`, and whose change is felt
+    /// at that moment.
+    pub fn differences(&self, other: &Self, felt: Felt) -> Vec<String> {
+        let differing = |setting: &&Setting| setting.felt == felt && !(setting.same)(self, other);
+        SETTINGS.iter().filter(differing).map(Setting::key).collect()
+    }
+
     /// The storage address with the database's path made absolute.
     pub fn storage_url(&self) -> String {
         match self.database_path() {
             Some(path) => format!("sqlite:{}", path.display()),
             None => self.storage.url.clone(),
         }
+    }
+
+    /// The largest size of an SQLite database in bytes; `None` for no limit.
+    pub fn storage_bytes_max(&self) -> Option<u64> {
+        self.storage.size_mib_max.map(|mib| mib << 20)
     }
 
     /// The database's file; `None` for PostgreSQL.
@@ -256,5 +274,29 @@ impl ListenSection {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_configurations_are_compared_key_by_key() {
+        let one = Config::new(Path::new("/data"), "localhost".parse().unwrap());
+        let mut other = one.clone();
+        assert!(one.differences(&other, Felt::AtStart).is_empty());
+        other.listen.sip = 6060;
+        other.domain = "example.org".parse().unwrap();
+        other.limits.ring_seconds = 30;
+        assert_eq!(one.differences(&other, Felt::AtStart), ["domain", "[listen] sip"]);
+        assert_eq!(one.differences(&other, Felt::OnReload), ["[limits] ring_seconds"]);
+    }
+
+    #[test]
+    fn limits_and_certificates_are_felt_on_reload() {
+        for setting in SETTINGS.iter().filter(|setting| matches!(setting.section, "limits" | "tls")) {
+            assert_eq!(setting.felt, Felt::OnReload, "{setting:?}");
+        }
     }
 }

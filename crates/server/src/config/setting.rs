@@ -14,8 +14,21 @@ pub struct Setting {
     pub name: &'static str,
     /// What may stand there, for people.
     pub allowed: &'static str,
+    /// When a change of it is felt.
+    pub felt: Felt,
+    /// Do two configurations agree on it?
+    pub same: fn(&Config, &Config) -> bool,
     /// Puts a value where it belongs; `None` when it is not allowed.
     pub apply: fn(&mut Config, &Value) -> Option<()>,
+}
+
+/// When a running node feels the change of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Felt {
+    /// At its next start.
+    AtStart,
+    /// When the configuration is read again (SIGHUP, `carillon reload`).
+    OnReload,
 }
 
 impl std::fmt::Debug for Setting {
@@ -38,40 +51,54 @@ impl Setting {
 const PORT: &str = "a port, 1 to 65535, or 0 for none";
 
 macro_rules! settings {
-    ($($section:literal $name:literal : $allowed:expr, $apply:expr;)*) => {
+    ($($section:literal $name:literal : $allowed:expr, $felt:ident($($field:ident).+), $apply:expr;)*) => {
         /// All settings, in the order of documents.
         pub const SETTINGS: &[Setting] = &[$(Setting {
-            section: $section, name: $name, allowed: $allowed, apply: $apply,
+            section: $section,
+            name: $name,
+            allowed: $allowed,
+            felt: Felt::$felt,
+            same: |one, other| one.$($field).+ == other.$($field).+,
+            apply: $apply,
         }),*];
     };
 }
 
 settings! {
-    "" "version": "1, the version of this file's format",
-        |_, value| (value.number::<i64>()? == super::VERSION).then_some(());
-    "" "domain": "the domain of your users, such as \"example.org\"",
+    "" "version": "1, the version of this file's format", AtStart(version),
+        |config, value| {
+            config.version = value.number()?;
+            (config.version == super::VERSION).then_some(())
+        };
+    "" "domain": "the domain of your users, such as \"example.org\"", AtStart(domain),
         |config, value| { config.domain = value.text()?.parse().ok()?; Some(()) };
 
-    "listen" "addresses": "a list of IP addresses, such as [\"0.0.0.0\", \"::\"]",
+    "listen" "addresses": "a list of IP addresses, such as [\"0.0.0.0\", \"::\"]", AtStart(listen.addresses),
         |config, value| {
             config.listen.addresses = value.list()?;
             (!config.listen.addresses.is_empty()).then_some(())
         };
-    "listen" "port_offset": "0 to 20000, added to every port",
+    "listen" "port_offset": "0 to 20000, added to every port", AtStart(listen.port_offset),
         |config, value| {
             config.listen.port_offset = value.number().filter(|offset| *offset <= 20_000)?;
             Some(())
         };
-    "listen" "xmpp": PORT, |config, value| { config.listen.xmpp = value.number()?; Some(()) };
-    "listen" "xmpps": PORT, |config, value| { config.listen.xmpps = value.number()?; Some(()) };
-    "listen" "sip": PORT, |config, value| { config.listen.sip = value.number()?; Some(()) };
-    "listen" "sips": PORT, |config, value| { config.listen.sips = value.number()?; Some(()) };
-    "listen" "https": PORT, |config, value| { config.listen.https = value.number()?; Some(()) };
-    "listen" "http_loopback": PORT,
+    "listen" "xmpp": PORT, AtStart(listen.xmpp),
+        |config, value| { config.listen.xmpp = value.number()?; Some(()) };
+    "listen" "xmpps": PORT, AtStart(listen.xmpps),
+        |config, value| { config.listen.xmpps = value.number()?; Some(()) };
+    "listen" "sip": PORT, AtStart(listen.sip),
+        |config, value| { config.listen.sip = value.number()?; Some(()) };
+    "listen" "sips": PORT, AtStart(listen.sips),
+        |config, value| { config.listen.sips = value.number()?; Some(()) };
+    "listen" "https": PORT, AtStart(listen.https),
+        |config, value| { config.listen.https = value.number()?; Some(()) };
+    "listen" "http_loopback": PORT, AtStart(listen.http_loopback),
         |config, value| { config.listen.http_loopback = value.number()?; Some(()) };
-    "listen" "metrics": PORT, |config, value| { config.listen.metrics = value.number()?; Some(()) };
+    "listen" "metrics": PORT, AtStart(listen.metrics),
+        |config, value| { config.listen.metrics = value.number()?; Some(()) };
 
-    "storage" "url": "\"sqlite:FILE\" or \"postgres://USER@HOST/DATABASE\"",
+    "storage" "url": "\"sqlite:FILE\" or \"postgres://USER@HOST/DATABASE\"", AtStart(storage.url),
         |config, value| {
             let url = value.text()?;
             let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme))
@@ -80,27 +107,31 @@ settings! {
             known.then_some(())
         };
     "storage" "size_mib_max": "the largest size of an SQLite database in MiB, 0 for no limit",
+        OnReload(storage.size_mib_max),
         |config, value| {
             let size: u64 = value.number()?;
             config.storage.size_mib_max = (size > 0).then_some(size);
             Some(())
         };
 
-    "tls" "certificate": "the file of the certificate chain in PEM",
+    "tls" "certificate": "the file of the certificate chain in PEM", OnReload(tls.certificate),
         |config, value| { config.tls.certificate = path(value)?; Some(()) };
-    "tls" "key": "the file of the private key in PEM",
+    "tls" "key": "the file of the private key in PEM", OnReload(tls.key),
         |config, value| { config.tls.key = path(value)?; Some(()) };
 
     "media" "rtp_ports": "a range of UDP ports, such as \"16384-32766\", at least 8 of them",
+        AtStart(media.rtp_ports),
         |config, value| {
             let (first, last) = value.text()?.split_once('-')?;
             let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
             config.media.rtp_ports = (first, last);
             (first >= 1024 && last > first && last - first >= 7).then_some(())
         };
-    "media" "advertise": ADVERTISE, |config, value| { config.media.advertise = address(value)?; Some(()) };
+    "media" "advertise": ADVERTISE, AtStart(media.advertise),
+        |config, value| { config.media.advertise = address(value)?; Some(()) };
 
     "sip" "digest": "a list of \"md5\" and \"sha-256\" in the order to offer, such as [\"md5\"]",
+        AtStart(sip.digest),
         |config, value| {
             let names: Vec<String> = value.list()?;
             let digest: Option<Vec<Algorithm>> =
@@ -108,18 +139,21 @@ settings! {
             config.sip.digest = digest?;
             (!config.sip.digest.is_empty()).then_some(())
         };
-    "sip" "advertise": ADVERTISE, |config, value| { config.sip.advertise = address(value)?; Some(()) };
+    "sip" "advertise": ADVERTISE, AtStart(sip.advertise),
+        |config, value| { config.sip.advertise = address(value)?; Some(()) };
 
-    "network" "local": NETWORKS, |config, value| { config.network.local = value.list()?; Some(()) };
-    "network" "trusted": NETWORKS, |config, value| { config.network.trusted = value.list()?; Some(()) };
+    "network" "local": NETWORKS, AtStart(network.local),
+        |config, value| { config.network.local = value.list()?; Some(()) };
+    "network" "trusted": NETWORKS, AtStart(network.trusted),
+        |config, value| { config.network.trusted = value.list()?; Some(()) };
 
-    "log" "level": "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+    "log" "level": "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"", OnReload(log.level),
         |config, value| {
             let level = value.text()?;
             config.log.level = level.to_owned();
             crate::logging::LEVELS.contains(&level).then_some(())
         };
-    "log" "format": "\"text\" or \"json\"",
+    "log" "format": "\"text\" or \"json\"", AtStart(log.format),
         |config, value| {
             config.log.format = match value.text()? {
                 "text" => LogFormat::Text,
@@ -130,20 +164,24 @@ settings! {
         };
 
     "limits" "failures_per_account": "failed sign-ins in ten minutes, 1 to 1000",
+        OnReload(limits.failures_per_account),
         |config, value| { config.limits.failures_per_account = within(value, 1, 1_000)?; Some(()) };
-    "limits" "failures_per_address": "failed sign-ins, 1 to 10000",
+    "limits" "failures_per_address": "failed sign-ins, 1 to 10000", OnReload(limits.failures_per_address),
         |config, value| { config.limits.failures_per_address = within(value, 1, 10_000)?; Some(()) };
     "limits" "unauthenticated_connections": "connections, 16 to 100000",
+        OnReload(limits.unauthenticated_connections),
         |config, value| { config.limits.unauthenticated_connections = within(value, 16, 100_000)?; Some(()) };
-    "limits" "queued_stanzas": "stanzas, 100 to 100000",
+    "limits" "stanza_bytes": "bytes, 10000 to 1048576", OnReload(limits.stanza_bytes),
+        |config, value| { config.limits.stanza_bytes = within(value, 10_000, 1 << 20)?; Some(()) };
+    "limits" "queued_stanzas": "stanzas, 100 to 100000", OnReload(limits.queued_stanzas),
         |config, value| { config.limits.queued_stanzas = within(value, 100, 100_000)?; Some(()) };
-    "limits" "resume_seconds": "seconds, 0 to 86400",
+    "limits" "resume_seconds": "seconds, 0 to 86400", OnReload(limits.resume_seconds),
         |config, value| { config.limits.resume_seconds = within(value, 0, 86_400)?; Some(()) };
-    "limits" "ring_seconds": "seconds, 5 to 600",
+    "limits" "ring_seconds": "seconds, 5 to 600", OnReload(limits.ring_seconds),
         |config, value| { config.limits.ring_seconds = within(value, 5, 600)?; Some(()) };
-    "limits" "calls_per_line": "calls, 1 to 100",
+    "limits" "calls_per_line": "calls, 1 to 100", OnReload(limits.calls_per_line),
         |config, value| { config.limits.calls_per_line = within(value, 1, 100)?; Some(()) };
-    "limits" "call_seconds": "seconds, 60 to 604800",
+    "limits" "call_seconds": "seconds, 60 to 604800", OnReload(limits.call_seconds),
         |config, value| { config.limits.call_seconds = within(value, 60, 604_800)?; Some(()) };
 }
 

@@ -31,8 +31,8 @@ pub fn template(start: &Start) -> String {
     format!(
         "\
 # Carillon's configuration. A line that begins with # shows a default. Every key may also be set by the
-# environment: CARILLON__SECTION__KEY. `carillon check` says whether all is well; restart the service after
-# a change (certificates and [limits] are also read again on SIGHUP).
+# environment: CARILLON__SECTION__KEY. `carillon check` says whether all is well; a change of
+# [limits], [log] level or the certificates is taken by `carillon reload` (or SIGHUP), all others by a restart.
 
 version = 1
 domain = \"{domain}\"
@@ -67,6 +67,21 @@ key = \"key.pem\"
 [network]
 # local = [\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\"]
 # trusted = []                   # failures to sign in from here are not limited
+
+[log]
+# level = \"info\"                 # error, warn, info, debug or trace; `carillon log level` changes one module's
+# format = \"text\"                # or json
+
+[limits]
+# failures_per_account = 10      # failed sign-ins of one account from one address in ten minutes
+# failures_per_address = 20      # failures from one address that are answered at once, later ones late
+# unauthenticated_connections = 4096
+# stanza_bytes = 262144          # one stanza of a client
+# queued_stanzas = 2000          # that wait for one slow client
+# resume_seconds = 600           # how long a lost client can come back to its session
+# ring_seconds = 120
+# calls_per_line = 8             # at once
+# call_seconds = 86400           # the longest call
 ",
         domain = start.domain,
     )
@@ -105,6 +120,11 @@ mod tests {
         assert_eq!(format!("{:?}", shown.listen), format!("{:?}", default.listen));
         assert_eq!(shown.media, default.media);
         assert_eq!(shown.sip, default.sip);
+        assert_eq!(shown.log, default.log);
+        assert_eq!(shown.limits, default.limits);
+        for setting in super::super::SETTINGS.iter().filter(|s| matches!(s.section, "log" | "limits")) {
+            assert!(text.contains(&format!("# {} = ", setting.name)), "{setting:?} is not shown");
+        }
         assert_eq!(shown.network.trusted, default.network.trusted);
         // The private ranges are what an empty list means to `calls`.
         assert_eq!(shown.network.local.len(), 3);

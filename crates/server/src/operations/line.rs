@@ -57,7 +57,7 @@ pub(crate) async fn list(context: &Context) -> Result<Vec<LineShown>, Failure> {
 pub(crate) async fn remove(context: &Context, line: &LineId) -> Result<LineShown, Failure> {
     let found = find(context, line).await?;
     context.store.line_remove(line).await?;
-    (context.changed)(&Change::LineRemoved(line.clone()));
+    context.changed(&Change::LineRemoved(line.clone()));
     Ok(shown(found))
 }
 

@@ -1,29 +1,17 @@
 //! The levels of the running node's log.
 
-use super::{Context, Failure};
-use crate::exit::Exit;
-use crate::logging::Levels;
+use super::{Context, Failure, running};
 
 pub(crate) fn set_level(
     context: &Context,
     module: &str,
     level: &str,
 ) -> Result<Vec<(String, String)>, Failure> {
-    let levels = running(context)?;
+    let levels = running::node(context)?.levels();
     levels.set(module, level).map_err(|error| Failure::invalid(error.to_string()))?;
     Ok(levels.list())
 }
 
 pub(crate) fn levels(context: &Context) -> Result<Vec<(String, String)>, Failure> {
-    Ok(running(context)?.list())
-}
-
-fn running(context: &Context) -> Result<&Levels, Failure> {
-    context.levels.as_ref().ok_or_else(|| {
-        Failure::new(
-            Exit::Unavailable,
-            "no node runs on this data directory: levels are changed while it runs, and set for its start by \
-             [log] level",
-        )
-    })
+    Ok(running::node(context)?.levels().list())
 }

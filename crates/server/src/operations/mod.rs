@@ -8,6 +8,7 @@ mod line;
 mod log;
 mod password;
 mod request;
+mod running;
 mod storage;
 mod user;
 
@@ -19,14 +20,13 @@ use runtime::Runtime;
 use serde::{Deserialize, Serialize};
 use store::Store;
 
-use crate::logging::Levels;
-
 pub use administrator::set_password as set_administrator_password;
 pub use failure::{Failure, RowFailure};
 pub use import::{Imported, Row, read_rows};
 pub use line::{LineAdded, LineShown, NewLine};
 pub use password::{Secret, weakness};
 pub use request::Request;
+pub use running::{ListenerShown, Reloaded, Running, Status};
 pub use storage::Verified;
 pub use user::{NewUser, PasswordSet, UserAdded, UserShown};
 
@@ -43,10 +43,17 @@ pub struct Context {
     pub folder: PathBuf,
     /// Files beside the configuration that go with a backup.
     pub files: Vec<PathBuf>,
-    /// The levels of the running node's log; `None` when no node runs here.
-    pub levels: Option<Levels>,
-    /// Who must hear of changes at once.
-    pub changed: Arc<dyn Fn(&Change) + Send + Sync>,
+    /// The running node; `None` when none runs here and the operation works on the store alone.
+    pub node: Option<Arc<dyn Running>>,
+}
+
+impl Context {
+    /// Tells the running node, if there is one, what must be felt at once.
+    fn changed(&self, change: &Change) {
+        if let Some(node) = &self.node {
+            node.changed(change);
+        }
+    }
 }
 
 /// A change that sessions and phones must feel at once.
@@ -104,6 +111,8 @@ pub async fn perform(
         Request::AdministratorSetPassword { password } => {
             json(administrator::set_password(context, password).await?)
         }
+        Request::Reload => json(running::node(context)?.reload()?),
+        Request::Status => json(running::node(context)?.status()),
         Request::Version => json(env!("CARGO_PKG_VERSION")),
     };
     Ok(answer)

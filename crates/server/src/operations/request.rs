@@ -84,6 +84,10 @@ pub enum Request {
         /// The new password.
         password: Option<Secret>,
     },
+    /// The running node reads its configuration and certificates again.
+    Reload,
+    /// What the running node does at this moment.
+    Status,
     /// The running node's version.
     Version,
 }

@@ -138,7 +138,7 @@ pub(crate) async fn set_enabled(
 ) -> Result<UserShown, Failure> {
     context.store.user_set_enabled(jid, enabled).await?;
     if !enabled {
-        (context.changed)(&Change::UserDisabled(jid.clone()));
+        context.changed(&Change::UserDisabled(jid.clone()));
     }
     show(context, jid).await
 }
@@ -147,9 +147,9 @@ pub(crate) async fn remove(context: &Context, jid: &BareJid) -> Result<UserShown
     let user = show(context, jid).await?;
     let lines = context.store.lines_of(jid).await?;
     context.store.user_remove(jid).await?;
-    (context.changed)(&Change::UserRemoved(jid.clone()));
+    context.changed(&Change::UserRemoved(jid.clone()));
     for line in lines {
-        (context.changed)(&Change::LineRemoved(line.line));
+        context.changed(&Change::LineRemoved(line.line));
     }
     Ok(user)
 }

@@ -9,8 +9,10 @@ mod line;
 mod log;
 mod man;
 mod recover_admin;
+mod reload;
 mod restore;
 mod serve;
+mod status;
 mod user;
 mod verify;
 mod version;
@@ -52,6 +54,8 @@ enum Verb {
     Backup(backup::Arguments),
     Restore(restore::Arguments),
     Verify(verify::Arguments),
+    Reload(reload::Arguments),
+    Status(status::Arguments),
     Log(log::Arguments),
     Check(check::Arguments),
     RecoverAdmin(recover_admin::Arguments),
@@ -112,6 +116,8 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Backup(arguments) => backup::run(arguments, &runtime).await,
         Verb::Restore(arguments) => restore::run(arguments, &runtime).await,
         Verb::Verify(arguments) => verify::run(arguments, &runtime).await,
+        Verb::Reload(arguments) => reload::run(arguments, &runtime).await,
+        Verb::Status(arguments) => status::run(arguments, &runtime).await,
         Verb::Log(arguments) => log::run(arguments, &runtime).await,
         Verb::Check(arguments) => check::run(arguments, &runtime).await,
         Verb::RecoverAdmin(arguments) => recover_admin::run(arguments, &runtime).await,
@@ -130,6 +136,8 @@ impl Verb {
             Self::Backup(arguments) => arguments.common.json,
             Self::Restore(arguments) => arguments.common.json,
             Self::Verify(arguments) => arguments.common.json,
+            Self::Reload(arguments) => arguments.common.json,
+            Self::Status(arguments) => arguments.common.json,
             Self::Log(arguments) => arguments.common().json,
             Self::Check(arguments) => arguments.common.json,
             Self::RecoverAdmin(arguments) => arguments.common.json,

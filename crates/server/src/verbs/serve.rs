@@ -12,13 +12,14 @@ use crate::exit::Exit;
 use crate::logging::Levels;
 use crate::node::Node;
 use crate::notify::Notify;
-use crate::operations::{Context, Failure};
+use crate::operations::{Context, Failure, Running};
+use crate::serving::Serving;
 use crate::{access, control, folder, logging};
 
 /// What a node is told about its end after SIGTERM: it takes this and a quarter, which stays below the promised 5 s.
 const STOP_TIME_MAX: Duration = Duration::from_millis(3_600);
 
-/// Run the server until it is told to stop (SIGTERM, SIGINT); SIGHUP reads certificates and limits again
+/// Run the server until it is told to stop (SIGTERM, SIGINT); SIGHUP reloads it, as `carillon reload` does
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -36,9 +37,8 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
     let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
 
     let context = access::context(&config, runtime).await?;
-    let started = start(&config, context, levels, runtime).await;
-    let node = match started {
-        Ok(node) => node,
+    let (node, serving) = match start(&config, context, levels, runtime).await {
+        Ok(started) => started,
         Err(failure) => {
             runtime.stop();
             runtime.drained(STOP_TIME_MAX).await;
@@ -47,7 +47,11 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
     };
     tracing::info!(domain = config.domain.as_str(), version = env!("CARGO_PKG_VERSION"), "serving");
     notify.ready();
-    until_stopped(&mut signals, &notify, runtime, || reload(data, &node)).await;
+    until_stopped(&mut signals, &notify, runtime, || {
+        // What was not right is in the log.
+        let _told = serving.reload();
+    })
+    .await;
 
     notify.stopping();
     tracing::info!("stopping");
@@ -60,21 +64,17 @@ async fn start(
     context: Context,
     levels: Levels,
     runtime: &Runtime,
-) -> Result<Arc<Node>, Failure> {
+) -> Result<(Arc<Node>, Arc<Serving>), Failure> {
     let node = Node::start(config, context.store.clone(), runtime.clone())
         .await
         .map_err(|error| Failure::new(Exit::Unavailable, format!("{error:#}")))?;
-    let listener = Arc::clone(&node);
-    let context = Context {
-        levels: Some(levels),
-        changed: Arc::new(move |change| listener.changed(change)),
-        ..context
-    };
+    let serving = Arc::new(Serving::new(Arc::clone(&node), config.clone(), levels, runtime.clone()));
+    let context = Context { node: Some(Arc::clone(&serving) as Arc<dyn Running>), ..context };
     let socket = folder::socket_path(&config.folder);
     control::serve(&socket, context).map_err(|error| {
         Failure::new(Exit::Unavailable, format!("{} cannot be made: {error}", socket.display()))
     })?;
-    Ok(node)
+    Ok((node, serving))
 }
 
 struct Signals {
@@ -106,20 +106,6 @@ async fn until_stopped(signals: &mut Signals, notify: &Notify, runtime: &Runtime
             _ = signals.interrupt.recv() => return,
             _ = signals.hang_up.recv() => reload(),
             () = runtime.sleep(interval.unwrap_or(Duration::MAX)), if interval.is_some() => notify.alive(),
-        }
-    }
-}
-
-/// Reads the configuration again. What is not right changes nothing.
-fn reload(data: &std::path::Path, node: &Node) {
-    let config = match crate::config::load(data) {
-        Ok(config) => config,
-        Err(error) => return tracing::error!(%error, "the configuration was not read again"),
-    };
-    match node.reload(&config) {
-        Ok(()) => tracing::info!("certificates and limits were read again"),
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "certificates and limits stay as they were")
         }
     }
 }

@@ -149,6 +149,7 @@ fn a_running_server_changes_its_log_and_reads_again_on_hangup() {
     // A mistake must not end a running server.
     std::fs::write(house.data().join("carillon.toml"), "this is not TOML").unwrap();
     server.signal("HUP");
+    server.logs(&["ERROR", "the old configuration holds", "carillon.toml, line 1"]);
     assert_eq!(house.verb(&["user", "list"]).code, 0);
     let socket = house.data().join("control.sock");
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
@@ -156,6 +157,56 @@ fn a_running_server_changes_its_log_and_reads_again_on_hangup() {
     assert_eq!(code, 0);
     assert!(time < Duration::from_secs(5), "{time:?}");
     assert!(!socket.exists());
+}
+
+#[test]
+fn a_reload_takes_limits_and_levels_and_names_what_needs_a_restart() {
+    let house = House::new();
+    let server = house.serve();
+    let path = house.data().join("carillon.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let with = |rest: &str| std::fs::write(&path, format!("{text}\n{rest}")).unwrap();
+    assert_eq!(house.json(&["reload"]), json!({ "applied": [], "at_next_start": [] }));
+
+    with("[limits]\nring_seconds = 30\nstanza_bytes = 20000\n[log]\nlevel = \"debug\"\nformat = \"json\"\n");
+    let applied = ["[log] level", "[limits] stanza_bytes", "[limits] ring_seconds"];
+    let reloaded = house.json(&["reload"]);
+    assert_eq!(reloaded, json!({ "applied": applied, "at_next_start": ["[log] format"] }));
+    server.logs(&["WARN", "[log] format", "needs a restart"]);
+    assert_eq!(house.json(&["log", "level"])["all"], "debug");
+    let again = house.json(&["reload"]);
+    assert_eq!(again, json!({ "applied": [], "at_next_start": ["[log] format"] }), "it still waits");
+
+    with("[limits]\nring_seconds = 3\n[log]\nlevel = \"trace\"\n");
+    let refused = house.verb(&["reload"]);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(
+        refused.err.contains("carillon.toml, line ") && refused.err.contains("ring_seconds"),
+        "{refused:?}"
+    );
+    server.logs(&["ERROR", "carillon.toml, line ", "[limits] ring_seconds = 3"]);
+    assert_eq!(house.json(&["log", "level"])["all"], "debug", "nothing of a broken file is taken");
+
+    with("");
+    server.signal("HUP");
+    server.logs(&["INFO", "[log] level, [limits] stanza_bytes, [limits] ring_seconds"]);
+    assert_eq!(house.json(&["log", "level"])["all"], "info");
+    drop(server);
+    assert_eq!(house.verb(&["reload"]).code, 7, "nobody is there to reload");
+}
+
+#[test]
+fn the_status_of_a_running_server_is_shown() {
+    let house = House::new();
+    assert_eq!(house.verb(&["status"]).code, 7);
+    let _server = house.serve();
+    let status = house.json(&["status"]);
+    assert_eq!((&status["domain"], &status["storage_failure"]), (&json!("localhost"), &Value::Null));
+    for rows in ["listeners", "sessions", "registrations", "calls"] {
+        assert_eq!(status[rows], json!([]), "{rows}");
+    }
+    let shown = house.verb(&["status"]);
+    assert!(shown.out.contains("serves localhost") && shown.out.contains("Live calls: 0"), "{shown:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -25,8 +26,14 @@ pub struct Done {
     pub err: String,
 }
 
+/// How long a line of the log may take to come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A running server; killed when the test forgets it.
-pub struct Server(Child);
+pub struct Server {
+    child: Child,
+    log: Receiver<String>,
+}
 
 impl House {
     /// A directory that `init` has made for `localhost`.
@@ -80,26 +87,33 @@ impl House {
         command.env("CARILLON__MEDIA__RTP_PORTS", format!("{first}-{}", first + 7));
         let child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut server = Server(child);
-        let mut lines = BufReader::new(server.0.stderr.take().unwrap()).lines();
-        let mut log = String::new();
-        loop {
-            match lines.next() {
-                Some(Ok(line)) if line.contains("serving") => break,
-                Some(Ok(line)) => log.push_str(&format!("{line}\n")),
-                _ => panic!("the server did not start: {log}"),
-            }
-        }
+        let (sender, log) = channel();
+        let mut server = Server { child, log };
+        let lines = BufReader::new(server.child.stderr.take().unwrap()).lines();
         // The pipe must go on being emptied, or the server stops at a full one.
-        let _drain = std::thread::Builder::new().spawn(move || lines.for_each(drop)).unwrap();
+        let read = move || lines.map_while(Result::ok).for_each(|line| drop(sender.send(line)));
+        let _reader = std::thread::Builder::new().spawn(read).unwrap();
+        server.logs(&["serving"]);
         server
     }
 }
 
 impl Server {
+    /// Waits for a line of the log that holds all of `parts`.
+    pub fn logs(&self, parts: &[&str]) {
+        let (end, mut seen) = (now() + PATIENCE, String::new());
+        while let Ok(line) = self.log.recv_timeout(end.saturating_duration_since(now())) {
+            if parts.iter().all(|part| line.contains(part)) {
+                return;
+            }
+            seen.push_str(&format!("{line}\n"));
+        }
+        panic!("no line of the log says {parts:?}: {seen}");
+    }
+
     pub fn signal(&self, name: &str) {
         let sent =
-            Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status().unwrap();
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
@@ -107,21 +121,21 @@ impl Server {
     pub fn terminate(mut self) -> (i32, Duration) {
         let began = now();
         self.signal("TERM");
-        let code = self.0.wait().unwrap().code().unwrap_or(-1);
+        let code = self.child.wait().unwrap().code().unwrap_or(-1);
         (code, now().duration_since(began))
     }
 
     /// Ends it as a crash does.
     pub fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _gone = self.0.kill();
-        let _reaped = self.0.wait();
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
     }
 }
 

@@ -12,7 +12,7 @@ use store::StorageState;
 
 use crate::limits::ROWS_MAX;
 use crate::routes::Place;
-use crate::{CallRow, ListenerRow, RegistrationRow, SessionRow, answer};
+use crate::{CallRow, RegistrationRow, SessionRow, answer};
 
 #[derive(Template)]
 #[template(path = "status.html")]
@@ -23,7 +23,7 @@ struct StatusPage<'a> {
     now: Moment,
     uptime: String,
     storage: Result<(), String>,
-    listeners: Vec<ListenerRow>,
+    listeners: Vec<runtime::Listener>,
     people: Table<PersonRow>,
     sessions: Table<SessionView>,
     registrations: Table<RegistrationView>,
@@ -112,7 +112,7 @@ pub(crate) async fn show(State(place): State<Place>, headers: HeaderMap) -> Resp
         now: now.into(),
         uptime: duration_words(web.runtime.now().saturating_duration_since(web.started)),
         storage,
-        listeners: status.listeners(),
+        listeners: web.runtime.listeners(),
         people: people(&place, users, now),
         sessions: Table::new(status.sessions(), |row| SessionView {
             since: row.since.into(),

@@ -13,9 +13,7 @@ use rustls::pki_types::{PrivateKeyDer, ServerName};
 use store::{NewUser, Store};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use web::{
-    CallRow, ListenerRow, Metrics, RegistrationRow, Rooms, SessionRow, StatusSource, Tls, Web, WebConfig,
-};
+use web::{CallRow, Metrics, RegistrationRow, Rooms, SessionRow, StatusSource, Tls, Web, WebConfig};
 
 /// How long an answer may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,15 +66,6 @@ impl StatusSource for Scene {
             started: MORNING,
             answered: Some(MORNING),
         }]
-    }
-
-    fn listeners(&self) -> Vec<ListenerRow> {
-        let row = |name: &str, address: &str| ListenerRow {
-            name: name.to_owned(),
-            address: address.to_owned(),
-            is_up: true,
-        };
-        vec![row("XMPP", "0.0.0.0:5222"), row("XMPP over TLS", "0.0.0.0:5223"), row("SIP", "0.0.0.0:5060")]
     }
 }
 

@@ -1,0 +1,74 @@
+//! What only a running node can do or tell.
+
+use serde::{Deserialize, Serialize};
+use web::{CallRow, RegistrationRow, SessionRow};
+
+use super::{Change, Context, Failure};
+use crate::exit::Exit;
+use crate::logging::Levels;
+
+/// A running node, as operations see it.
+pub trait Running: Send + Sync {
+    /// Something has changed that sessions and phones must feel at once.
+    fn changed(&self, change: &Change);
+    /// The levels of its log.
+    fn levels(&self) -> &Levels;
+    /// Reads the configuration and the certificates again.
+    ///
+    /// # Errors
+    /// Something in them is not right; then all stays as it was.
+    fn reload(&self) -> Result<Reloaded, Failure>;
+    /// What it does at this moment.
+    fn status(&self) -> Status;
+}
+
+/// What a reload did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// The settings that have changed and hold from now on.
+    pub applied: Vec<String>,
+    /// The settings that stand otherwise in the file and are taken at the next start.
+    pub at_next_start: Vec<String>,
+}
+
+/// What a node does at this moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Its version.
+    pub version: String,
+    /// Whom it serves.
+    pub domain: String,
+    /// How long it has been running, in seconds.
+    pub uptime_seconds: u64,
+    /// Why the storage takes no writes; `None` when it does.
+    pub storage_failure: Option<String>,
+    /// Where it listens.
+    pub listeners: Vec<ListenerShown>,
+    /// Who is signed in.
+    pub sessions: Vec<SessionRow>,
+    /// The phones that are registered.
+    pub registrations: Vec<RegistrationRow>,
+    /// The live calls.
+    pub calls: Vec<CallRow>,
+}
+
+/// One address that is listened on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerShown {
+    /// What is spoken there.
+    pub name: String,
+    /// Where.
+    pub address: String,
+    /// It is served.
+    pub is_up: bool,
+}
+
+/// The running node, or why there is none.
+pub(super) fn node(context: &Context) -> Result<&dyn Running, Failure> {
+    context.node.as_deref().ok_or_else(|| {
+        Failure::new(
+            Exit::Unavailable,
+            "no node runs on this data directory: start it with `carillon serve`, or by its service manager",
+        )
+    })
+}

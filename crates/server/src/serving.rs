@@ -1,0 +1,104 @@
+//! A node as its administrator reaches it: told of changes, reloaded, asked how it is.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use runtime::Runtime;
+use store::StorageState;
+
+use crate::access;
+use crate::config::{Config, Felt};
+use crate::exit::Exit;
+use crate::logging::{ALL_MODULES, Levels};
+use crate::node::Node;
+use crate::operations::{Change, Failure, ListenerShown, Reloaded, Running, Status};
+
+/// A node that serves, with what it was started from.
+pub struct Serving {
+    node: Arc<Node>,
+    runtime: Runtime,
+    levels: Levels,
+    began: Instant,
+    /// What it was started with: settings that are felt at the start are held against this.
+    started: Config,
+    /// What it was reloaded with.
+    current: Mutex<Config>,
+}
+
+impl Serving {
+    /// A node that has just started with `config`.
+    pub fn new(node: Arc<Node>, config: Config, levels: Levels, runtime: Runtime) -> Self {
+        let (began, current) = (runtime.now(), Mutex::new(config.clone()));
+        Self { node, began, runtime, levels, started: config, current }
+    }
+
+    fn take(&self, config: Config) -> Result<Reloaded, Failure> {
+        let mut current = self.current.lock();
+        self.node.reload(&config).map_err(|error| {
+            Failure::new(Exit::Configuration, format!("{error:#}: certificates and limits stay as they were"))
+        })?;
+        if config.log.level != current.log.level {
+            // Modules with a level of their own keep it.
+            self.levels
+                .set(ALL_MODULES, &config.log.level)
+                .map_err(|error| Failure::new(Exit::Failed, format!("[log] level: {error}")))?;
+        }
+        let reloaded = Reloaded {
+            applied: current.differences(&config, Felt::OnReload),
+            at_next_start: self.started.differences(&config, Felt::AtStart),
+        };
+        *current = config;
+        Ok(reloaded)
+    }
+}
+
+impl Running for Serving {
+    fn changed(&self, change: &Change) {
+        self.node.changed(change);
+    }
+
+    fn levels(&self) -> &Levels {
+        &self.levels
+    }
+
+    fn reload(&self) -> Result<Reloaded, Failure> {
+        match access::load(&self.started.folder).and_then(|config| self.take(config)) {
+            Ok(reloaded) => {
+                let applied = reloaded.applied.join(", ");
+                tracing::info!(applied, "configuration and certificates were read again");
+                for key in &reloaded.at_next_start {
+                    tracing::warn!(key, "this setting has changed and needs a restart: the old value holds");
+                }
+                Ok(reloaded)
+            }
+            Err(failure) => {
+                tracing::error!(error = failure.message, "not reloaded: the old configuration holds");
+                Err(failure)
+            }
+        }
+    }
+
+    fn status(&self) -> Status {
+        let storage_failure = match &*self.node.store().state().borrow() {
+            StorageState::Ok => None,
+            StorageState::Failing(reason) => Some(reason.to_string()),
+        };
+        let shown = |listener: runtime::Listener| ListenerShown {
+            name: listener.name.to_owned(),
+            address: listener.address.to_string(),
+            is_up: listener.is_up,
+        };
+        let rows = self.node.rows();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            domain: self.started.domain.to_string(),
+            uptime_seconds: self.runtime.now().saturating_duration_since(self.began).as_secs(),
+            storage_failure,
+            listeners: self.runtime.listeners().into_iter().map(shown).collect(),
+            sessions: rows.sessions(),
+            registrations: rows.registrations(),
+            calls: rows.calls(),
+        }
+    }
+}
