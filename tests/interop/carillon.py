@@ -113,10 +113,11 @@ def client(user, resource, **options):
             super().__init__(f"{user}@{DOMAIN}/{resource}", options.get("password", password(user)))
             self.ssl_context.check_hostname = False
             self.ssl_context.verify_mode = ssl.CERT_NONE
-            self.messages, self.presences, self.events = [], [], []
+            self.messages, self.errors, self.presences, self.events = [], [], [], []
             for plugin in options.get("plugins", ()):
                 self.register_plugin(plugin)
             self.add_event_handler("message", self.messages.append)
+            self.add_event_handler("message_error", self.errors.append)
             self.add_event_handler("presence", self.presences.append)
             self.ready = asyncio.Event()
             self.failed = asyncio.Event()

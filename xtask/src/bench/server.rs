@@ -99,6 +99,7 @@ impl Peer {
     /// Does what the script calls `verb` and gives the last line that it prints.
     pub fn call(&self, verb: &str) -> Result<String> {
         let output = Command::new(self.script)
+            .env("XMPP_LOAD", process::target().join("xmpp-load/release/xmpp-load"))
             .args([verb, self.mode].iter().filter(|word| !word.is_empty()))
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
