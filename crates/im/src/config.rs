@@ -28,22 +28,13 @@ pub struct ImConfig {
     pub version: &'static str,
 }
 
-/// The mechanisms of a domain whose credentials have both hashes; SHA-512 is for imports that bring it.
-pub const MECHANISMS_DEFAULT: [Mechanism; 5] = [
-    Mechanism::ScramSha256Plus,
-    Mechanism::ScramSha1Plus,
-    Mechanism::ScramSha256,
-    Mechanism::ScramSha1,
-    Mechanism::Plain,
-];
-
 impl ImConfig {
     /// The defaults for a domain. `secret` must stay the same over restarts; `iterations` is what most stored
     /// credentials have.
     pub fn new(domain: DomainPart, secret: [u8; 32], iterations: u32) -> Self {
         Self {
             domain,
-            mechanisms: MECHANISMS_DEFAULT.to_vec(),
+            mechanisms: Mechanism::DEFAULT.to_vec(),
             limits: Limits::default(),
             trusted: Arc::new(|_| false),
             unknown_users: xmpp::sasl::UnknownUsers { secret, iterations },

@@ -149,10 +149,12 @@ impl Im {
 }
 
 fn policy(config: &ImConfig) -> xmpp::stream::ServerPolicy {
+    use xmpp::xep::roster;
+
     xmpp::stream::ServerPolicy {
         domains: vec![config.domain.clone()],
         mechanisms: config.mechanisms.clone(),
         unknown: config.unknown_users.clone(),
-        features: features::subscription::STREAM_FEATURES.into(),
+        features: [roster::VERSIONING_FEATURE, roster::PRE_APPROVAL_FEATURE].concat().into(),
     }
 }

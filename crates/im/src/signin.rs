@@ -21,23 +21,31 @@ impl Attempt {
     }
 }
 
+/// Why a sign-in is answered "not now"; neither tells whether there is such an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// This address has failed at this account too often.
+    Limited,
+    /// The storage is away.
+    Storage,
+}
+
 impl Im {
-    /// What proves the account. An error says "not now": the storage is away, or this address has failed at
-    /// this account too often; neither tells whether there is such an account.
-    pub(crate) async fn credentials(&self, attempt: &Attempt) -> Result<Option<Credentials>, ()> {
+    /// What proves the account.
+    pub(crate) async fn credentials(&self, attempt: &Attempt) -> Result<Option<Credentials>, Unanswered> {
         let limits = self.limits.load().sign_in;
         let now = self.runtime.now();
         if !self.is_trusted(attempt)
             && !self.guard.admits(attempt.address, attempt.account.as_str(), &limits, now)
         {
             metrics::counter!("carillon_im_sign_ins_limited_total").increment(1);
-            return Err(());
+            return Err(Unanswered::Limited);
         }
         match self.store.credentials(&attempt.account).await {
             Ok(found) => Ok(found.map(credentials)),
             Err(error) => {
                 tracing::warn!(%error, "nobody can sign in: the store cannot be read");
-                Err(())
+                Err(Unanswered::Storage)
             }
         }
     }

@@ -102,6 +102,11 @@ impl State {
         })
     }
 
+    /// Has the subscription ended?
+    pub fn is_terminated(self) -> bool {
+        matches!(self, Self::Terminated { .. })
+    }
+
     /// The value as it goes on the wire.
     pub fn to_value(self) -> String {
         match self {

@@ -14,7 +14,7 @@ use super::session::{Counts, Session};
 use crate::Im;
 use crate::outbox::End;
 use crate::sessions::{Origin, Seat};
-use crate::signin::Attempt;
+use crate::signin::{Attempt, Unanswered};
 
 /// Resource names that we make up, in bytes of entropy.
 const RESOURCE_BYTES: usize = 6;
@@ -136,7 +136,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Arrival<S> {
     async fn outputs(&mut self) -> Next {
         while let Some(output) = self.negotiation.poll_output() {
             match output {
-                Output::Write(bytes) => self.write(&bytes).await,
+                Output::Write(bytes) => self.link.queue(&bytes),
+                Output::Refused => self.refused().await,
                 Output::StartTls => return Next::StartTls,
                 Output::Restart => {
                     if let Some(attempt) = self.attempt.take() {
@@ -156,22 +157,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Arrival<S> {
     }
 
     /// A refusal is counted, and said late to an address that guesses.
-    async fn write(&mut self, bytes: &[u8]) {
-        if bytes.starts_with(b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'") {
-            let attempt = self.attempt.take();
-            let delay = attempt.map_or(Duration::ZERO, |attempt| self.im.sign_in_failed(&attempt));
-            if !delay.is_zero() {
-                self.im.runtime.sleep(delay).await;
-            }
+    async fn refused(&mut self) {
+        let attempt = self.attempt.take();
+        let delay = attempt.map_or(Duration::ZERO, |attempt| self.im.sign_in_failed(&attempt));
+        if !delay.is_zero() {
+            self.im.runtime.sleep(delay).await;
         }
-        self.link.queue(bytes);
     }
 
     async fn look_up(&mut self, user: BareJid) {
         let attempt = Attempt::new(self.peer, user);
         match self.im.credentials(&attempt).await {
             Ok(found) => self.negotiation.credentials(found.as_ref()),
-            Err(()) => self.negotiation.unavailable(),
+            Err(Unanswered::Limited) => self.negotiation.unavailable(),
+            // That the storage fails is not the user's fault: nothing is counted.
+            Err(Unanswered::Storage) => return self.negotiation.unavailable(),
         }
         self.attempt = Some(attempt);
     }

@@ -1,6 +1,8 @@
 //! Service discovery (XEP-0030), made from what the features say about themselves.
 
 use model::BareJid;
+pub(crate) use xmpp::xep::disco::{INFO, ITEMS};
+use xmpp::xep::disco::{Identity, Info, Items};
 use xmpp::{Condition, Element, StanzaError};
 
 use super::ALL;
@@ -10,11 +12,6 @@ use crate::{About, Im, Spec};
 /// What this feature is.
 pub const ABOUT: About =
     About { name: "disco", specs: &[Spec::xep(30, "2.5.0")], disco: &[INFO, ITEMS], account: &[INFO, ITEMS] };
-
-/// The namespace of identities and features.
-pub(crate) const INFO: &str = "http://jabber.org/protocol/disco#info";
-/// The namespace of items.
-pub(crate) const ITEMS: &str = "http://jabber.org/protocol/disco#items";
 
 /// Who the server is and what it can do.
 pub(crate) fn host_info(query: &Element) -> Result<Option<Element>, StanzaError> {
@@ -26,7 +23,7 @@ pub(crate) fn host_info(query: &Element) -> Result<Option<Element>, StanzaError>
 /// What the server offers under other addresses: nothing yet.
 pub(crate) fn items(query: &Element) -> Result<Option<Element>, StanzaError> {
     without_node(query)?;
-    Ok(Some(Element::new("query", ITEMS)))
+    Ok(Some(Items::default().to_element()))
 }
 
 /// What an account can do: for its owner and for those who see its presence (XEP-0030 §8); to others it
@@ -61,21 +58,19 @@ fn without_node(query: &Element) -> Result<(), StanzaError> {
 }
 
 fn info(
-    (category, kind, name): (&'static str, &'static str, Option<&'static str>),
+    (category, type_, name): (&str, &str, Option<&str>),
     features: impl Iterator<Item = &'static str>,
 ) -> Element {
-    let mut identity = Element::new("identity", INFO).with_attr("category", category).with_attr("type", kind);
-    if let Some(name) = name {
-        identity.set_attr("name", name);
-    }
-    let mut query = Element::new("query", INFO).with_child(identity);
-    let mut sorted: Vec<&str> = features.collect();
-    sorted.sort_unstable();
-    sorted.dedup();
-    for feature in sorted {
-        query.push(Element::new("feature", INFO).with_attr("var", feature));
-    }
-    query
+    let identity = Identity {
+        category: category.to_owned(),
+        type_: type_.to_owned(),
+        lang: None,
+        name: name.map(str::to_owned),
+    };
+    let mut features: Vec<String> = features.map(str::to_owned).collect();
+    features.sort_unstable();
+    features.dedup();
+    Info { identities: vec![identity], features, ..Info::default() }.to_element()
 }
 
 #[cfg(test)]

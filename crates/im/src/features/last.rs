@@ -4,6 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use model::BareJid;
+use xmpp::xep::last::LastActivity;
+pub(crate) use xmpp::xep::last::NS;
 use xmpp::{Condition, Element, StanzaError};
 
 use crate::acceptance::storage_error;
@@ -11,9 +13,6 @@ use crate::{About, Im, Spec};
 
 /// What this feature is.
 pub const ABOUT: About = About { name: "last", specs: &[Spec::xep(12, "2.0")], disco: &[NS], account: &[NS] };
-
-/// The payload's namespace.
-pub(crate) const NS: &str = "jabber:iq:last";
 
 /// The server: how long it has been up (XEP-0012 §5).
 pub(crate) fn host(im: &Im) -> Result<Option<Element>, StanzaError> {
@@ -54,6 +53,6 @@ pub(crate) async fn account(
 }
 
 fn answer(time: Duration, status: &str) -> Element {
-    let query = Element::new("query", NS).with_attr("seconds", time.as_secs().to_string());
-    if status.is_empty() { query } else { query.with_text(status) }
+    let status = Some(status.to_owned()).filter(|status| !status.is_empty());
+    LastActivity { seconds: time.as_secs(), status }.to_element()
 }

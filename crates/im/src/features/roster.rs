@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use model::{BareJid, Jid};
 use store::{Roster, RosterChange, RosterItem, Subscription};
 use tokio::sync::{Mutex, MutexGuard};
+use xmpp::xep::roster::{self as xep, Item};
 use xmpp::{Builder, Condition, Context, Element, StanzaError, ns};
 
 use crate::acceptance::storage_error;
@@ -164,22 +165,20 @@ impl Asked {
 
 /// `<item/>` as clients see it.
 pub(crate) fn item_element(item: &RosterItem) -> Element {
-    let mut element = Element::new("item", ns::ROSTER)
-        .with_attr("jid", item.contact.as_str())
-        .with_attr("subscription", item.subscription.as_str());
-    if !item.name.is_empty() {
-        element.set_attr("name", item.name.as_str());
+    Item {
+        jid: item.contact.clone(),
+        name: Some(item.name.clone()).filter(|name| !name.is_empty()),
+        subscription: match item.subscription {
+            Subscription::None => xep::Subscription::None,
+            Subscription::To => xep::Subscription::To,
+            Subscription::From => xep::Subscription::From,
+            Subscription::Both => xep::Subscription::Both,
+        },
+        ask: item.ask && !item.subscription.from_contact(),
+        approved: item.approved,
+        groups: item.groups.clone(),
     }
-    if item.ask && !matches!(item.subscription, Subscription::To | Subscription::Both) {
-        element.set_attr("ask", "subscribe");
-    }
-    if item.approved {
-        element.set_attr("approved", "true");
-    }
-    for group in &item.groups {
-        element.push(Element::new("group", ns::ROSTER).with_text(group.as_str()));
-    }
-    element
+    .to_element()
 }
 
 /// `<item/>` of a contact that is gone.

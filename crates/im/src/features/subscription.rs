@@ -19,10 +19,6 @@ use crate::{About, Im, Spec};
 pub const ABOUT: About =
     About { name: "subscription", specs: &[Spec::rfc(6121, "§3, appendix A")], disco: &[], account: &[] };
 
-/// The stream features of roster and subscriptions (RFC 6121 §2.6.1, §3.4.1).
-pub(crate) const STREAM_FEATURES: &str =
-    "<ver xmlns='urn:xmpp:features:rosterver'/><sub xmlns='urn:xmpp:features:pre-approval'/>";
-
 /// The request that a presence type makes.
 pub(crate) fn request(kind: &str) -> Option<Request> {
     Some(match kind {

@@ -1,6 +1,8 @@
 //! Entity time (XEP-0202): always in UTC (`PS-16`).
 
 use model::Timestamp;
+use xmpp::xep::time::EntityTime;
+pub(crate) use xmpp::xep::time::NS;
 use xmpp::{Element, StanzaError};
 
 use crate::{About, Spec};
@@ -8,16 +10,9 @@ use crate::{About, Spec};
 /// What this feature is.
 pub const ABOUT: About = About { name: "time", specs: &[Spec::xep(202, "2.0")], disco: &[NS], account: &[] };
 
-/// The payload's namespace.
-pub(crate) const NS: &str = "urn:xmpp:time";
-
 /// Answers with the time.
 pub(crate) fn get(now: Timestamp) -> Result<Option<Element>, StanzaError> {
-    Ok(Some(
-        Element::new("time", NS)
-            .with_child(Element::new("tzo", NS).with_text("+00:00"))
-            .with_child(Element::new("utc", NS).with_text(now.to_string())),
-    ))
+    Ok(Some(EntityTime { utc: now.to_string(), offset_minutes: 0 }.to_element()))
 }
 
 #[cfg(test)]

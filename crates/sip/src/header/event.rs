@@ -1,4 +1,4 @@
-//! Event and Subscription-State (RFC 6665 §8.2).
+//! Event (RFC 6665 §8.2.1). Subscription-State is [`crate::subscription::State`].
 
 use bytes::Bytes;
 
@@ -46,52 +46,5 @@ impl Event {
     /// The value as it stands.
     pub fn as_bytes(&self) -> &[u8] {
         &self.raw
-    }
-}
-
-/// Subscription-State: `active;expires=600`, `terminated;reason=timeout`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubscriptionState {
-    raw: Bytes,
-    state_end: usize,
-}
-
-impl SubscriptionState {
-    /// Reads a value.
-    ///
-    /// # Errors
-    /// [`Error::Value`] when the state is not a token.
-    pub fn parse(raw: Bytes) -> Result<Self, Error> {
-        let end = memchr::memchr(b';', &raw).unwrap_or(raw.len());
-        let state_end = scan::trim(&raw[..end]).len();
-        if !scan::is_token(&raw[..state_end]) {
-            return Err(Error::Value(Name::SubscriptionState));
-        }
-        Ok(Self { raw, state_end })
-    }
-
-    /// `active`, `pending`, `terminated`, or an extension.
-    pub fn state(&self) -> &[u8] {
-        &self.raw[..self.state_end]
-    }
-
-    /// Has the subscription ended?
-    pub fn is_terminated(&self) -> bool {
-        self.state().eq_ignore_ascii_case(b"terminated")
-    }
-
-    /// The seconds left.
-    pub fn expires(&self) -> Option<u32> {
-        self.params().number(b"expires")
-    }
-
-    /// Why it ended.
-    pub fn reason(&self) -> Option<&[u8]> {
-        self.params().value(b"reason")
-    }
-
-    /// The parameters.
-    pub fn params(&self) -> Params<'_> {
-        Params::new(&self.raw[self.state_end..])
     }
 }

@@ -10,7 +10,7 @@ mod via;
 
 pub(crate) use address::quote;
 pub use address::{Contact, Contacts, NameAddr};
-pub use event::{Event, SubscriptionState};
+pub use event::Event;
 pub use media_type::MediaType;
 pub use reason::{Reason, RetryAfter, Warning};
 pub use sequence::{CSeq, RAck};

@@ -6,10 +6,11 @@ use crate::digest::{Challenge, Credentials};
 use crate::error::Error;
 use crate::header::{
     CSeq, Contact, Contacts, Event, MediaType, NameAddr, RAck, Reason, Replaces, RetryAfter, SessionExpires,
-    SubscriptionState, Via, Warning,
+    Via, Warning,
 };
 use crate::message::{Headers, Name, parse};
 use crate::scan;
+use crate::subscription::State;
 
 impl Headers {
     /// The topmost Via.
@@ -202,10 +203,9 @@ impl Headers {
     ///
     /// # Errors
     /// Malformed.
-    pub fn subscription_state(&self) -> Result<Option<SubscriptionState>, Error> {
-        self.first(Name::SubscriptionState)
-            .map(|value| SubscriptionState::parse(self.share(value)))
-            .transpose()
+    pub fn subscription_state(&self) -> Result<Option<State>, Error> {
+        let malformed = Error::Value(Name::SubscriptionState);
+        self.first(Name::SubscriptionState).map(|value| State::parse(value).ok_or(malformed)).transpose()
     }
 
     /// RSeq, if it is there (RFC 3262 §7.1).

@@ -90,6 +90,7 @@ impl Server {
             match output {
                 Output::Write(bytes) => written.push_str(std::str::from_utf8(&bytes).unwrap()),
                 Output::StartTls => self.tls = true,
+                Output::Refused => {}
                 Output::Restart => {
                     self.framer.restart();
                     self.framer.set_limits(Limits::signed_in());
@@ -445,6 +446,7 @@ fn a_store_that_cannot_answer_is_a_temporary_failure() {
         machine.handle(frame);
     }
     machine.unavailable();
+    assert!(matches!(machine.poll_output(), Some(Output::Refused)), "the edge hears of it first");
     let Some(Output::Write(bytes)) = machine.poll_output() else { panic!("nothing to write") };
     assert!(bytes.ends_with(b"<temporary-auth-failure/></failure>"));
 }

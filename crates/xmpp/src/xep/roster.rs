@@ -10,11 +10,6 @@ pub const NS: &str = ns::ROSTER;
 pub const VERSIONING_FEATURE: &[u8] = b"<ver xmlns='urn:xmpp:features:rosterver'/>";
 /// The stream feature: subscriptions may be approved in advance (RFC 6121 §3.4).
 pub const PRE_APPROVAL_FEATURE: &[u8] = b"<sub xmlns='urn:xmpp:features:pre-approval'/>";
-/// The longest name of a contact or group, in bytes (RFC 6121 §2.3.3 leaves the limit to the server).
-pub const NAME_BYTES_MAX: usize = 1_023;
-/// The most groups of one contact, in groups.
-pub const GROUPS_MAX: usize = 64;
-
 /// The state of the subscriptions between the user and a contact (RFC 6121 §2.1.2.5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Subscription {
@@ -126,35 +121,6 @@ impl Query {
         })
     }
 
-    /// Reads what a client wants changed, by the rules of RFC 6121 §2.3.3. The server ignores what the
-    /// client says of `subscription` (other than `remove`), `ask` and `approved` (§2.1.2).
-    pub fn change_from_element(query: &Element) -> Result<Item, StanzaError> {
-        let mut items = Self::from_element(query)?.items;
-        let (Some(mut item), true) = (items.pop(), items.is_empty()) else {
-            return Err(StanzaError::from(Condition::BadRequest).with_text("a change has exactly one item"));
-        };
-        let too_long = |text: &String| text.len() > NAME_BYTES_MAX;
-        if item.name.as_ref().is_some_and(too_long) || item.groups.iter().any(too_long) {
-            return Err(StanzaError::from(Condition::NotAcceptable).with_text("a name is too long"));
-        }
-        if item.groups.len() > GROUPS_MAX || item.groups.iter().any(String::is_empty) {
-            return Err(
-                StanzaError::from(Condition::NotAcceptable).with_text("too many groups or one without name")
-            );
-        }
-        let mut groups = item.groups.clone();
-        groups.sort();
-        groups.dedup();
-        if groups.len() != item.groups.len() {
-            return Err(StanzaError::from(Condition::BadRequest).with_text("a group twice"));
-        }
-        if item.subscription != Subscription::Remove {
-            item.subscription = Subscription::None;
-        }
-        (item.ask, item.approved) = (false, false);
-        Ok(item)
-    }
-
     /// The `<query/>` element.
     pub fn to_element(&self) -> Element {
         let mut query = Element::new("query", NS);
@@ -181,12 +147,6 @@ mod tests {
         }
     }
 
-    fn change(item: &str) -> Result<Item, Condition> {
-        let query = format!("<query xmlns='jabber:iq:roster'>{item}</query>");
-        let query = Element::parse(query.as_bytes(), "").unwrap();
-        Query::change_from_element(&query).map_err(|error| error.condition)
-    }
-
     #[test]
     fn a_roster_survives_the_wire() {
         let none = Item {
@@ -200,34 +160,5 @@ mod tests {
         let query = Query { ver: Some("7".into()), items: vec![item(), none] };
         let wire = query.to_element().to_bytes();
         assert_eq!(Query::from_element(&Element::parse(&wire, "").unwrap()), Ok(query));
-    }
-
-    #[test]
-    fn a_client_may_change_only_what_is_the_users() {
-        let changed =
-            change("<item jid='a@x' name='A' subscription='both' ask='subscribe' approved='true'/>").unwrap();
-        assert_eq!((changed.subscription, changed.ask, changed.approved), (Subscription::None, false, false));
-        assert_eq!(
-            change("<item jid='a@x' subscription='remove'/>").unwrap().subscription,
-            Subscription::Remove
-        );
-    }
-
-    /// RFC 6121 §2.3.3, the error cases in their order.
-    #[test]
-    fn a_change_that_breaks_the_rules_is_refused() {
-        let long = "x".repeat(NAME_BYTES_MAX + 1);
-        for (item, condition) in [
-            (String::new(), Condition::BadRequest),
-            ("<item jid='a@x'/><item jid='b@x'/>".into(), Condition::BadRequest),
-            ("<item name='A'/>".into(), Condition::BadRequest),
-            ("<item jid='a@x/full'/>".into(), Condition::BadRequest),
-            ("<item jid='a@x'><group>G</group><group>G</group></item>".into(), Condition::BadRequest),
-            (format!("<item jid='a@x' name='{long}'/>"), Condition::NotAcceptable),
-            ("<item jid='a@x'><group/></item>".into(), Condition::NotAcceptable),
-            (format!("<item jid='a@x'><group>{long}</group></item>"), Condition::NotAcceptable),
-        ] {
-            assert_eq!(change(&item), Err(condition), "{item:.80}");
-        }
     }
 }

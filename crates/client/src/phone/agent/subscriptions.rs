@@ -214,7 +214,7 @@ impl Agent {
 }
 
 fn state_of(request: &Request) -> Option<State> {
-    State::parse(request.headers().first(Name::SubscriptionState)?)
+    request.headers().subscription_state().ok().flatten()
 }
 
 fn notification(subscription: u64, state: State, request: &Request) -> Notification {

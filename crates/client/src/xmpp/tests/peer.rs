@@ -120,6 +120,7 @@ async fn advance<S: AsyncRead + AsyncWrite + Unpin>(
             match output {
                 Output::Write(bytes) => stream.write_all(&bytes).await.ok()?,
                 Output::StartTls => return Some(false),
+                Output::Refused => {}
                 Output::Restart => framer.restart(),
                 Output::LookUp(user) => {
                     negotiation.credentials((user.as_str() == "ann@localhost").then(credentials).as_ref())

@@ -48,6 +48,9 @@ pub enum Output {
     StartTls,
     /// The user has signed in: restart the framer and give it the limits of a signed-in peer.
     Restart,
+    /// An attempt to sign in has failed; the bytes that say so come next, so that the edge can count it and
+    /// keep them back for a while.
+    Refused,
     /// Call [`ServerNegotiation::credentials`] or [`ServerNegotiation::unavailable`].
     LookUp(BareJid),
     /// Call [`ServerNegotiation::bound`] or [`ServerNegotiation::bind_refused`].
@@ -92,6 +95,8 @@ pub struct ServerNegotiation {
     user: Option<BareJid>,
     header_sent: bool,
     refusals: u32,
+    /// A refusal that the edge has not heard of.
+    refused: bool,
     out: BytesMut,
     request: Option<Output>,
 }
@@ -121,6 +126,7 @@ impl ServerNegotiation {
             user: None,
             header_sent: false,
             refusals: 0,
+            refused: false,
             out: BytesMut::new(),
             request: None,
         }
@@ -135,6 +141,9 @@ impl ServerNegotiation {
 
     /// What to do next; ask until there is nothing.
     pub fn poll_output(&mut self) -> Option<Output> {
+        if std::mem::take(&mut self.refused) {
+            return Some(Output::Refused);
+        }
         if !self.out.is_empty() {
             return Some(Output::Write(self.out.split().freeze()));
         }

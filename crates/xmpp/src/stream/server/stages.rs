@@ -177,6 +177,7 @@ impl ServerNegotiation {
                 let failure = Builder::other("failure", ns::SASL).empty_child(condition.name(), "").finish();
                 self.out.extend_from_slice(&failure);
                 self.stage = Stage::Features;
+                self.refused = true;
                 self.count_refusal(LOGIN_ATTEMPTS_MAX);
             }
         }
