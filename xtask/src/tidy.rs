@@ -26,6 +26,8 @@ const HIDDEN: &str = concat!("allow(", "dead_code");
 const CLOCKS: &[&str] = &["Instant::now(", "SystemTime::now(", "Timestamp::now("];
 /// The crates of floor 0.
 const FLOOR_0: &[&str] = &["crates/model/", "crates/xmpp/", "crates/sip/"];
+/// Folders of the repository, with which its paths begin.
+const FOLDERS: &[&str] = &["crates", "docs", "tests", "xtask", "fuzz", "benches", "packaging"];
 /// Documents that must be there.
 const DOCUMENTS: &[&str] = &[
     "README.md",
@@ -56,7 +58,9 @@ pub fn run() -> Result<()> {
             check_source(file, &fs::read_to_string(file)?, &mut wrong);
         }
         if Path::new(file).extension().is_some_and(|e| e == "md") {
-            check_links(file, &fs::read_to_string(file)?, &mut wrong);
+            let text = fs::read_to_string(file)?;
+            check_links(file, &text, &mut wrong);
+            check_paths(file, &text, &mut wrong);
         }
     }
     if !wrong.is_empty() {
@@ -164,9 +168,57 @@ fn check_links(file: &str, text: &str, wrong: &mut Vec<String>) {
     }
 }
 
+/// What documents name in backticks and what looks like a path of the repository is there.
+fn check_paths(file: &str, text: &str, wrong: &mut Vec<String>) {
+    for (number, line) in text.lines().enumerate() {
+        for named in line.split('`').skip(1).step_by(2).filter_map(repository_path) {
+            if !named.exists() {
+                wrong.push(format!("{file}:{}: `{}` does not exist", number + 1, named.display()));
+            }
+        }
+    }
+}
+
+/// The path that a text in backticks means: one that begins with a folder of the repository, or `NAME/src/…` of a
+/// crate. Of `tests/xmpp/<name>.xmpp` and `docs/*.md` the folder counts.
+fn repository_path(text: &str) -> Option<PathBuf> {
+    let word = |c: char| c.is_ascii_alphanumeric() || "_-./<>*".contains(c);
+    let (first, rest) = text.split_once('/')?;
+    if !text.chars().all(word) {
+        return None;
+    }
+    let path = if FOLDERS.contains(&first) {
+        PathBuf::from(text)
+    } else if rest.starts_with("src/") || rest.starts_with("tests/") {
+        Path::new("crates").join(text)
+    } else {
+        return None;
+    };
+    let fixed = path.iter().take_while(|part| !part.to_string_lossy().contains(['<', '*']));
+    Some(fixed.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_in_backticks_is_known_from_other_things() {
+        let path = |text| repository_path(text).map(|path| path.display().to_string());
+        assert_eq!(path("crates/im/src/router.rs").as_deref(), Some("crates/im/src/router.rs"));
+        assert_eq!(path("im/src/pipeline.rs").as_deref(), Some("crates/im/src/pipeline.rs"));
+        assert_eq!(path("tests/xmpp/<name>.xmpp").as_deref(), Some("tests/xmpp"));
+        for other in ["DIR/control.sock", "/healthz/ready", "cargo test -p im/src", "<r/>", "user"] {
+            assert_eq!(path(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_document_that_names_a_missing_file_is_refused() {
+        let mut wrong = Vec::new();
+        check_paths("docs/a.md", "See `crates/nowhere/src/a.rs` and `crates/`.", &mut wrong);
+        assert_eq!(wrong, ["docs/a.md:1: `crates/nowhere/src/a.rs` does not exist"]);
+    }
 
     fn complaints(file: &str, text: &str) -> usize {
         let mut wrong = Vec::new();

@@ -3,6 +3,10 @@
 //!
 //! Owns one socket and one task; each call has an audio socket and task of its own. Knows no server: two phones
 //! can call each other directly.
+//!
+//! It is made for scripts and tests, and does not hide the network: a lost TCP or TLS connection is not opened
+//! again, and no server is looked for in DNS. Whoever wants that makes a new phone after
+//! [`Event::Disconnected`].
 
 mod agent;
 mod audio;

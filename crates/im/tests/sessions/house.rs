@@ -56,12 +56,12 @@ impl House {
         let url = format!("sqlite:{}", directory.path().join("carillon.db").display());
         let store = drive(&runtime, Store::open(&url, &runtime)).await.expect("a store");
         if fresh {
-            let users = ["ann", "bob", "carol"].map(user).to_vec();
+            let users = ["ann", "bob", "carol"].map(|name| user(name, 1)).to_vec();
             drive(&runtime, store.users_import(users)).await.expect("accounts");
         }
         let engine = Arc::new(presence::Engine::new(presence::Rules::default()));
         let mut config = ImConfig::new("localhost".parse().expect("a domain"), [7; 32], 1);
-        config.mechanisms = vec![Mechanism::Plain];
+        config.mechanisms = vec![Mechanism::ScramSha256Plus, Mechanism::Plain];
         config.limits = limits;
         let (chain, key) = identity();
         let tls = Arc::new(Tls::new(chain, key).expect("its own key fits"));
@@ -194,9 +194,10 @@ async fn tick(runtime: &Runtime) {
     tokio::time::advance(TICK).await;
 }
 
-fn user(name: &str) -> NewUser {
-    // One iteration: the password is not what is tested.
-    let credentials = Credentials::derive(PASSWORD, &[1; 16], 1, &[Hash::Sha256]).expect("a password");
+/// An account. One iteration will do where the password is not what is tested.
+pub fn user(name: &str, iterations: u32) -> NewUser {
+    let credentials =
+        Credentials::derive(PASSWORD, &[1; 16], iterations, &[Hash::Sha256]).expect("a password");
     let record = credentials.sha256.expect("it was asked for");
     NewUser {
         jid: format!("{name}@localhost").parse().expect("an address"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use im::Transport;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -57,9 +57,18 @@ async fn a_key_that_does_not_fit_is_refused() {
 }
 
 async fn shake_hands(house: &House, stream: DuplexStream) -> TlsStream<DuplexStream> {
+    shake_hands_by(house, stream, rustls::DEFAULT_VERSIONS).await
+}
+
+/// Shakes hands in one of the given versions.
+pub async fn shake_hands_by(
+    house: &House,
+    stream: DuplexStream,
+    versions: &[&'static SupportedProtocolVersion],
+) -> TlsStream<DuplexStream> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .expect("versions")
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anybody))
