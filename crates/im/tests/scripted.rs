@@ -1,5 +1,7 @@
 //! Plays the scripts of `tests/xmpp` against a whole messaging house, without a network.
 
+#[path = "houses/foundation.rs"]
+mod foundation;
 #[path = "scripted/house.rs"]
 mod house;
 #[path = "scripted/matching.rs"]

@@ -8,6 +8,8 @@ mod chat;
 mod client;
 #[path = "sessions/contacts.rs"]
 mod contacts;
+#[path = "houses/foundation.rs"]
+mod foundation;
 #[path = "sessions/house.rs"]
 mod house;
 #[path = "sessions/limits.rs"]

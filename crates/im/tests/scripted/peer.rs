@@ -8,7 +8,8 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use xmpp::{ContentNamespace, Element, Frame, Framer, Limits, StreamHeader, ns};
 
-use super::house::{House, PASSWORD};
+use super::foundation::PASSWORD;
+use super::house::House;
 
 /// How long something expected may take, in ticks of the house.
 const PATIENCE_TICKS: u32 = 3_000;

@@ -12,7 +12,8 @@ use xmpp::sasl::{ChannelBinding, ClientError, Condition, Mechanism};
 use xmpp::stream::{ClientNegotiation, ClientOutput, Login, NegotiationError};
 use xmpp::{ContentNamespace, Framer, Limits};
 
-use crate::house::{House, PASSWORD, user};
+use crate::foundation::{PASSWORD, user};
+use crate::house::House;
 use crate::tls::shake_hands_by;
 
 /// The two kinds of binding that both sides know.
@@ -53,7 +54,10 @@ async fn the_exporter_is_not_offered_below_tls_1_3() {
 
 async fn house() -> House {
     let house = House::open().await;
-    house.wait(house.store.users_import(vec![user("dave", ITERATIONS_MIN)])).await.expect("an account");
+    house
+        .wait(house.store.users_import(vec![user("dave@localhost", ITERATIONS_MIN)]))
+        .await
+        .expect("an account");
     house
 }
 

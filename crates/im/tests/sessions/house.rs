@@ -8,20 +8,15 @@ use im::{Im, ImConfig, Limits, Tls, Transport};
 use model::{BareJid, LineId, Timestamp};
 use presence::{Observation, Observed, Source};
 use runtime::Runtime;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use store::{NewUser, ScramRecord, Store};
+use store::Store;
 use tokio::io::DuplexStream;
-use xmpp::sasl::scram::Hash;
-use xmpp::sasl::{Credentials, Mechanism};
+use xmpp::sasl::Mechanism;
 
 use super::client::Client;
+use super::foundation::{PASSWORD, drive, identity, tick, user};
 
-/// Everybody's password.
-pub const PASSWORD: &str = "secret";
 /// 2026-11-20T09:30:00Z.
 const EPOCH: Timestamp = Timestamp(1_795_167_000_000_000);
-/// The step of the clock while something is waited for: the store works in real time.
-const TICK: Duration = Duration::from_millis(1);
 /// What a connection holds, in bytes.
 const PIPE_BYTES: usize = 256 * 1024;
 
@@ -56,7 +51,7 @@ impl House {
         let url = format!("sqlite:{}", directory.path().join("carillon.db").display());
         let store = drive(&runtime, Store::open(&url, &runtime)).await.expect("a store");
         if fresh {
-            let users = ["ann", "bob", "carol"].map(|name| user(name, 1)).to_vec();
+            let users = ["ann", "bob", "carol"].map(|name| user(&format!("{name}@localhost"), 1)).to_vec();
             drive(&runtime, store.users_import(users)).await.expect("accounts");
         }
         let engine = Arc::new(presence::Engine::new(presence::Rules::default()));
@@ -173,49 +168,4 @@ impl House {
     pub async fn wait<F: Future>(&self, work: F) -> F::Output {
         drive(&self.runtime, work).await
     }
-}
-
-async fn drive<F: Future>(runtime: &Runtime, work: F) -> F::Output {
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            biased;
-            done = &mut work => return done,
-            () = tick(runtime) => {}
-        }
-    }
-}
-
-/// Waits a moment in real time, on a channel that nobody sends on, and moves the clock by as much.
-async fn tick(runtime: &Runtime) {
-    let (quiet, silence) = mpsc::channel::<()>();
-    runtime.blocking(move || silence.recv_timeout(TICK).is_ok()).join().await;
-    drop(quiet);
-    tokio::time::advance(TICK).await;
-}
-
-/// An account. One iteration will do where the password is not what is tested.
-pub fn user(name: &str, iterations: u32) -> NewUser {
-    let credentials =
-        Credentials::derive(PASSWORD, &[1; 16], iterations, &[Hash::Sha256]).expect("a password");
-    let record = credentials.sha256.expect("it was asked for");
-    NewUser {
-        jid: format!("{name}@localhost").parse().expect("an address"),
-        name: name.to_owned(),
-        scram: vec![ScramRecord {
-            mechanism: "SCRAM-SHA-256".to_owned(),
-            salt: record.salt,
-            iterations: record.iterations,
-            stored_key: record.stored_key,
-            server_key: record.server_key,
-        }],
-        lines: Vec::new(),
-    }
-}
-
-/// A certificate that nobody has signed, and its key.
-pub fn identity() -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    (vec![made.cert.der().clone()], key)
 }

@@ -7,7 +7,8 @@ use im::{Limits, Transport};
 use xmpp::Kind;
 
 use crate::client::{Client, condition};
-use crate::house::{House, PASSWORD};
+use crate::foundation::PASSWORD;
+use crate::house::House;
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_is_cut_and_its_messages_are_kept() {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use xmpp::Kind;
 
 use crate::client::{Client, text};
-use crate::house::{House, PASSWORD};
+use crate::foundation::PASSWORD;
+use crate::house::House;
 
 async fn resume<'h>(house: &'h House, user: &str, id: &str, h: u32) -> (Client<'h>, xmpp::Stanza) {
     let mut client = Client::new(house, house.connect(), user);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::client::Client;
-use crate::house::{House, PASSWORD};
+use crate::foundation::PASSWORD;
+use crate::house::House;
 
 #[tokio::test(start_paused = true)]
 async fn a_client_signs_in_and_asks_the_server() {
