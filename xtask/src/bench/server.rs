@@ -62,6 +62,9 @@ impl Carillon {
 
     /// Starts on a prepared data directory and waits until `port` answers.
     pub fn start(data: PathBuf, port: u16) -> Result<Self> {
+        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            bail!("port {port} is taken: it would be somebody else's server that is measured");
+        }
         let log = fs::File::create(data.join("bench.log"))?;
         let child = Command::new("nice")
             .args(["-n", "-10", &program(), "serve", "--data", &data.to_string_lossy()])
