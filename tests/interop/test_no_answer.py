@@ -14,8 +14,12 @@ RING_SECONDS = 5
 
 
 def configure():
-    with open(os.path.join(DATA, "carillon.toml"), "a") as config:
-        config.write(f"\n[limits]\nring_seconds = {RING_SECONDS}\n")
+    path = os.path.join(DATA, "carillon.toml")
+    with open(path) as config:
+        text = config.read()
+    assert "\n[limits]\n" in text
+    with open(path, "w") as config:
+        config.write(text.replace("\n[limits]\n", f"\n[limits]\nring_seconds = {RING_SECONDS}\n"))
 
 
 async def test():
