@@ -37,12 +37,13 @@ pub fn write(readings: &[Reading]) -> Result<()> {
 
 fn machine() -> Result<String> {
     let cpu = fs::read_to_string("/proc/cpuinfo")?;
-    let model = cpu.lines().find_map(|l| l.strip_prefix("model name")).unwrap_or(": unknown");
+    let model = cpu.lines().find_map(|l| l.strip_prefix("model name")).unwrap_or("unknown");
+    let model = model.trim_start_matches([' ', '\t', ':']);
     let cores = cpu.lines().filter(|l| l.starts_with("processor")).count();
     let date = process::output(&["date", "-u", "+%F"])?;
     let kernel = process::output(&["uname", "-r"])?;
     Ok(format!(
-        "Measured {date} on {cores} cores of{model}, Linux {kernel}; median [min–max] of the clean rounds.\n\n"
+        "Measured {date} on {cores} cores of {model}, Linux {kernel}; median [min–max] of the clean rounds.\n\n"
     ))
 }
 
