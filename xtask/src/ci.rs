@@ -1,7 +1,5 @@
 //! Everything that must hold before a change lands, in the order in which it fails fastest.
 
-use std::time::Instant;
-
 use anyhow::Result;
 use clap::Args;
 
@@ -42,17 +40,12 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let mut times = Vec::new();
     for (name, step) in steps {
-        let start = now();
+        let start = process::now();
         step()?;
         times.push(format!("{name} {} s", start.elapsed().as_secs()));
     }
     println!("\nci: all steps hold ({})", times.join(", "));
     Ok(())
-}
-
-#[allow(clippy::disallowed_methods, reason = "automation measures itself")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 fn clippy() -> Result<()> {

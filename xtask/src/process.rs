@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
@@ -40,6 +41,19 @@ pub fn run_command(mut command: Command, name: &str) -> Result<()> {
         bail!("`{name}` failed ({status})");
     }
     Ok(())
+}
+
+/// Runs to the end; gives how many seconds it took.
+pub fn seconds(words: &[&str]) -> Result<f64> {
+    let start = now();
+    run(words)?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+/// The time, for measuring how long something takes.
+#[allow(clippy::disallowed_methods, reason = "automation measures itself")]
+pub fn now() -> Instant {
+    Instant::now()
 }
 
 /// What a command prints, trimmed; an error when it fails.

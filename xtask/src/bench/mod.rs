@@ -1,5 +1,6 @@
 //! Measures side by side with the peers, in one run on this machine, and writes docs/benchmarks.md.
 
+mod import;
 mod page;
 mod plot;
 mod server;
@@ -14,7 +15,7 @@ use crate::process;
 /// Which measures to take.
 #[derive(Args)]
 pub struct Options {
-    /// Only `xmpp` or only `sip`
+    /// Only `import`, `xmpp` or `sip`
     part: Option<String>,
     /// Rounds; servers are interleaved within each
     #[arg(long, default_value_t = 3)]
@@ -70,13 +71,10 @@ pub fn run(options: &Options) -> Result<()> {
     if !options.page_only {
         build()?;
         let wanted = |part: &str| options.part.as_deref().is_none_or(|p| p == part);
-        if wanted("xmpp") {
-            let taken = xmpp::run(options.rounds)?;
-            readings.retain(|r| !taken.iter().any(|t| t.measure == r.measure));
-            readings.extend(taken);
-        }
-        if wanted("sip") {
-            let taken = sip::run(options.rounds)?;
+        type Part = (&'static str, fn(usize) -> Result<Vec<Reading>>);
+        let parts: [Part; 3] = [("import", import::run), ("xmpp", xmpp::run), ("sip", sip::run)];
+        for (_, part) in parts.iter().filter(|(name, _)| wanted(name)) {
+            let taken = part(options.rounds)?;
             readings.retain(|r| !taken.iter().any(|t| t.measure == r.measure));
             readings.extend(taken);
         }

@@ -26,8 +26,6 @@ pub struct Accounts<'a> {
     pub rows: Vec<String>,
     /// Added to every default port.
     pub port_offset: u16,
-    /// Lines added to `carillon.toml` (sections that `init` does not write).
-    pub config: &'a str,
 }
 
 impl Carillon {
@@ -54,9 +52,6 @@ impl Carillon {
         let list = data.join("accounts.csv");
         fs::write(&list, format!("jid,name,password,line,line_password\n{}\n", accounts.rows.join("\n")))?;
         process::run(&[&program, "user", "import", "--data", &folder, &list.to_string_lossy()])?;
-        let config = data.join("carillon.toml");
-        let text = fs::read_to_string(&config)?;
-        fs::write(&config, format!("{text}\n{}\n", accounts.config))?;
         Ok(data)
     }
 

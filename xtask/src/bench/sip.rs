@@ -68,8 +68,7 @@ const MEASURES: &[Measure] = &[
 /// Takes all measures on both servers.
 pub fn run(rounds: usize) -> Result<Vec<Reading>> {
     let rows = LINES.map(|n| format!("u{n}@bench.local,,pw{n},{n},pw{n}")).collect();
-    let config = "";
-    let accounts = Accounts { domain: "bench.local", rows, port_offset: CARILLON_OFFSET, config };
+    let accounts = Accounts { domain: "bench.local", rows, port_offset: CARILLON_OFFSET };
     let data = Carillon::prepare("sip", &accounts)?;
     let mut readings = Vec::new();
     for round in 1..=rounds {

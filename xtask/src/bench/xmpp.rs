@@ -97,8 +97,7 @@ impl Server {
 /// Takes all measures on all servers.
 pub fn run(rounds: usize) -> Result<Vec<Reading>> {
     let rows = (0..USERS).map(|n| format!("u{n}@localhost,,{PASSWORD},,")).collect();
-    let config = "";
-    Carillon::prepare("xmpp", &Accounts { domain: "localhost", rows, port_offset: CARILLON_OFFSET, config })?;
+    Carillon::prepare("xmpp", &Accounts { domain: "localhost", rows, port_offset: CARILLON_OFFSET })?;
     let mut servers = [
         Server {
             label: "carillon",
