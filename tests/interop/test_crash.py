@@ -5,8 +5,12 @@ server: own
 """
 
 import asyncio
+import collections
+import os
+import re
+import sqlite3
 
-from carillon import DOMAIN, Server, client, main, until
+from carillon import DATA, DOMAIN, Server, client, main, until
 
 ROUNDS = 3
 MESSAGES = 2500
@@ -46,6 +50,13 @@ async def sender(acknowledged, name, start):
     return ann, order
 
 
+def archived():
+    """How often each body stands in the journal, counted in the database itself."""
+    with sqlite3.connect(os.path.join(DATA, "carillon.db")) as database:
+        rows = database.execute("SELECT stanza FROM journal WHERE owner = ?", (f"bob@{DOMAIN}",))
+        return collections.Counter(re.search(rb"<body>(.*?)</body>", stanza).group(1).decode() for (stanza,) in rows)
+
+
 async def test():
     server = Server().start()
     receiver, acknowledged = Receiver(), set()
@@ -78,6 +89,10 @@ async def test():
     assert len(acknowledged) > ROUNDS * 1000, "the test must send thousands"
     assert not missing and not twice_stored and not unmarked
     assert server.stop() == 0
+    archive = archived()
+    lost, doubled = [body for body in acknowledged if body not in archive], [body for body, count in archive.items() if count > 1]
+    print(f"in the archive {len(archive)}, acknowledged and missing there {len(lost)}, there twice {len(doubled)}")
+    assert not lost and not doubled
 
 
 main(test)
