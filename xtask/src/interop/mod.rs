@@ -46,7 +46,7 @@ struct Test {
 
 /// Runs the tests one after the other; each result is printed and kept. Fails when one failed.
 pub fn run(options: &Options) -> Result<()> {
-    process::run(&["cargo", "build", "--release", "--package", "server"])?;
+    process::run(&["cargo", "build", "--package", "server"])?;
     let tests = tests(options.filter.as_deref())?;
     if tests.is_empty() {
         bail!("no test in {FOLDER} has {:?} in its name", options.filter);

@@ -38,7 +38,7 @@ impl Fresh {
         let data = process::target().join("interop").join(name);
         let _ = fs::remove_dir_all(&data);
         fs::create_dir_all(data.parent().context("target/interop")?)?;
-        let fresh = Self { data, offset, program: process::target().join("release/carillon") };
+        let fresh = Self { data, offset, program: process::target().join("debug/carillon") };
         fresh.verb(&[
             "init",
             "--domain",
