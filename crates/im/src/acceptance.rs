@@ -46,6 +46,7 @@ impl Im {
             stanza: stanza_bytes.clone(),
             at,
             spool: true,
+ archives: store::Archives::default(),
         };
         match self.store.journal_append(entry) {
             Ok(seq) => Ok(Accepted { item: Item::kept(stanza_bytes, seq), kept: Some((id, at)) }),

@@ -36,6 +36,7 @@ async fn main() {
                 stanza: stanza.clone(),
                 at: runtime.timestamp(),
                 spool: true,
+                archives: store::Archives::default(),
             };
             match store.journal_append(entry) {
                 Ok(seq) => {

@@ -15,15 +15,15 @@ use crate::{Error, StanzaId, Store};
 const COUNT: &str = "SELECT COUNT(*) FROM journal";
 const SELECT_LAST: &str = "SELECT COALESCE(MAX(seq), 0) FROM journal";
 const SELECT_ENTRY: &str = "SELECT id, owner, sender, recipient, at, stanza FROM journal WHERE seq = $1";
-const INSERT_PG: &str = "INSERT INTO journal (seq, id, owner, sender, recipient, at, spool, stanza) \
+const INSERT_PG: &str = "INSERT INTO journal (seq, id, owner, sender, recipient, at, spool, archive, stanza) \
      SELECT * FROM UNNEST($1::BIGINT[], $2::BYTEA[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::BIGINT[], \
-     $7::BIGINT[], $8::BYTEA[]) ON CONFLICT (seq) DO NOTHING";
+     $7::BIGINT[], $8::BIGINT[], $9::BYTEA[]) ON CONFLICT (seq) DO NOTHING";
 const INSERT_LITE_HEAD: &str =
-    "INSERT INTO journal (seq, id, owner, sender, recipient, at, spool, stanza) VALUES ";
-const INSERT_LITE_ROW: &str = "(?,?,?,?,?,?,?,?)";
+    "INSERT INTO journal (seq, id, owner, sender, recipient, at, spool, archive, stanza) VALUES ";
+const INSERT_LITE_ROW: &str = "(?,?,?,?,?,?,?,?,?)";
 /// An entry may be there already when a commit failed on our side only.
 const INSERT_LITE_TAIL: &str = " ON CONFLICT (seq) DO NOTHING";
-const COLUMNS: usize = 8;
+const COLUMNS: usize = 9;
 /// SQLite's statements exist for these numbers of rows, so that each is prepared once.
 const LITE_ROWS: [usize; 13] = [256, 128, 64, 32, 16, 8, 7, 6, 5, 4, 3, 2, 1];
 
@@ -51,6 +51,23 @@ pub struct Entry {
     pub at: Timestamp,
     /// Keep it for the owner until [`Store::handed_on`].
     pub spool: bool,
+    /// In whose archives it will be found.
+    pub archives: Archives,
+}
+
+/// In whose archives an entry is found (XEP-0313).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Archives {
+    /// In the owner's.
+    pub owner: bool,
+    /// In that of the sender, who is a local user and not the owner.
+    pub sender: bool,
+}
+
+impl Archives {
+    fn bits(self) -> i64 {
+        i64::from(self.owner) | i64::from(self.sender) << 1
+    }
 }
 
 impl Store {
@@ -87,6 +104,7 @@ impl Store {
             at: Timestamp(row.int(4)?),
             stanza: row.bytes(5)?.into(),
             spool: false,
+            archives: Archives::default(),
         }))
     }
 
@@ -174,6 +192,7 @@ fn lite_arguments(entries: &[Queued]) -> Result<SqliteArguments, sqlx::error::Bo
         arguments.add(entry.to.as_str())?;
         arguments.add(entry.at.0)?;
         arguments.add(i64::from(entry.spool))?;
+        arguments.add(entry.archives.bits())?;
         arguments.add(&*entry.stanza)?;
     }
     Ok(arguments)
@@ -188,6 +207,7 @@ fn pg_arguments(entries: &[Queued]) -> Result<PgArguments, sqlx::error::BoxDynEr
     arguments.add(entries.iter().map(|q| q.entry.to.as_str()).collect::<Vec<_>>())?;
     arguments.add(entries.iter().map(|q| q.entry.at.0).collect::<Vec<_>>())?;
     arguments.add(entries.iter().map(|q| i64::from(q.entry.spool)).collect::<Vec<_>>())?;
+    arguments.add(entries.iter().map(|q| q.entry.archives.bits()).collect::<Vec<_>>())?;
     arguments.add(entries.iter().map(|q| &*q.entry.stanza).collect::<Vec<&[u8]>>())?;
     Ok(arguments)
 }

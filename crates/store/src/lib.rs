@@ -10,6 +10,8 @@
 //! When the storage fails, new writes are refused at once, [`Store::state`] says so, and what the journal has
 //! taken is tried again until it is written. Nobody else may open the database meanwhile.
 
+mod archive;
+mod archive_preference;
 mod backup;
 mod binding;
 mod connect;
@@ -33,11 +35,13 @@ mod user;
 mod verify;
 mod writer;
 
+pub use archive::{ARCHIVE_PAGE_MAX, ArchivePage, ArchiveQuery, PageFrom};
+pub use archive_preference::{ARCHIVE_PREFERENCE_ADDRESSES_MAX, ArchiveDefault, ArchivePreference};
 pub use backup::{BACKUP_FILE_BYTES_MAX, backup_check, backup_files};
 pub use binding::Binding;
 pub use credential::{Credentials, ScramRecord};
 pub use error::{Conflict, Error};
-pub use journal::{Entry, Seq};
+pub use journal::{Archives, Entry, Seq};
 pub use last_activity::{LastActivity, STATUS_BYTES_MAX};
 pub use line::{DigestAccount, DigestSecret, Line, NewLine};
 pub use queue::{

@@ -9,6 +9,7 @@ use model::{BareJid, LineId};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 
+use crate::archive::{INDEX_BEHIND_ENTRIES, INDEX_STEP_ENTRIES};
 use crate::db::Connection;
 use crate::{Binding, Entry, Error, LastActivity, Seq};
 
@@ -73,6 +74,8 @@ pub(crate) struct Work {
     pub handed_on: Vec<(BareJid, Seq)>,
     pub soft: Soft,
     pub settled: Vec<oneshot::Sender<()>>,
+    /// The archives' index is made behind the first up to the second.
+    pub index: Option<(Seq, Seq)>,
 }
 
 /// What the writer finds when it looks.
@@ -100,6 +103,8 @@ struct Young {
 #[derive(Default)]
 struct Queue {
     last: i64,
+    /// Up to which the archives' index is made.
+    indexed: i64,
     entries: Vec<Queued>,
     bytes: usize,
     jobs: Vec<Job>,
@@ -125,14 +130,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(last: Seq, size_bytes_max: i64) -> Self {
+    pub(crate) fn new(last: Seq, indexed: Seq) -> Self {
         let young = Young { base: last.0 + 1, slots: VecDeque::new() };
         Self {
-            queue: Mutex::new(Queue { last: last.0, young, ..Queue::default() }),
+            queue: Mutex::new(Queue { last: last.0, indexed: indexed.0, young, ..Queue::default() }),
             wake: Notify::new(),
             durable: watch::Sender::new(last),
             state: watch::Sender::new(StorageState::Ok),
-            size_bytes_max: AtomicI64::new(size_bytes_max),
+            size_bytes_max: AtomicI64::new(0),
         }
     }
 
@@ -235,6 +240,25 @@ impl Shared {
         settled.await.map_err(|_| self.refusal())
     }
 
+    /// Returns when the archives' index has everything that was appended before.
+    pub(crate) async fn catch_up(&self) -> Result<(), Error> {
+        let wanted = self.queue.lock().last;
+        loop {
+            let settled = {
+                let mut queue = self.queue.lock();
+                if queue.indexed >= wanted {
+                    return Ok(());
+                }
+                queue.accepts()?;
+                let (sender, receiver) = oneshot::channel();
+                queue.settlers.push(sender);
+                receiver
+            };
+            self.wake.notify_one();
+            settled.await.map_err(|_| self.refusal())?;
+        }
+    }
+
     /// Why a write was dropped.
     pub(crate) fn refusal(&self) -> Error {
         match &self.queue.lock().failing {
@@ -262,7 +286,10 @@ impl Shared {
         Waiting {
             operations: queue.operations(),
             awaited: !queue.jobs.is_empty() || !queue.settlers.is_empty(),
-            soft: !queue.young.slots.is_empty() || !queue.handed_on.is_empty() || !queue.soft.is_empty(),
+            soft: !queue.young.slots.is_empty()
+                || !queue.handed_on.is_empty()
+                || !queue.soft.is_empty()
+                || queue.indexed < queue.last,
             hurry: !queue.settlers.is_empty() || queue.young.slots.len() >= YOUNG_ENTRIES_MAX,
             closing: queue.closing,
         }
@@ -279,7 +306,8 @@ impl Shared {
             jobs: std::mem::take(&mut queue.jobs),
             ..Work::default()
         };
-        if all || last || !queue.settlers.is_empty() {
+        let all = all || !queue.settlers.is_empty();
+        if all || last {
             work.settled = std::mem::take(&mut queue.settlers);
             work.handed_on = std::mem::take(&mut queue.handed_on);
             work.soft = std::mem::take(&mut queue.soft);
@@ -292,14 +320,21 @@ impl Shared {
             work.horizon = (queue.young.base != base).then_some(Seq(queue.last));
             queue.unsettled = !work.waiting.is_empty() || !work.handed_on.is_empty();
         }
+        if all || last || queue.last - queue.indexed >= INDEX_BEHIND_ENTRIES {
+            let until = queue.last.min(queue.indexed + INDEX_STEP_ENTRIES);
+            work.index = (until > queue.indexed).then_some((Seq(queue.indexed), Seq(until)));
+        }
         queue.closed |= last;
         work
     }
 
     /// A commit has ended well.
-    pub(crate) fn committed(&self, last: Option<Seq>, settled: Vec<oneshot::Sender<()>>) {
+    pub(crate) fn committed(&self, last: Option<Seq>, work: Work) {
         let recovered = {
             let mut queue = self.queue.lock();
+            if let Some((_, until)) = work.index {
+                queue.indexed = until.0;
+            }
             queue.unsettled = false;
             queue.failing.take().is_some()
         };
@@ -309,7 +344,7 @@ impl Shared {
         if recovered {
             self.state.send_replace(StorageState::Ok);
         }
-        for waiter in settled {
+        for waiter in work.settled {
             // Whoever asked may have gone.
             let _gone = waiter.send(());
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use model::Timestamp;
 use parking_lot::Mutex;
 use runtime::Runtime;
 use uuid::Uuid;
@@ -32,6 +33,12 @@ impl StanzaId {
     /// The id from its 16 bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
+    }
+
+    /// An id before all that are given from `at` on.
+    pub(crate) fn first_at(at: Timestamp) -> Self {
+        let millis = u128::try_from(at.0 / 1_000).unwrap_or(0) & ((1 << 48) - 1);
+        Self(Uuid::from_u128(spread(millis << LOW_BITS)))
     }
 
     /// Writes the id as text into `buffer` without allocating.

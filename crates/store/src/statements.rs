@@ -2,11 +2,13 @@
 
 use crate::db::Bulk;
 use crate::{
-    backup, binding, connect, credential, journal, last_activity, line, roster, schema, setting, spool,
-    subscription_request, user, verify,
+    archive, archive_preference, backup, binding, connect, credential, journal, last_activity, line, roster,
+    schema, setting, spool, subscription_request, user, verify,
 };
 
 const BOTH: &[&[&str]] = &[
+    archive::STATEMENTS,
+    archive_preference::STATEMENTS,
     binding::STATEMENTS,
     credential::STATEMENTS,
     journal::STATEMENTS,
@@ -26,8 +28,13 @@ const BULKS: &[&[Bulk]] =
 
 /// All SQL texts that SQLite gets.
 pub fn statements_lite() -> Vec<String> {
-    let own =
-        [backup::STATEMENTS_LITE, connect::STATEMENTS_LITE, schema::STATEMENTS_LITE, verify::STATEMENTS_LITE];
+    let own = [
+        archive::STATEMENTS_LITE,
+        backup::STATEMENTS_LITE,
+        connect::STATEMENTS_LITE,
+        schema::STATEMENTS_LITE,
+        verify::STATEMENTS_LITE,
+    ];
     let bulks = BULKS.concat().into_iter().map(|bulk| bulk.lite);
     let texts = BOTH.concat().into_iter().chain(own.concat()).chain(bulks).map(str::to_owned);
     texts.chain(journal::lite_texts()).collect()
@@ -35,7 +42,7 @@ pub fn statements_lite() -> Vec<String> {
 
 /// All SQL texts that PostgreSQL gets.
 pub fn statements_pg() -> Vec<String> {
-    let own = [connect::STATEMENTS_PG, journal::STATEMENTS_PG, schema::STATEMENTS_PG];
+    let own = [archive::STATEMENTS_PG, connect::STATEMENTS_PG, journal::STATEMENTS_PG, schema::STATEMENTS_PG];
     let bulks = BULKS.concat().into_iter().map(|bulk| bulk.pg);
     BOTH.concat().into_iter().chain(own.concat()).chain(bulks).map(str::to_owned).collect()
 }

@@ -13,7 +13,7 @@ use crate::digest_cache::DigestCache;
 use crate::queue::{JobDone, Shared, Soft, StorageState};
 use crate::stanza_id::StanzaIds;
 use crate::writer::Writer;
-use crate::{Error, LastActivity, journal, schema, spool};
+use crate::{Error, LastActivity, archive, journal, schema, spool};
 
 /// The handle to all that is kept. Cloning it is cheap.
 #[derive(Clone)]
@@ -43,7 +43,8 @@ impl Store {
         schema::bring_up(&mut connection, connector.path()).await?;
         let last = journal::last(&mut connection).await?;
         spool::recover(&mut connection, last).await?;
-        let shared = Arc::new(Shared::new(last, 0));
+        let indexed = archive::horizon(&mut connection).await?;
+        let shared = Arc::new(Shared::new(last, indexed));
         let writer = Writer::new(Arc::clone(&shared), runtime.clone(), connector.clone(), connection);
         let (end, ended) = watch::channel(false);
         runtime.spawn("store writer", async move {

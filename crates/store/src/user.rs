@@ -4,7 +4,7 @@ use model::{BareJid, User, UserId};
 use serde_json::json;
 
 use crate::db::{Bulk, Connection, Row, args, bulk};
-use crate::{Conflict, Error, NewLine, ScramRecord, Store, credential, line};
+use crate::{Conflict, Error, NewLine, ScramRecord, Store, archive, credential, line};
 
 /// The most users that one import takes.
 pub const IMPORT_USERS_MAX: usize = 100_000;
@@ -113,12 +113,13 @@ impl Store {
         self.user_update(jid, UPDATE_NAME, Some(args![jid, name])).await
     }
 
-    /// Removes a user with their credentials, lines, roster, requests and waiting messages. What they said
-    /// stays in the journal.
+    /// Removes a user with their credentials, lines, roster, requests, waiting messages and archive: whoever gets
+    /// the address next inherits nothing. What they said stays in the journal, and in the archives of others.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such user.
     pub async fn user_remove(&self, jid: &BareJid) -> Result<(), Error> {
+        self.shared().catch_up().await?;
         self.user_update(jid, DELETE, None).await
     }
 
@@ -139,6 +140,7 @@ impl Store {
                     }
                     if removes {
                         connection.execute(DELETE_SPOOL, args![&jid]).await?;
+                        archive::remove_owner(connection, &jid).await?;
                     }
                     Ok(())
                 })

@@ -9,7 +9,7 @@ use crate::connect::Connector;
 use crate::db::{Connection, args};
 use crate::journal::JournalInsert;
 use crate::queue::{GROUP_OPERATIONS, JobDone, Shared, Soft, Work};
-use crate::{Error, binding, last_activity, setting, spool};
+use crate::{Error, archive, binding, last_activity, setting, spool};
 
 /// How long a commit waits for others to join it, when somebody waits for a write or the store was quiet.
 const GROUP_WAIT: Duration = Duration::from_millis(2);
@@ -156,7 +156,7 @@ impl Writer {
                         metrics::gauge!("carillon_storage_failing").set(0.0);
                         tracing::info!("the storage takes writes again");
                     }
-                    self.shared.committed(work.entries.last().map(|queued| queued.seq), work.settled);
+                    self.shared.committed(work.entries.last().map(|queued| queued.seq), work);
                     return;
                 }
                 Err(error) => self.note_failure(&mut work, &error),
@@ -255,6 +255,7 @@ async fn write(
         && work.horizon.is_none()
         && work.handed_on.is_empty()
         && work.soft.is_empty()
+        && work.index.is_none()
         && !probe;
     if journal_only && JournalInsert::is_one_statement(connection, work.entries.len()) {
         return match insert.write(connection, &work.entries).await {
@@ -294,6 +295,9 @@ async fn transaction(
             Some(_) => connection.script(UNDO).await?,
         }
         answers.push(answer);
+    }
+    if let Some((after, until)) = work.index {
+        archive::index(connection, after, until).await?;
     }
     spool::write(connection, &work.waiting, work.horizon, &work.handed_on).await?;
     if !work.soft.is_empty() {

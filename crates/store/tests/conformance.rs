@@ -12,26 +12,7 @@ use store::{
     Binding, Conflict, Error, LastActivity, ROSTER_ITEMS_MAX, ROSTER_REMOVALS_KEPT, RosterChange, RosterItem,
     Seq, Subscription, SubscriptionRequest,
 };
-use support::{Database, Postgres, durable, entry, jid, line, scram, user};
-
-/// Each case becomes a test of its own on SQLite; PostgreSQL is started once for all.
-macro_rules! cases {
-    ($($case:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test]
-            async fn $case() {
-                super::$case(super::Database::lite()).await;
-            })*
-        }
-
-        #[tokio::test]
-        async fn every_case_holds_on_postgresql() {
-            let mut postgres = Postgres::start();
-            $(println!("case {}", stringify!($case));
-            $case(postgres.database().await).await;)*
-        }
-    };
-}
+use support::{Database, cases, durable, entry, jid, line, scram, user};
 
 cases! {
     every_statement_prepares,

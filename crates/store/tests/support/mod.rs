@@ -197,6 +197,7 @@ pub fn entry(store: &Store, owner: &str, text: &str) -> Entry {
         stanza: Bytes::from(format!("<message><body>{text}</body></message>")),
         at: Timestamp(1_795_166_999_000_000),
         spool: true,
+        archives: store::Archives::default(),
     }
 }
 
@@ -206,3 +207,26 @@ pub async fn durable(store: &Store, seq: Seq) {
     let waited = tokio::time::timeout(Duration::from_secs(20), watermark.wait_for(|w| *w >= seq)).await;
     waited.expect("durable within 20 s").unwrap();
 }
+
+/// Each case becomes a test of its own on SQLite; PostgreSQL is started once for all.
+#[allow(unused_macros, reason = "each test file uses its part")]
+macro_rules! cases {
+    ($($case:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case($crate::support::Database::lite()).await;
+            })*
+        }
+
+        #[tokio::test]
+        async fn every_case_holds_on_postgresql() {
+            let mut postgres = $crate::support::Postgres::start();
+            $(println!("case {}", stringify!($case));
+            $case(postgres.database().await).await;)*
+        }
+    };
+}
+
+#[allow(unused_imports, reason = "each test file uses its part")]
+pub(crate) use cases;

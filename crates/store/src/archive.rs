@@ -1,0 +1,266 @@
+//! Archives (XEP-0313): who finds which entry of the journal, by place and by peer; made from the journal, behind it.
+
+use model::{BareJid, Timestamp};
+
+use crate::db::{Connection, args};
+use crate::journal::stanza_id;
+use crate::{Entry, Error, Seq, StanzaId, Store};
+
+/// The most entries that one page has.
+pub const ARCHIVE_PAGE_MAX: usize = 250;
+/// The index is made in steps of at most so many entries, so that no commit waits long for it.
+pub(crate) const INDEX_STEP_ENTRIES: i64 = 4_000;
+/// So many entries behind, the index is made without waiting for a quiet moment.
+pub(crate) const INDEX_BEHIND_ENTRIES: i64 = 2_000;
+/// Ids and times are read from one clock at two moments; never further apart than this.
+const CLOCK_SLACK_MICROS: i64 = 2_000_000;
+
+const SELECT_HORIZON: &str = "SELECT seq FROM archive_horizon";
+const SET_HORIZON: &str = "UPDATE archive_horizon SET seq = $1";
+/// A bare address is what stands before the first slash.
+const INDEX_LITE: &str = "INSERT INTO archive (owner, seq, peer) \
+     SELECT owner, seq, CASE WHEN owner = s THEN r ELSE s END FROM (SELECT owner, seq, \
+       CASE instr(sender, '/') WHEN 0 THEN sender ELSE substr(sender, 1, instr(sender, '/') - 1) END AS s, \
+       CASE instr(recipient, '/') WHEN 0 THEN recipient ELSE substr(recipient, 1, instr(recipient, '/') - 1) END AS r \
+       FROM journal WHERE seq > $1 AND seq <= $2 AND archive & 1 = 1) \
+     UNION ALL \
+     SELECT CASE instr(sender, '/') WHEN 0 THEN sender ELSE substr(sender, 1, instr(sender, '/') - 1) END, seq, owner \
+       FROM journal WHERE seq > $1 AND seq <= $2 AND archive & 2 = 2 \
+     ON CONFLICT (owner, seq) DO NOTHING";
+const INDEX_PG: &str = "INSERT INTO archive (owner, seq, peer) \
+     SELECT owner, seq, CASE WHEN owner = split_part(sender, '/', 1) THEN split_part(recipient, '/', 1) \
+       ELSE split_part(sender, '/', 1) END \
+       FROM journal WHERE seq > $1 AND seq <= $2 AND archive & 1 = 1 \
+     UNION ALL \
+     SELECT split_part(sender, '/', 1), seq, owner FROM journal WHERE seq > $1 AND seq <= $2 AND archive & 2 = 2 \
+     ON CONFLICT (owner, seq) DO NOTHING";
+
+macro_rules! page {
+    ($peer:literal, $order:literal) => {
+        concat!(
+            "SELECT a.seq, j.id, j.sender, j.recipient, j.at, j.stanza FROM archive a \
+             JOIN journal j ON j.seq = a.seq WHERE a.owner = $1 AND a.seq > $2 AND a.seq < $3 \
+             AND j.at >= $4 AND j.at <= $5 ",
+            $peer,
+            " ORDER BY a.seq ",
+            $order,
+            " LIMIT $6"
+        )
+    };
+}
+const PAGE_UP: &str = page!("", "ASC");
+const PAGE_DOWN: &str = page!("", "DESC");
+const PEER_UP: &str = page!("AND a.peer = $7 AND ($8 = '' OR $8 = j.sender OR $8 = j.recipient)", "ASC");
+const PEER_DOWN: &str = page!("AND a.peer = $7 AND ($8 = '' OR $8 = j.sender OR $8 = j.recipient)", "DESC");
+const BY_ID: &str = "SELECT a.seq, j.id, j.sender, j.recipient, j.at, j.stanza FROM journal j \
+     JOIN archive a ON a.seq = j.seq WHERE a.owner = $1 AND j.id = $2";
+const COUNT: &str = "SELECT COUNT(*) FROM archive WHERE owner = $1 AND seq > $2 AND seq < $3";
+const COUNT_PEER: &str =
+    "SELECT COUNT(*) FROM archive WHERE owner = $1 AND seq > $2 AND seq < $3 AND peer = $4";
+/// The place of an id: its own, or that of the last one before it.
+const PLACE: &str = "SELECT seq, id FROM journal WHERE id <= $1 ORDER BY id DESC LIMIT 1";
+const REMOVE_OWNER: &str = "DELETE FROM archive WHERE owner = $1";
+const REMOVE_PREFERENCE: &str = "DELETE FROM archive_preference WHERE owner = $1";
+
+pub(crate) const STATEMENTS: &[&str] = &[
+    SELECT_HORIZON,
+    SET_HORIZON,
+    PAGE_UP,
+    PAGE_DOWN,
+    PEER_UP,
+    PEER_DOWN,
+    BY_ID,
+    COUNT,
+    COUNT_PEER,
+    PLACE,
+    REMOVE_OWNER,
+    REMOVE_PREFERENCE,
+];
+pub(crate) const STATEMENTS_LITE: &[&str] = &[INDEX_LITE];
+pub(crate) const STATEMENTS_PG: &[&str] = &[INDEX_PG];
+
+/// From where a page is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PageFrom {
+    /// The oldest that fit.
+    #[default]
+    Start,
+    /// The oldest behind this one.
+    After(StanzaId),
+    /// The newest before this one.
+    Before(StanzaId),
+    /// The newest that fit.
+    End,
+}
+
+/// What is asked of an archive. Everything that is set must fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ArchiveQuery {
+    /// Exchanged with this address: a bare one with all its resources, a full one exactly.
+    pub with: Option<model::Jid>,
+    /// Not older.
+    pub start: Option<Timestamp>,
+    /// Not newer.
+    pub end: Option<Timestamp>,
+    /// Behind this one.
+    pub after: Option<StanzaId>,
+    /// Before this one.
+    pub before: Option<StanzaId>,
+    /// From where the page is read.
+    pub from: PageFrom,
+    /// The most entries of the page, at most [`ARCHIVE_PAGE_MAX`].
+    pub max: usize,
+}
+
+/// A page of an archive, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ArchivePage {
+    /// The entries; `owner` is the archive's.
+    pub entries: Vec<Entry>,
+    /// Nothing more fits in the direction of the page.
+    pub complete: bool,
+}
+
+/// Places between which a page lies, both excluded.
+#[derive(Clone, Copy)]
+struct Bounds {
+    after: i64,
+    before: i64,
+}
+
+impl Store {
+    /// A page of `owner`'s archive. It includes everything that is durable at the time of the call, and ends there.
+    ///
+    /// # Errors
+    /// The storage could not be read, or could not bring the index up.
+    pub async fn archive_page(&self, owner: &BareJid, query: &ArchiveQuery) -> Result<ArchivePage, Error> {
+        let bounds = self.bounds(query).await?;
+        let max = query.max.clamp(1, ARCHIVE_PAGE_MAX);
+        let down = matches!(query.from, PageFrom::End | PageFrom::Before(_));
+        let limit = i64::try_from(max + 1).unwrap_or(1);
+        let (start, end) = (query.start.map_or(i64::MIN, |at| at.0), query.end.map_or(i64::MAX, |at| at.0));
+        let mut arguments = args![owner, bounds.after, bounds.before, start, end, limit];
+        let sql = match &query.with {
+            None if down => PAGE_DOWN,
+            None => PAGE_UP,
+            Some(with) => {
+                let exact = if with.resource().is_some() { with.as_str() } else { "" };
+                arguments.extend(args![&with.to_bare(), exact]);
+                if down { PEER_DOWN } else { PEER_UP }
+            }
+        };
+        let mut rows = self.db().rows(sql, arguments).await?;
+        let complete = rows.len() <= max;
+        rows.truncate(max);
+        if down {
+            rows.reverse();
+        }
+        let entries = rows.iter().map(|row| entry(owner, row)).collect::<Result<_, _>>()?;
+        Ok(ArchivePage { entries, complete })
+    }
+
+    /// How many entries fit, however old they are: times are not looked at.
+    ///
+    /// # Errors
+    /// As [`Store::archive_page`].
+    pub async fn archive_count(&self, owner: &BareJid, query: &ArchiveQuery) -> Result<i64, Error> {
+        let bounds = self.bounds(query).await?;
+        let mut arguments = args![owner, bounds.after, bounds.before];
+        let row = match &query.with {
+            None => self.db().row(COUNT, arguments).await?,
+            Some(with) => {
+                arguments.extend(args![&with.to_bare()]);
+                self.db().row(COUNT_PEER, arguments).await?
+            }
+        };
+        row.map_or(Ok(0), |row| row.int(0))
+    }
+
+    /// One entry of `owner`'s archive.
+    ///
+    /// # Errors
+    /// As [`Store::archive_page`].
+    pub async fn archive_entry(&self, owner: &BareJid, id: StanzaId) -> Result<Option<Entry>, Error> {
+        self.shared().catch_up().await?;
+        let row = self.db().row(BY_ID, args![owner, id.as_bytes().to_vec()]).await?;
+        row.map(|row| entry(owner, &row)).transpose()
+    }
+
+    /// Empties the archive of `owner`; the entries stay in the archives of those who talked with them.
+    ///
+    /// # Errors
+    /// The storage takes no writes.
+    pub async fn archive_remove_all(&self, owner: &BareJid) -> Result<u64, Error> {
+        self.shared().catch_up().await?;
+        let owner = owner.clone();
+        self.write(move |connection| {
+            Box::pin(async move { connection.execute(REMOVE_OWNER, args![&owner]).await })
+        })
+        .await
+    }
+
+    async fn bounds(&self, query: &ArchiveQuery) -> Result<Bounds, Error> {
+        self.shared().catch_up().await?;
+        let mut bounds = Bounds { after: 0, before: self.shared().durable().borrow().0 + 1 };
+        let (mut lower, mut upper) = (vec![query.after], vec![query.before]);
+        match query.from {
+            PageFrom::After(id) => lower.push(Some(id)),
+            PageFrom::Before(id) => upper.push(Some(id)),
+            PageFrom::Start | PageFrom::End => {}
+        }
+        for id in lower.into_iter().flatten() {
+            bounds.after = bounds.after.max(self.place(id).await?.0);
+        }
+        for id in upper.into_iter().flatten() {
+            let (place, exact) = self.place(id).await?;
+            bounds.before = bounds.before.min(if exact { place } else { place + 1 });
+        }
+        // The times themselves are compared in the page; this only keeps it from reading from the beginning.
+        if let Some(start) = query.start {
+            let early = StanzaId::first_at(Timestamp(start.0.saturating_sub(CLOCK_SLACK_MICROS)));
+            bounds.after = bounds.after.max(self.place(early).await?.0);
+        }
+        Ok(bounds)
+    }
+
+    /// The place of an id in the journal, and whether it is there: an id that was never given, or whose entry is
+    /// gone, means the place where it would be.
+    async fn place(&self, id: StanzaId) -> Result<(i64, bool), Error> {
+        let Some(row) = self.db().row(PLACE, args![id.as_bytes().to_vec()]).await? else {
+            return Ok((0, false));
+        };
+        Ok((row.int(0)?, row.bytes(1)?.as_slice() == id.as_bytes().as_slice()))
+    }
+}
+
+fn entry(owner: &BareJid, row: &crate::db::Row) -> Result<Entry, Error> {
+    Ok(Entry {
+        id: stanza_id(&row.bytes(1)?)?,
+        owner: owner.clone(),
+        from: row.text(2)?,
+        to: row.text(3)?,
+        at: Timestamp(row.int(4)?),
+        stanza: row.bytes(5)?.into(),
+        spool: false,
+        archives: crate::Archives::default(),
+    })
+}
+
+/// Takes everything away that belongs to a user who is removed.
+pub(crate) async fn remove_owner(connection: &mut Connection, owner: &BareJid) -> Result<(), Error> {
+    connection.execute(REMOVE_OWNER, args![owner]).await?;
+    connection.execute(REMOVE_PREFERENCE, args![owner]).await.map(drop)
+}
+
+/// The place up to which the index is made.
+pub(crate) async fn horizon(connection: &mut Connection) -> Result<Seq, Error> {
+    connection.row(SELECT_HORIZON, args![]).await?.map_or(Ok(Seq(0)), |row| Ok(Seq(row.int(0)?)))
+}
+
+/// Makes the index for the entries behind `after` up to `until`.
+pub(crate) async fn index(connection: &mut Connection, after: Seq, until: Seq) -> Result<(), Error> {
+    let sql = if matches!(connection, Connection::Lite(_)) { INDEX_LITE } else { INDEX_PG };
+    connection.execute(sql, args![after.0, until.0]).await?;
+    connection.execute(SET_HORIZON, args![until.0]).await?;
+    Ok(())
+}
