@@ -46,7 +46,7 @@ impl Im {
             stanza: stanza_bytes.clone(),
             at,
             spool: true,
- archives: store::Archives::default(),
+            archives: self.archives(from, owner),
         };
         match self.store.journal_append(entry) {
             Ok(seq) => Ok(Accepted { item: Item::kept(stanza_bytes, seq), kept: Some((id, at)) }),

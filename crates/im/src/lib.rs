@@ -59,6 +59,7 @@ pub struct Im {
     contacts: papaya::HashMap<Box<str>, Arc<dyn Contact>>,
     roster_locks: features::roster::Locks,
     capabilities: features::caps::Capabilities,
+    archive_preferences: features::archive::Preferences,
     output: presence_output::Output,
     /// What connections that are not yet signed in share.
     arrivals: Arrivals,
@@ -88,6 +89,7 @@ impl Im {
             contacts: papaya::HashMap::new(),
             roster_locks: features::roster::Locks::default(),
             capabilities: features::caps::Capabilities::default(),
+            archive_preferences: features::archive::Preferences::default(),
             output: presence_output::Output::default(),
             arrivals: Arrivals {
                 policy: Arc::new(policy(&config)),
@@ -102,6 +104,14 @@ impl Im {
         });
         presence_output::start(&im);
         im
+    }
+
+    /// Reads what is asked for every message and so held in memory. To be called once, before anybody signs in.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn load(&self) -> Result<(), store::Error> {
+        self.archive_preferences.load(&self.store).await
     }
 
     /// What all streams share.

@@ -10,7 +10,9 @@ use xmpp::{Builder, Condition, Context, Element, Stamp, Stanza, StanzaError, ns}
 
 use crate::Im;
 use crate::delivery::{Address, Delivery, Reach, What, decide};
-use crate::features::{caps, disco, last, ping, presence, roster, stanza_ids, subscription, time, version};
+use crate::features::{
+    archive, caps, carbons, disco, last, ping, presence, roster, stanza_ids, subscription, time, version,
+};
 use crate::outbox::Item;
 use crate::router::{Routed, Target};
 use crate::sessions::{Account, Seat};
@@ -199,6 +201,21 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
             Err(error) => Err(error),
         },
         (true, ns::ROSTER, "query") => roster::set(im, seat, &payload).await.map(|()| None),
+        (true, archive::NS, "query") => match archive::query(im, seat, &payload).await {
+            Ok((mut answers, fin)) => {
+                answers.push(result(stanza, seat, Some(fin)));
+                return Handled::Answers(answers);
+            }
+            Err(error) => Err(error),
+        },
+        (false, archive::NS, "query") => Ok(Some(archive::form())),
+        (false, archive::NS, "metadata") => archive::metadata(im, user).await,
+        (false, archive::NS, "prefs") => Ok(Some(archive::preferences(im, user))),
+        (true, archive::NS, "prefs") => archive::set_preferences(im, user, &payload).await,
+        (true, carbons::NS, word @ ("enable" | "disable")) => {
+            carbons::set(seat, word == "enable");
+            Ok(None)
+        }
         // COMPAT: clients of RFC 3921 ask for a session, and get what they have already.
         (true, ns::SESSION, "session") => Ok(None),
         (false, disco::INFO, "query") => disco::account_info(im, user, user, &payload).await,

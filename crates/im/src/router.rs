@@ -8,6 +8,7 @@ use xmpp::{Condition, Stanza, StanzaError};
 
 use crate::Im;
 use crate::delivery::{Address, Delivery, MessageType, Reach, What, decide};
+use crate::features::carbons;
 use crate::gateway::{Contact, GatewayMessage, Offer};
 use crate::outbox::Item;
 use crate::sessions::{Account, Seat};
@@ -118,8 +119,15 @@ impl Im {
             delivery @ (Delivery::Resource | Delivery::NonNegative) => {
                 let accepted =
                     self.accept_message(stanza, from, &account.jid, hints::is_kept_offline(stanza))?;
-                match seat.filter(|_| delivery == Delivery::Resource) {
-                    Some(seat) => self.push(&seat, accepted.item.clone()),
+                let alone = seat.filter(|_| delivery == Delivery::Resource);
+                let got_it = |seat: &Seat| match &alone {
+                    Some(alone) => std::ptr::eq(&**alone, seat),
+                    None => seat.takes_messages(),
+                };
+                carbons::received(self, account, stanza, from, &accepted, got_it);
+                carbons::sent(self, stanza, from, account.jid.as_str(), &accepted);
+                match &alone {
+                    Some(seat) => self.push(seat, accepted.item.clone()),
                     // Asked again, after the journal gave its number: a session that came in between has
                     // looked for that number in the spool (see `features::offline`).
                     None => self.push_to_all(account, &accepted.item),
@@ -138,6 +146,7 @@ impl Im {
             return if words { Err(Condition::ServiceUnavailable.into()) } else { Ok(None) };
         }
         let accepted = self.accept_message(stanza, from, owner, true)?;
+        carbons::sent(self, stanza, from, owner.as_str(), &accepted);
         if let (Some(gateway), Some((id, at)), Some(seq), Ok(from)) =
             (self.gateway.load().as_ref(), accepted.kept, accepted.item.seq, from.parse())
         {

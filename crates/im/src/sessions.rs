@@ -29,6 +29,8 @@ pub(crate) struct Seat {
     pub(crate) shown: Mutex<Option<Box<Stanza>>>,
     /// The session asked for its roster and gets roster pushes (RFC 6121 §2.1.6).
     pub(crate) wants_roster: AtomicBool,
+    /// The session gets copies of what its user's other sessions send and get (XEP-0280).
+    pub(crate) wants_carbons: AtomicBool,
     /// The client's capabilities ask for activities (XEP-0163 §4.3).
     pub(crate) wants_activity: AtomicBool,
     /// Who got directed presence and must hear when the session goes (RFC 6121 §4.6.3).
@@ -62,6 +64,7 @@ impl Seat {
             outbox: Outbox::default(),
             shown: Mutex::default(),
             wants_roster: AtomicBool::default(),
+            wants_carbons: AtomicBool::default(),
             wants_activity: AtomicBool::default(),
             directed: Mutex::default(),
             origin,

@@ -153,6 +153,7 @@ async fn start_im(
     let trusted = config.network.trusted.clone();
     im_config.trusted = Arc::new(move |address| trusted.iter().any(|network| network.contains(address)));
     let im = Im::start(im_config, store.clone(), Arc::clone(presence), runtime.clone(), Arc::clone(tls));
+    im.load().await?;
     let listen = &config.listen;
     for (port, transport) in [(listen.xmpp, Transport::StartTls), (listen.xmpps, Transport::DirectTls)] {
         for address in listen.at(port) {

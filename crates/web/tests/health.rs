@@ -34,7 +34,7 @@ fn entry(store: &store::Store) -> store::Entry {
         stanza: vec![b'x'; 16_384].into(),
         at: house::MORNING,
         spool: true,
- archives: store::Archives::default(),
+        archives: store::Archives::default(),
     }
 }
 

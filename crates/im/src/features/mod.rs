@@ -1,7 +1,9 @@
 //! One file per feature; each says in `ABOUT` what it is, and disco is made from that.
 
 pub mod activity;
+pub mod archive;
 pub mod caps;
+pub mod carbons;
 pub mod disco;
 pub mod last;
 pub mod messages;
@@ -20,7 +22,9 @@ use crate::About;
 /// All features, in the order of their names.
 pub const ALL: &[About] = &[
     activity::ABOUT,
+    archive::ABOUT,
     caps::ABOUT,
+    carbons::ABOUT,
     disco::ABOUT,
     last::ABOUT,
     messages::ABOUT,

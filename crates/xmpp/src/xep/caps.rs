@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::{Digest, Sha1};
 
 use super::PayloadError;
-use super::disco::{FORMS, Info};
+use super::disco::Info;
+use super::forms::NS as FORMS;
 use crate::Element;
 
 /// The namespace.

@@ -1,14 +1,12 @@
 //! Service Discovery (XEP-0030): who is at an address and what it can do.
 
-use super::PayloadError;
+use super::{PayloadError, forms};
 use crate::Element;
 
 /// The namespace of questions about an entity.
 pub const INFO: &str = "http://jabber.org/protocol/disco#info";
 /// The namespace of questions about what belongs to an entity.
 pub const ITEMS: &str = "http://jabber.org/protocol/disco#items";
-/// The namespace of data forms, which extend the answer (XEP-0128).
-pub const FORMS: &str = "jabber:x:data";
 
 /// What kind of thing an entity is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +67,7 @@ impl Info {
                 ("feature", INFO) => {
                     info.features.push(attribute("var").ok_or(PayloadError("feature without var"))?);
                 }
-                ("x", FORMS) => info.forms.push(child.clone()),
+                ("x", forms::NS) => info.forms.push(child.clone()),
                 _ => {}
             }
         }
@@ -182,7 +180,7 @@ mod tests {
                 Identity { lang: Some("el".into()), name: None, ..Identity::new("client", "pc", "") },
             ],
             features: vec![INFO.into(), "urn:<odd>".into()],
-            forms: vec![Element::new("x", FORMS).with_attr("type", "result")],
+            forms: vec![Element::new("x", forms::NS).with_attr("type", "result")],
         };
         let wire = info.to_element().to_bytes();
         assert_eq!(Info::from_element(&Element::parse(&wire, "").unwrap()), Ok(info.clone()));

@@ -2,13 +2,18 @@
 
 pub mod activity;
 pub mod caps;
+pub mod carbons;
 pub mod delay;
 pub mod disco;
+pub mod forms;
+pub mod forward;
 pub mod hints;
 pub mod last;
+pub mod mam;
 pub mod pep;
 pub mod ping;
 pub mod roster;
+pub mod rsm;
 pub mod stanza_ids;
 pub mod time;
 pub mod version;

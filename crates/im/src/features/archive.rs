@@ -1,0 +1,307 @@
+//! The archive of a user's messages (XEP-0313): what is kept, pages of it, and what the user wants kept (XEP-0441).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use model::{BareJid, Jid, Timestamp};
+use store::{ArchiveDefault, ArchivePreference, ArchiveQuery, Archives, Entry, PageFrom, StanzaId};
+pub(crate) use xmpp::xep::mam::NS;
+use xmpp::xep::mam::{self, ArchiveResult, EXTENDED, Query};
+use xmpp::xep::rsm;
+use xmpp::{Condition, Element, StanzaError};
+
+use crate::acceptance::storage_error;
+use crate::sessions::Seat;
+use crate::{About, Im, Spec};
+
+/// What this feature is.
+pub const ABOUT: About = About {
+    name: "archive",
+    specs: &[Spec::xep(313, "1.1.0"), Spec::xep(441, "0.2.0"), Spec::xep(59, "1.0"), Spec::xep(297, "1.0")],
+    disco: &[],
+    account: &[NS, EXTENDED],
+};
+
+/// Results of a page when the asker names no number.
+const PAGE_DEFAULT: usize = 50;
+/// Results of a page at most.
+const PAGE_MAX: usize = 100;
+/// Bytes of stanzas in one page; a page ends before the one that goes over.
+const PAGE_BYTES_MAX: usize = 512 * 1024;
+
+/// What users want archived, by bare address, of those who said so. In memory, because it is asked for every message.
+#[derive(Default)]
+pub(crate) struct Preferences(papaya::HashMap<Box<str>, Arc<ArchivePreference>>);
+
+impl Preferences {
+    /// Reads what was kept.
+    pub(crate) async fn load(&self, store: &store::Store) -> Result<(), store::Error> {
+        let all = self.0.pin();
+        for (owner, preference) in store.archive_preferences().await? {
+            all.insert(owner.as_str().into(), Arc::new(preference));
+        }
+        Ok(())
+    }
+}
+
+impl Im {
+    /// In whose archives a message from `from` to `owner` belongs.
+    pub(crate) fn archives(&self, from: &str, owner: &BareJid) -> Archives {
+        let sender = from.split_once('/').map_or(from, |(bare, _)| bare);
+        let own = sender == owner.as_str();
+        Archives {
+            owner: self.wants_archived(owner.as_str(), sender),
+            sender: !own && self.is_user(sender) && self.wants_archived(sender, owner.as_str()),
+        }
+    }
+
+    /// A sender of ours who is no contact that answers by itself. Only addresses of our domain come with a
+    /// session behind them, so that nobody else is asked for.
+    fn is_user(&self, bare: &str) -> bool {
+        self.sessions.account(bare).is_some()
+            || bare.split_once('@').is_some_and(|(_, domain)| domain == self.domain())
+                && self.contacts.pin().get(bare).is_none()
+    }
+
+    fn wants_archived(&self, user: &str, peer: &str) -> bool {
+        let preferences = self.archive_preferences.0.pin();
+        let Some(preference) = preferences.get(user) else { return true };
+        let Ok(peer) = peer.parse::<BareJid>() else { return true };
+        if preference.always.contains(&peer) || preference.never.contains(&peer) {
+            return preference.always.contains(&peer);
+        }
+        match preference.otherwise {
+            ArchiveDefault::Always => true,
+            ArchiveDefault::Never => false,
+            // A roster that is not held in memory is not waited for: the message is rather kept than lost.
+            ArchiveDefault::Roster => self
+                .sessions
+                .account(user)
+                .and_then(|account| account.roster().0)
+                .is_none_or(|roster| roster.items.iter().any(|item| item.contact == peer)),
+        }
+    }
+}
+
+/// A page, and what ends it.
+pub(crate) async fn query(
+    im: &Im,
+    seat: &Seat,
+    payload: &Element,
+) -> Result<(Vec<Bytes>, Element), StanzaError> {
+    let asked = Query::from_element(payload)?;
+    let owner = &seat.account.jid;
+    if asked.node.is_some() {
+        return Err(Condition::ItemNotFound.into());
+    }
+    if !asked.unknown.is_empty() || asked.page.index.is_some() {
+        return Err(
+            StanzaError::from(Condition::FeatureNotImplemented).with_text("this archive knows no such field")
+        );
+    }
+    if !asked.ids.is_empty() {
+        let entries = by_ids(im, owner, &asked.ids).await?;
+        return Ok(answer(seat, &asked, &entries, true));
+    }
+    let query = read(&asked)?;
+    let failed = |error| storage_error(&error);
+    if asked.page.max == Some(0) {
+        let count = im.store.archive_count(owner, &query).await.map_err(failed)?;
+        let page = rsm::Page { count: usize::try_from(count).ok(), ..rsm::Page::default() };
+        return Ok((Vec::new(), mam::fin(count == 0, &page)));
+    }
+    let mut page = im.store.archive_page(owner, &query).await.map_err(failed)?;
+    let newest_first = matches!(query.from, PageFrom::End | PageFrom::Before(_));
+    let whole = fit(&mut page.entries, newest_first);
+    Ok(answer(seat, &asked, &page.entries, page.complete && whole))
+}
+
+/// Leaves out what goes over the bytes of a page, at its far end; true when everything fits.
+fn fit(entries: &mut Vec<Entry>, newest_first: bool) -> bool {
+    let mut bytes = 0;
+    let mut fits = |entry: &Entry| {
+        bytes += entry.stanza.len();
+        bytes <= PAGE_BYTES_MAX
+    };
+    let count = if newest_first {
+        entries.iter().rev().take_while(|entry| fits(entry)).count()
+    } else {
+        entries.iter().take_while(|entry| fits(entry)).count()
+    };
+    let count = count.max(1);
+    if count >= entries.len() {
+        return true;
+    }
+    if newest_first {
+        entries.drain(..entries.len() - count);
+    } else {
+        entries.truncate(count);
+    }
+    false
+}
+
+fn answer(seat: &Seat, asked: &Query, entries: &[Entry], complete: bool) -> (Vec<Bytes>, Element) {
+    let mut results: Vec<Bytes> = entries.iter().map(|entry| result(seat, asked, entry)).collect();
+    if asked.flip {
+        results.reverse();
+    }
+    let ends = entries.first().zip(entries.last());
+    let ends = ends.map(|(first, last)| (first.id.to_string(), last.id.to_string()));
+    (results, mam::fin(complete, &rsm::Page { ends, ..rsm::Page::default() }))
+}
+
+fn result(seat: &Seat, asked: &Query, entry: &Entry) -> Bytes {
+    ArchiveResult {
+        archive: seat.account.jid.as_str(),
+        to: seat.jid.as_str(),
+        queryid: asked.queryid.as_deref(),
+        id: entry.id.encode(&mut [0; 36]),
+        stamp: &entry.at.to_string(),
+        stanza: &named(&entry.stanza),
+    }
+    .to_bytes()
+}
+
+/// A stanza of the journal, which inherits its namespace from the stream, as it stands within another.
+pub(crate) fn named(stanza: &Bytes) -> Bytes {
+    const TAG: &[u8] = b"<message";
+    let Some(rest) = stanza.strip_prefix(TAG) else { return stanza.clone() };
+    let mut out = BytesMut::with_capacity(stanza.len() + 32);
+    out.extend_from_slice(TAG);
+    out.extend_from_slice(b" xmlns='jabber:client'");
+    out.extend_from_slice(rest);
+    out.freeze()
+}
+
+async fn by_ids(im: &Im, owner: &BareJid, ids: &[String]) -> Result<Vec<Entry>, StanzaError> {
+    let mut entries = Vec::with_capacity(ids.len());
+    for text in ids {
+        let found = im.store.archive_entry(owner, id(text)?).await.map_err(|error| storage_error(&error))?;
+        // §4.1.2: one that is not there fails the whole query.
+        entries.push(found.ok_or(Condition::ItemNotFound)?);
+    }
+    entries.sort_by_key(|entry| entry.id);
+    Ok(entries)
+}
+
+fn read(asked: &Query) -> Result<ArchiveQuery, StanzaError> {
+    let with = asked.with.as_deref().map(str::parse::<Jid>).transpose();
+    let page = &asked.page;
+    let from = match (&page.after, &page.before) {
+        (Some(after), None) => PageFrom::After(id(after)?),
+        (None, Some(before)) if before.is_empty() => PageFrom::End,
+        (None, Some(before)) => PageFrom::Before(id(before)?),
+        (None, None) => PageFrom::Start,
+        (Some(_), Some(_)) => return Err(Condition::BadRequest.into()),
+    };
+    Ok(ArchiveQuery {
+        with: with.map_err(|_| Condition::JidMalformed)?,
+        start: time(asked.start.as_deref())?,
+        end: time(asked.end.as_deref())?,
+        after: asked.after_id.as_deref().map(id).transpose()?,
+        before: asked.before_id.as_deref().map(id).transpose()?,
+        from,
+        max: page.max.unwrap_or(PAGE_DEFAULT).min(PAGE_MAX),
+    })
+}
+
+fn time(text: Option<&str>) -> Result<Option<Timestamp>, StanzaError> {
+    let bad = |_| StanzaError::from(Condition::BadRequest).with_text("a time is written as XEP-0082 says");
+    text.map(|text| text.parse().map_err(bad)).transpose()
+}
+
+fn id(text: &str) -> Result<StanzaId, StanzaError> {
+    text.parse().map_err(|_| Condition::ItemNotFound.into())
+}
+
+/// What can be asked (§4.1.1).
+pub(crate) fn form() -> Element {
+    Element::new("query", NS).with_child(mam::form())
+}
+
+/// The ends of the archive (§4.4).
+pub(crate) async fn metadata(im: &Im, owner: &BareJid) -> Result<Option<Element>, StanzaError> {
+    let mut ends = Vec::new();
+    for from in [PageFrom::Start, PageFrom::End] {
+        let query = ArchiveQuery { from, max: 1, ..ArchiveQuery::default() };
+        let page = im.store.archive_page(owner, &query).await.map_err(|error| storage_error(&error))?;
+        ends.extend(page.entries.first().map(|entry| (entry.id.to_string(), entry.at.to_string())));
+    }
+    let ends = match ends.as_slice() {
+        [(first, first_at), (last, last_at)] => Some([(&**first, &**first_at), (&**last, &**last_at)]),
+        _ => None,
+    };
+    Ok(Some(mam::metadata(ends)))
+}
+
+/// What the user wants archived (XEP-0441 §2.1).
+pub(crate) fn preferences(im: &Im, owner: &BareJid) -> Element {
+    let kept = im.archive_preferences.0.pin().get(owner.as_str()).cloned().unwrap_or_default();
+    let list = |name: &'static str, all: &BTreeSet<BareJid>| {
+        let jid = |jid: &BareJid| Element::new("jid", NS).with_text(jid.as_str());
+        all.iter().map(jid).fold(Element::new(name, NS), Element::with_child)
+    };
+    Element::new("prefs", NS)
+        .with_attr("default", kept.otherwise.as_str())
+        .with_child(list("always", &kept.always))
+        .with_child(list("never", &kept.never))
+}
+
+/// Sets what the user wants archived (XEP-0441 §2.2); answers what is kept then.
+pub(crate) async fn set_preferences(
+    im: &Im,
+    owner: &BareJid,
+    prefs: &Element,
+) -> Result<Option<Element>, StanzaError> {
+    let otherwise = prefs.attr("default").and_then(|word| word.parse().ok()).ok_or(Condition::BadRequest)?;
+    let list = |name| -> Result<BTreeSet<BareJid>, StanzaError> {
+        let Some(list) = prefs.child(name, NS) else { return Ok(BTreeSet::new()) };
+        let jids = list.children().filter(|child| child.is("jid", NS));
+        let jid = |jid: &Element| jid.text().trim().parse::<Jid>().map(|jid| jid.to_bare());
+        jids.map(jid).collect::<Result<_, _>>().map_err(|_| Condition::JidMalformed.into())
+    };
+    let wanted = ArchivePreference { otherwise, always: list("always")?, never: list("never")? };
+    im.store.archive_preference_put(owner, &wanted).await.map_err(|error| storage_error(&error))?;
+    im.archive_preferences.0.pin().insert(owner.as_str().into(), Arc::new(wanted));
+    Ok(Some(preferences(im, owner)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(bytes: usize) -> Entry {
+        Entry {
+            id: StanzaId::from_bytes([0; 16]),
+            owner: "bob@x".parse().unwrap(),
+            from: "ann@x/desk".to_owned(),
+            to: "bob@x".to_owned(),
+            stanza: Bytes::from(vec![b'x'; bytes]),
+            at: Timestamp(0),
+            spool: false,
+            archives: Archives::default(),
+        }
+    }
+
+    #[test]
+    fn a_page_ends_before_the_entry_that_goes_over() {
+        let sizes = |entries: &[Entry]| entries.iter().map(|entry| entry.stanza.len()).collect::<Vec<_>>();
+        let third = PAGE_BYTES_MAX / 3;
+        let all = || vec![entry(third), entry(third - 1), entry(third), entry(third + 9)];
+        let mut up = all();
+        assert!(!fit(&mut up, false));
+        assert_eq!(sizes(&up), [third, third - 1, third]);
+        let mut down = all();
+        assert!(!fit(&mut down, true));
+        assert_eq!(sizes(&down), [third, third + 9]);
+        let mut one = vec![entry(PAGE_BYTES_MAX + 1)];
+        assert!(fit(&mut one, false), "one is always given");
+    }
+
+    #[test]
+    fn a_stanza_within_another_names_its_namespace() {
+        let stanza = Bytes::from_static(b"<message from='a@x'><body>hi</body></message>");
+        assert_eq!(&*named(&stanza), b"<message xmlns='jabber:client' from='a@x'><body>hi</body></message>");
+    }
+}
