@@ -60,6 +60,7 @@ pub struct Im {
     roster_locks: features::roster::Locks,
     capabilities: features::caps::Capabilities,
     archive_preferences: features::archive::Preferences,
+    blocked: features::blocking::Blocked,
     output: presence_output::Output,
     /// What connections that are not yet signed in share.
     arrivals: Arrivals,
@@ -90,6 +91,7 @@ impl Im {
             roster_locks: features::roster::Locks::default(),
             capabilities: features::caps::Capabilities::default(),
             archive_preferences: features::archive::Preferences::default(),
+            blocked: features::blocking::Blocked::default(),
             output: presence_output::Output::default(),
             arrivals: Arrivals {
                 policy: Arc::new(policy(&config)),
@@ -111,7 +113,8 @@ impl Im {
     /// # Errors
     /// The storage could not be read.
     pub async fn load(&self) -> Result<(), store::Error> {
-        self.archive_preferences.load(&self.store).await
+        self.archive_preferences.load(&self.store).await?;
+        self.blocked.load(&self.store).await
     }
 
     /// What all streams share.
@@ -165,6 +168,8 @@ fn policy(config: &ImConfig) -> xmpp::stream::ServerPolicy {
         domains: vec![config.domain.clone()],
         mechanisms: config.mechanisms.clone(),
         unknown: config.unknown_users.clone(),
-        features: [roster::VERSIONING_FEATURE, roster::PRE_APPROVAL_FEATURE].concat().into(),
+        features: [roster::VERSIONING_FEATURE, roster::PRE_APPROVAL_FEATURE, features::client_state::FEATURE]
+            .concat()
+            .into(),
     }
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::BareJid;
 use store::Seq;
+use xmpp::xep::pubsub;
 use xmpp::{Builder, Condition, Context, Element, Stamp, Stanza, StanzaError, ns};
 
 use crate::Im;
 use crate::delivery::{Address, Delivery, Reach, What, decide};
 use crate::features::{
-    archive, caps, carbons, disco, last, ping, presence, roster, stanza_ids, subscription, time, version,
+    archive, blocking, caps, carbons, disco, last, pep, ping, presence, private_storage, roster, stanza_ids,
+    subscription, time, vcard, version,
 };
 use crate::outbox::Item;
 use crate::router::{Routed, Target};
@@ -68,6 +70,10 @@ pub(crate) async fn message_absent(
 /// Presence: one's own, directed, or about a subscription (RFC 6121 §3, §4).
 pub(crate) async fn presence(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
     let (kind, to) = (stanza.type_(), stanza.to());
+    if let Some(Err(error)) = to.as_deref().map(|to| im.check_blocked(seat.jid.as_str(), to)) {
+        // XEP-0191 §3.4: whoever is blocked hears nothing; who blocks is told that they do.
+        return if error.app.is_some() { Handled::Refused(error) } else { Handled::Done(None) };
+    }
     let done = match (kind.as_deref(), to.as_deref()) {
         (None, None) => match presence::available(im, seat, stanza).await {
             Ok(presence::Became::TakingMessages) => return Handled::LookIntoSpool,
@@ -100,6 +106,9 @@ pub(crate) async fn iq(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
         Err(error) => return Handled::Refused(error),
     };
     let to = stanza.to();
+    if let Some(Err(error)) = to.as_deref().map(|to| im.check_blocked(seat.jid.as_str(), to)) {
+        return if request { Handled::Refused(error) } else { Handled::Done(None) };
+    }
     let target = match to.as_deref() {
         None => Target::Online(Arc::clone(&seat.account), Address::Bare, None),
         Some(to) => im.locate(to),
@@ -212,6 +221,13 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
         (false, archive::NS, "metadata") => archive::metadata(im, user).await,
         (false, archive::NS, "prefs") => Ok(Some(archive::preferences(im, user))),
         (true, archive::NS, "prefs") => archive::set_preferences(im, user, &payload).await,
+        (_, pubsub::NS | pubsub::OWNER, "pubsub") => pep::answer(im, user, user, set, &payload).await,
+        (false, blocking::NS, "blocklist") => Ok(Some(blocking::get(im, user))),
+        (true, blocking::NS, "block" | "unblock") => blocking::set(im, seat, &payload).await,
+        (false, private_storage::NS, "query") => private_storage::get(im, user, &payload).await,
+        (true, private_storage::NS, "query") => private_storage::set(im, user, &payload).await,
+        (false, vcard::NS, "vCard") => vcard::own(im, user).await,
+        (true, vcard::NS, "vCard") => vcard::set(im, user, &payload).await,
         (true, carbons::NS, word @ ("enable" | "disable")) => {
             carbons::set(seat, word == "enable");
             Ok(None)
@@ -240,6 +256,8 @@ async fn other_account(
     match (set, payload.ns(), payload.name()) {
         (false, disco::INFO, "query") => disco::account_info(im, asker, user, &payload).await,
         (false, last::NS, "query") => last::account(im, asker, user).await,
+        (false, vcard::NS, "vCard") => vcard::of(im, user).await,
+        (_, pubsub::NS | pubsub::OWNER, "pubsub") => pep::answer(im, asker, user, set, &payload).await,
         _ => Err(Condition::ServiceUnavailable.into()),
     }
 }

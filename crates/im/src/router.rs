@@ -66,6 +66,7 @@ impl Im {
 
     /// Routes a message from `from`, whose right to that name was checked (RFC 6121 §8.5).
     pub(crate) fn route_message(&self, stanza: &Stanza, from: &str, to: &str) -> Result<Routed, StanzaError> {
+        self.check_blocked(from, to)?;
         match self.locate(to) {
             Target::Online(account, address, seat) => {
                 self.message_online(stanza, from, &account, address, seat).map(Routed::Done)

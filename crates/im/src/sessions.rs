@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI16, AtomicU64, AtomicUsize, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use model::{BareJid, FullJid, Timestamp};
 use parking_lot::Mutex;
 use store::Roster;
@@ -13,6 +13,9 @@ use tokio::sync::Notify;
 use xmpp::Stanza;
 
 use crate::outbox::Outbox;
+
+/// Nodes of personal events that a client asks for.
+pub(crate) type Interests = BTreeSet<Box<str>>;
 
 /// The priority of a resource that is connected and not available.
 const NOT_AVAILABLE: i16 = i16::MIN;
@@ -31,8 +34,8 @@ pub(crate) struct Seat {
     pub(crate) wants_roster: AtomicBool,
     /// The session gets copies of what its user's other sessions send and get (XEP-0280).
     pub(crate) wants_carbons: AtomicBool,
-    /// The client's capabilities ask for activities (XEP-0163 §4.3).
-    pub(crate) wants_activity: AtomicBool,
+    /// The nodes whose events the client's capabilities ask for (XEP-0163 §4.3); shared by all clients alike.
+    interests: ArcSwapOption<Interests>,
     /// Who got directed presence and must hear when the session goes (RFC 6121 §4.6.3).
     pub(crate) directed: Mutex<BTreeSet<Box<str>>>,
     /// Where the session comes from.
@@ -65,7 +68,7 @@ impl Seat {
             shown: Mutex::default(),
             wants_roster: AtomicBool::default(),
             wants_carbons: AtomicBool::default(),
-            wants_activity: AtomicBool::default(),
+            interests: ArcSwapOption::empty(),
             directed: Mutex::default(),
             origin,
             parking: Mutex::default(),
@@ -73,6 +76,21 @@ impl Seat {
             last_heard: AtomicU64::default(),
             priority: AtomicI16::new(NOT_AVAILABLE),
         }
+    }
+
+    /// The nodes whose events the client asks for, once that is known.
+    pub(crate) fn interests(&self) -> Option<Arc<Interests>> {
+        self.interests.load_full()
+    }
+
+    /// Notes what the client asks for.
+    pub(crate) fn set_interests(&self, interests: &Arc<Interests>) {
+        self.interests.store(Some(Arc::clone(interests)));
+    }
+
+    /// Does the client ask for the events of a node?
+    pub(crate) fn wants_events_of(&self, node: &str) -> bool {
+        self.interests.load().as_ref().is_some_and(|interests| interests.contains(node))
     }
 
     /// The resource's name.

@@ -50,6 +50,9 @@ macro_rules! scripts {
 }
 
 scripts! {
+    archive,
+    blocking,
+    carbons,
     conflict,
     directed_presence,
     discovery,
@@ -57,6 +60,7 @@ scripts! {
     forged_from,
     messages,
     offline,
+    personal_events,
     presence,
     roster,
     sign_in,

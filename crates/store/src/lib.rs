@@ -14,6 +14,7 @@ mod archive;
 mod archive_preference;
 mod backup;
 mod binding;
+mod blocked;
 mod connect;
 mod credential;
 mod db;
@@ -22,6 +23,7 @@ mod error;
 mod journal;
 mod last_activity;
 mod line;
+mod pubsub;
 mod queue;
 mod roster;
 mod schema;
@@ -32,6 +34,7 @@ mod statements;
 mod store;
 mod subscription_request;
 mod user;
+mod user_document;
 mod verify;
 mod writer;
 
@@ -39,11 +42,13 @@ pub use archive::{ARCHIVE_PAGE_MAX, ArchivePage, ArchiveQuery, PageFrom};
 pub use archive_preference::{ARCHIVE_PREFERENCE_ADDRESSES_MAX, ArchiveDefault, ArchivePreference};
 pub use backup::{BACKUP_FILE_BYTES_MAX, backup_check, backup_files};
 pub use binding::Binding;
+pub use blocked::BLOCKED_MAX;
 pub use credential::{Credentials, ScramRecord};
 pub use error::{Conflict, Error};
 pub use journal::{Archives, Entry, Seq};
 pub use last_activity::{LastActivity, STATUS_BYTES_MAX};
 pub use line::{DigestAccount, DigestSecret, Line, NewLine};
+pub use pubsub::{NewestItem, PUBSUB_ITEMS_MAX, PUBSUB_NODES_MAX, PubsubItem};
 pub use queue::{
     GROUP_OPERATIONS, JOURNAL_WAITING_BYTES_MAX, JOURNAL_WAITING_ENTRIES_MAX, StorageState,
     WRITES_WAITING_MAX,
@@ -59,3 +64,4 @@ pub use statements::{statements_lite, statements_pg};
 pub use store::Store;
 pub use subscription_request::{SUBSCRIPTION_REQUESTS_MAX, SubscriptionRequest};
 pub use user::{IMPORT_USERS_MAX, NAME_BYTES_MAX, NewUser};
+pub use user_document::USER_DOCUMENTS_MAX;

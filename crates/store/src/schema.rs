@@ -8,10 +8,12 @@ use crate::db::{Connection, args};
 const LITE: &[&str] = &[
     include_str!("../migrations/sqlite/0001_start.sql"),
     include_str!("../migrations/sqlite/0002_archive.sql"),
+    include_str!("../migrations/sqlite/0003_pubsub.sql"),
 ];
 const PG: &[&str] = &[
     include_str!("../migrations/postgres/0001_start.sql"),
     include_str!("../migrations/postgres/0002_archive.sql"),
+    include_str!("../migrations/postgres/0003_pubsub.sql"),
 ];
 
 const CREATE_VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";

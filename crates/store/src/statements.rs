@@ -2,24 +2,27 @@
 
 use crate::db::Bulk;
 use crate::{
-    archive, archive_preference, backup, binding, connect, credential, journal, last_activity, line, roster,
-    schema, setting, spool, subscription_request, user, verify,
+    archive, archive_preference, backup, binding, blocked, connect, credential, journal, last_activity, line,
+    pubsub, roster, schema, setting, spool, subscription_request, user, user_document, verify,
 };
 
 const BOTH: &[&[&str]] = &[
     archive::STATEMENTS,
     archive_preference::STATEMENTS,
     binding::STATEMENTS,
+    blocked::STATEMENTS,
     credential::STATEMENTS,
     journal::STATEMENTS,
     last_activity::STATEMENTS,
     line::STATEMENTS,
+    pubsub::STATEMENTS,
     roster::STATEMENTS,
     schema::STATEMENTS,
     setting::STATEMENTS,
     spool::STATEMENTS,
     subscription_request::STATEMENTS,
     user::STATEMENTS,
+    user_document::STATEMENTS,
     verify::STATEMENTS,
 ];
 
@@ -32,6 +35,7 @@ pub fn statements_lite() -> Vec<String> {
         archive::STATEMENTS_LITE,
         backup::STATEMENTS_LITE,
         connect::STATEMENTS_LITE,
+        pubsub::STATEMENTS_LITE,
         schema::STATEMENTS_LITE,
         verify::STATEMENTS_LITE,
     ];
@@ -42,7 +46,13 @@ pub fn statements_lite() -> Vec<String> {
 
 /// All SQL texts that PostgreSQL gets.
 pub fn statements_pg() -> Vec<String> {
-    let own = [archive::STATEMENTS_PG, connect::STATEMENTS_PG, journal::STATEMENTS_PG, schema::STATEMENTS_PG];
+    let own = [
+        archive::STATEMENTS_PG,
+        connect::STATEMENTS_PG,
+        pubsub::STATEMENTS_PG,
+        journal::STATEMENTS_PG,
+        schema::STATEMENTS_PG,
+    ];
     let bulks = BULKS.concat().into_iter().map(|bulk| bulk.pg);
     BOTH.concat().into_iter().chain(own.concat()).chain(bulks).map(str::to_owned).collect()
 }

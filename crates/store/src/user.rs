@@ -4,7 +4,9 @@ use model::{BareJid, User, UserId};
 use serde_json::json;
 
 use crate::db::{Bulk, Connection, Row, args, bulk};
-use crate::{Conflict, Error, NewLine, ScramRecord, Store, archive, credential, line};
+use crate::{
+    Conflict, Error, NewLine, ScramRecord, Store, archive, blocked, credential, line, pubsub, user_document,
+};
 
 /// The most users that one import takes.
 pub const IMPORT_USERS_MAX: usize = 100_000;
@@ -141,6 +143,9 @@ impl Store {
                     if removes {
                         connection.execute(DELETE_SPOOL, args![&jid]).await?;
                         archive::remove_owner(connection, &jid).await?;
+                        pubsub::remove_service(connection, jid.as_str()).await?;
+                        connection.execute(user_document::REMOVE_OWNER, args![&jid]).await?;
+                        connection.execute(blocked::REMOVE_OWNER, args![&jid]).await?;
                     }
                     Ok(())
                 })

@@ -20,6 +20,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// The stream is over: the session waits to be resumed, or ends.
     pub(super) async fn leave(mut self, over: Over) {
         tracing::debug!(jid = %model::Private(&self.seat.jid), ?over, "a stream ended");
+        // A client that comes back counts what waited for it as sent (XEP-0352 §5).
+        for item in self.inactivity.set(false) {
+            if self.send(item).is_err() {
+                break;
+            }
+        }
         // What the kernel takes at once is handed on before the rest is counted as undelivered.
         if !matches!(over, Over::Lost(_)) && self.flush_now().await {
             self.written();

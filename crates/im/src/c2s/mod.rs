@@ -2,6 +2,7 @@
 
 mod arrival;
 mod closing;
+mod inactivity;
 mod link;
 mod parking;
 mod session;

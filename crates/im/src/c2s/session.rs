@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use xmpp::sm::{ACK_REQUEST, HandledCountTooHigh, Inbound, Outbound, Signal};
 use xmpp::{Framer, StreamCondition, StreamError};
 
+use super::inactivity::Inactivity;
 use super::link::{Link, Moved};
 use crate::Im;
 use crate::features::offline::SpoolReader;
@@ -118,6 +119,8 @@ pub(super) struct Session<S> {
     /// Since when a write makes no progress.
     stalled: Option<Instant>,
     hold: Option<Hold>,
+    /// What waits while nobody looks at the client.
+    pub(super) inactivity: Inactivity,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
@@ -141,6 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             asked: None,
             stalled: None,
             hold: None,
+            inactivity: Inactivity::default(),
         };
         session.send_again();
         session
@@ -258,7 +262,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return Err(Over::Ended(end));
         }
         for item in taken.items {
-            if !self.is_repeated(&item) {
+            if self.is_repeated(&item) {
+                continue;
+            }
+            if self.inactivity.is_active() {
+                self.send(item)?;
+                continue;
+            }
+            for item in self.inactivity.hold(item) {
                 self.send(item)?;
             }
         }

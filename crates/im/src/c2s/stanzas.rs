@@ -11,6 +11,7 @@ use xmpp::sm::Signal;
 use xmpp::{Condition, Context, Frame, Kind, Stanza, StanzaError, StreamCondition, StreamError};
 
 use super::Parking;
+use super::inactivity::Inactivity;
 use super::session::{Counts, Over, Session};
 use crate::features::stream_management;
 use crate::pipeline::{self, Handled};
@@ -115,6 +116,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Stream management, or an element that nobody knows (RFC 6120 §4.9.3.24).
     fn signal(&mut self, stanza: &Stanza) -> Result<(), Over> {
+        if let Some(inactive) = Inactivity::said(stanza) {
+            for item in self.inactivity.set(inactive) {
+                self.send(item)?;
+            }
+            return Ok(());
+        }
         match Signal::parse(stanza) {
             Some(Ok(Signal::Request)) => {
                 if let Some(counts) = &mut self.counts {

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use model::BareJid;
-use std::sync::atomic::Ordering;
 
 use presence::Activity;
 use store::Roster;
@@ -25,9 +24,8 @@ pub const ABOUT: About = About {
 pub(crate) fn broadcast(im: &Im, user: &BareJid, roster: &Roster, what: Option<Activity>) {
     watchers(im, user, roster, |account| {
         let mut event = None;
-        let wants = |seat: &&std::sync::Arc<Seat>| {
-            seat.priority().is_some() && seat.wants_activity.load(Ordering::Relaxed)
-        };
+        let wants =
+            |seat: &&std::sync::Arc<Seat>| seat.priority().is_some() && seat.wants_events_of(activity::NS);
         for seat in account.seats().iter().filter(wants) {
             let bytes = event.get_or_insert_with(|| event_bytes(user, account.jid.as_str(), what));
             im.push_bytes(seat, bytes.clone());
@@ -37,7 +35,7 @@ pub(crate) fn broadcast(im: &Im, user: &BareJid, roster: &Roster, what: Option<A
 
 /// A session that asks for activities hears of those that go on (XEP-0163 §4.3.3: the last item on presence).
 pub(crate) fn catch_up(im: &Im, seat: &Seat, roster: &Roster) {
-    if !seat.wants_activity.load(Ordering::Relaxed) {
+    if !seat.wants_events_of(activity::NS) {
         return;
     }
     let contacts =

@@ -1,23 +1,24 @@
 //! Entity capabilities (XEP-0115): one question per unknown hash, verified, remembered for all who send it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use xmpp::xep::caps::{Caps, NS};
+use xmpp::xep::disco;
 use xmpp::xep::disco::Info;
-use xmpp::xep::{activity, disco};
 use xmpp::{Builder, Context, Stanza};
 
-use crate::sessions::Seat;
+use crate::sessions::{Interests, Seat};
 use crate::{About, Im, Spec};
 
 /// What this feature is.
 pub const ABOUT: About =
     About { name: "caps", specs: &[Spec::xep(115, "1.6.0")], disco: &[NS], account: &[] };
 
+/// What follows a node in the features of a client that asks for its events (XEP-0163 §4.3.1).
+const NOTIFY: &str = "+notify";
 /// How long one client may take to answer before another is asked.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 /// Sessions that wait for the answer of another about the same hash; later ones learn at their next presence.
@@ -29,8 +30,8 @@ pub(crate) struct Capabilities(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
-    /// Does software of this hash want activities?
-    known: BTreeMap<String, bool>,
+    /// The nodes whose events software of this hash asks for.
+    known: BTreeMap<String, Arc<Interests>>,
     asked: BTreeMap<String, Asked>,
 }
 
@@ -48,8 +49,8 @@ pub(crate) fn learn(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) {
     let limit = im.limits.load().account.capabilities_max;
     let now = im.runtime.now();
     let mut table = im.capabilities.0.lock();
-    if let Some(wants) = table.known.get(&caps.ver) {
-        seat.wants_activity.store(*wants, Ordering::Relaxed);
+    if let Some(interests) = table.known.get(&caps.ver) {
+        seat.set_interests(interests);
         return;
     }
     if table.asked.len() >= limit && !table.asked.contains_key(&caps.ver) {
@@ -81,19 +82,21 @@ pub(crate) fn learn(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) {
 
 /// A client answers the server; if it is to our question, all who wait learn from it.
 pub(crate) async fn answer(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) {
-    let Some(waiting) = take_answer(im, seat, stanza) else { return };
+    let Some((interests, waiting)) = take_answer(im, seat, stanza) else { return };
     for seat in waiting {
-        seat.wants_activity.store(true, Ordering::Relaxed);
+        seat.set_interests(&interests);
         if seat.priority().is_some()
+            && !interests.is_empty()
             && let Ok(roster) = im.roster(&seat.account).await
         {
             super::activity::catch_up(im, &seat, &roster);
+            super::pep::notify::catch_up(im, &seat, &roster).await;
         }
     }
 }
 
-/// Notes what the answer says; gives the sessions that want activities.
-fn take_answer(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Option<Vec<Arc<Seat>>> {
+/// Notes what the answer says; gives the sessions that it is about.
+fn take_answer(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Option<(Arc<Interests>, Vec<Arc<Seat>>)> {
     let id = stanza.id()?;
     let limits = im.limits.load().account;
     let mut table = im.capabilities.0.lock();
@@ -106,16 +109,17 @@ fn take_answer(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Option<Vec<Arc<Sea
     if info.features.len() > limits.capability_features_max {
         return None;
     }
-    let wants = info.features.iter().any(|feature| feature == activity::NOTIFY);
+    let interests = info.features.iter().filter_map(|feature| feature.strip_suffix(NOTIFY));
+    let interests: Arc<Interests> = Arc::new(interests.map(Into::into).collect());
     // XEP-0115 §5.4: an answer that does not give the hash counts for the one who sent it only.
     let trusted = asked.caps.describes(&info);
     if trusted {
         if table.known.len() >= limits.capabilities_max {
             table.known.clear();
         }
-        table.known.insert(ver, wants);
+        table.known.insert(ver, Arc::clone(&interests));
     }
     let learners = if trusted { asked.waiting.len() } else { 1 };
     let waiting = asked.waiting.iter().take(learners).filter_map(Weak::upgrade);
-    wants.then(|| waiting.collect())
+    Some((interests, waiting.collect()))
 }

@@ -40,7 +40,10 @@ pub(crate) async fn account_info(
     }
     without_node(query)?;
     let features = ALL.iter().flat_map(|about| about.account.iter().copied());
-    Ok(Some(info(("account", "registered", None), features)))
+    let mut info = info(("account", "registered", None), features);
+    // XEP-0163 §6.1: the service of personal events says that it is one.
+    info.push(Element::new("identity", INFO).with_attr("category", "pubsub").with_attr("type", "pep"));
+    Ok(Some(info))
 }
 
 /// A contact that answers by itself (XEP-0030 registry: `client/bot`).

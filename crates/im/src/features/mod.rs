@@ -2,19 +2,24 @@
 
 pub mod activity;
 pub mod archive;
+pub mod blocking;
 pub mod caps;
 pub mod carbons;
+pub mod client_state;
 pub mod disco;
 pub mod last;
 pub mod messages;
 pub mod offline;
+pub mod pep;
 pub mod ping;
 pub mod presence;
+pub mod private_storage;
 pub mod roster;
 pub mod stanza_ids;
 pub mod stream_management;
 pub mod subscription;
 pub mod time;
+pub mod vcard;
 pub mod version;
 
 use crate::About;
@@ -23,18 +28,23 @@ use crate::About;
 pub const ALL: &[About] = &[
     activity::ABOUT,
     archive::ABOUT,
+    blocking::ABOUT,
     caps::ABOUT,
     carbons::ABOUT,
+    client_state::ABOUT,
     disco::ABOUT,
     last::ABOUT,
     messages::ABOUT,
     offline::ABOUT,
+    pep::ABOUT,
     ping::ABOUT,
     presence::ABOUT,
+    private_storage::ABOUT,
     roster::ABOUT,
     stanza_ids::ABOUT,
     stream_management::ABOUT,
     subscription::ABOUT,
     time::ABOUT,
+    vcard::ABOUT,
     version::ABOUT,
 ];

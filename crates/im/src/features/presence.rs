@@ -8,7 +8,7 @@ use presence::{Observation, Observed, Show, Source};
 use store::{LastActivity, Roster};
 use xmpp::{Builder, Condition, Context, Stamp, Stanza, StanzaError, ns};
 
-use super::{activity, caps};
+use super::{activity, caps, pep};
 use crate::acceptance::storage_error;
 use crate::delivery::{Delivery, Reach, What, decide};
 use crate::presence_output::Overlay;
@@ -106,7 +106,9 @@ pub(crate) fn watchers(im: &Im, user: &BareJid, roster: &Roster, mut tell: impl 
         tell(&own);
     }
     for item in roster.items.iter().filter(|item| item.subscription.to_contact()) {
-        if let Some(account) = im.sessions.account(item.contact.as_str()) {
+        if let Some(account) = im.sessions.account(item.contact.as_str())
+            && !im.blocked.parts(user, &account.jid)
+        {
             tell(&account);
         }
     }
@@ -144,6 +146,7 @@ async fn greet(im: &Im, seat: &Arc<Seat>, roster: &Roster) -> Result<(), StanzaE
         im.push_bytes(seat, request.stanza);
     }
     activity::catch_up(im, seat, roster);
+    pep::notify::catch_up(im, seat, roster).await;
     Ok(())
 }
 
@@ -151,6 +154,9 @@ async fn greet(im: &Im, seat: &Arc<Seat>, roster: &Roster) -> Result<(), StanzaE
 /// decides whether the user may see it.
 async fn show_contact_to(im: &Im, contact: &BareJid, seat: &Seat) -> Result<(), store::Error> {
     let user = &seat.account.jid;
+    if im.blocked.parts(user, contact) {
+        return Ok(());
+    }
     if let Some(account) = im.sessions.account(contact.as_str()) {
         let theirs = im.roster(&account).await?;
         let grants = theirs.items.iter().any(|item| item.contact == *user && item.subscription.to_contact());
@@ -181,6 +187,9 @@ fn show_seat(im: &Im, shows: &Seat, overlay: Option<Overlay>, to: &Seat) {
 /// The contact may see the user from now on.
 pub(crate) fn show_to(im: &Im, user: &BareJid, contact: &BareJid) {
     let Some(watcher) = im.sessions.account(contact.as_str()) else { return };
+    if im.blocked.parts(user, contact) {
+        return;
+    }
     let overlay = im.overlay(user);
     match im.sessions.account(user.as_str()) {
         Some(account) => {

@@ -12,6 +12,7 @@ pub mod last;
 pub mod mam;
 pub mod pep;
 pub mod ping;
+pub mod pubsub;
 pub mod roster;
 pub mod rsm;
 pub mod stanza_ids;
