@@ -13,6 +13,7 @@ mod error;
 pub mod features;
 mod gateway;
 pub mod limits;
+mod muc;
 mod outbox;
 mod pipeline;
 mod presence_output;
@@ -61,6 +62,7 @@ pub struct Im {
     capabilities: features::caps::Capabilities,
     archive_preferences: features::archive::Preferences,
     blocked: features::blocking::Blocked,
+    rooms: muc::Rooms,
     output: presence_output::Output,
     /// What connections that are not yet signed in share.
     arrivals: Arrivals,
@@ -92,6 +94,7 @@ impl Im {
             capabilities: features::caps::Capabilities::default(),
             archive_preferences: features::archive::Preferences::default(),
             blocked: features::blocking::Blocked::default(),
+            rooms: muc::Rooms::new(config.domain.as_str()),
             output: presence_output::Output::default(),
             arrivals: Arrivals {
                 policy: Arc::new(policy(&config)),
@@ -114,7 +117,8 @@ impl Im {
     /// The storage could not be read.
     pub async fn load(&self) -> Result<(), store::Error> {
         self.archive_preferences.load(&self.store).await?;
-        self.blocked.load(&self.store).await
+        self.blocked.load(&self.store).await?;
+        self.rooms.load(&self.store).await
     }
 
     /// What all streams share.

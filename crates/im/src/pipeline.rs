@@ -15,6 +15,7 @@ use crate::features::{
     archive, blocking, caps, carbons, disco, last, pep, ping, presence, private_storage, roster, stanza_ids,
     subscription, time, vcard, version,
 };
+use crate::muc;
 use crate::outbox::Item;
 use crate::router::{Routed, Target};
 use crate::sessions::{Account, Seat};
@@ -50,6 +51,9 @@ pub(crate) fn message(im: &Im, seat: &Seat, stanza: &mut Stanza) -> ControlFlow<
     let to = stanza.to();
     // RFC 6121 §5.2.1: a message without `to` is to oneself.
     let to = to.as_deref().unwrap_or(seat.account.jid.as_str());
+    if im.rooms.owns(to) {
+        return ControlFlow::Break(muc::message(im, seat, stanza, to).into());
+    }
     match im.route_message(stanza, seat.jid.as_str(), to) {
         Ok(Routed::Absent(owner, address)) => ControlFlow::Continue(Absent(owner, address)),
         Ok(Routed::Done(seq)) => ControlFlow::Break(Handled::Done(seq)),
@@ -73,6 +77,9 @@ pub(crate) async fn presence(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Hand
     if let Some(Err(error)) = to.as_deref().map(|to| im.check_blocked(seat.jid.as_str(), to)) {
         // XEP-0191 §3.4: whoever is blocked hears nothing; who blocks is told that they do.
         return if error.app.is_some() { Handled::Refused(error) } else { Handled::Done(None) };
+    }
+    if let Some(to) = to.as_deref().filter(|to| im.rooms.owns(to)) {
+        return muc::presence(im, seat, stanza, to).await.map(|()| None).into();
     }
     let done = match (kind.as_deref(), to.as_deref()) {
         (None, None) => match presence::available(im, seat, stanza).await {
@@ -108,6 +115,17 @@ pub(crate) async fn iq(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
     let to = stanza.to();
     if let Some(Err(error)) = to.as_deref().map(|to| im.check_blocked(seat.jid.as_str(), to)) {
         return if request { Handled::Refused(error) } else { Handled::Done(None) };
+    }
+    if let Some(to) = to.as_deref().filter(|to| im.rooms.owns(to)) {
+        return match muc::answer_iq(im, seat, stanza, to).await {
+            Ok(None) => Handled::Done(None),
+            Ok(Some((mut answers, payload))) => {
+                answers.push(result(stanza, seat, payload));
+                Handled::Answers(answers)
+            }
+            Err(_) if !request => Handled::Done(None),
+            Err(error) => Handled::Refused(error),
+        };
     }
     let target = match to.as_deref() {
         None => Target::Online(Arc::clone(&seat.account), Address::Bare, None),
@@ -184,7 +202,7 @@ async fn host(im: &Im, stanza: &Stanza) -> Result<Option<Element>, StanzaError> 
     let (set, payload) = payload(stanza)?;
     match (set, payload.ns(), payload.name()) {
         (false, disco::INFO, "query") => disco::host_info(&payload),
-        (false, disco::ITEMS, "query") => disco::items(&payload),
+        (false, disco::ITEMS, "query") => disco::host_items(im, &payload),
         (false, ping::NS, "ping") => ping::get(),
         (false, version::NS, "query") => version::get(im),
         (false, time::NS, "time") => time::get(im.runtime.timestamp()),
@@ -210,7 +228,7 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
             Err(error) => Err(error),
         },
         (true, ns::ROSTER, "query") => roster::set(im, seat, &payload).await.map(|()| None),
-        (true, archive::NS, "query") => match archive::query(im, seat, &payload).await {
+        (true, archive::NS, "query") => match archive::page_of(im, user, &seat.jid, &payload).await {
             Ok((mut answers, fin)) => {
                 answers.push(result(stanza, seat, Some(fin)));
                 return Handled::Answers(answers);

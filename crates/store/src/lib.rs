@@ -25,6 +25,7 @@ mod last_activity;
 mod line;
 mod pubsub;
 mod queue;
+mod room;
 mod roster;
 mod schema;
 mod setting;
@@ -53,6 +54,7 @@ pub use queue::{
     GROUP_OPERATIONS, JOURNAL_WAITING_BYTES_MAX, JOURNAL_WAITING_ENTRIES_MAX, StorageState,
     WRITES_WAITING_MAX,
 };
+pub use room::{ROOM_AFFILIATIONS_MAX, ROOMS_MAX, Room};
 pub use roster::{
     ROSTER_GROUPS_MAX, ROSTER_ITEMS_MAX, ROSTER_REMOVALS_KEPT, Roster, RosterChange, RosterItem,
     Subscription, SubscriptionError,

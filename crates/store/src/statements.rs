@@ -3,7 +3,7 @@
 use crate::db::Bulk;
 use crate::{
     archive, archive_preference, backup, binding, blocked, connect, credential, journal, last_activity, line,
-    pubsub, roster, schema, setting, spool, subscription_request, user, user_document, verify,
+    pubsub, room, roster, schema, setting, spool, subscription_request, user, user_document, verify,
 };
 
 const BOTH: &[&[&str]] = &[
@@ -16,6 +16,7 @@ const BOTH: &[&[&str]] = &[
     last_activity::STATEMENTS,
     line::STATEMENTS,
     pubsub::STATEMENTS,
+    room::STATEMENTS,
     roster::STATEMENTS,
     schema::STATEMENTS,
     setting::STATEMENTS,

@@ -77,7 +77,7 @@ async fn a_backup_of_the_running_store_is_whole() {
     let file = folder.path().join("backup.db");
     store.backup(&file, vec![("carillon.toml".to_owned(), b"version = 1".to_vec())]).await.unwrap();
     assert!(store.backup(&file, vec![]).await.unwrap_err().to_string().contains("exists already"));
-    assert_eq!(backup_check(&file).await.unwrap(), 3);
+    assert_eq!(backup_check(&file).await.unwrap(), 4);
     store.close().await;
 
     let files = backup_files(&file).await.unwrap();

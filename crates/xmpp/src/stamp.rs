@@ -59,6 +59,12 @@ impl<'a> Stamp<'a> {
         Self { type_: Value::Set(kind), ..self }
     }
 
+    /// Takes `to` away.
+    #[must_use]
+    pub fn to_nobody(self) -> Self {
+        Self { to: Value::Remove, ..self }
+    }
+
     /// Adds children.
     #[must_use]
     pub fn adding(self, xml: &'a [u8]) -> Self {

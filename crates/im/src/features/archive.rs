@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use model::{BareJid, Jid, Timestamp};
+use model::{BareJid, FullJid, Jid, Timestamp};
 use store::{ArchiveDefault, ArchivePreference, ArchiveQuery, Archives, Entry, PageFrom, StanzaId};
 pub(crate) use xmpp::xep::mam::NS;
 use xmpp::xep::mam::{self, ArchiveResult, EXTENDED, Query};
@@ -12,7 +12,6 @@ use xmpp::xep::rsm;
 use xmpp::{Condition, Element, StanzaError};
 
 use crate::acceptance::storage_error;
-use crate::sessions::Seat;
 use crate::{About, Im, Spec};
 
 /// What this feature is.
@@ -84,14 +83,14 @@ impl Im {
     }
 }
 
-/// A page, and what ends it.
-pub(crate) async fn query(
+/// A page of `owner`'s archive for the session `asker`, and what ends it.
+pub(crate) async fn page_of(
     im: &Im,
-    seat: &Seat,
+    owner: &BareJid,
+    asker: &FullJid,
     payload: &Element,
 ) -> Result<(Vec<Bytes>, Element), StanzaError> {
     let asked = Query::from_element(payload)?;
-    let owner = &seat.account.jid;
     if asked.node.is_some() {
         return Err(Condition::ItemNotFound.into());
     }
@@ -102,7 +101,7 @@ pub(crate) async fn query(
     }
     if !asked.ids.is_empty() {
         let entries = by_ids(im, owner, &asked.ids).await?;
-        return Ok(answer(seat, &asked, &entries, true));
+        return Ok(answer(owner, asker, &asked, &entries, true));
     }
     let query = read(&asked)?;
     let failed = |error| storage_error(&error);
@@ -114,7 +113,7 @@ pub(crate) async fn query(
     let mut page = im.store.archive_page(owner, &query).await.map_err(failed)?;
     let newest_first = matches!(query.from, PageFrom::End | PageFrom::Before(_));
     let whole = fit(&mut page.entries, newest_first);
-    Ok(answer(seat, &asked, &page.entries, page.complete && whole))
+    Ok(answer(owner, asker, &asked, &page.entries, page.complete && whole))
 }
 
 /// Leaves out what goes over the bytes of a page, at its far end; true when everything fits.
@@ -141,8 +140,14 @@ fn fit(entries: &mut Vec<Entry>, newest_first: bool) -> bool {
     false
 }
 
-fn answer(seat: &Seat, asked: &Query, entries: &[Entry], complete: bool) -> (Vec<Bytes>, Element) {
-    let mut results: Vec<Bytes> = entries.iter().map(|entry| result(seat, asked, entry)).collect();
+fn answer(
+    owner: &BareJid,
+    asker: &FullJid,
+    asked: &Query,
+    entries: &[Entry],
+    complete: bool,
+) -> (Vec<Bytes>, Element) {
+    let mut results: Vec<Bytes> = entries.iter().map(|entry| result(owner, asker, asked, entry)).collect();
     if asked.flip {
         results.reverse();
     }
@@ -151,10 +156,10 @@ fn answer(seat: &Seat, asked: &Query, entries: &[Entry], complete: bool) -> (Vec
     (results, mam::fin(complete, &rsm::Page { ends, ..rsm::Page::default() }))
 }
 
-fn result(seat: &Seat, asked: &Query, entry: &Entry) -> Bytes {
+fn result(owner: &BareJid, asker: &FullJid, asked: &Query, entry: &Entry) -> Bytes {
     ArchiveResult {
-        archive: seat.account.jid.as_str(),
-        to: seat.jid.as_str(),
+        archive: owner.as_str(),
+        to: asker.as_str(),
         queryid: asked.queryid.as_deref(),
         id: entry.id.encode(&mut [0; 36]),
         stamp: &entry.at.to_string(),

@@ -20,7 +20,13 @@ pub(crate) fn host_info(query: &Element) -> Result<Option<Element>, StanzaError>
     Ok(Some(info(("server", "im", Some("Carillon")), features)))
 }
 
-/// What the server offers under other addresses: nothing yet.
+/// What the server offers under other addresses.
+pub(crate) fn host_items(im: &Im, query: &Element) -> Result<Option<Element>, StanzaError> {
+    without_node(query)?;
+    Ok(Some(Items::default().to_element().with_child(crate::muc::service_item(im))))
+}
+
+/// What an account offers under other addresses: nothing.
 pub(crate) fn items(query: &Element) -> Result<Option<Element>, StanzaError> {
     without_node(query)?;
     Ok(Some(Items::default().to_element()))

@@ -35,6 +35,7 @@ pub const ALL: &[About] = &[
     disco::ABOUT,
     last::ABOUT,
     messages::ABOUT,
+    crate::muc::ABOUT,
     offline::ABOUT,
     pep::ABOUT,
     ping::ABOUT,

@@ -238,6 +238,7 @@ fn contact_presence(im: &Im, contact: &BareJid, to: &BareJid) -> Bytes {
 
 /// The client is no longer available (§4.5): everybody hears it who heard of it before.
 pub(crate) async fn unavailable(im: &Im, seat: &Arc<Seat>, stanza: Option<&Stanza>) {
+    crate::muc::session_gone(im, &seat.jid, stanza);
     let was_available = seat.priority().is_some();
     let directed = std::mem::take(&mut *seat.directed.lock());
     if !was_available && directed.is_empty() {

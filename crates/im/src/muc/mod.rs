@@ -1,0 +1,36 @@
+//! Group chat (XEP-0045): rooms at `conference.` under the domain.
+//!
+//! `room` and `moderation` are the state of one room and do no I/O; `service` is the table of rooms and the way in;
+//! `speech` is what is said, `questions` what is asked.
+
+mod affiliation;
+mod config;
+mod join;
+mod moderation;
+mod questions;
+mod room;
+mod service;
+mod speech;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{About, Spec};
+
+pub(crate) use questions::{answer_iq, service_item};
+pub(crate) use service::{Rooms, presence, session_gone};
+pub(crate) use speech::message;
+
+/// What this feature is.
+pub const ABOUT: About = About {
+    name: "muc",
+    specs: &[
+        Spec::xep(45, "1.35.1"),
+        Spec::xep(249, "1.2"),
+        Spec::xep(410, "1.1.0"),
+        Spec::xep(421, "0.2.0"),
+    ],
+    disco: &[],
+    account: &[],
+};

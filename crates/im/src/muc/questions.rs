@@ -1,0 +1,211 @@
+//! What is asked of rooms: discovery, configuration, lists, the archive, and questions to occupants' clients.
+
+use bytes::Bytes;
+use model::Jid;
+use xmpp::xep::disco::{INFO, ITEMS, Identity, Info};
+use xmpp::xep::forms::{self, Form, FormType};
+use xmpp::xep::{mam, ping};
+use xmpp::{Condition, Context, Element, ErrorKind, Stamp, Stanza, StanzaError};
+
+use super::affiliation::Affiliation;
+use super::room::Room;
+use super::service::{SharedRoom, keep, post};
+use super::wire::{ADMIN, OCCUPANT_ID, OWNER};
+use crate::Im;
+use crate::features::archive;
+use crate::sessions::Seat;
+
+/// Rooms that one list shows.
+const LISTED_MAX: usize = 500;
+
+/// What goes back: stanzas before the answer, and the answer's payload; `None` when somebody else answers.
+pub(crate) type Answer = Option<(Vec<Bytes>, Option<Element>)>;
+
+fn only(payload: Option<Element>) -> Answer {
+    Some((Vec::new(), payload))
+}
+
+/// The service among what the server offers.
+pub(crate) fn service_item(im: &Im) -> Element {
+    Element::new("item", ITEMS).with_attr("jid", im.rooms.domain().to_owned()).with_attr("name", "Rooms")
+}
+
+/// An IQ to the service, to a room, or to somebody in it.
+pub(crate) async fn answer_iq(
+    im: &Im,
+    seat: &Seat,
+    stanza: &Stanza,
+    to: &str,
+) -> Result<Answer, StanzaError> {
+    let jid: Jid = to.parse().map_err(|_| Condition::JidMalformed)?;
+    let kind = stanza.type_();
+    let request = matches!(kind.as_deref(), Some("get" | "set"));
+    if jid.node().is_none() {
+        return if request { service(im, stanza).map(only) } else { Ok(None) };
+    }
+    let Some(room) = im.rooms.find(&jid.to_bare()) else {
+        return if request { Err(Condition::ItemNotFound.into()) } else { Ok(None) };
+    };
+    if let Some(nick) = jid.resource() {
+        return to_occupant(im, seat, stanza, &room.lock(), nick.as_str(), request);
+    }
+    if !request {
+        return Ok(None);
+    }
+    let payload = stanza.first_child().ok_or(Condition::BadRequest)?.element();
+    let set = kind.as_deref() == Some("set");
+    let mut post = |session: &model::FullJid, bytes| post(im, session, bytes);
+    match (set, payload.ns(), payload.name()) {
+        (false, INFO, "query") => room_info(&room.lock(), &payload).map(Some).map(only),
+        // §6.5: who is in is told to nobody who is not.
+        (false, ITEMS, "query") => Ok(only(Some(Element::new("query", ITEMS)))),
+        (false, ping::NS, "ping") => Ok(only(None)),
+        (false, ADMIN, "query") => room.lock().list(&seat.jid, &payload).map(Some).map(only),
+        (true, ADMIN, "query") => {
+            room.lock().administer(&seat.jid, &payload, &mut post)?;
+            keep(im, &room).await?;
+            Ok(only(None))
+        }
+        (false, OWNER, "query") => {
+            let room = room.lock();
+            owner(&room, seat)?;
+            let form = room.config.form().to_element();
+            Ok(only(Some(Element::new("query", OWNER).with_child(form))))
+        }
+        (true, OWNER, "query") => own(im, seat, &room, &payload).await.map(only),
+        (true, mam::NS, "query") => {
+            let room_jid = {
+                let room = room.lock();
+                readable(&room, seat)?;
+                room.jid.clone()
+            };
+            let (results, fin) = archive::page_of(im, &room_jid, &seat.jid, &payload).await?;
+            Ok(Some((results, Some(fin))))
+        }
+        (false, mam::NS, "query") => Ok(only(Some(archive::form()))),
+        _ => Err(Condition::ServiceUnavailable.into()),
+    }
+}
+
+fn service(im: &Im, stanza: &Stanza) -> Result<Option<Element>, StanzaError> {
+    let payload = stanza.first_child().ok_or(Condition::BadRequest)?.element();
+    match (stanza.type_().as_deref(), payload.ns(), payload.name()) {
+        (Some("get"), INFO, "query") => {
+            let features = [INFO, ITEMS, ping::NS, OCCUPANT_ID, "http://jabber.org/protocol/muc"];
+            Ok(Some(info("Rooms", features.iter().copied(), Vec::new())))
+        }
+        (Some("get"), ITEMS, "query") => {
+            let item = |(jid, name): (model::BareJid, String)| {
+                let name = if name.is_empty() {
+                    jid.node().map_or("", |node| node.as_str()).to_owned()
+                } else {
+                    name
+                };
+                Element::new("item", ITEMS).with_attr("jid", jid.as_str()).with_attr("name", name)
+            };
+            let rooms = im.rooms.public(LISTED_MAX).into_iter().map(item);
+            Ok(Some(rooms.fold(Element::new("query", ITEMS), Element::with_child)))
+        }
+        (Some("get"), ping::NS, "ping") => Ok(None),
+        _ => Err(Condition::ServiceUnavailable.into()),
+    }
+}
+
+fn info(name: &str, features: impl Iterator<Item = &'static str>, forms: Vec<Element>) -> Element {
+    let identities = vec![Identity::new("conference", "text", name)];
+    Info { identities, features: features.map(str::to_owned).collect(), forms, ..Info::default() }
+        .to_element()
+}
+
+/// §6.4: how the room is, and how many are in it.
+fn room_info(room: &Room, query: &Element) -> Result<Element, StanzaError> {
+    if query.attr("node").is_some_and(|node| !node.is_empty()) {
+        return Err(Condition::ItemNotFound.into());
+    }
+    let own = [INFO, ITEMS, mam::NS, mam::EXTENDED, "urn:xmpp:sid:0", OCCUPANT_ID, ping::NS];
+    let form = Form::new(FormType::Result, "http://jabber.org/protocol/muc#roominfo")
+        .with("muc#roominfo_description", "text-single", [room.config.description.as_str()])
+        .with("muc#roominfo_occupants", "text-single", [room.occupants.len().to_string()])
+        .with("muc#maxhistoryfetch", "text-single", [super::room::HISTORY_MAX.to_string()]);
+    let name = room.jid.node().map_or("", |node| node.as_str());
+    let name = if room.config.name.is_empty() { name } else { room.config.name.as_str() };
+    Ok(info(name, own.into_iter().chain(room.config.features()), vec![form.to_element()]))
+}
+
+fn owner(room: &Room, seat: &Seat) -> Result<(), StanzaError> {
+    if room.affiliation(&seat.account.jid) == Affiliation::Owner {
+        return Ok(());
+    }
+    Err(StanzaError::new(ErrorKind::Auth, Condition::Forbidden))
+}
+
+/// What was said is for those who are in, and for those who belong to the room.
+fn readable(room: &Room, seat: &Seat) -> Result<(), StanzaError> {
+    let belongs = room.affiliation(&seat.account.jid) >= Affiliation::Member;
+    if belongs || room.occupant_of(&seat.jid).is_some() {
+        return Ok(());
+    }
+    Err(StanzaError::new(ErrorKind::Auth, Condition::Forbidden))
+}
+
+async fn own(
+    im: &Im,
+    seat: &Seat,
+    shared: &SharedRoom,
+    query: &Element,
+) -> Result<Option<Element>, StanzaError> {
+    let mut post = |session: &model::FullJid, bytes| post(im, session, bytes);
+    let jid = {
+        let mut room = shared.lock();
+        owner(&room, seat)?;
+        if let Some(destroy) = query.child("destroy", OWNER) {
+            room.destroy(destroy, &mut post);
+        } else {
+            let form = query.child("x", forms::NS).ok_or(Condition::BadRequest)?;
+            let form = Form::from_element(form)?;
+            match form.type_ {
+                // §10.1.3: an owner who gives up takes the room with them.
+                FormType::Cancel if room.locked => room.destroy(&Element::new("destroy", OWNER), &mut post),
+                FormType::Cancel => return Ok(None),
+                _ => {
+                    let config = room.config.clone().with(&form)?;
+                    room.configure(config, &mut post);
+                }
+            }
+        }
+        room.jid.clone()
+    };
+    keep(im, shared).await?;
+    im.rooms.tidy(&jid);
+    Ok(None)
+}
+
+/// To somebody in the room: to oneself a ping tells whether one is still in (XEP-0410); anything else goes to the
+/// other's client, under the nickname of the asker (§17.4).
+fn to_occupant(
+    im: &Im,
+    seat: &Seat,
+    stanza: &Stanza,
+    room: &Room,
+    nick: &str,
+    request: bool,
+) -> Result<Answer, StanzaError> {
+    let Some(me) = room.occupant_of(&seat.jid) else {
+        let error = StanzaError::new(ErrorKind::Cancel, Condition::NotAcceptable);
+        return if request { Err(error) } else { Ok(None) };
+    };
+    if request && me.nick == nick && stanza.has_child("ping", ping::NS) {
+        return Ok(only(None));
+    }
+    let other = room.occupants.get(nick).and_then(|other| other.sessions.first());
+    match other {
+        Some(session) => {
+            let from = room.address(&me.nick);
+            let stamp = Stamp::default().from(&from).to(session.as_str());
+            post(im, session, stanza.to_bytes(Context::Client, &stamp));
+            Ok(None)
+        }
+        None if request => Err(Condition::ItemNotFound.into()),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,251 @@
+//! The table of rooms, and presence: how people come in and leave.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{BareJid, FullJid, Jid};
+use parking_lot::Mutex;
+use store::{ArchiveQuery, PageFrom};
+use xmpp::{Condition, ErrorKind, Stanza, StanzaError};
+
+use super::affiliation::Affiliation;
+use super::config::RoomConfig;
+use super::room::{HISTORY_MAX, Room, Said};
+use crate::Im;
+use crate::acceptance::storage_error;
+use crate::sessions::Seat;
+
+/// Rooms that are open at a time, kept ones included.
+const ROOMS_MAX: usize = 20_000;
+/// Rooms that one session is in at a time.
+const ROOMS_PER_SESSION_MAX: usize = 500;
+/// A room's secret, in bytes.
+const SECRET_BYTES: usize = 32;
+
+/// A room that is shared: its lock is held for one stanza at a time, and never across an await.
+pub(crate) type SharedRoom = Arc<Mutex<Room>>;
+
+/// All rooms.
+#[derive(Default)]
+pub(crate) struct Rooms {
+    domain: String,
+    rooms: Mutex<BTreeMap<BareJid, SharedRoom>>,
+    /// Which rooms a session is in.
+    visits: Mutex<BTreeMap<FullJid, BTreeSet<BareJid>>>,
+}
+
+impl Rooms {
+    /// The rooms under a domain.
+    pub(crate) fn new(domain: &str) -> Self {
+        Self { domain: format!("conference.{domain}"), ..Self::default() }
+    }
+
+    /// The service's address.
+    pub(crate) fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// Reads the rooms that are kept.
+    pub(crate) async fn load(&self, store: &store::Store) -> Result<(), store::Error> {
+        let kept = store.rooms().await?;
+        let mut rooms = self.rooms.lock();
+        for room in kept {
+            rooms.insert(room.jid.clone(), Arc::new(Mutex::new(from_kept(room))));
+        }
+        Ok(())
+    }
+
+    /// Does an address belong to this service?
+    pub(crate) fn owns(&self, address: &str) -> bool {
+        let bare = address.split_once('/').map_or(address, |(bare, _)| bare);
+        bare.split_once('@').map_or(bare, |(_, domain)| domain).eq_ignore_ascii_case(&self.domain)
+    }
+
+    /// A room that is open.
+    pub(crate) fn find(&self, jid: &BareJid) -> Option<SharedRoom> {
+        self.rooms.lock().get(jid).cloned()
+    }
+
+    /// The rooms that may be found by those who look, by address.
+    pub(crate) fn public(&self, max: usize) -> Vec<(BareJid, String)> {
+        let all: Vec<SharedRoom> = self.rooms.lock().values().cloned().collect();
+        let public = all.iter().filter_map(|room| {
+            let room = room.lock();
+            (room.config.public && !room.locked).then(|| (room.jid.clone(), room.config.name.clone()))
+        });
+        public.take(max).collect()
+    }
+
+    fn find_or_make(&self, im: &Im, jid: &BareJid, owner: &BareJid) -> Result<SharedRoom, StanzaError> {
+        let mut rooms = self.rooms.lock();
+        if let Some(room) = rooms.get(jid) {
+            return Ok(Arc::clone(room));
+        }
+        if rooms.len() >= ROOMS_MAX {
+            return Err(Condition::ResourceConstraint.into());
+        }
+        let secret = im.runtime.random_token(SECRET_BYTES).into_bytes();
+        let room = Arc::new(Mutex::new(Room::new(jid.clone(), owner.clone(), secret)));
+        rooms.insert(jid.clone(), Arc::clone(&room));
+        Ok(room)
+    }
+
+    /// Takes away a room that is over: destroyed, or left by all and not to stay.
+    pub(crate) fn tidy(&self, jid: &BareJid) {
+        let mut rooms = self.rooms.lock();
+        let over = rooms.get(jid).is_some_and(|room| {
+            let mut room = room.lock();
+            room.closed |= room.occupants.is_empty() && (room.locked || !room.config.persistent);
+            room.closed
+        });
+        if over {
+            rooms.remove(jid);
+        }
+    }
+
+    fn visits(&self, session: &FullJid, room: &BareJid) -> Result<(), StanzaError> {
+        let mut visits = self.visits.lock();
+        let visited = visits.entry(session.clone()).or_default();
+        if visited.len() >= ROOMS_PER_SESSION_MAX && !visited.contains(room) {
+            return Err(StanzaError::new(ErrorKind::Wait, Condition::ResourceConstraint));
+        }
+        visited.insert(room.clone());
+        Ok(())
+    }
+
+    fn left(&self, session: &FullJid, room: &BareJid) {
+        let mut visits = self.visits.lock();
+        if let Some(visited) = visits.get_mut(session) {
+            visited.remove(room);
+            if visited.is_empty() {
+                visits.remove(session);
+            }
+        }
+    }
+}
+
+fn from_kept(kept: store::Room) -> Room {
+    let affiliations =
+        kept.affiliations.iter().filter_map(|(jid, word)| Some((jid.clone(), Affiliation::of(word)?)));
+    let affiliations = affiliations.collect();
+    let subject = xmpp::parse_one(kept.subject).ok();
+    Room {
+        config: RoomConfig::from_json(&kept.config),
+        affiliations,
+        occupants: BTreeMap::new(),
+        subject: subject.map(|stanza| Said { stanza, at: model::Timestamp(0) }),
+        history: std::collections::VecDeque::new(),
+        remembers: false,
+        secret: kept.secret,
+        locked: false,
+        closed: false,
+        jid: kept.jid,
+    }
+}
+
+/// A room as it is kept; `None` for one that goes with its last occupant.
+pub(crate) fn kept(room: &Room) -> Option<store::Room> {
+    (room.config.persistent && !room.locked && !room.closed).then(|| store::Room {
+        jid: room.jid.clone(),
+        config: room.config.to_json(),
+        subject: room.subject.as_ref().map_or_else(Bytes::new, |said| said.stanza.bytes().clone()),
+        secret: room.secret.clone(),
+        affiliations: room.affiliations.iter().map(|(jid, a)| (jid.clone(), a.as_str().to_owned())).collect(),
+    })
+}
+
+/// Gives bytes to a session, if it is there.
+pub(crate) fn post(im: &Im, session: &FullJid, bytes: Bytes) {
+    let address = session.as_str();
+    let bare = address.split_once('/').map_or(address, |(bare, _)| bare);
+    if let Some(seat) = im.sessions.seat(bare, session.resource().as_str()) {
+        im.push_bytes(&seat, bytes);
+    }
+}
+
+/// Presence to a room: somebody comes in, shows themselves, takes another nickname, or leaves.
+pub(crate) async fn presence(im: &Im, seat: &Seat, stanza: &Stanza, to: &str) -> Result<(), StanzaError> {
+    let jid: Jid = to.parse().map_err(|_| Condition::JidMalformed)?;
+    let bare = jid.to_bare();
+    match stanza.type_().as_deref() {
+        Some("unavailable" | "error") => {
+            if let Some(room) = im.rooms.find(&bare) {
+                room.lock().leave(&seat.jid, Some(stanza), &mut |session, bytes| post(im, session, bytes));
+                im.rooms.left(&seat.jid, &bare);
+                im.rooms.tidy(&bare);
+            }
+            return Ok(());
+        }
+        Some(_) => return Ok(()),
+        None => {}
+    }
+    if bare.node().is_none() {
+        return Err(Condition::ServiceUnavailable.into());
+    }
+    let nick = jid.resource().ok_or_else(|| StanzaError::new(ErrorKind::Modify, Condition::JidMalformed))?;
+    let room = im.rooms.find_or_make(im, &bare, &seat.account.jid)?;
+    remember(im, &room).await?;
+    im.rooms.visits(&seat.jid, &bare)?;
+    let entered = {
+        let mut room = room.lock();
+        if room.closed {
+            Err(Condition::Gone.into())
+        } else {
+            room.enter(&seat.jid, nick.as_str(), stanza, &mut |session, bytes| post(im, session, bytes))
+        }
+    };
+    if entered.is_err() && room.lock().occupant_of(&seat.jid).is_none() {
+        im.rooms.left(&seat.jid, &bare);
+        im.rooms.tidy(&bare);
+    }
+    entered
+}
+
+/// A session is gone: it leaves all rooms that it is in.
+pub(crate) fn session_gone(im: &Im, session: &FullJid, stanza: Option<&Stanza>) {
+    let Some(visited) = im.rooms.visits.lock().remove(session) else { return };
+    for jid in visited {
+        if let Some(room) = im.rooms.find(&jid) {
+            room.lock().leave(session, stanza, &mut |other, bytes| post(im, other, bytes));
+            im.rooms.tidy(&jid);
+        }
+    }
+}
+
+/// Reads what was said before the last restart, once.
+async fn remember(im: &Im, room: &SharedRoom) -> Result<(), StanzaError> {
+    let jid = {
+        let room = room.lock();
+        if room.remembers {
+            return Ok(());
+        }
+        room.jid.clone()
+    };
+    let query = ArchiveQuery { from: PageFrom::End, max: HISTORY_MAX, ..ArchiveQuery::default() };
+    let page = im.store.archive_page(&jid, &query).await.map_err(|error| storage_error(&error))?;
+    let mut room = room.lock();
+    if std::mem::replace(&mut room.remembers, true) {
+        return Ok(());
+    }
+    for entry in page.entries {
+        let stanza = crate::features::archive::named(&entry.stanza);
+        if let Ok(stanza) = xmpp::parse_one(stanza) {
+            room.remember(Said { stanza, at: entry.at });
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a room as it is now, or forgets one that is not to stay.
+pub(crate) async fn keep(im: &Im, room: &SharedRoom) -> Result<(), StanzaError> {
+    let (jid, kept) = {
+        let room = room.lock();
+        (room.jid.clone(), kept(&room))
+    };
+    let done = match kept {
+        Some(kept) => im.store.room_put(kept).await,
+        None => im.store.room_remove(&jid).await,
+    };
+    done.map_err(|error| storage_error(&error))
+}
