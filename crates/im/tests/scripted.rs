@@ -62,6 +62,7 @@ scripts! {
     offline,
     personal_events,
     presence,
+    rooms,
     roster,
     sign_in,
     stream_management,
