@@ -58,14 +58,20 @@ pub struct Im {
     guard: signin_guard::SignInGuard,
     gateway: ArcSwapOption<Box<dyn Gateway>>,
     contacts: papaya::HashMap<Box<str>, Arc<dyn Contact>>,
-    roster_locks: features::roster::Locks,
-    capabilities: features::caps::Capabilities,
-    archive_preferences: features::archive::Preferences,
-    blocked: features::blocking::Blocked,
+    users: Users,
     rooms: muc::Rooms,
     output: presence_output::Output,
     /// What connections that are not yet signed in share.
     arrivals: Arrivals,
+}
+
+/// What is held in memory of all users, signed in or not, and of their clients.
+#[derive(Default)]
+struct Users {
+    roster_locks: features::roster::Locks,
+    capabilities: features::caps::Capabilities,
+    archive_preferences: features::archive::Preferences,
+    blocked: features::blocking::Blocked,
 }
 
 struct Arrivals {
@@ -90,10 +96,7 @@ impl Im {
             guard: signin_guard::SignInGuard::default(),
             gateway: ArcSwapOption::empty(),
             contacts: papaya::HashMap::new(),
-            roster_locks: features::roster::Locks::default(),
-            capabilities: features::caps::Capabilities::default(),
-            archive_preferences: features::archive::Preferences::default(),
-            blocked: features::blocking::Blocked::default(),
+            users: Users::default(),
             rooms: muc::Rooms::new(config.domain.as_str()),
             output: presence_output::Output::default(),
             arrivals: Arrivals {
@@ -116,8 +119,8 @@ impl Im {
     /// # Errors
     /// The storage could not be read.
     pub async fn load(&self) -> Result<(), store::Error> {
-        self.archive_preferences.load(&self.store).await?;
-        self.blocked.load(&self.store).await?;
+        self.users.archive_preferences.load(&self.store).await?;
+        self.users.blocked.load(&self.store).await?;
         self.rooms.load(&self.store).await
     }
 

@@ -79,7 +79,10 @@ pub(crate) async fn presence(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Hand
         return if error.app.is_some() { Handled::Refused(error) } else { Handled::Done(None) };
     }
     if let Some(to) = to.as_deref().filter(|to| im.rooms.owns(to)) {
-        return muc::presence(im, seat, stanza, to).await.map(|()| None).into();
+        return match muc::presence(im, seat, stanza, to).await {
+            Ok(()) => Handled::Done(None),
+            Err(error) => Handled::Answers(vec![muc::refusal(stanza, seat.jid.as_str(), &error)]),
+        };
     }
     let done = match (kind.as_deref(), to.as_deref()) {
         (None, None) => match presence::available(im, seat, stanza).await {

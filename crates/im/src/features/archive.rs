@@ -64,7 +64,7 @@ impl Im {
     }
 
     fn wants_archived(&self, user: &str, peer: &str) -> bool {
-        let preferences = self.archive_preferences.0.pin();
+        let preferences = self.users.archive_preferences.0.pin();
         let Some(preference) = preferences.get(user) else { return true };
         let Ok(peer) = peer.parse::<BareJid>() else { return true };
         if preference.always.contains(&peer) || preference.never.contains(&peer) {
@@ -242,7 +242,7 @@ pub(crate) async fn metadata(im: &Im, owner: &BareJid) -> Result<Option<Element>
 
 /// What the user wants archived (XEP-0441 §2.1).
 pub(crate) fn preferences(im: &Im, owner: &BareJid) -> Element {
-    let kept = im.archive_preferences.0.pin().get(owner.as_str()).cloned().unwrap_or_default();
+    let kept = im.users.archive_preferences.0.pin().get(owner.as_str()).cloned().unwrap_or_default();
     let list = |name: &'static str, all: &BTreeSet<BareJid>| {
         let jid = |jid: &BareJid| Element::new("jid", NS).with_text(jid.as_str());
         all.iter().map(jid).fold(Element::new(name, NS), Element::with_child)
@@ -268,7 +268,7 @@ pub(crate) async fn set_preferences(
     };
     let wanted = ArchivePreference { otherwise, always: list("always")?, never: list("never")? };
     im.store.archive_preference_put(owner, &wanted).await.map_err(|error| storage_error(&error))?;
-    im.archive_preferences.0.pin().insert(owner.as_str().into(), Arc::new(wanted));
+    im.users.archive_preferences.0.pin().insert(owner.as_str().into(), Arc::new(wanted));
     Ok(Some(preferences(im, owner)))
 }
 

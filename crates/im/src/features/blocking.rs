@@ -85,14 +85,14 @@ impl Im {
     pub(crate) fn check_blocked(&self, from: &str, to: &str) -> Result<(), StanzaError> {
         let bare =
             |address: &str| address.split_once('/').map_or_else(|| address.to_owned(), |(b, _)| b.to_owned());
-        if !self.blocked.any.load(Ordering::Acquire) {
+        if !self.users.blocked.any.load(Ordering::Acquire) {
             return Ok(());
         }
-        if self.blocked.blocks(&bare(from), to) {
+        if self.users.blocked.blocks(&bare(from), to) {
             let error = StanzaError::new(xmpp::ErrorKind::Cancel, Condition::NotAcceptable);
             return Err(error.with_app(Element::new("blocked", ERRORS)));
         }
-        if self.blocked.blocks(&bare(to), from) {
+        if self.users.blocked.blocks(&bare(to), from) {
             return Err(Condition::ServiceUnavailable.into());
         }
         Ok(())
@@ -101,7 +101,7 @@ impl Im {
 
 /// Whom the user blocks (§3.1).
 pub(crate) fn get(im: &Im, owner: &BareJid) -> Element {
-    items("blocklist", &im.blocked.list(owner.as_str()))
+    items("blocklist", &im.users.blocked.list(owner.as_str()))
 }
 
 fn items(name: &'static str, addresses: &BTreeSet<Jid>) -> Element {
@@ -116,7 +116,7 @@ pub(crate) async fn set(im: &Im, seat: &Seat, payload: &Element) -> Result<Optio
     let jid = |item: &Element| item.attr("jid").and_then(|jid| jid.parse::<Jid>().ok());
     let named: Option<BTreeSet<Jid>> = named.map(jid).collect();
     let named = named.ok_or(Condition::JidMalformed)?;
-    let before = im.blocked.list(owner.as_str());
+    let before = im.users.blocked.list(owner.as_str());
     let (block, unblock) = match payload.name() {
         "block" if named.is_empty() => return Err(Condition::BadRequest.into()),
         "block" => (&named - &before, BTreeSet::new()),
@@ -130,7 +130,7 @@ pub(crate) async fn set(im: &Im, seat: &Seat, payload: &Element) -> Result<Optio
     }
     let kept = im.store.blocked_change(owner, block.clone(), unblock.clone()).await;
     kept.map_err(|error| storage_error(&error))?;
-    im.blocked.put(owner, &(&*before | &block) - &unblock);
+    im.users.blocked.put(owner, &(&*before | &block) - &unblock);
     push(im, seat, payload.name(), &named);
     for address in &unblock {
         reappear(im, owner, &address.to_bare()).await;

@@ -48,7 +48,7 @@ pub(crate) fn learn(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) {
     let Some(Ok(caps)) = stanza.child("c", NS).map(|c| Caps::from_element(&c)) else { return };
     let limit = im.limits.load().account.capabilities_max;
     let now = im.runtime.now();
-    let mut table = im.capabilities.0.lock();
+    let mut table = im.users.capabilities.0.lock();
     if let Some(interests) = table.known.get(&caps.ver) {
         seat.set_interests(interests);
         return;
@@ -99,7 +99,7 @@ pub(crate) async fn answer(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) {
 fn take_answer(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Option<(Arc<Interests>, Vec<Arc<Seat>>)> {
     let id = stanza.id()?;
     let limits = im.limits.load().account;
-    let mut table = im.capabilities.0.lock();
+    let mut table = im.users.capabilities.0.lock();
     let asked_first = |asked: &Asked| {
         asked.id == *id && asked.waiting.first().is_some_and(|first| first.ptr_eq(&Arc::downgrade(seat)))
     };

@@ -107,7 +107,7 @@ pub(crate) fn watchers(im: &Im, user: &BareJid, roster: &Roster, mut tell: impl 
     }
     for item in roster.items.iter().filter(|item| item.subscription.to_contact()) {
         if let Some(account) = im.sessions.account(item.contact.as_str())
-            && !im.blocked.parts(user, &account.jid)
+            && !im.users.blocked.parts(user, &account.jid)
         {
             tell(&account);
         }
@@ -154,7 +154,7 @@ async fn greet(im: &Im, seat: &Arc<Seat>, roster: &Roster) -> Result<(), StanzaE
 /// decides whether the user may see it.
 async fn show_contact_to(im: &Im, contact: &BareJid, seat: &Seat) -> Result<(), store::Error> {
     let user = &seat.account.jid;
-    if im.blocked.parts(user, contact) {
+    if im.users.blocked.parts(user, contact) {
         return Ok(());
     }
     if let Some(account) = im.sessions.account(contact.as_str()) {
@@ -187,7 +187,7 @@ fn show_seat(im: &Im, shows: &Seat, overlay: Option<Overlay>, to: &Seat) {
 /// The contact may see the user from now on.
 pub(crate) fn show_to(im: &Im, user: &BareJid, contact: &BareJid) {
     let Some(watcher) = im.sessions.account(contact.as_str()) else { return };
-    if im.blocked.parts(user, contact) {
+    if im.users.blocked.parts(user, contact) {
         return;
     }
     let overlay = im.overlay(user);

@@ -110,7 +110,7 @@ pub(crate) async fn set(im: &Im, seat: &Arc<Seat>, query: &Element) -> Result<()
         return super::subscription::remove_contact(im, &seat.account.jid, &asked.contact).await;
     }
     let user = &seat.account.jid;
-    let _alone = im.roster_locks.lock(user).await;
+    let _alone = im.users.roster_locks.lock(user).await;
     let old = im.store.roster_item(user, &asked.contact).await.map_err(|error| storage_error(&error))?;
     if old.is_none() {
         let roster = im.roster(&seat.account).await.map_err(|error| storage_error(&error))?;

@@ -101,7 +101,7 @@ pub(crate) async fn outbound(
     let before;
     let transition;
     {
-        let _alone = im.roster_locks.lock(user).await;
+        let _alone = im.users.roster_locks.lock(user).await;
         let relation = im.relation(user, &contact).await?;
         before = relation.state;
         transition = subscription_state::outbound(before, request);
@@ -147,7 +147,7 @@ async fn inbound(
     let before;
     let transition;
     {
-        let _alone = im.roster_locks.lock(user).await;
+        let _alone = im.users.roster_locks.lock(user).await;
         let relation = im.relation(user, from).await?;
         before = relation.state;
         transition = subscription_state::inbound(before, request);
@@ -247,7 +247,7 @@ fn granted_or_revoked(im: &Im, user: &BareJid, contact: &BareJid, before: State,
 pub(crate) async fn remove_contact(im: &Im, user: &BareJid, contact: &BareJid) -> Result<(), StanzaError> {
     let before;
     {
-        let _alone = im.roster_locks.lock(user).await;
+        let _alone = im.users.roster_locks.lock(user).await;
         let relation = im.relation(user, contact).await?;
         if relation.item.is_none() {
             return Err(Condition::ItemNotFound.into());

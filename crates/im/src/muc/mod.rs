@@ -21,6 +21,7 @@ use crate::{About, Spec};
 pub(crate) use questions::{answer_iq, service_item};
 pub(crate) use service::{Rooms, presence, session_gone};
 pub(crate) use speech::message;
+pub(crate) use wire::refusal;
 
 /// What this feature is.
 pub const ABOUT: About = About {

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use model::{BareJid, FullJid, Timestamp};
 use xmpp::xep::delay::Delay;
-use xmpp::{Builder, Context, Element, Stamp, Stanza};
+use xmpp::{Builder, Context, Element, Stamp, Stanza, StanzaError};
 
 use super::affiliation::{Affiliation, Role};
 
@@ -107,6 +107,19 @@ pub(crate) fn unavailable(
 ) -> Bytes {
     let children = item.children(codes, destroyed);
     Builder::presence(Context::Client).type_("unavailable").from(from).to(to.as_str()).raw(&children).finish()
+}
+
+/// Why somebody does not come in. Clients know the room's refusals by the element that they came with (§7.2.5).
+pub(crate) fn refusal(presence: &Stanza, to: &str, error: &StanzaError) -> Bytes {
+    let (id, from) = (presence.id(), presence.to());
+    Builder::presence(Context::Client)
+        .type_("error")
+        .attr_if("from", from.as_deref())
+        .to(to)
+        .attr_if("id", id.as_deref())
+        .empty_child("x", MUC)
+        .element(&error.to_element())
+        .finish()
 }
 
 /// A message of the room to one session.

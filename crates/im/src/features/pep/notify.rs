@@ -100,7 +100,8 @@ pub(crate) async fn catch_up(im: &Im, seat: &Seat, roster: &Roster) {
         let Ok(owner) = newest.service.parse::<BareJid>() else { continue };
         // Who sees a contact's presence is subscribed; rosters of others are not looked into one by one.
         let may = owner == *own
-            || !im.blocked.parts(own, &owner) && matches!(config.access, Access::Open | Access::Presence);
+            || !im.users.blocked.parts(own, &owner)
+                && matches!(config.access, Access::Open | Access::Presence);
         if may && config.send_last == SendLast::OnSubAndPresence {
             let event = published(&newest.node, &newest.item);
             im.push_bytes(seat, message(&owner, own.as_str(), &event));
