@@ -16,6 +16,8 @@ use super::wire::{self, Change, Item};
 
 /// Messages that a room remembers for those who come in (`IM-05`).
 pub(crate) const HISTORY_MAX: usize = 100;
+/// Bytes of messages that a room remembers.
+const HISTORY_BYTES_MAX: usize = 256 * 1024;
 /// Messages that somebody who comes in gets without asking for a number.
 const HISTORY_DEFAULT: usize = 20;
 /// Sessions of one user under one nickname.
@@ -333,9 +335,20 @@ impl Room {
 
     /// Remembers what was said for those who come later.
     pub(crate) fn remember(&mut self, said: Said) {
-        if self.history.len() >= HISTORY_MAX {
-            self.history.pop_front();
-        }
+        let mut bytes: usize = self.history.iter().map(|said| said.stanza.bytes().len()).sum();
+        bytes += said.stanza.bytes().len();
         self.history.push_back(said);
+        while self.history.len() > HISTORY_MAX || bytes > HISTORY_BYTES_MAX {
+            let Some(oldest) = self.history.pop_front() else { return };
+            bytes -= oldest.stanza.bytes().len();
+        }
+    }
+
+    /// Everybody has left a room that stays: its memory goes back, for the archive has what was said.
+    pub(crate) fn rest(&mut self) {
+        if self.occupants.is_empty() && self.config.persistent && self.config.archived {
+            self.history = VecDeque::new();
+            self.remembers = false;
+        }
     }
 }

@@ -20,6 +20,8 @@ use crate::sessions::Seat;
 const ROOMS_MAX: usize = 20_000;
 /// Rooms that one session is in at a time.
 const ROOMS_PER_SESSION_MAX: usize = 500;
+/// How often somebody tries to come in who finds a room that has just ended.
+const ENTRIES_MAX: usize = 3;
 /// A room's secret, in bytes.
 const SECRET_BYTES: usize = 32;
 
@@ -97,6 +99,7 @@ impl Rooms {
         let over = rooms.get(jid).is_some_and(|room| {
             let mut room = room.lock();
             room.closed |= room.occupants.is_empty() && (room.locked || !room.config.persistent);
+            room.rest();
             room.closed
         });
         if over {
@@ -145,7 +148,7 @@ fn from_kept(kept: store::Room) -> Room {
 }
 
 /// A room as it is kept; `None` for one that goes with its last occupant.
-pub(crate) fn kept(room: &Room) -> Option<store::Room> {
+fn kept(room: &Room) -> Option<store::Room> {
     (room.config.persistent && !room.locked && !room.closed).then(|| store::Room {
         jid: room.jid.clone(),
         config: room.config.to_json(),
@@ -184,22 +187,31 @@ pub(crate) async fn presence(im: &Im, seat: &Seat, stanza: &Stanza, to: &str) ->
         return Err(Condition::ServiceUnavailable.into());
     }
     let nick = jid.resource().ok_or_else(|| StanzaError::new(ErrorKind::Modify, Condition::JidMalformed))?;
-    let room = im.rooms.find_or_make(im, &bare, &seat.account.jid)?;
-    remember(im, &room).await?;
-    im.rooms.visits(&seat.jid, &bare)?;
-    let entered = {
-        let mut room = room.lock();
-        if room.closed {
-            Err(Condition::Gone.into())
-        } else {
-            room.enter(&seat.jid, nick.as_str(), stanza, &mut |session, bytes| post(im, session, bytes))
-        }
-    };
-    if entered.is_err() && room.lock().occupant_of(&seat.jid).is_none() {
-        im.rooms.left(&seat.jid, &bare);
-        im.rooms.tidy(&bare);
+    if stanza.bytes().len() > im.limits.load().session.presence_bytes_max {
+        return Err(Condition::PolicyViolation.into());
     }
-    entered
+    im.rooms.visits(&seat.jid, &bare)?;
+    for _ in 0..ENTRIES_MAX {
+        let room = im.rooms.find_or_make(im, &bare, &seat.account.jid)?;
+        remember(im, &room).await?;
+        let (entered, is_in) = {
+            let mut room = room.lock();
+            if room.closed {
+                // It ended after it was found: the next one that is found is another.
+                continue;
+            }
+            let tell = &mut |session: &FullJid, bytes| post(im, session, bytes);
+            let entered = room.enter(&seat.jid, nick.as_str(), stanza, tell);
+            (entered, room.occupant_of(&seat.jid).is_some())
+        };
+        if !is_in {
+            im.rooms.left(&seat.jid, &bare);
+            im.rooms.tidy(&bare);
+        }
+        return entered;
+    }
+    im.rooms.left(&seat.jid, &bare);
+    Err(Condition::Gone.into())
 }
 
 /// A session is gone: it leaves all rooms that it is in.
@@ -235,6 +247,17 @@ async fn remember(im: &Im, room: &SharedRoom) -> Result<(), StanzaError> {
         }
     }
     Ok(())
+}
+
+/// Keeps a room as it is now, behind what goes on.
+pub(crate) fn keep_behind(im: &Im, room: &Room) {
+    let Some(kept) = kept(room) else { return };
+    let store = im.store.clone();
+    im.runtime.spawn_session(async move {
+        if let Err(error) = store.room_put(kept).await {
+            tracing::warn!(%error, "a change of a room was not kept");
+        }
+    });
 }
 
 /// Keeps a room as it is now, or forgets one that is not to stay.

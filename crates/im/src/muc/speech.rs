@@ -7,7 +7,7 @@ use xmpp::{Builder, Condition, Context, Element, ErrorKind, Stamp, Stanza, Stanz
 
 use super::affiliation::{Affiliation, Role};
 use super::room::{Room, Said};
-use super::service::{SharedRoom, kept, post};
+use super::service::{SharedRoom, keep_behind, post};
 use super::wire::{self, OCCUPANT_ID, USER};
 use crate::Im;
 use crate::acceptance::storage_error;
@@ -65,14 +65,7 @@ fn to_all(im: &Im, seat: &Seat, stanza: &Stanza, shared: &SharedRoom) -> Result<
     room.broadcast(&said, &mut |session, bytes| post(im, session, bytes));
     if subject {
         room.subject = Some(Said { stanza: said, at });
-        if let Some(kept) = kept(&room) {
-            let store = im.store.clone();
-            im.runtime.spawn_session(async move {
-                if let Err(error) = store.room_put(kept).await {
-                    tracing::warn!(%error, "a room's subject was not kept");
-                }
-            });
-        }
+        keep_behind(im, &room);
     } else if is_kept(&said) {
         room.remember(Said { stanza: said, at });
     }
@@ -145,7 +138,11 @@ fn invite(im: &Im, seat: &Seat, stanza: &Stanza, shared: &SharedRoom) -> Result<
             return Err(forbidden());
         }
         if room.config.members_only && room.affiliation(&invited.to_bare()) == Affiliation::None {
+            if room.affiliations.len() >= store::ROOM_AFFILIATIONS_MAX {
+                return Err(Condition::ResourceConstraint.into());
+            }
             room.affiliations.insert(invited.to_bare(), Affiliation::Member);
+            keep_behind(im, &room);
         }
         let mut told = Element::new("invite", USER).with_attr("from", seat.account.jid.as_str());
         if let Some(reason) = invite.child("reason", USER) {

@@ -204,6 +204,12 @@ fn history_is_bounded_and_given_as_asked() {
         bench.room.remember(Said { stanza: stanza(&xml), at: Timestamp(number as i64) });
     }
     assert_eq!(bench.room.history.len(), HISTORY_MAX);
+    let long = format!("<message xmlns='jabber:client'><body>{}</body></message>", "x".repeat(200_000));
+    let mut other = Bench::open();
+    for _ in 0..3 {
+        other.room.remember(Said { stanza: stanza(&long), at: Timestamp(0) });
+    }
+    assert_eq!(other.room.history.len(), 1, "two would be too many bytes");
     let presence = stanza(
         "<presence xmlns='jabber:client'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='3'/></x></presence>",
     );
