@@ -1,5 +1,7 @@
 //! A call begins: the caller's INVITE is checked, placed, and becomes INVITEs to phones, or a service.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use sip::endpoint::{Flow, ServerTransaction};
 use sip::session_timer::{Answer, Offer as TimerOffer, Policy};
@@ -147,7 +149,7 @@ pub(crate) fn timer_offer(headers: &sip::Headers) -> Result<TimerOffer, u16> {
 
 /// What we want of session timers.
 pub(crate) fn policy(context: &Context<'_>) -> Policy {
-    let seconds = |time: std::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     let limits = &context.house.limits;
     Policy { session_expires: seconds(limits.session_expires), min_se: seconds(limits.session_expires_min) }
 }
@@ -203,6 +205,10 @@ fn ring(
         return Started::Refused;
     }
     branches.truncate(breadth as usize);
+    // RFC 3261 §13.3.1: a caller may want to wait less long than we let phones ring; zero is no wish.
+    let patience = headers.expires().ok().flatten().filter(|seconds| *seconds > 0);
+    let patience = patience.map_or(Duration::MAX, |seconds| Duration::from_secs(u64::from(seconds)));
+    let ring_time = ring_time.unwrap_or(context.house.limits.ring_time).min(patience);
     let mut call = Box::new(Call {
         id,
         phase: Phase::Ringing,
@@ -211,10 +217,7 @@ fn ring(
         requests: Vec::with_capacity(branches.len()),
         streams: Streams::new(id.0),
         view: View::new(id, caller, context.now.civil),
-        timers: Timers {
-            ring: Some(context.now.instant + ring_time.unwrap_or(context.house.limits.ring_time)),
-            length: None,
-        },
+        timers: Timers { ring: Some(context.now.instant + ring_time), length: None },
         early_media: None,
         caller: leg,
     });

@@ -41,6 +41,7 @@ scripts! {
     fork_two_phones
     glare
     hold_and_resume
+    impatient_caller
     info_digits
     loop_protection
     no_answer
