@@ -223,14 +223,28 @@ impl Shared {
 
     /// Returns when the database shows the spool of `owner` as it is.
     pub(crate) async fn settle(&self, owner: &BareJid) -> Result<(), Error> {
+        let behind = {
+            let queue = self.queue.lock();
+            queue.unsettled
+                || queue.young.slots.iter().flatten().any(|young| young == owner)
+                || queue.handed_on.iter().any(|(handed_on, _)| handed_on == owner)
+        };
+        if behind { self.settled().await } else { Ok(()) }
+    }
+
+    /// Returns when the archives' index has everything that was appended before.
+    pub(crate) async fn catch_up(&self) -> Result<(), Error> {
+        let wanted = self.queue.lock().last;
+        while self.queue.lock().indexed < wanted {
+            self.settled().await?;
+        }
+        Ok(())
+    }
+
+    /// Returns when the next commit is done that takes with it what could wait.
+    async fn settled(&self) -> Result<(), Error> {
         let settled = {
             let mut queue = self.queue.lock();
-            let behind = queue.unsettled
-                || queue.young.slots.iter().flatten().any(|young| young == owner)
-                || queue.handed_on.iter().any(|(handed_on, _)| handed_on == owner);
-            if !behind {
-                return Ok(());
-            }
             queue.accepts()?;
             let (sender, receiver) = oneshot::channel();
             queue.settlers.push(sender);
@@ -238,25 +252,6 @@ impl Shared {
         };
         self.wake.notify_one();
         settled.await.map_err(|_| self.refusal())
-    }
-
-    /// Returns when the archives' index has everything that was appended before.
-    pub(crate) async fn catch_up(&self) -> Result<(), Error> {
-        let wanted = self.queue.lock().last;
-        loop {
-            let settled = {
-                let mut queue = self.queue.lock();
-                if queue.indexed >= wanted {
-                    return Ok(());
-                }
-                queue.accepts()?;
-                let (sender, receiver) = oneshot::channel();
-                queue.settlers.push(sender);
-                receiver
-            };
-            self.wake.notify_one();
-            settled.await.map_err(|_| self.refusal())?;
-        }
     }
 
     /// Why a write was dropped.
