@@ -49,7 +49,7 @@ pub use error::{Conflict, Error};
 pub use journal::{Archives, Entry, Seq};
 pub use last_activity::{LastActivity, STATUS_BYTES_MAX};
 pub use line::{DigestAccount, DigestSecret, Line, NewLine};
-pub use pubsub::{NewestItem, PUBSUB_ITEMS_MAX, PUBSUB_NODES_MAX, PubsubItem};
+pub use pubsub::{NewestItem, PUBSUB_ITEMS_MAX, PUBSUB_NEWEST_NAMES_MAX, PUBSUB_NODES_MAX, PubsubItem};
 pub use queue::{
     GROUP_OPERATIONS, JOURNAL_WAITING_BYTES_MAX, JOURNAL_WAITING_ENTRIES_MAX, StorageState,
     WRITES_WAITING_MAX,
