@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 
 from carillon import DATA, DOMAIN, PROGRAM, Server, client, free_port, main, until, verb
 
@@ -48,8 +49,8 @@ def refused(client):
     return {m["id"] for m in client.errors if m["error"]["condition"] == "resource-constraint"}
 
 
-def send(client, body):
-    message = client.make_message(f"bob@{DOMAIN}", body, mtype="chat")
+def send(client, body, to="bob"):
+    message = client.make_message(f"{to}@{DOMAIN}", body, mtype="chat")
     message.send()
     return message["id"]
 
@@ -74,7 +75,7 @@ async def test():
         server = Server().start()
 
         ann = await client("ann", "laptop", plugins=("xep_0199",)).sign_in()
-        bob = await client("bob", "desk").sign_in()
+        bob, carol = await client("bob", "desk").sign_in(), await client("carol", "desk").sign_in()
         ann.send_message(f"bob@{DOMAIN}", "on PostgreSQL", mtype="chat")
         await until(lambda: bob.heard("on PostgreSQL"), "bob hears")
         await bob.sign_out()
@@ -87,7 +88,9 @@ async def test():
         await asyncio.sleep(0.5)
         lost = ["into the void", "into the void again"]
         ids = {send(ann, body) for body in lost}
-        await until(lambda: refused(ann) == ids, "both are refused while the database is away")
+        # Carol is there, so that no question comes before the journal: it takes this one, and cannot keep it.
+        ids.add(send(ann, "taken, not kept", to="carol"))
+        await until(lambda: refused(ann) == ids, "all three are refused while the database is away")
         assert verb_fails("user", "disable", f"bob@{DOMAIN}"), "a change that cannot be kept is refused"
         database.start()
 
@@ -99,7 +102,15 @@ async def test():
                 break
             await asyncio.sleep(0.25)
         assert id not in refused(ann), "the database is back, and the server does not notice"
-        assert server.stop() == 0
+        await asyncio.sleep(0.5)
+        database.stop()
+        last = send(ann, "last words", to="carol")
+        await until(lambda: carol.heard("last words"), "the journal takes it before it knows")
+        began = time.monotonic()
+        assert await asyncio.to_thread(server.stop) == 0
+        assert time.monotonic() - began < 5, "the end waits for no database"
+        await until(lambda: last in refused(ann), "what is not kept at the end is refused at the end")
+        database.start()
         server = Server().start()
         bob = await client("bob", "desk").sign_in()
         await until(lambda: bob.heard("for later") and bob.heard(back), "what was taken comes after restarts")

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::{BareJid, Timestamp};
 use store::{Entry, Seq, StanzaId};
-use xmpp::{Condition, Context, Stamp, Stanza, StanzaError};
+use xmpp::{Builder, Condition, Context, Stamp, Stanza, StanzaError};
 
 use crate::Im;
 use crate::features::stanza_ids;
 use crate::outbox::Item;
+use crate::router::Target;
 use crate::sessions::{Account, Seat};
 
 /// A message that was accepted: what every receiver gets.
@@ -47,6 +48,7 @@ impl Im {
             at,
             spool: true,
             archives: self.archives(from, owner),
+            told: None,
         };
         match self.store.journal_append(entry) {
             Ok(seq) => Ok(Accepted { item: Item::kept(stanza_bytes, seq), kept: Some((id, at)) }),
@@ -55,6 +57,23 @@ impl Im {
                 metrics::counter!("carillon_im_messages_refused_total").increment(1);
                 Err(storage_error(&error))
             }
+        }
+    }
+
+    /// These messages were taken and could not be made durable in time: their senders hear it, before anything
+    /// of theirs is acknowledged (RFC 6120 §8.3.3.18).
+    pub(crate) fn given_up(&self, entries: &[Entry]) {
+        for entry in entries {
+            metrics::counter!("carillon_im_messages_refused_total").increment(1);
+            let sender = entry.told.as_deref().unwrap_or(&entry.from);
+            let (Target::Online(_, _, Some(seat)), Ok(stanza)) =
+                (self.locate(sender), xmpp::parse_one(entry.stanza.clone()))
+            else {
+                continue;
+            };
+            let mut reply = Builder::message(Context::Client);
+            reply.type_("error").attr_if("id", stanza.id().as_deref()).from(&entry.to).to(sender);
+            seat.outbox.push_owed(Item::passing(reply.element(&not_kept().to_element()).finish()));
         }
     }
 
@@ -89,9 +108,13 @@ pub(crate) fn storage_error(error: &store::Error) -> StanzaError {
     match error {
         store::Error::Limit { .. } => Condition::ResourceConstraint.into(),
         store::Error::NotFound(_) => Condition::ItemNotFound.into(),
-        error if error.is_storage_fault() => {
-            StanzaError::from(Condition::ResourceConstraint).with_text("the server cannot keep this now")
-        }
+        // The house is closing: the client may come again.
+        store::Error::Closed => not_kept(),
+        error if error.is_storage_fault() => not_kept(),
         _ => Condition::InternalServerError.into(),
     }
+}
+
+fn not_kept() -> StanzaError {
+    StanzaError::from(Condition::ResourceConstraint).with_text("the server cannot keep this now")
 }

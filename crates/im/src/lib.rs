@@ -111,6 +111,12 @@ impl Im {
             tls,
         });
         presence_output::start(&im);
+        let weak = Arc::downgrade(&im);
+        im.store.on_given_up(move |entries| {
+            if let Some(im) = weak.upgrade() {
+                im.given_up(entries);
+            }
+        });
         im
     }
 

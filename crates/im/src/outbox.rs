@@ -95,11 +95,22 @@ impl Outbox {
         if full { Err(NotTaken) } else { Ok(()) }
     }
 
+    /// Queues an answer that is owed for what the journal had taken. There are no more of them than the journal
+    /// lets wait ([`store::JOURNAL_WAITING_ENTRIES_MAX`]), and none may be lost to the limits of a slow reader.
+    pub(crate) fn push_owed(&self, item: Item) {
+        self.signal(|queue| {
+            if !queue.closed {
+                queue.bytes += item.bytes.len();
+                queue.taken.items.push_back(item);
+            }
+        });
+    }
+
     /// Tells the session to end. The first word counts, but being resumed is no end of the session.
     pub(crate) fn end(&self, why: End) {
-        self.signal(|taken| {
-            if taken.end.is_none_or(|end| end == End::Resumed) {
-                taken.end = Some(why);
+        self.signal(|queue| {
+            if queue.taken.end.is_none_or(|end| end == End::Resumed) {
+                queue.taken.end = Some(why);
             }
         });
     }
@@ -114,7 +125,7 @@ impl Outbox {
 
     /// Tells the session to look into the spool.
     pub(crate) fn look_into_spool(&self) {
-        self.signal(|taken| taken.look_into_spool = true);
+        self.signal(|queue| queue.taken.look_into_spool = true);
     }
 
     /// Takes what is there; pending when there is nothing, and then the task is woken later. Without `room`
@@ -158,9 +169,9 @@ impl Outbox {
         std::mem::take(&mut queue.taken.items)
     }
 
-    fn signal(&self, set: impl FnOnce(&mut Taken)) {
+    fn signal(&self, set: impl FnOnce(&mut Queue)) {
         let mut queue = self.0.lock();
-        set(&mut queue.taken);
+        set(&mut queue);
         let waker = queue.waker.take();
         drop(queue);
         if let Some(waker) = waker {
@@ -195,6 +206,16 @@ mod tests {
         let texts: Vec<&[u8]> = taken.items.iter().map(|item| &item.bytes[..]).collect();
         assert_eq!(texts, [b"a", b"b"]);
         assert!(outbox.poll_take(&mut cx, true).is_pending());
+    }
+
+    #[test]
+    fn what_is_owed_goes_out_though_the_queue_is_full() {
+        let limits = SessionLimits { queued_stanzas_max: 1, ..SessionLimits::default() };
+        let outbox = Outbox::default();
+        outbox.push(item("a"), &limits).unwrap();
+        outbox.push_owed(item("b"));
+        let taken = take(&outbox);
+        assert_eq!((taken.end, taken.items.len()), (None, 2));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use xmpp::xep::hints;
 use xmpp::{Condition, Stanza, StanzaError};
 
 use crate::Im;
+use crate::acceptance::storage_error;
 use crate::delivery::{Address, Delivery, MessageType, Reach, What, decide};
 use crate::features::carbons;
 use crate::gateway::{Contact, GatewayMessage, Offer};
@@ -89,6 +90,8 @@ impl Im {
         owner: &BareJid,
         address: Address,
     ) -> Result<Option<store::Seq>, StanzaError> {
+        // Asking a database that is away takes its time: who cannot be served hears it at once.
+        self.store.accepts().map_err(|error| storage_error(&error))?;
         let known = self.account_exists(owner).await?;
         // A session may have come while the store was asked; it is served as if it had been there before.
         if let Some(account) = self.sessions.account(owner.as_str()).filter(|_| known) {
@@ -213,7 +216,7 @@ impl Im {
     pub(crate) async fn account_exists(&self, jid: &BareJid) -> Result<bool, StanzaError> {
         match self.store.user(jid).await {
             Ok(user) => Ok(user.is_some()),
-            Err(error) => Err(crate::acceptance::storage_error(&error)),
+            Err(error) => Err(storage_error(&error)),
         }
     }
 }

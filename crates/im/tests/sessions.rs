@@ -20,5 +20,7 @@ mod phone;
 mod resume;
 #[path = "sessions/sign_in.rs"]
 mod sign_in;
+#[path = "sessions/storage.rs"]
+mod storage;
 #[path = "sessions/tls.rs"]
 mod tls;

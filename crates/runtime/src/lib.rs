@@ -32,6 +32,8 @@ struct Inner {
     entropy: Mutex<Entropy>,
     shutdown: CancellationToken,
     tasks: tokio_util::task::TaskTracker,
+    /// Those that the others rely on until their own end.
+    keepers: tokio_util::task::TaskTracker,
     listeners: Mutex<Vec<listener::Serving>>,
 }
 
@@ -54,6 +56,7 @@ impl Runtime {
                 entropy: Mutex::new(entropy),
                 shutdown: CancellationToken::new(),
                 tasks: tokio_util::task::TaskTracker::new(),
+                keepers: tokio_util::task::TaskTracker::new(),
                 listeners: Mutex::default(),
             }),
         }
@@ -110,6 +113,7 @@ impl Runtime {
     pub fn stop(&self) {
         self.inner.shutdown.cancel();
         self.inner.tasks.close();
+        self.inner.keepers.close();
     }
 
     /// True once [`Runtime::stop`] was called.
@@ -122,9 +126,18 @@ impl Runtime {
         self.inner.shutdown.cancelled().await;
     }
 
-    /// Waits until all spawned tasks have ended, at most `time`; false when some had not.
+    /// Returns when [`Runtime::stop`] was called and all tasks but the keepers have ended.
+    pub async fn quiet(&self) {
+        self.inner.tasks.wait().await;
+    }
+
+    /// Waits until all spawned tasks have ended, the keepers last, at most `time`; false when some had not.
     pub async fn drained(&self, time: Duration) -> bool {
-        tokio::time::timeout(time, self.inner.tasks.wait()).await.is_ok()
+        let all = async {
+            self.inner.tasks.wait().await;
+            self.inner.keepers.wait().await;
+        };
+        tokio::time::timeout(time, all).await.is_ok()
     }
 }
 
@@ -160,5 +173,25 @@ mod tests {
         runtime.spawn("waits", async move { inside.stopping().await });
         runtime.stop();
         assert!(runtime.drained(Duration::from_secs(5)).await);
+    }
+
+    #[tokio::test]
+    async fn a_keeper_ends_after_the_tasks_that_rely_on_it() {
+        let runtime = Runtime::real();
+        let (inside, within) = (runtime.clone(), runtime.clone());
+        let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
+        let last = say.clone();
+        runtime.spawn_keeper("keeper", async move {
+            inside.quiet().await;
+            last.send("keeper").unwrap();
+        });
+        runtime.spawn("task", async move {
+            within.stopping().await;
+            tokio::task::yield_now().await;
+            say.send("task").unwrap();
+        });
+        runtime.stop();
+        assert!(runtime.drained(Duration::from_secs(5)).await);
+        assert_eq!((said.recv().await, said.recv().await), (Some("task"), Some("keeper")));
     }
 }

@@ -36,6 +36,16 @@ impl Runtime {
         Task(self.inner.tasks.spawn(future.instrument(tracing::trace_span!("task", name))))
     }
 
+    /// Starts a task that the others rely on until their end, such as the storage's writer: it should end once
+    /// [`Runtime::quiet`] returns.
+    pub fn spawn_keeper<F>(&self, name: &'static str, future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Task(self.inner.keepers.spawn(future.instrument(tracing::trace_span!("task", name))))
+    }
+
     /// Starts a task without a span of its own: for the one task that every client session costs.
     pub fn spawn_session<F>(&self, future: F) -> Task<F::Output>
     where

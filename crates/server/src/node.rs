@@ -128,14 +128,15 @@ impl Node {
         }
     }
 
-    /// Stops: streams are told, what waits is written; takes at most `time`.
+    /// Stops: streams are told and end, then what waits is written and the storage closed; takes at most `time`.
     pub async fn stop(&self, time: Duration) {
         self.runtime.stop();
-        if tokio::time::timeout(time, self.store.close()).await.is_err() {
-            tracing::error!("the storage did not close in time");
-        }
-        if !self.runtime.drained(time / 4).await {
+        // Sessions and calls write until their end: the storage closes after them.
+        if tokio::time::timeout(time * 2 / 3, self.runtime.quiet()).await.is_err() {
             tracing::warn!("some tasks had not ended in time");
+        }
+        if tokio::time::timeout(time / 3, self.store.close()).await.is_err() {
+            tracing::error!("the storage did not close in time");
         }
     }
 }

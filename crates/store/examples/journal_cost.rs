@@ -37,6 +37,7 @@ async fn main() {
                 at: runtime.timestamp(),
                 spool: true,
                 archives: store::Archives::default(),
+                told: None,
             };
             match store.journal_append(entry) {
                 Ok(seq) => {

@@ -243,6 +243,7 @@ fn entry(owner: &BareJid, row: &crate::db::Row) -> Result<Entry, Error> {
         stanza: row.bytes(5)?.into(),
         spool: false,
         archives: crate::Archives::default(),
+        told: None,
     })
 }
 

@@ -53,6 +53,8 @@ pub struct Entry {
     pub spool: bool,
     /// In whose archives it will be found.
     pub archives: Archives,
+    /// The session that is told if the entry is given up, where that is not `from`. Not kept.
+    pub told: Option<String>,
 }
 
 /// In whose archives an entry is found (XEP-0313).
@@ -85,7 +87,8 @@ impl Store {
         self.shared().append(entry)
     }
 
-    /// The place up to which everything is durable.
+    /// The place up to which everything is durable, but for what was given up: of that the senders were told
+    /// before ([`Store::on_given_up`]), and [`Store::kept`] tells it apart.
     pub fn durable(&self) -> tokio::sync::watch::Receiver<Seq> {
         self.shared().durable()
     }
@@ -105,6 +108,7 @@ impl Store {
             stanza: row.bytes(5)?.into(),
             spool: false,
             archives: Archives::default(),
+            told: None,
         }))
     }
 

@@ -8,7 +8,8 @@
 //! - all others return when they are committed.
 //!
 //! When the storage fails, new writes are refused at once, [`Store::state`] says so, and what the journal has
-//! taken is tried again until it is written. Nobody else may open the database meanwhile.
+//! taken is tried again: until it is written, or its time ([`UNDURABLE_TIME_MAX`]) is up and its senders are told
+//! ([`Store::on_given_up`]). Nobody else may open the database meanwhile.
 
 mod archive;
 mod archive_preference;
@@ -20,6 +21,7 @@ mod credential;
 mod db;
 mod digest_cache;
 mod error;
+mod given_up;
 mod journal;
 mod last_activity;
 mod line;
@@ -46,6 +48,7 @@ pub use binding::Binding;
 pub use blocked::BLOCKED_MAX;
 pub use credential::{Credentials, ScramRecord};
 pub use error::{Conflict, Error};
+pub use given_up::UNDURABLE_TIME_MAX;
 pub use journal::{Archives, Entry, Seq};
 pub use last_activity::{LastActivity, STATUS_BYTES_MAX};
 pub use line::{DigestAccount, DigestSecret, Line, NewLine};

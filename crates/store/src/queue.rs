@@ -1,6 +1,7 @@
 //! What waits to be written, shared by all who write and the one writer: bounded, and never waited for.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -11,6 +12,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::archive::{INDEX_BEHIND_ENTRIES, INDEX_STEP_ENTRIES};
 use crate::db::Connection;
+use crate::given_up::GivenUp;
 use crate::{Binding, Entry, Error, LastActivity, Seq};
 
 /// The most journal entries that wait for their commit.
@@ -76,6 +78,8 @@ pub(crate) struct Work {
     pub settled: Vec<oneshot::Sender<()>>,
     /// The archives' index is made behind the first up to the second.
     pub index: Option<(Seq, Seq)>,
+    /// Entries whose senders were told that they are not kept: whatever of them is there goes.
+    pub given_up: Vec<RangeInclusive<i64>>,
 }
 
 /// What the writer finds when it looks.
@@ -98,6 +102,21 @@ pub(crate) struct Waiting {
 struct Young {
     base: i64,
     slots: VecDeque<Option<BareJid>>,
+}
+
+impl Young {
+    /// The entry needs no row; false when it is no longer young.
+    fn forget(&mut self, seq: i64) -> bool {
+        let Ok(place) = usize::try_from(seq - self.base) else { return false };
+        if let Some(slot) = self.slots.get_mut(place) {
+            *slot = None;
+        }
+        while self.slots.front().is_some_and(Option::is_none) {
+            self.slots.pop_front();
+            self.base += 1;
+        }
+        true
+    }
 }
 
 #[derive(Default)]
@@ -125,6 +144,8 @@ pub(crate) struct Shared {
     pub wake: Notify,
     durable: watch::Sender<Seq>,
     state: watch::Sender<StorageState>,
+    /// Entries that were not made durable in time, and who tells their senders.
+    pub given_up: GivenUp,
     /// The largest size of the database in bytes; 0 for none.
     pub size_bytes_max: AtomicI64,
 }
@@ -137,6 +158,7 @@ impl Shared {
             wake: Notify::new(),
             durable: watch::Sender::new(last),
             state: watch::Sender::new(StorageState::Ok),
+            given_up: GivenUp::default(),
             size_bytes_max: AtomicI64::new(0),
         }
     }
@@ -187,16 +209,7 @@ impl Shared {
 
     pub(crate) fn handed_on(&self, owner: &BareJid, seq: Seq) {
         let mut queue = self.queue.lock();
-        let young = &mut queue.young;
-        if let Ok(place) = usize::try_from(seq.0 - young.base) {
-            if let Some(slot) = young.slots.get_mut(place) {
-                *slot = None;
-            }
-            while young.slots.front().is_some_and(Option::is_none) {
-                young.slots.pop_front();
-                young.base += 1;
-            }
-        } else if queue.handed_on.len() < HANDED_ON_WAITING_MAX {
+        if !queue.young.forget(seq.0) && queue.handed_on.len() < HANDED_ON_WAITING_MAX {
             queue.handed_on.push((owner.clone(), seq));
             let first = queue.handed_on.len() == 1;
             drop(queue);
@@ -252,6 +265,11 @@ impl Shared {
         };
         self.wake.notify_one();
         settled.await.map_err(|_| self.refusal())
+    }
+
+    /// An error when the next write would be refused at once.
+    pub(crate) fn accepts(&self) -> Result<(), Error> {
+        self.queue.lock().accepts()
     }
 
     /// Why a write was dropped.
@@ -355,6 +373,25 @@ impl Shared {
         };
         drop((jobs, settlers));
         self.state.send_replace(StorageState::Failing(Arc::clone(reason)));
+    }
+
+    /// The time of `entries`, and of those that wait behind them, is up: their senders are told, then the
+    /// watermark passes them. Gives their places.
+    pub(crate) fn give_up(&self, mut entries: Vec<Queued>) -> Option<RangeInclusive<i64>> {
+        let range = {
+            let mut queue = self.queue.lock();
+            entries.append(&mut queue.entries);
+            queue.bytes = 0;
+            let range = entries.first()?.seq.0..=entries.last()?.seq.0;
+            for seq in range.clone() {
+                queue.young.forget(seq);
+            }
+            range
+        };
+        let entries: Vec<Entry> = entries.into_iter().map(|queued| queued.entry).collect();
+        self.given_up.note(range.clone(), &entries);
+        self.durable.send_replace(Seq(*range.end()));
+        Some(range)
     }
 
     pub(crate) fn size_bytes_max(&self) -> i64 {

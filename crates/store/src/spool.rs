@@ -22,6 +22,9 @@ const COUNT: &str = "SELECT COUNT(*) FROM spool WHERE owner = $1";
 const RECOVER: &str = "INSERT INTO spool (owner, seq) SELECT owner, seq FROM journal \
      WHERE seq > (SELECT seq FROM spool_horizon) AND spool = 1 ON CONFLICT (owner, seq) DO NOTHING";
 const SET_HORIZON: &str = "UPDATE spool_horizon SET seq = $1";
+/// The last places may have been given up: then the journal ends before the horizon.
+const LOWER_HORIZON: &str = "UPDATE spool_horizon SET seq = (SELECT COALESCE(MAX(seq), 0) FROM journal) \
+     WHERE seq > (SELECT COALESCE(MAX(seq), 0) FROM journal)";
 const INSERT_MANY: Bulk = bulk!(
     "INSERT INTO spool (owner, seq) SELECT e.value->>0, CAST(e.value->>1 AS BIGINT) FROM",
     "WHERE true ON CONFLICT (owner, seq) DO NOTHING"
@@ -31,7 +34,7 @@ const DELETE_MANY: Bulk = bulk!(
     ")"
 );
 
-pub(crate) const STATEMENTS: &[&str] = &[SELECT, SELECT_OWNERS, COUNT, RECOVER, SET_HORIZON];
+pub(crate) const STATEMENTS: &[&str] = &[SELECT, SELECT_OWNERS, COUNT, RECOVER, SET_HORIZON, LOWER_HORIZON];
 pub(crate) const BULKS: &[Bulk] = &[INSERT_MANY, DELETE_MANY];
 
 /// An entry that waits for its owner.
@@ -120,6 +123,7 @@ pub(crate) async fn write(
     }
     if let Some(horizon) = horizon {
         connection.execute(SET_HORIZON, args![horizon.0]).await?;
+        connection.execute(LOWER_HORIZON, args![]).await?;
     }
     if !handed_on.is_empty() {
         connection.execute_bulk(DELETE_MANY, keys(handed_on)).await?;

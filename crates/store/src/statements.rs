@@ -2,8 +2,9 @@
 
 use crate::db::Bulk;
 use crate::{
-    archive, archive_preference, backup, binding, blocked, connect, credential, journal, last_activity, line,
-    pubsub, room, roster, schema, setting, spool, subscription_request, user, user_document, verify,
+    archive, archive_preference, backup, binding, blocked, connect, credential, given_up, journal,
+    last_activity, line, pubsub, room, roster, schema, setting, spool, subscription_request, user,
+    user_document, verify,
 };
 
 const BOTH: &[&[&str]] = &[
@@ -14,6 +15,7 @@ const BOTH: &[&[&str]] = &[
     credential::STATEMENTS,
     journal::STATEMENTS,
     last_activity::STATEMENTS,
+    given_up::STATEMENTS,
     line::STATEMENTS,
     pubsub::STATEMENTS,
     room::STATEMENTS,

@@ -43,11 +43,12 @@ impl Store {
         schema::bring_up(&mut connection, connector.path()).await?;
         let last = journal::last(&mut connection).await?;
         spool::recover(&mut connection, last).await?;
-        let indexed = archive::horizon(&mut connection).await?;
+        // What was given up at the end leaves its places free: the journal may end before the horizon.
+        let indexed = archive::horizon(&mut connection).await?.min(last);
         let shared = Arc::new(Shared::new(last, indexed));
         let writer = Writer::new(Arc::clone(&shared), runtime.clone(), connector.clone(), connection);
         let (end, ended) = watch::channel(false);
-        runtime.spawn("store writer", async move {
+        runtime.spawn_keeper("store writer", async move {
             writer.run().await;
             end.send_replace(true);
         });

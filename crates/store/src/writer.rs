@@ -9,7 +9,7 @@ use crate::connect::Connector;
 use crate::db::{Connection, args};
 use crate::journal::JournalInsert;
 use crate::queue::{GROUP_OPERATIONS, JobDone, Shared, Soft, Work};
-use crate::{Error, archive, binding, last_activity, setting, spool};
+use crate::{Error, UNDURABLE_TIME_MAX, archive, binding, given_up, last_activity, setting, spool};
 
 /// How long a commit waits for others to join it, when somebody waits for a write or the store was quiet.
 const GROUP_WAIT: Duration = Duration::from_millis(2);
@@ -20,14 +20,19 @@ const GROUP_WAIT_STREAM: Duration = Duration::from_millis(8);
 const QUIET: Duration = Duration::from_millis(20);
 /// How long soft state and spool rows wait to be written.
 const SOFT_WAIT: Duration = Duration::from_secs(1);
-/// After the program was told to stop, the writer ends when nothing was written for this long.
-const STOP_IDLE: Duration = Duration::from_millis(200);
 /// The first pause after a failed commit; it doubles up to [`RETRY_WAIT_MAX`].
 const RETRY_WAIT_MIN: Duration = Duration::from_millis(100);
 /// The longest pause between two tries.
-const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
-/// A database that answers a commit later than this counts as lost.
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(1);
+/// A database that answers a commit later than this counts as lost; where entries wait and no long job is with
+/// them, [`UNDURABLE_TIME_MAX`] is less.
 const COMMIT_WAIT_MAX: Duration = Duration::from_secs(30);
+/// A database that answers a rollback later than this gets a new connection.
+const ROLLBACK_WAIT_MAX: Duration = Duration::from_secs(1);
+/// While the program stops, entries wait for this many tries,
+const STOP_TRIES_MAX: u32 = 2;
+/// each of which may take this long.
+const STOP_COMMIT_WAIT_MAX: Duration = Duration::from_secs(1);
 
 const SAVEPOINT: &str = "SAVEPOINT one_write";
 const RELEASE: &str = "RELEASE SAVEPOINT one_write";
@@ -116,7 +121,7 @@ impl Writer {
                 biased;
                 () = self.runtime.stopping(), if !stopping => {}
                 () = self.shared.wake.notified() => {}
-                () = self.runtime.sleep(STOP_IDLE), if stopping => return Due { all: true, last: true },
+                () = self.runtime.quiet(), if stopping => return Due { all: true, last: true },
                 () = self.runtime.sleep_until(self.soft_at.unwrap_or_else(|| self.runtime.now())),
                     if self.soft_at.is_some() => {}
             }
@@ -141,39 +146,67 @@ impl Writer {
         }
     }
 
-    /// Writes `work`, again and again until it is durable. Jobs are tried once: their callers wait.
+    /// Writes `work`, again and again until it is durable. Jobs are tried once: their callers wait. Entries whose
+    /// time is up are given up; the rest is tried on.
     async fn commit(&mut self, mut work: Work, last: bool) {
-        let mut pause = RETRY_WAIT_MIN;
+        let (mut pause, mut tries) = (RETRY_WAIT_MIN, 0);
+        let give_up_at = self.runtime.now() + UNDURABLE_TIME_MAX;
         loop {
             let began = self.runtime.now();
-            match self.attempt(&mut work).await {
-                Ok(()) => {
-                    self.committed_at = Some(self.runtime.now());
-                    metrics::counter!("carillon_storage_commits_total").increment(1);
-                    metrics::histogram!("carillon_storage_commit_duration_seconds")
-                        .record(self.runtime.now().saturating_duration_since(began).as_secs_f64());
-                    if std::mem::take(&mut self.failing) {
-                        metrics::gauge!("carillon_storage_failing").set(0.0);
-                        tracing::info!("the storage takes writes again");
-                    }
-                    self.shared.committed(work.entries.last().map(|queued| queued.seq), work);
-                    return;
-                }
+            match self.attempt_in_time(&mut work, give_up_at).await {
+                Ok(()) => return self.note_success(work, began),
                 Err(error) => self.note_failure(&mut work, &error),
             }
-            if last || self.shared.waiting().closing {
-                if !work.entries.is_empty() {
-                    let entries = work.entries.len();
-                    tracing::error!(
-                        entries,
-                        "closing with messages that are not durable; none was acknowledged"
-                    );
-                }
+            tries += 1;
+            let closing = last || self.shared.waiting().closing || self.runtime.is_stopping();
+            let ending = closing && tries >= STOP_TRIES_MAX;
+            if ending || self.runtime.now() >= give_up_at {
+                self.give_up(&mut work);
+            }
+            if ending {
                 return;
             }
             self.pause(pause).await;
             pause = (pause * 2).min(RETRY_WAIT_MAX);
         }
+    }
+
+    /// One try, cut short where entries wait that would be given up meanwhile. Jobs may take longer.
+    async fn attempt_in_time(&mut self, work: &mut Work, give_up_at: Instant) -> Result<(), Error> {
+        let cut = !work.entries.is_empty() && work.jobs.is_empty();
+        let runtime = self.runtime.clone();
+        let stopped = async {
+            runtime.stopping().await;
+            runtime.sleep(STOP_COMMIT_WAIT_MAX).await;
+        };
+        tokio::select! {
+            biased;
+            done = self.attempt(work) => return done,
+            () = runtime.sleep_until(give_up_at), if cut => {}
+            () = stopped, if cut => {}
+        }
+        Err(Error::Failing("the database did not answer in time".into()))
+    }
+
+    fn give_up(&self, work: &mut Work) {
+        if let Some(range) = self.shared.give_up(std::mem::take(&mut work.entries)) {
+            work.waiting.retain(|(_, seq)| !range.contains(&seq.0));
+            work.given_up.push(range);
+        }
+    }
+
+    fn note_success(&mut self, work: Work, began: Instant) {
+        let now = self.runtime.now();
+        self.committed_at = Some(now);
+        metrics::counter!("carillon_storage_commits_total").increment(1);
+        metrics::histogram!("carillon_storage_commit_duration_seconds")
+            .record(now.saturating_duration_since(began).as_secs_f64());
+        if std::mem::take(&mut self.failing) {
+            metrics::gauge!("carillon_storage_failing").set(0.0);
+            tracing::info!("the storage takes writes again");
+        }
+        let last = work.entries.last().map(|queued| queued.seq);
+        self.shared.committed(last, work);
     }
 
     fn note_failure(&mut self, work: &mut Work, error: &Error) {
@@ -207,7 +240,9 @@ impl Writer {
     async fn attempt(&mut self, work: &mut Work) -> Result<(), Error> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.connector.connect().await?,
+            None => tokio::time::timeout(COMMIT_WAIT_MAX, self.connector.connect())
+                .await
+                .map_err(|_| Error::Failing("the database did not answer in time".into()))??,
         };
         let limit = self.shared.size_bytes_max();
         if limit != self.size_bytes_max {
@@ -226,7 +261,7 @@ impl Writer {
                 Ok(())
             }
             Ok(Err((error, answers))) => {
-                let undone = tokio::time::timeout(COMMIT_WAIT_MAX, connection.script("ROLLBACK")).await;
+                let undone = tokio::time::timeout(ROLLBACK_WAIT_MAX, connection.script("ROLLBACK")).await;
                 // SQLite may have rolled back by itself, and then says that there is nothing to roll back.
                 if matches!(undone, Ok(Ok(()))) || matches!(connection, Connection::Lite(_)) {
                     self.connection = Some(connection);
@@ -256,6 +291,7 @@ async fn write(
         && work.handed_on.is_empty()
         && work.soft.is_empty()
         && work.index.is_none()
+        && work.given_up.is_empty()
         && !probe;
     if journal_only && JournalInsert::is_one_statement(connection, work.entries.len()) {
         return match insert.write(connection, &work.entries).await {
@@ -279,6 +315,9 @@ async fn transaction(
 ) -> Result<(), Error> {
     let begin = if matches!(connection, Connection::Lite(_)) { "BEGIN IMMEDIATE" } else { "BEGIN" };
     connection.script(begin).await?;
+    for range in &work.given_up {
+        given_up::erase(connection, range).await?;
+    }
     insert.write(connection, &work.entries).await?;
     if probe {
         connection.execute(setting::PUT, args![PROBE, ""]).await?;

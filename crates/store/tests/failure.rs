@@ -4,9 +4,11 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use store::{Error, Seq, StorageState, Store};
+use runtime::Runtime;
+use store::{Error, Seq, StorageState, Store, UNDURABLE_TIME_MAX};
 use support::{Database, Postgres, durable, entry, jid, user};
 
 #[tokio::test]
@@ -72,11 +74,53 @@ async fn a_lost_postgresql_refuses_new_writes_and_takes_up_where_it_was() {
 }
 
 #[tokio::test]
+async fn what_a_full_disk_never_takes_is_given_up_in_time_and_told() {
+    let database = Database::lite();
+    let store = database.open().await;
+    store.limit_size(Some(400_000));
+    let told = listen(&store);
+    let last = fill(&store).await;
+    given_up(&store, &told, last, Duration::ZERO).await;
+    store.limit_size(None);
+    goes_on_without_them(&store, &told, last).await;
+}
+
+#[tokio::test]
+async fn what_a_lost_postgresql_never_takes_is_given_up_in_time_and_told() {
+    let mut postgres = Postgres::start();
+    let store = postgres.database().await.open().await;
+    let told = listen(&store);
+    let before = store.journal_append(entry(&store, "bob@localhost", "before")).unwrap();
+    durable(&store, before).await;
+    postgres.stop();
+    let last = store.journal_append(entry(&store, "bob@localhost", "during")).unwrap();
+    given_up(&store, &told, last, UNDURABLE_TIME_MAX - Duration::from_millis(500)).await;
+    assert_eq!(told.lock().unwrap().len(), 1);
+    postgres.resume();
+    goes_on_without_them(&store, &told, last).await;
+}
+
+#[tokio::test]
+async fn at_the_end_nothing_waits_for_a_storage_that_fails() {
+    let mut postgres = Postgres::start();
+    let database = postgres.database().await;
+    let runtime = Runtime::real();
+    let store = Store::open(&database.url(), &runtime).await.unwrap();
+    let told = listen(&store);
+    postgres.stop();
+    let last = store.journal_append(entry(&store, "bob@localhost", "last words")).unwrap();
+    runtime.stop();
+    assert!(runtime.drained(Duration::from_secs(3)).await);
+    assert!(matches!(store.kept(last).await, Err(Error::Failing(_))));
+    assert_eq!(told.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_second_node_on_the_same_postgresql_is_refused() {
     let mut postgres = Postgres::start();
     let database = postgres.database().await;
     let store = database.open().await;
-    let second = Store::open(&database.url(), &runtime::Runtime::real()).await;
+    let second = Store::open(&database.url(), &Runtime::real()).await;
     assert!(matches!(&second, Err(Error::Refused(why)) if why.contains("another carillon")), "{second:?}");
     store.close().await;
     database.open().await.close().await;
@@ -112,6 +156,41 @@ async fn fill(store: &Store) -> Seq {
         }
     }
     panic!("the limit was never met");
+}
+
+type Told = Arc<Mutex<Vec<String>>>;
+
+/// Notes the ids of what is given up.
+fn listen(store: &Store) -> Told {
+    let told = Told::default();
+    let ours = Arc::clone(&told);
+    store.on_given_up(move |entries| ours.lock().unwrap().extend(entries.iter().map(|e| e.id.to_string())));
+    told
+}
+
+/// `last` is given up, no sooner than after `time`; its sender was told when the watermark passes it.
+async fn given_up(store: &Store, told: &Told, last: Seq, time: Duration) {
+    let began = tokio::time::Instant::now();
+    assert!(matches!(store.kept(last).await, Err(Error::Failing(_))));
+    assert!(!told.lock().unwrap().is_empty());
+    let took = began.elapsed();
+    assert!(took >= time && took < UNDURABLE_TIME_MAX * 2, "{took:?}");
+    assert!(matches!(store.accepts(), Err(Error::Failing(_))));
+}
+
+/// The storage is back: the journal goes on behind what was given up, and has nothing of it.
+async fn goes_on_without_them(store: &Store, told: &Told, last: Seq) {
+    recovered(store).await;
+    let after = store.journal_append(entry(store, "bob@localhost", "after")).unwrap();
+    store.kept(after).await.unwrap();
+    let lost = i64::try_from(told.lock().unwrap().len()).unwrap();
+    assert_eq!(after.0, last.0 + 1);
+    assert_eq!(store.journal_count().await.unwrap(), after.0 - lost);
+    assert!(store.journal_entry(last).await.unwrap().is_none());
+    let waiting = store.spooled(&jid("bob@localhost"), Seq(last.0 - 1), 10).await.unwrap();
+    assert_eq!(waiting.iter().map(|w| w.seq).collect::<Vec<_>>(), [after]);
+    assert_eq!(store.verify().await.unwrap(), [""; 0]);
+    store.close().await;
 }
 
 async fn failing(store: &Store) {

@@ -35,6 +35,7 @@ fn entry(store: &store::Store) -> store::Entry {
         at: house::MORNING,
         spool: true,
         archives: store::Archives::default(),
+        told: None,
     }
 }
 

@@ -20,6 +20,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// The stream is over: the session waits to be resumed, or ends.
     pub(super) async fn leave(mut self, over: Over) {
         tracing::debug!(jid = %model::Private(&self.seat.jid), ?over, "a stream ended");
+        if matches!(over, Over::Closed | Over::Ended(End::Shutdown)) {
+            self.answer_what_was_sent().await;
+        }
         // A client that comes back counts what waited for it as sent (XEP-0352 §5).
         for item in self.inactivity.set(false) {
             if self.send(item).is_err() {
@@ -49,6 +52,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 let unwritten = !self.in_flight.is_empty();
                 im.end_session(&seat, counts, unwritten).await;
                 self.say_last(&over).await;
+            }
+        }
+    }
+
+    /// Before a stream ends in good order, what its client sent is durable, or the client hears that it is not.
+    async fn answer_what_was_sent(&mut self) {
+        if *self.durable.borrow() >= self.kept {
+            return;
+        }
+        let im = Arc::clone(&self.im);
+        let (time, kept) = (im.limits.load().session.closing_time_max, self.kept);
+        tokio::select! {
+            biased;
+            () = im.runtime.sleep(time) => {}
+            _ = self.durable.wait_for(|durable| *durable >= kept) => {}
+        }
+        self.answer_request();
+        let seat = Arc::clone(&self.seat);
+        let taken = poll_fn(|cx| Poll::Ready(seat.outbox.poll_take(cx, true))).await;
+        if let Poll::Ready(taken) = taken {
+            for item in taken.items {
+                if self.send(item).is_err() {
+                    break;
+                }
             }
         }
     }

@@ -112,13 +112,15 @@ pub(super) struct Session<S> {
     pub(super) in_flight: Vec<Seq>,
     /// While the spool is read, and until what it gave cannot come a second time.
     pub(super) spool: Option<Box<SpoolReader>>,
-    durable: watch::Receiver<Seq>,
+    pub(super) durable: watch::Receiver<Seq>,
     heard: Instant,
     /// Since when we wait for a sign of life.
     asked: Option<Instant>,
     /// Since when a write makes no progress.
     stalled: Option<Instant>,
     hold: Option<Hold>,
+    /// The last place that the journal gave for what this client sent.
+    pub(super) kept: Seq,
     /// What waits while nobody looks at the client.
     pub(super) inactivity: Inactivity,
 }
@@ -144,6 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             asked: None,
             stalled: None,
             hold: None,
+            kept: Seq(0),
             inactivity: Inactivity::default(),
         };
         session.send_again();

@@ -82,6 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Handled::Done(kept) => {
                 seq = kept;
                 if let Some(seq) = kept {
+                    self.kept = seq;
                     self.hold_behind(seq);
                 }
             }

@@ -286,6 +286,7 @@ mod tests {
             at: Timestamp(0),
             spool: false,
             archives: Archives::default(),
+            told: None,
         }
     }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use model::BareJid;
 use xmpp::{Builder, Condition, Context, StanzaError};
 
+use crate::acceptance::storage_error;
 use crate::delivery::MessageType;
 use crate::gateway::Inbound;
 use crate::router::Routed;
@@ -36,17 +37,8 @@ impl Im {
             }
         };
         match seq {
-            Some(seq) => self.durable(seq).await,
+            Some(seq) => Ok(self.store.kept(seq).await.map_err(|error| storage_error(&error))?),
             None => Ok(()),
-        }
-    }
-
-    /// Waits until the journal is durable up to `seq`.
-    async fn durable(&self, seq: store::Seq) -> Result<(), Error> {
-        let mut durable = self.store.durable();
-        match durable.wait_for(|at| *at >= seq).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(StanzaError::from(Condition::ResourceConstraint).into()),
         }
     }
 

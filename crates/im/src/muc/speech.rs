@@ -61,7 +61,8 @@ fn to_all(im: &Im, seat: &Seat, stanza: &Stanza, shared: &SharedRoom) -> Result<
     let stamp = Stamp::default().from(&from).to_nobody().adding(&marks);
     let bytes = stanza.to_bytes(Context::Framed, &stamp);
     let said = xmpp::parse_one(bytes).map_err(|_| Condition::InternalServerError)?;
-    let seq = if keeps { Some(archive(im, &room, &said, &from, (id, at))?) } else { None };
+    let seq =
+        if keeps { Some(archive(im, &room, &said, (&from, seat.jid.as_str()), (id, at))?) } else { None };
     room.broadcast(&said, &mut |session, bytes| post(im, session, bytes));
     if subject {
         room.subject = Some(Said { stanza: said, at });
@@ -76,7 +77,7 @@ fn archive(
     im: &Im,
     room: &Room,
     said: &Stanza,
-    from: &str,
+    (from, sender): (&str, &str),
     (id, at): (store::StanzaId, model::Timestamp),
 ) -> Result<Seq, StanzaError> {
     let entry = Entry {
@@ -88,6 +89,8 @@ fn archive(
         at,
         spool: false,
         archives: Archives { owner: true, sender: false },
+        // What is kept is from the nickname: the words themselves are the sender's.
+        told: Some(sender.to_owned()),
     };
     im.store.journal_append(entry).map_err(|error| storage_error(&error))
 }

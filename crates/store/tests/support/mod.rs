@@ -198,6 +198,7 @@ pub fn entry(store: &Store, owner: &str, text: &str) -> Entry {
         at: Timestamp(1_795_166_999_000_000),
         spool: true,
         archives: store::Archives::default(),
+        told: None,
     }
 }
 
