@@ -26,6 +26,7 @@ mod journal;
 mod last_activity;
 mod line;
 mod pubsub;
+mod pubsub_member;
 mod queue;
 mod room;
 mod roster;
@@ -52,7 +53,11 @@ pub use given_up::UNDURABLE_TIME_MAX;
 pub use journal::{Archives, Entry, Seq};
 pub use last_activity::{LastActivity, STATUS_BYTES_MAX};
 pub use line::{DigestAccount, DigestSecret, Line, NewLine};
-pub use pubsub::{NewestItem, PUBSUB_ITEMS_MAX, PUBSUB_NEWEST_NAMES_MAX, PUBSUB_NODES_MAX, PubsubItem};
+pub use pubsub::{
+    NewestItem, PUBSUB_ITEMS_MAX, PUBSUB_NEWEST_NAMES_MAX, PUBSUB_NODES_MAX, PubsubItem, PubsubItems,
+    PubsubPage,
+};
+pub use pubsub_member::{PUBSUB_AFFILIATIONS_MAX, PUBSUB_SUBSCRIPTIONS_MAX, PubsubSubscription};
 pub use queue::{
     GROUP_OPERATIONS, JOURNAL_WAITING_BYTES_MAX, JOURNAL_WAITING_ENTRIES_MAX, StorageState,
     WRITES_WAITING_MAX,

@@ -1,13 +1,13 @@
 //! PubSub (XEP-0060): nodes with their configuration, and items in the order in which they were published.
 
 use bytes::Bytes;
-use model::Timestamp;
+use model::{BareJid, Timestamp};
 use serde_json::json;
 
-use crate::db::{Connection, Row, args};
-use crate::{Error, Store};
+use crate::db::{Connection, Row, Value, args};
+use crate::{Error, Store, pubsub_member};
 
-/// Nodes of one service.
+/// Nodes of the service of one person's events; the others name their own number.
 pub const PUBSUB_NODES_MAX: usize = 500;
 /// Items of one node, whatever its configuration says.
 pub const PUBSUB_ITEMS_MAX: usize = 1_000;
@@ -16,6 +16,8 @@ pub const PUBSUB_NEWEST_NAMES_MAX: usize = 2_000;
 
 const SELECT_NODE: &str = "SELECT config FROM pubsub_node WHERE service = $1 AND node = $2";
 const SELECT_NODES: &str = "SELECT node, config FROM pubsub_node WHERE service = $1 ORDER BY node";
+const SELECT_NODES_AFTER: &str =
+    "SELECT node, config FROM pubsub_node WHERE service = $1 AND node > $2 ORDER BY node LIMIT $3";
 const COUNT_NODES: &str = "SELECT COUNT(*) FROM pubsub_node WHERE service = $1";
 const PUT_NODE: &str = "INSERT INTO pubsub_node (service, node, config) VALUES ($1, $2, $3) \
      ON CONFLICT (service, node) DO UPDATE SET config = excluded.config";
@@ -36,6 +38,15 @@ const SELECT_ITEMS: &str = "SELECT id, publisher, at, payload FROM pubsub_item W
      ORDER BY place DESC LIMIT $3";
 const SELECT_ITEM: &str =
     "SELECT id, publisher, at, payload FROM pubsub_item WHERE service = $1 AND node = $2 AND id = $3";
+const PLACE_OF: &str = "SELECT place FROM pubsub_item WHERE service = $1 AND node = $2 AND id = $3";
+const COUNT_ITEMS: &str = "SELECT COUNT(*) FROM pubsub_item WHERE service = $1 AND node = $2";
+const COUNT_BEFORE: &str = "SELECT COUNT(*) FROM pubsub_item WHERE service = $1 AND node = $2 AND place < $3";
+const PAGE_AFTER: &str = "SELECT id, publisher, at, payload, place FROM pubsub_item WHERE service = $1 AND node = $2 \
+     AND place > $3 ORDER BY place LIMIT $4";
+const PAGE_BEFORE: &str = "SELECT id, publisher, at, payload, place FROM pubsub_item WHERE service = $1 AND node = $2 \
+     AND place < $3 ORDER BY place DESC LIMIT $4";
+const PAGE_FROM: &str = "SELECT id, publisher, at, payload, place FROM pubsub_item WHERE service = $1 AND node = $2 \
+     ORDER BY place LIMIT $4 OFFSET $3";
 const NEWEST_LITE: &str = "SELECT i.id, i.publisher, i.at, i.payload, i.service, i.node, n.config FROM pubsub_item i \
      JOIN pubsub_node n ON n.service = i.service AND n.node = i.node \
      WHERE i.service IN (SELECT value FROM json_each($1)) AND i.node IN (SELECT value FROM json_each($2)) \
@@ -51,6 +62,7 @@ const NEWEST_PG: &str = "SELECT i.id, i.publisher, i.at, i.payload, i.service, i
 pub(crate) const STATEMENTS: &[&str] = &[
     SELECT_NODE,
     SELECT_NODES,
+    SELECT_NODES_AFTER,
     COUNT_NODES,
     PUT_NODE,
     DELETE_ITEMS,
@@ -63,6 +75,12 @@ pub(crate) const STATEMENTS: &[&str] = &[
     DELETE_ITEM,
     SELECT_ITEMS,
     SELECT_ITEM,
+    PLACE_OF,
+    COUNT_ITEMS,
+    COUNT_BEFORE,
+    PAGE_AFTER,
+    PAGE_BEFORE,
+    PAGE_FROM,
 ];
 pub(crate) const STATEMENTS_LITE: &[&str] = &[NEWEST_LITE];
 pub(crate) const STATEMENTS_PG: &[&str] = &[NEWEST_PG];
@@ -78,6 +96,28 @@ pub struct PubsubItem {
     pub at: Timestamp,
     /// Its one child, well-formed and naming its namespaces; empty for an item without payload.
     pub payload: Bytes,
+}
+
+/// Which items of a node are wanted, in the order of their publication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PubsubPage {
+    /// Behind this one.
+    After(String),
+    /// The last ones before this one; before the end when none is named.
+    Before(Option<String>),
+    /// From this place on.
+    From(usize),
+}
+
+/// A page of items, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PubsubItems {
+    /// The items.
+    pub items: Vec<PubsubItem>,
+    /// The place of the first among all, from 0.
+    pub index: usize,
+    /// How many there are in all.
+    pub count: usize,
 }
 
 /// The newest item of a node.
@@ -111,6 +151,50 @@ impl Store {
         rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect()
     }
 
+    /// The next nodes of a service behind a name, with their configurations, by name.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn pubsub_nodes_after(
+        &self,
+        service: &str,
+        after: &str,
+        max: usize,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
+        let rows = self.db().rows(SELECT_NODES_AFTER, args![service, after, max]).await?;
+        rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect()
+    }
+
+    /// Makes a node with its first affiliations; false when there is one of that name already.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] when the service has `max` nodes; or the storage takes no writes.
+    pub async fn pubsub_node_create(
+        &self,
+        service: &str,
+        node: &str,
+        config: &str,
+        owner: Option<&BareJid>,
+        max: usize,
+    ) -> Result<bool, Error> {
+        let (service, node, config) = (service.to_owned(), node.to_owned(), config.to_owned());
+        let owner = owner.cloned();
+        self.write(move |connection| {
+            Box::pin(async move {
+                if connection.row(SELECT_NODE, args![&*service, &*node]).await?.is_some() {
+                    return Ok(false);
+                }
+                put_node(connection, &service, &node, &config, max).await?;
+                if let Some(owner) = owner {
+                    pubsub_member::put(connection, &service, &node, &owner, "owner").await?;
+                }
+                Ok(true)
+            })
+        })
+        .await
+    }
+
     /// Makes a node, or configures one anew.
     ///
     /// # Errors
@@ -118,7 +202,7 @@ impl Store {
     pub async fn pubsub_node_put(&self, service: &str, node: &str, config: &str) -> Result<(), Error> {
         let (service, node, config) = (service.to_owned(), node.to_owned(), config.to_owned());
         self.write(move |connection| {
-            Box::pin(async move { put_node(connection, &service, &node, &config).await })
+            Box::pin(async move { put_node(connection, &service, &node, &config, PUBSUB_NODES_MAX).await })
         })
         .await
     }
@@ -132,6 +216,7 @@ impl Store {
         self.write(move |connection| {
             Box::pin(async move {
                 connection.execute(DELETE_ITEMS, arguments.clone()).await?;
+                pubsub_member::remove_node(connection, arguments.clone()).await?;
                 Ok(connection.execute(DELETE_NODE, arguments).await? > 0)
             })
         })
@@ -168,7 +253,7 @@ impl Store {
         self.write(move |connection| {
             Box::pin(async move {
                 if connection.row(SELECT_NODE, args![&*service, &*node]).await?.is_none() {
-                    put_node(connection, &service, &node, &config).await?;
+                    put_node(connection, &service, &node, &config, PUBSUB_NODES_MAX).await?;
                 }
                 let next = connection.row(NEXT_PLACE, args![&*service, &*node]).await?;
                 let place = next.map_or(Ok(1), |row| row.int(0))?;
@@ -221,6 +306,54 @@ impl Store {
         self.db().row(SELECT_ITEM, args![service, node, id]).await?.map(|row| item(&row)).transpose()
     }
 
+    /// A page of the items of a node; `None` when the page is named by an item that is not there.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn pubsub_page(
+        &self,
+        service: &str,
+        node: &str,
+        page: &PubsubPage,
+        max: usize,
+    ) -> Result<Option<PubsubItems>, Error> {
+        let number = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        let max = number(max.min(PUBSUB_ITEMS_MAX));
+        let named = match page {
+            PubsubPage::After(id) | PubsubPage::Before(Some(id)) => Some(id.as_str()),
+            PubsubPage::Before(None) | PubsubPage::From(_) => None,
+        };
+        let (sql, from) = match named {
+            Some(id) => {
+                let Some(row) = self.db().row(PLACE_OF, args![service, node, id]).await? else {
+                    return Ok(None);
+                };
+                let after = matches!(page, PubsubPage::After(_));
+                (if after { PAGE_AFTER } else { PAGE_BEFORE }, row.int(0)?)
+            }
+            None => match page {
+                PubsubPage::From(index) => (PAGE_FROM, number(*index)),
+                _ => (PAGE_BEFORE, i64::MAX),
+            },
+        };
+        let mut rows = self.db().rows(sql, args![service, node, from, max]).await?;
+        if sql == PAGE_BEFORE {
+            rows.reverse();
+        }
+        let count = self.count(COUNT_ITEMS, args![service, node]).await?;
+        let index = match rows.first() {
+            Some(row) => self.count(COUNT_BEFORE, args![service, node, row.int(4)?]).await?,
+            None => 0,
+        };
+        let items = rows.iter().map(item).collect::<Result<_, _>>()?;
+        Ok(Some(PubsubItems { items, index, count }))
+    }
+
+    async fn count(&self, sql: &'static str, args: Vec<Value>) -> Result<usize, Error> {
+        let count = self.db().row(sql, args).await?.map_or(Ok(0), |row| row.int(0))?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
     /// The newest item of each of `nodes` at each of `services`, where there is one. Names beyond
     /// [`PUBSUB_NEWEST_NAMES_MAX`] are left out.
     ///
@@ -245,17 +378,24 @@ impl Store {
     }
 }
 
-async fn put_node(connection: &mut Connection, service: &str, node: &str, config: &str) -> Result<(), Error> {
+async fn put_node(
+    connection: &mut Connection,
+    service: &str,
+    node: &str,
+    config: &str,
+    max: usize,
+) -> Result<(), Error> {
     let known = connection.row(SELECT_NODE, args![service, node]).await?.is_some();
     let count = connection.row(COUNT_NODES, args![service]).await?.map_or(Ok(0), |row| row.int(0))?;
-    if !known && usize::try_from(count).unwrap_or(usize::MAX) >= PUBSUB_NODES_MAX {
-        return Err(Error::Limit { what: "nodes", max: PUBSUB_NODES_MAX });
+    if !known && usize::try_from(count).unwrap_or(usize::MAX) >= max {
+        return Err(Error::Limit { what: "nodes", max });
     }
     connection.execute(PUT_NODE, args![service, node, config]).await.map(drop)
 }
 
 /// Removes everything of a service: a user who is removed.
 pub(crate) async fn remove_service(connection: &mut Connection, service: &str) -> Result<(), Error> {
+    pubsub_member::remove_service(connection, service).await?;
     connection.execute(DELETE_SERVICE_ITEMS, args![service]).await?;
     connection.execute(DELETE_SERVICE, args![service]).await.map(drop)
 }

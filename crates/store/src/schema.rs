@@ -10,12 +10,14 @@ const LITE: &[&str] = &[
     include_str!("../migrations/sqlite/0002_archive.sql"),
     include_str!("../migrations/sqlite/0003_pubsub.sql"),
     include_str!("../migrations/sqlite/0004_room.sql"),
+    include_str!("../migrations/sqlite/0005_pubsub_members.sql"),
 ];
 const PG: &[&str] = &[
     include_str!("../migrations/postgres/0001_start.sql"),
     include_str!("../migrations/postgres/0002_archive.sql"),
     include_str!("../migrations/postgres/0003_pubsub.sql"),
     include_str!("../migrations/postgres/0004_room.sql"),
+    include_str!("../migrations/postgres/0005_pubsub_members.sql"),
 ];
 
 const CREATE_VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";

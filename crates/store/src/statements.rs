@@ -3,8 +3,8 @@
 use crate::db::Bulk;
 use crate::{
     archive, archive_preference, backup, binding, blocked, connect, credential, given_up, journal,
-    last_activity, line, pubsub, room, roster, schema, setting, spool, subscription_request, user,
-    user_document, verify,
+    last_activity, line, pubsub, pubsub_member, room, roster, schema, setting, spool, subscription_request,
+    user, user_document, verify,
 };
 
 const BOTH: &[&[&str]] = &[
@@ -18,6 +18,7 @@ const BOTH: &[&[&str]] = &[
     given_up::STATEMENTS,
     line::STATEMENTS,
     pubsub::STATEMENTS,
+    pubsub_member::STATEMENTS,
     room::STATEMENTS,
     roster::STATEMENTS,
     schema::STATEMENTS,

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::db::{Bulk, Connection, Row, args, bulk};
 use crate::{
-    Conflict, Error, NewLine, ScramRecord, Store, archive, blocked, credential, line, pubsub, user_document,
+    Conflict, Error, NewLine, ScramRecord, Store, archive, blocked, credential, line, pubsub, pubsub_member,
+    user_document,
 };
 
 /// The most users that one import takes.
@@ -144,6 +145,7 @@ impl Store {
                         connection.execute(DELETE_SPOOL, args![&jid]).await?;
                         archive::remove_owner(connection, &jid).await?;
                         pubsub::remove_service(connection, jid.as_str()).await?;
+                        pubsub_member::remove_member(connection, jid.as_str()).await?;
                         connection.execute(user_document::REMOVE_OWNER, args![&jid]).await?;
                         connection.execute(blocked::REMOVE_OWNER, args![&jid]).await?;
                     }

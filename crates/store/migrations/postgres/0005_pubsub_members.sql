@@ -1,0 +1,22 @@
+-- Who may do what at a node, and who is told of its events (XEP-0060).
+CREATE TABLE pubsub_affiliation (
+    service TEXT COLLATE "C" NOT NULL,
+    node TEXT COLLATE "C" NOT NULL,
+    jid TEXT COLLATE "C" NOT NULL,
+    affiliation TEXT NOT NULL,
+    PRIMARY KEY (service, node, jid),
+    FOREIGN KEY (service, node) REFERENCES pubsub_node (service, node) ON DELETE CASCADE
+);
+CREATE INDEX pubsub_affiliation_jid ON pubsub_affiliation (jid, service);
+
+CREATE TABLE pubsub_subscription (
+    service TEXT COLLATE "C" NOT NULL,
+    node TEXT COLLATE "C" NOT NULL,
+    jid TEXT COLLATE "C" NOT NULL,
+    subscriber TEXT COLLATE "C" NOT NULL,
+    state TEXT NOT NULL,
+    options TEXT NOT NULL,
+    PRIMARY KEY (service, node, jid),
+    FOREIGN KEY (service, node) REFERENCES pubsub_node (service, node) ON DELETE CASCADE
+);
+CREATE INDEX pubsub_subscription_subscriber ON pubsub_subscription (subscriber, service);
