@@ -35,7 +35,7 @@ use runtime::Runtime;
 use store::Store;
 
 pub use about::{About, Spec};
-pub use c2s::{RunningSession, Transport};
+pub use c2s::{HIGH_WATER_BYTES, Link, Moved, RunningSession, Transport, Wire};
 pub use config::{ImConfig, Trusted};
 pub use delivery::MessageType;
 pub use error::Error;

@@ -155,7 +155,7 @@ fn undeclared() -> Fault {
 }
 
 /// `major.minor`, each a number that may have leading zeros (RFC 6120 §4.7.5).
-fn version(text: &str) -> Result<(u16, u16), Fault> {
+pub(crate) fn version(text: &str) -> Result<(u16, u16), Fault> {
     let number =
         |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
     text.split_once('.')

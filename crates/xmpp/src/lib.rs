@@ -10,6 +10,7 @@ mod error;
 pub mod escape;
 mod fault;
 mod framer;
+pub mod framing;
 mod header;
 mod lexer;
 mod limits;

@@ -58,6 +58,16 @@ proptest! {
         }
     }
 
+    /// What is shared by streams of bytes and WebSockets is completed to what would have been written for the latter.
+    #[test]
+    fn a_completed_stanza_is_the_framed_one(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let stanza = frame(&document(&mut Choices(&bytes)));
+        let stamp = Stamp::default().from("ann@x/1");
+        let (shared, framed) = (stanza.to_bytes(Context::Client, &stamp), stanza.to_bytes(Context::Framed, &stamp));
+        prop_assert_eq!(xmpp::framing::framed(&shared).pieces().concat(), &framed[..]);
+        prop_assert_eq!(xmpp::framing::framed(&framed).pieces().concat(), &framed[..]);
+    }
+
     #[test]
     fn trees_are_the_same_by_both_readers(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let document = document(&mut Choices(&bytes));

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{BareJid, FullJid, ResourcePart};
-use tokio::io::{AsyncRead, AsyncWrite};
+use xmpp::Condition;
 use xmpp::stream::{Output, ServerNegotiation};
-use xmpp::{Condition, ContentNamespace, Framer};
 
-use super::link::{Link, Moved};
 use super::session::{Counts, Session};
+use super::wire::{self, Moved, Wire};
 use crate::Im;
 use crate::outbox::End;
 use crate::sessions::{Origin, Seat};
@@ -22,20 +21,19 @@ const RESOURCE_BYTES: usize = 6;
 const REPLACE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// What became of a connection that arrived.
-pub(super) enum Arrived<S> {
+pub(super) enum Arrived<W> {
     /// It is signed in.
-    Session(Box<Session<S>>),
+    Session(Box<Session<W>>),
     /// It wants TLS now.
-    StartTls(S, Box<ServerNegotiation>),
+    StartTls(W, Box<ServerNegotiation>),
     /// It is over.
     Over,
 }
 
 /// A connection that is not signed in yet.
-pub(super) struct Arrival<S> {
+pub(super) struct Arrival<W> {
     im: Arc<Im>,
-    link: Link<S>,
-    framer: Framer,
+    wire: W,
     negotiation: ServerNegotiation,
     peer: IpAddr,
     bytes: u64,
@@ -52,22 +50,12 @@ enum Next {
     Over,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Arrival<S> {
-    pub(super) fn new(im: Arc<Im>, io: S, peer: IpAddr, negotiation: ServerNegotiation) -> Self {
-        let limits = im.limits.load().stream.before_sign_in;
-        Self {
-            im,
-            link: Link::new(io),
-            framer: Framer::new(ContentNamespace::Client, limits),
-            negotiation,
-            peer,
-            bytes: 0,
-            attempt: None,
-            seat: None,
-        }
+impl<W: Wire> Arrival<W> {
+    pub(super) fn new(im: Arc<Im>, wire: W, peer: IpAddr, negotiation: ServerNegotiation) -> Self {
+        Self { im, wire, negotiation, peer, bytes: 0, attempt: None, seat: None }
     }
 
-    pub(super) async fn run(mut self) -> Arrived<S> {
+    pub(super) async fn run(mut self) -> Arrived<W> {
         let deadline = self.im.runtime.now() + self.im.limits.load().sign_in.unauthenticated_time_max;
         let next = loop {
             let im = Arc::clone(&self.im);
@@ -92,7 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Arrival<S> {
     }
 
     async fn step(&mut self) -> Next {
-        match self.link.moved(&mut self.framer, true).await {
+        match wire::moved(&mut self.wire, true).await {
             Err(_) | Ok(Moved::Eof) => return Next::Over,
             Ok(Moved::Written) => return Next::Read,
             Ok(Moved::Read) => {}
@@ -103,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Arrival<S> {
     /// Feeds the negotiation with what was read.
     async fn frames(&mut self) -> Next {
         loop {
-            match self.framer.next_frame() {
+            match self.wire.next_frame() {
                 Ok(Some(frame)) => {
                     self.bytes += match &frame {
                         xmpp::Frame::Stanza(stanza) => stanza.bytes().len() as u64,
@@ -120,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Arrival<S> {
                     }
                 }
                 Ok(None) => {
-                    drop(self.framer.release());
+                    self.wire.release();
                     return Next::Read;
                 }
                 Err(error) => self.negotiation.fail(&error),
@@ -136,15 +124,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Arrival<S> {
     async fn outputs(&mut self) -> Next {
         while let Some(output) = self.negotiation.poll_output() {
             match output {
-                Output::Write(bytes) => self.link.queue(&bytes),
+                Output::Open(header) => self.wire.open(&header),
+                Output::Write(element) => self.wire.queue(&element),
+                Output::End => self.wire.close(),
                 Output::Refused => self.refused().await,
                 Output::StartTls => return Next::StartTls,
                 Output::Restart => {
                     if let Some(attempt) = self.attempt.take() {
                         self.im.sign_in_succeeded(&attempt);
                     }
-                    self.framer.restart();
-                    self.framer.set_limits(self.im.limits.load().stream.signed_in);
+                    self.wire.restart(self.im.limits.load().stream.signed_in);
                 }
                 Output::LookUp(user) => self.look_up(user).await,
                 Output::Bind { user, resource } => self.bind(user, resource).await,
@@ -223,25 +212,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Arrival<S> {
         }
     }
 
-    async fn leave(mut self, next: Next) -> Arrived<S> {
+    async fn leave(mut self, next: Next) -> Arrived<W> {
         match next {
             Next::Session => match self.seat.take() {
                 Some((seat, counts)) => {
-                    let stream = (self.link, self.framer);
-                    Arrived::Session(Box::new(Session::new(self.im, stream, seat, counts)))
+                    Arrived::Session(Box::new(Session::new(self.im, self.wire, seat, counts)))
                 }
                 None => Arrived::Over,
             },
             Next::StartTls => {
                 if self.flush().await {
-                    Arrived::StartTls(self.link.into_inner(), Box::new(self.negotiation))
+                    Arrived::StartTls(self.wire, Box::new(self.negotiation))
                 } else {
                     Arrived::Over
                 }
             }
             Next::Read | Next::Over => {
                 if self.flush().await {
-                    let _ = self.link.shut().await;
+                    let _ = wire::shut(&mut self.wire).await;
                 }
                 if let Some((seat, counts)) = self.seat.take() {
                     self.im.finish(&seat, counts).await;
@@ -257,7 +245,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Arrival<S> {
         tokio::select! {
             biased;
             () = im.runtime.sleep(time) => false,
-            done = self.link.flush() => done.is_ok(),
+            done = wire::flush(&mut self.wire) => done.is_ok(),
         }
     }
 }

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncWrite};
 use xmpp::{Builder, Condition, Context, Element, StanzaError, StreamCondition, StreamError, ns};
 
+use super::Parking;
 use super::session::{Counts, Over, Session};
-use super::{Parking, write_close};
+use super::wire::{self, Wire};
 use crate::Im;
 use crate::features;
 use crate::outbox::{End, Item};
 use crate::sessions::Seat;
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+impl<W: Wire> Session<W> {
     /// The stream is over: the session waits to be resumed, or ends.
     pub(super) async fn leave(mut self, over: Over) {
         tracing::debug!(jid = %model::Private(&self.seat.jid), ?over, "a stream ended");
@@ -84,31 +84,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn say_last(&mut self, over: &Over) {
         let mut out = BytesMut::new();
         match over {
-            Over::Closed | Over::Lost(None) => {}
+            Over::Lost(None) => return,
+            Over::Closed => {}
             Over::Lost(Some(error)) | Over::Failed(error) => error.write(&mut out),
             Over::CountTooHigh(error) => error.write(&mut out),
             Over::Ended(end) => last_words(*end).write(&mut out),
         }
-        if matches!(over, Over::Lost(None)) {
-            return;
+        if !out.is_empty() {
+            self.wire.queue(&out);
         }
-        write_close(&mut out);
-        self.link.queue(&out);
+        self.wire.close();
         let im = Arc::clone(&self.im);
         let time = im.limits.load().session.closing_time_max;
         tokio::select! {
             biased;
             () = im.runtime.sleep(time) => {}
             _ = async {
-                self.link.flush().await?;
-                self.link.shut().await
+                wire::flush(&mut self.wire).await?;
+                wire::shut(&mut self.wire).await
             } => {}
         }
     }
 
     /// One try to write what is queued; true when all of it is with the kernel.
     async fn flush_now(&mut self) -> bool {
-        let mut flush = std::pin::pin!(self.link.flush());
+        let mut flush = std::pin::pin!(wire::flush(&mut self.wire));
         poll_fn(|cx| Poll::Ready(matches!(flush.as_mut().poll(cx), Poll::Ready(Ok(()))))).await
     }
 }

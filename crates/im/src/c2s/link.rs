@@ -1,36 +1,25 @@
 //! Bytes of one connection: reads through a buffer that all sessions of a worker share, writes coalesced.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use xmpp::Framer;
+
+use super::wire::Moved;
 
 /// What one read takes at most, in bytes; the buffer is the worker's, so an idle session holds none.
 const READ_BYTES: usize = 16 * 1024;
 /// While more than this waits to be written, nothing is read and nothing more is taken from the outbox, in bytes.
-const HIGH_WATER_BYTES: usize = 64 * 1024;
+pub const HIGH_WATER_BYTES: usize = 64 * 1024;
 
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
-/// What woke the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moved {
-    /// Bytes were read into the framer.
-    Read,
-    /// All that was queued is with the kernel.
-    Written,
-    /// The peer sends nothing more.
-    Eof,
-}
-
 /// One connection.
-pub(crate) struct Link<S> {
+pub struct Link<S> {
     io: S,
     out: Vec<u8>,
     written: usize,
@@ -40,76 +29,70 @@ pub(crate) struct Link<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
-    pub(crate) fn new(io: S) -> Self {
+    /// A connection on which nothing was written or read.
+    pub fn new(io: S) -> Self {
         Self { io, out: Vec::new(), written: 0, unflushed: false, stalled: false }
     }
 
     /// The connection itself, for the TLS handshake. Nothing may be queued.
-    pub(crate) fn into_inner(self) -> S {
+    pub fn into_inner(self) -> S {
         self.io
     }
 
     /// Queues bytes; they go out with the next turn of the loop, many stanzas in one write.
-    pub(crate) fn queue(&mut self, bytes: &[u8]) {
+    pub fn queue(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
 
     /// Is something queued that the kernel does not have?
-    pub(crate) fn is_busy(&self) -> bool {
+    pub fn is_busy(&self) -> bool {
         !self.out.is_empty() || self.unflushed
     }
 
     /// May more be queued?
-    pub(crate) fn has_room(&self) -> bool {
+    pub fn has_room(&self) -> bool {
         self.out.len() - self.written < HIGH_WATER_BYTES
     }
 
     /// Did the last write make no progress?
-    pub(crate) fn is_stalled(&self) -> bool {
+    pub fn is_stalled(&self) -> bool {
         self.stalled
     }
 
-    /// Writes what is queued and reads what has come: returns at the first that is complete.
-    pub(crate) async fn moved(&mut self, framer: &mut Framer, may_read: bool) -> io::Result<Moved> {
-        poll_fn(|cx| self.poll_moved(cx, framer, may_read)).await
-    }
-
-    /// Writes all that is queued.
-    pub(crate) async fn flush(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_write_all(cx)).await
-    }
-
-    /// Says to the other side that nothing more comes.
-    pub(crate) async fn shut(&mut self) -> io::Result<()> {
-        poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await
-    }
-
-    fn poll_moved(
+    /// Writes what is queued and reads what has come, into `sink`: ready at the first that is complete.
+    pub fn poll_moved(
         &mut self,
         cx: &mut Context<'_>,
-        framer: &mut Framer,
         may_read: bool,
+        sink: impl FnOnce(&[u8]),
     ) -> Poll<io::Result<Moved>> {
-        if self.is_busy() && self.poll_write_all(cx)?.is_ready() {
+        if self.is_busy() && self.poll_flush(cx)?.is_ready() {
             return Poll::Ready(Ok(Moved::Written));
         }
         if !may_read || !self.has_room() {
             return Poll::Pending;
         }
-        let count = ready!(self.poll_read(cx, framer))?;
+        let count = ready!(self.poll_read(cx, sink))?;
         Poll::Ready(Ok(if count == 0 { Moved::Eof } else { Moved::Read }))
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, framer: &mut Framer) -> Poll<io::Result<usize>> {
+    /// Says to the other side that nothing more comes.
+    pub fn poll_shut(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    /// Reads what has come, into `sink`; its length, 0 at the end.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, sink: impl FnOnce(&[u8])) -> Poll<io::Result<usize>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer))?;
-            framer.push(buffer.filled());
+            sink(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
         })
     }
 
-    fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes all that is queued.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.out.len() {
             match Pin::new(&mut self.io).poll_write(cx, &self.out[self.written..]) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -139,12 +122,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use xmpp::{ContentNamespace, Limits};
+    use std::future::poll_fn;
 
-    fn framer() -> Framer {
-        Framer::new(ContentNamespace::Client, Limits::signed_in())
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn moved<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) -> Moved {
+        poll_fn(|cx| link.poll_moved(cx, true, |_| ())).await.unwrap()
     }
 
     #[tokio::test]
@@ -154,7 +139,7 @@ mod tests {
         link.queue(b"<a/>");
         link.queue(b"<b/>");
         assert!(link.is_busy());
-        assert_eq!(link.moved(&mut framer(), true).await.unwrap(), Moved::Written);
+        assert_eq!(moved(&mut link).await, Moved::Written);
         let mut buffer = [0; 64];
         assert_eq!(theirs.read(&mut buffer).await.unwrap(), 8);
         assert_eq!(link.out.capacity(), 0);
@@ -166,16 +151,18 @@ mod tests {
         let mut link = Link::new(ours);
         link.queue(&vec![b'x'; HIGH_WATER_BYTES + 2048]);
         theirs.write_all(b"<stream").await.unwrap();
-        let mut framer = framer();
-        let waiting = poll_fn(|cx| Poll::Ready(link.poll_moved(cx, &mut framer, true).is_pending())).await;
+        let mut read = 0;
+        let waiting =
+            poll_fn(|cx| Poll::Ready(link.poll_moved(cx, true, |bytes| read = bytes.len()).is_pending()))
+                .await;
         assert!(waiting && link.is_stalled() && !link.has_room());
-        assert_eq!(framer.pending_bytes(), 0);
+        assert_eq!(read, 0);
     }
 
     #[tokio::test]
     async fn the_end_of_the_peers_bytes_is_told() {
         let (ours, theirs) = tokio::io::duplex(64);
         drop(theirs);
-        assert_eq!(Link::new(ours).moved(&mut framer(), true).await.unwrap(), Moved::Eof);
+        assert_eq!(moved(&mut Link::new(ours)).await, Moved::Eof);
     }
 }

@@ -7,6 +7,8 @@ mod link;
 mod parking;
 mod session;
 mod stanzas;
+mod stream;
+mod wire;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,7 +16,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -24,7 +25,10 @@ use xmpp::stream::ServerNegotiation;
 
 use crate::Im;
 use arrival::{Arrival, Arrived};
+pub use link::{HIGH_WATER_BYTES, Link};
 pub(crate) use parking::Parking;
+use stream::Stream;
+pub use wire::{Moved, Wire};
 
 /// A session that was bound: it runs while it is awaited.
 pub type RunningSession = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -36,7 +40,7 @@ pub enum Transport {
     StartTls,
     /// TLS from the first byte (port 5223, XEP-0368).
     DirectTls,
-    /// Somebody else protects them: a WebSocket inside HTTPS, or a test in one process.
+    /// Somebody else protects them, as a test in one process does.
     Protected,
 }
 
@@ -112,42 +116,68 @@ impl Im {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let max = self.limits.load().sign_in.unauthenticated_connections_max;
-        let place = Place::take(&self);
-        if place.count > max {
-            tracing::warn!(limit = max, "too many connections that are not signed in");
-            return None;
-        }
+        let _place = self.place()?;
         match transport {
             Transport::Protected => {
                 let negotiation =
                     ServerNegotiation::direct_tls(self.policy(), self.seed(), ChannelBinding::default());
-                self.sign_in(stream, peer.ip(), negotiation).await
+                self.sign_in(self.stream(stream), peer.ip(), negotiation).await
             }
             Transport::DirectTls => {
                 let (stream, binding) = self.shake_hands(stream, true).await?;
                 let negotiation = ServerNegotiation::direct_tls(self.policy(), self.seed(), binding);
-                self.sign_in(stream, peer.ip(), negotiation).await
+                self.sign_in(self.stream(stream), peer.ip(), negotiation).await
             }
             Transport::StartTls => {
                 let (stream, mut negotiation, binding) = self.before_tls(stream, peer.ip()).await?;
                 negotiation.tls_started(binding);
-                self.sign_in(stream, peer.ip(), negotiation).await
+                self.sign_in(self.stream(stream), peer.ip(), negotiation).await
             }
         }
     }
 
+    /// Serves a client over a wire that somebody else protects, such as a WebSocket inside HTTPS, to its end. There
+    /// is no channel to bind to that a client of HTTP could see, so no `-PLUS` mechanism is offered (RFC 5802 §6).
+    pub async fn carry(self: Arc<Self>, wire: impl Wire, peer: SocketAddr) {
+        let negotiation =
+            ServerNegotiation::direct_tls(self.policy(), self.seed(), ChannelBinding::default());
+        let session = Box::pin(async move {
+            let _place = self.place()?;
+            self.sign_in(wire, peer.ip(), negotiation).await
+        });
+        if let Some(session) = session.await {
+            session.await;
+        }
+    }
+
+    /// A place among the connections that are not signed in; none when all are taken.
+    fn place(self: &Arc<Self>) -> Option<Place> {
+        let max = self.limits.load().sign_in.unauthenticated_connections_max;
+        let place = Place::take(self);
+        if place.count > max {
+            tracing::warn!(limit = max, "too many connections that are not signed in");
+            return None;
+        }
+        Some(place)
+    }
+
+    /// The limits of a client's elements before it has signed in, for whoever makes a [`Wire`].
+    pub fn limits_before_sign_in(&self) -> xmpp::Limits {
+        self.limits.load().stream.before_sign_in
+    }
+
+    fn stream<S: AsyncRead + AsyncWrite + Unpin>(&self, io: S) -> Stream<S> {
+        Stream::new(io, self.limits_before_sign_in())
+    }
+
     /// From the first byte inside TLS to a bound session.
-    async fn sign_in<S>(
+    async fn sign_in(
         self: &Arc<Self>,
-        stream: S,
+        wire: impl Wire,
         peer: IpAddr,
         negotiation: ServerNegotiation,
-    ) -> Option<RunningSession>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        match Arrival::new(Arc::clone(self), stream, peer, negotiation).run().await {
+    ) -> Option<RunningSession> {
+        match Arrival::new(Arc::clone(self), wire, peer, negotiation).run().await {
             Arrived::Session(session) => Some(Box::pin((*session).run())),
             Arrived::StartTls(..) | Arrived::Over => None,
         }
@@ -162,9 +192,9 @@ impl Im {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let negotiation = ServerNegotiation::starttls(self.policy(), self.seed());
-        match Arrival::new(Arc::clone(self), stream, peer, negotiation).run().await {
+        match Arrival::new(Arc::clone(self), self.stream(stream), peer, negotiation).run().await {
             Arrived::StartTls(stream, negotiation) => {
-                let (stream, binding) = self.shake_hands(stream, false).await?;
+                let (stream, binding) = self.shake_hands(stream.into_inner(), false).await?;
                 Some((stream, *negotiation, binding))
             }
             Arrived::Session(_) | Arrived::Over => None,
@@ -213,11 +243,6 @@ impl Im {
 fn note_handshake(error: &io::Error) {
     metrics::counter!("carillon_im_tls_failures_total").increment(1);
     tracing::debug!(%error, "the TLS handshake failed");
-}
-
-/// `</stream:stream>`, after whatever else is to be said.
-fn write_close(out: &mut BytesMut) {
-    out.extend_from_slice(b"</stream:stream>");
 }
 
 /// A place among the connections that are not signed in.

@@ -10,13 +10,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use store::Seq;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use xmpp::sm::{ACK_REQUEST, HandledCountTooHigh, Inbound, Outbound, Signal};
-use xmpp::{Framer, StreamCondition, StreamError};
+use xmpp::{StreamCondition, StreamError};
 
 use super::inactivity::Inactivity;
-use super::link::{Link, Moved};
+use super::wire::{self, Moved, Wire};
 use crate::Im;
 use crate::features::offline::SpoolReader;
 use crate::outbox::{End, Item, Taken};
@@ -102,14 +101,14 @@ struct Hold {
 }
 
 /// One session on one stream.
-pub(super) struct Session<S> {
+pub(super) struct Session<W> {
     pub(super) im: Arc<Im>,
     pub(super) seat: Arc<Seat>,
-    pub(super) link: Link<S>,
-    pub(super) framer: Framer,
+    pub(super) wire: W,
     pub(super) counts: Option<Box<Counts>>,
-    /// Queued for writing, without stream management: handed on once the kernel has it.
-    pub(super) in_flight: Vec<Seq>,
+    /// Queued for writing, without stream management: handed on once the kernel has it. With each, how many
+    /// elements the wire had got then.
+    pub(super) in_flight: Vec<(u64, Seq)>,
     /// While the spool is read, and until what it gave cannot come a second time.
     pub(super) spool: Option<Box<SpoolReader>>,
     pub(super) durable: watch::Receiver<Seq>,
@@ -125,19 +124,13 @@ pub(super) struct Session<S> {
     pub(super) inactivity: Inactivity,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    pub(super) fn new(
-        im: Arc<Im>,
-        (link, framer): (Link<S>, Framer),
-        seat: Arc<Seat>,
-        counts: Option<Box<Counts>>,
-    ) -> Self {
+impl<W: Wire> Session<W> {
+    pub(super) fn new(im: Arc<Im>, wire: W, seat: Arc<Seat>, counts: Option<Box<Counts>>) -> Self {
         let (durable, heard) = (im.store.durable(), im.runtime.now());
         let mut session = Self {
             im,
             seat,
-            link,
-            framer,
+            wire,
             counts,
             in_flight: Vec::new(),
             spool: None,
@@ -157,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     fn send_again(&mut self) {
         if let Some(counts) = &self.counts {
             for item in counts.outbound.unacknowledged() {
-                self.link.queue(&item.bytes);
+                self.wire.queue(&item.bytes);
             }
         }
     }
@@ -200,13 +193,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             };
             let full = full || self.hold.is_some();
             let wake = {
-                let Self { link, framer, seat, durable, .. } = self;
+                let Self { wire, seat, durable, .. } = self;
                 tokio::select! {
                     biased;
                     taken = poll_fn(|cx| seat.outbox.poll_take(cx, room)) => Wake::Taken(taken),
                     () = timer.as_mut() => Wake::Timer,
                     _ = durable.changed(), if owes || full => Wake::Durable,
-                    moved = link.moved(framer, !full) => Wake::Moved(moved),
+                    moved = wire::moved(wire, !full) => Wake::Moved(moved),
                 }
             };
             match wake {
@@ -235,7 +228,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Ok(Moved::Written) => self.written(),
             Ok(Moved::Eof) | Err(_) => return Err(Over::Lost(None)),
         }
-        self.stalled = match (self.link.is_stalled(), self.stalled) {
+        self.stalled = match (self.wire.is_stalled(), self.stalled) {
             (false, _) => None,
             (true, since) => Some(since.unwrap_or_else(|| self.im.runtime.now())),
         };
@@ -249,10 +242,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.seat.last_heard.store(u64::try_from(since.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// The kernel has everything: without stream management that is all we can know.
+    /// The kernel has everything, or the client told of some of it: without stream management that is all we
+    /// can know.
     pub(super) fn written(&mut self) {
-        for seq in std::mem::take(&mut self.in_flight) {
+        let delivered = self.wire.delivered();
+        let count = self.in_flight.partition_point(|(queued, _)| *queued <= delivered);
+        for (_, seq) in self.in_flight.drain(..count) {
             self.im.handed_on(&self.seat.account.jid, seq);
+        }
+        if self.in_flight.is_empty() {
+            self.in_flight = Vec::new();
         }
     }
 
@@ -280,7 +279,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.look_into_spool();
         }
         self.request_acknowledgement();
-        if self.link.is_stalled() && self.stalled.is_none() {
+        if self.wire.is_stalled() && self.stalled.is_none() {
             self.stalled = Some(self.im.runtime.now());
         }
         Ok(())
@@ -288,7 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Sends a stanza and notes what must be known when it has arrived.
     pub(super) fn send(&mut self, item: Item) -> Result<(), Over> {
-        self.link.queue(&item.bytes);
+        self.wire.queue(&item.bytes);
         match &mut self.counts {
             Some(counts) => counts.outbound.push(item).map_err(|_| {
                 Over::Failed(StreamError::new(
@@ -297,7 +296,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 ))
             }),
             None => {
-                self.in_flight.extend(item.seq);
+                self.in_flight.extend(item.seq.map(|seq| (self.wire.queued(), seq)));
                 Ok(())
             }
         }
@@ -313,7 +312,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if let Some(counts) = &mut self.counts
             && (counts.outbound.request_due() || counts.outbound.idle())
         {
-            self.link.queue(ACK_REQUEST);
+            self.wire.queue(ACK_REQUEST);
         }
     }
 
@@ -325,7 +324,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             if let Some(h) = counts.inbound.answer_due(durable) {
                 let mut out = bytes::BytesMut::new();
                 Signal::Ack { h }.write(&mut out);
-                self.link.queue(&out);
+                self.wire.queue(&out);
             }
         }
     }
@@ -370,7 +369,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if !self.seat.takes_messages() {
             return;
         }
-        let mut given: BTreeSet<Seq> = self.in_flight.iter().copied().collect();
+        let mut given: BTreeSet<Seq> = self.in_flight.iter().map(|(_, seq)| *seq).collect();
         if let Some(counts) = &self.counts {
             given.extend(counts.outbound.unacknowledged().filter_map(|item| item.seq));
         }
@@ -403,7 +402,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// May more be sent to this client now?
     fn has_room(&self) -> bool {
         let half = self.im.limits.load().session.unacknowledged_stanzas_max / 2;
-        self.link.has_room() && self.counts.as_ref().is_none_or(|counts| counts.outbound.len() < half.max(1))
+        self.wire.has_room() && self.counts.as_ref().is_none_or(|counts| counts.outbound.len() < half.max(1))
     }
 
     fn deadline(&self) -> Instant {
@@ -437,7 +436,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.asked = Some(now);
                 self.spool = self.spool.take().filter(|spool| spool.is_reading());
                 if self.counts.is_some() {
-                    self.link.queue(ACK_REQUEST);
+                    self.wire.queue(ACK_REQUEST);
                 } else {
                     let ping = crate::features::ping::request(&self.im, &self.seat);
                     self.answer(ping)?;

@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use store::Seq;
-use tokio::io::{AsyncRead, AsyncWrite};
 use xmpp::sm::Signal;
 use xmpp::{Condition, Context, Frame, Kind, Stanza, StanzaError, StreamCondition, StreamError};
 
 use super::Parking;
 use super::inactivity::Inactivity;
 use super::session::{Counts, Over, Session};
+use super::wire::Wire;
 use crate::features::stream_management;
 use crate::pipeline::{self, Handled};
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+impl<W: Wire> Session<W> {
     /// Takes all frames that are complete; the read buffer goes back when nothing waits in it.
     pub(super) async fn frames(&mut self) -> Result<(), Over> {
         while !self.is_held() {
-            match self.framer.next_frame() {
+            match self.wire.next_frame() {
                 Ok(Some(Frame::Stanza(stanza))) => self.stanza(stanza).await?,
                 Ok(Some(Frame::Close)) => return Err(Over::Closed),
                 Ok(Some(Frame::Open(_))) => {
@@ -30,7 +30,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     )));
                 }
                 Ok(None) => {
-                    drop(self.framer.release());
+                    self.wire.release();
                     return Ok(());
                 }
                 Err(error) => return Err(Over::Failed(error)),
@@ -172,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let max_seconds = id.is_some().then(|| u32::try_from(time_max.as_secs()).unwrap_or(u32::MAX));
         let mut out = BytesMut::new();
         Signal::Enabled { id, max_seconds }.write(&mut out);
-        self.link.queue(&out);
+        self.wire.queue(&out);
         // What is on its way already is not counted: it is handed on when the kernel has it.
         self.counts = Some(Box::new(Counts::new(limits.unacknowledged_stanzas_max)));
         Ok(())
@@ -181,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     fn refuse_signal(&mut self, condition: Condition) -> Result<(), Over> {
         let mut out = BytesMut::new();
         Signal::Failed { condition, h: None }.write(&mut out);
-        self.link.queue(&out);
+        self.wire.queue(&out);
         Ok(())
     }
 }

@@ -117,8 +117,11 @@ async fn advance<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Option<bool> {
     loop {
         while let Some(output) = negotiation.poll_output() {
+            if let Some(text) = output.text() {
+                stream.write_all(&text).await.ok()?;
+            }
             match output {
-                Output::Write(bytes) => stream.write_all(&bytes).await.ok()?,
+                Output::Open(_) | Output::Write(_) | Output::End => {}
                 Output::StartTls => return Some(false),
                 Output::Refused => {}
                 Output::Restart => framer.restart(),

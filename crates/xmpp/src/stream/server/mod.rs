@@ -11,6 +11,7 @@
 
 mod stages;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -38,11 +39,16 @@ pub struct ServerPolicy {
     pub features: Bytes,
 }
 
-/// What the driver does next. Bytes come before the request that they belong to.
+/// What the driver does next. What is to be written comes before the request that it belongs to, piece by
+/// piece, because a WebSocket and BOSH carry pieces instead of a stream of bytes.
 #[derive(Debug)]
 pub enum Output {
-    /// Write this.
+    /// Write our stream header.
+    Open(Box<StreamHeader>),
+    /// Write this element.
     Write(Bytes),
+    /// Write the end of our stream.
+    End,
     /// Once all is written: drop what was read and not taken (RFC 6120 §5.4.3.3), shake hands, begin with
     /// a new framer, then call [`ServerNegotiation::tls_started`].
     StartTls,
@@ -75,6 +81,23 @@ pub enum Output {
     Close,
 }
 
+impl Output {
+    /// What a stream of bytes carries for this; `None` when there is nothing to write.
+    pub fn text(&self) -> Option<Bytes> {
+        let mut out = BytesMut::new();
+        match self {
+            Self::Write(element) => return Some(element.clone()),
+            Self::Open(header) => header.write(&mut out),
+            Self::End => out.extend_from_slice(STREAM_END),
+            _ => return None,
+        }
+        Some(out.freeze())
+    }
+}
+
+/// The end of a stream of bytes.
+pub const STREAM_END: &[u8] = b"</stream:stream>";
+
 /// A stream that has become a session's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Established {
@@ -97,7 +120,7 @@ pub struct ServerNegotiation {
     refusals: u32,
     /// A refusal that the edge has not heard of.
     refused: bool,
-    out: BytesMut,
+    out: VecDeque<Output>,
     request: Option<Output>,
 }
 
@@ -127,7 +150,7 @@ impl ServerNegotiation {
             header_sent: false,
             refusals: 0,
             refused: false,
-            out: BytesMut::new(),
+            out: VecDeque::new(),
             request: None,
         }
     }
@@ -144,10 +167,7 @@ impl ServerNegotiation {
         if std::mem::take(&mut self.refused) {
             return Some(Output::Refused);
         }
-        if !self.out.is_empty() {
-            return Some(Output::Write(self.out.split().freeze()));
-        }
-        self.request.take()
+        self.out.pop_front().or_else(|| self.request.take())
     }
 
     /// True while the edge owes an answer; until then no frame may be fed.
@@ -183,7 +203,7 @@ impl ServerNegotiation {
         if !self.header_sent {
             self.send_header(None);
         }
-        error.write(&mut self.out);
+        self.write_with(|out| error.write(out));
         self.close();
     }
 
@@ -229,7 +249,7 @@ impl ServerNegotiation {
                 .open("bind", ns::BIND)
                 .text_child("jid", "", jid.as_str())
                 .finish();
-            self.out.extend_from_slice(&reply);
+            self.write(reply);
             self.request = Some(Output::Established(Established { jid, resumed: false }));
         }
     }
@@ -244,7 +264,7 @@ impl ServerNegotiation {
     /// The old session goes on with this stream; `h` counts what it had handled (XEP-0198 §5).
     pub fn resumed(&mut self, jid: FullJid, h: u32) {
         if let Stage::Resuming(previd) = std::mem::replace(&mut self.stage, Stage::Over) {
-            Signal::Resumed { previd, h }.write(&mut self.out);
+            self.write_with(|out| Signal::Resumed { previd, h }.write(out));
             self.request = Some(Output::Established(Established { jid, resumed: true }));
         }
     }
@@ -253,8 +273,19 @@ impl ServerNegotiation {
     pub fn resume_failed(&mut self, h: Option<u32>) {
         if matches!(self.stage, Stage::Resuming(_)) {
             self.stage = Stage::Features;
-            Signal::Failed { condition: Condition::ItemNotFound, h }.write(&mut self.out);
+            self.write_with(|out| Signal::Failed { condition: Condition::ItemNotFound, h }.write(out));
         }
+    }
+
+    /// Writes one element.
+    fn write(&mut self, element: Bytes) {
+        self.out.push_back(Output::Write(element));
+    }
+
+    fn write_with(&mut self, write: impl FnOnce(&mut BytesMut)) {
+        let mut out = BytesMut::new();
+        write(&mut out);
+        self.write(out.freeze());
     }
 
     fn enter_tls(&mut self, binding: ChannelBinding) {
@@ -264,7 +295,7 @@ impl ServerNegotiation {
 
     fn close(&mut self) {
         if self.header_sent {
-            self.out.extend_from_slice(b"</stream:stream>");
+            self.out.push_back(Output::End);
         }
         self.stage = Stage::Over;
         self.request = Some(Output::Close);

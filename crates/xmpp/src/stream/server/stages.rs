@@ -50,16 +50,18 @@ impl ServerNegotiation {
             lang: Some("en".to_owned()),
             ..StreamHeader::new(ContentNamespace::Client)
         };
-        header.write(&mut self.out);
+        self.out.push_back(Output::Open(Box::new(header)));
         self.header_sent = true;
     }
 
     fn send_features(&mut self) {
+        let mut out = BytesMut::new();
         match &self.sasl {
-            None => features::write_starttls(&mut self.out),
-            Some(_) if self.user.is_some() => features::write_signed_in(&mut self.out, &self.policy.features),
-            Some(sasl) => features::write_mechanisms(&mut self.out, sasl.offered(), sasl.binding()),
+            None => features::write_starttls(&mut out),
+            Some(_) if self.user.is_some() => features::write_signed_in(&mut out, &self.policy.features),
+            Some(sasl) => features::write_mechanisms(&mut out, sasl.offered(), sasl.binding()),
         }
+        self.write(out.freeze());
     }
 
     /// An element while we wait for the peer's choice among the features.
@@ -74,8 +76,8 @@ impl ServerNegotiation {
                     Some(Ok(Signal::Resume { previd, h })) => self.resume(user, previd, h),
                     Some(_) => {
                         // XEP-0198 §3: counting is enabled after the resource is bound.
-                        Signal::Failed { condition: Condition::UnexpectedRequest, h: None }
-                            .write(&mut self.out);
+                        let failed = Signal::Failed { condition: Condition::UnexpectedRequest, h: None };
+                        self.write_with(|out| failed.write(out));
                     }
                     None => self.bind(user, stanza),
                 }
@@ -86,10 +88,10 @@ impl ServerNegotiation {
     fn starttls_asked(&mut self) {
         if self.sasl.is_some() {
             // RFC 6120 §5.4.2.2: `<failure/>`, and the stream ends. We are inside TLS already.
-            self.out.extend_from_slice(b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+            self.write(Bytes::from_static(b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"));
             return self.close();
         }
-        self.out.extend_from_slice(b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+        self.write(Bytes::from_static(b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"));
         self.stage = Stage::StartingTls;
         self.request = Some(Output::StartTls);
     }
@@ -175,7 +177,7 @@ impl ServerNegotiation {
             }
             Step::Failure(condition) => {
                 let failure = Builder::other("failure", ns::SASL).empty_child(condition.name(), "").finish();
-                self.out.extend_from_slice(&failure);
+                self.write(failure);
                 self.stage = Stage::Features;
                 self.refused = true;
                 self.count_refusal(LOGIN_ATTEMPTS_MAX);
@@ -188,7 +190,7 @@ impl ServerNegotiation {
         if !text.is_empty() {
             element.text(text);
         }
-        self.out.extend_from_slice(&element.finish());
+        self.write(element.finish());
     }
 
     fn address(&self, username: &str) -> Option<BareJid> {
@@ -232,7 +234,7 @@ impl ServerNegotiation {
     pub(super) fn refuse_bind(&mut self, id: &str, condition: Condition) {
         let error = StanzaError::from(condition);
         let reply = Builder::iq(Context::Client).type_("error").id(id).element(&error.to_element()).finish();
-        self.out.extend_from_slice(&reply);
+        self.write(reply);
         self.count_refusal(BIND_ATTEMPTS_MAX);
     }
 }
