@@ -18,10 +18,10 @@ impl PortId {
     }
 }
 
-/// What travels over a port; decides the half of the range (`MD-15`) and the mark (`MD-16`).
+/// What travels over a port; decides the half of the range (`MD-15`) and, mostly, the mark (`MD-16`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Sound: lower half, expedited forwarding.
+    /// Sound: lower half, expedited forwarding (see [`Remote::with_video`]).
     Audio,
     /// Moving pictures: upper half, AF41.
     Video,
@@ -100,6 +100,8 @@ pub struct Remote {
     pub direction: Direction,
     /// The payload type of `telephone-event` that the peer sends, when digits shall be reported.
     pub telephone_event: Option<u8>,
+    /// The call has pictures too; decides the mark of its sound (`Q-08`).
+    pub with_video: bool,
     /// The RTP clock of the negotiated codec, in hertz; needed to know the jitter.
     pub clock_hertz: u32,
     /// Payload types of packets from this peer to be rewritten on their way out: (from, to). Usually empty.
@@ -116,6 +118,7 @@ impl Remote {
             learn: Learn::FromHost(rtp.ip()),
             direction: Direction::SendReceive,
             telephone_event: None,
+            with_video: false,
             clock_hertz: AUDIO_CLOCK_HERTZ,
             payload_map: Vec::new(),
         }

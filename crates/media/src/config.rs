@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use runtime::Dscp;
+
 use crate::{Error, Kind};
 
 /// Media threads at most; more cores than this do not help one node's sockets.
@@ -13,6 +15,10 @@ pub(crate) const THREADS_MAX: usize = 64;
 pub struct MediaConfig {
     /// First and last UDP port, inclusive (`MD-15`).
     pub rtp_ports: (u16, u16),
+    /// Ports inside that range that others of this node listen on: never taken.
+    pub kept_ports: Vec<u16>,
+    /// The mark of sound in a call with pictures (`Q-08`): [`Dscp::Af41`] like the pictures, or [`Dscp::Ef`].
+    pub video_call_audio: Dscp,
     /// The address that sockets are bound to.
     pub bind: IpAddr,
     /// Threads; 0 is one per core.
@@ -27,6 +33,8 @@ impl Default for MediaConfig {
     fn default() -> Self {
         Self {
             rtp_ports: (16_384, 32_766),
+            kept_ports: Vec::new(),
+            video_call_audio: Dscp::Af41,
             bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             threads: 0,
             silence_max: Duration::from_secs(60),
@@ -63,9 +71,26 @@ impl PortRange {
 }
 
 impl MediaConfig {
+    /// The pairs that `media` may take for one kind.
+    pub(crate) fn pairs(&self, kind: Kind) -> impl Iterator<Item = u16> {
+        let is_kept = |port: u16| self.kept_ports.contains(&port);
+        PortRange::half(self.rtp_ports, kind)
+            .pairs()
+            .filter(move |port| !is_kept(*port) && !is_kept(port + 1))
+    }
+
+    /// The mark of what travels in a call with or without pictures (`MD-16`, `Q-08`).
+    pub(crate) fn dscp(&self, kind: Kind, with_video: bool) -> Dscp {
+        match kind {
+            Kind::Audio if with_video => self.video_call_audio,
+            Kind::Audio => Dscp::Ef,
+            Kind::Video => Dscp::Af41,
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), Error> {
         let (start, stop) = self.rtp_ports;
-        let serves = |kind| PortRange::half(self.rtp_ports, kind).pairs().next().is_some();
+        let serves = |kind| self.pairs(kind).next().is_some();
         if start < 2 || start > stop || !serves(Kind::Audio) || !serves(Kind::Video) {
             return Err(Error::Range { start, stop });
         }
@@ -113,5 +138,19 @@ mod tests {
         assert!(check((20_000, 20_002)).is_err());
         assert!(check((30_000, 20_000)).is_err());
         assert!(check((20_000, 20_007)).is_ok());
+    }
+
+    #[test]
+    fn a_pair_with_a_port_that_somebody_listens_on_is_never_taken() {
+        let config = |kept_ports: &[u16]| MediaConfig {
+            rtp_ports: (20_000, 20_011),
+            kept_ports: kept_ports.to_vec(),
+            ..MediaConfig::default()
+        };
+        let audio = |kept_ports: &[u16]| config(kept_ports).pairs(Kind::Audio).collect::<Vec<_>>();
+        assert_eq!(audio(&[5060]), [20_000, 20_002]);
+        assert_eq!(audio(&[20_000]), [20_002]);
+        assert_eq!(audio(&[20_003]), [20_000], "the RTCP port counts too");
+        assert!(config(&[20_000, 20_002]).check().is_err());
     }
 }

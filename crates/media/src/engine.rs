@@ -194,6 +194,7 @@ impl Engine {
         let Some(leg) = self.legs.get(port) else { return };
         leg.reception.set_clock_hertz(remote.clock_hertz);
         leg.watch.heard_at = now;
+        leg.sockets.mark(self.shared.config.dscp(leg.sockets.kind, remote.with_video));
         let gate = match leg.gate.take() {
             Some(gate) => gate.renewed(remote),
             None => Gate::new(remote),

@@ -57,10 +57,7 @@ impl Media {
             .map(|poll| Waker::new(poll.registry(), WAKE).map(Lane::new))
             .collect::<Result<Vec<Lane>, _>>()?;
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
-        let half = |kind| {
-            let range = PortRange::half(config.rtp_ports, kind);
-            Mutex::new(Half::new(range, || runtime.random_u64()))
-        };
+        let half = |kind| Mutex::new(Half::new(config.pairs(kind), || runtime.random_u64()));
         let shared = Arc::new(Shared {
             audio: half(Kind::Audio),
             video: half(Kind::Video),
@@ -183,7 +180,8 @@ impl Shared {
         let mut outcome = Ok(None);
         for _ in 0..BIND_TRIES {
             let Some(port) = half.next_free() else { break };
-            match Pair::bind(&self.runtime, self.config.bind, port, kind) {
+            let dscp = self.config.dscp(kind, false);
+            match Pair::bind(&self.runtime, self.config.bind, port, kind, dscp) {
                 Ok(pair) => {
                     half.stocked(pair);
                     return Ok(Some(()));

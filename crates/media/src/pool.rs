@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use runtime::{Dscp, Runtime, SocketOptions};
 
-use crate::{Kind, PortRange};
+use crate::Kind;
 
 /// Bound pairs kept ready for each kind. A stock instead of the whole range: 8,190 idle pairs would eat
 /// most of a process's descriptors.
@@ -27,21 +27,24 @@ pub struct NoPort(pub Kind);
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub(crate) port: u16,
+    pub(crate) dscp: Dscp,
     pub(crate) rtp: UdpSocket,
     pub(crate) rtcp: UdpSocket,
 }
 
 impl Pair {
-    /// Binds `port` and the one above, marked for `kind` (`MD-16`).
-    pub(crate) fn bind(runtime: &Runtime, address: IpAddr, port: u16, kind: Kind) -> io::Result<Self> {
-        let dscp = match kind {
-            Kind::Audio => Dscp::Ef,
-            Kind::Video => Dscp::Af41,
-        };
+    /// Binds `port` and the one above, for `kind`, marked with `dscp`.
+    pub(crate) fn bind(
+        runtime: &Runtime,
+        address: IpAddr,
+        port: u16,
+        kind: Kind,
+        dscp: Dscp,
+    ) -> io::Result<Self> {
         let buffer_bytes = (kind == Kind::Video).then_some(SOCKET_BUFFER_BYTES);
         let options = SocketOptions { dscp: Some(dscp), buffer_bytes, ..SocketOptions::default() };
         let bind = |port| runtime.bind_udp_std(SocketAddr::new(address, port), options);
-        Ok(Self { port, rtp: bind(port)?, rtcp: bind(port + 1)? })
+        Ok(Self { port, dscp, rtp: bind(port)?, rtcp: bind(port + 1)? })
     }
 }
 
@@ -55,10 +58,10 @@ pub(crate) struct Half<P> {
 }
 
 impl<P> Half<P> {
-    /// All pairs of `range`, in an order that `random` decides: a port is hard to guess, and a restarted
+    /// All of `pairs`, in an order that `random` decides: a port is hard to guess, and a restarted
     /// node does not meet the late packets of its former calls.
-    pub(crate) fn new(range: PortRange, mut random: impl FnMut() -> u64) -> Self {
-        let mut free: VecDeque<u16> = range.pairs().collect();
+    pub(crate) fn new(pairs: impl Iterator<Item = u16>, mut random: impl FnMut() -> u64) -> Self {
+        let mut free: VecDeque<u16> = pairs.collect();
         for last in (1..free.len()).rev() {
             let other = random() % (last as u64 + 1);
             free.swap(last, other as usize);
@@ -115,10 +118,12 @@ impl<P> Half<P> {
 mod tests {
     use super::*;
 
-    const RANGE: PortRange = PortRange { start: 20_000, stop: 20_019 };
+    fn range() -> impl Iterator<Item = u16> {
+        (20_000..20_020).step_by(2)
+    }
 
     fn stocked_half() -> Half<u16> {
-        let mut half = Half::new(RANGE, || 0);
+        let mut half = Half::new(range(), || 0);
         while let Some(port) = half.next_free() {
             half.stocked(port);
         }
@@ -131,24 +136,24 @@ mod tests {
         let mut ports: Vec<u16> = std::iter::from_fn(|| half.take()).collect();
         assert_eq!(half.usage(), (10, 10));
         ports.sort_unstable();
-        assert_eq!(ports, (20_000..20_020).step_by(2).collect::<Vec<_>>());
+        assert_eq!(ports, range().collect::<Vec<_>>());
     }
 
     #[test]
     fn the_order_is_shuffled_by_the_randomness_given() {
         let mut seed = 1_u64;
-        let mut half = Half::<u16>::new(RANGE, || {
+        let mut half = Half::<u16>::new(range(), || {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             seed >> 33
         });
         let order: Vec<u16> = std::iter::from_fn(|| half.next_free()).collect();
         assert_eq!(order.len(), 10);
-        assert_ne!(order, (20_000..20_020).step_by(2).collect::<Vec<_>>());
+        assert_ne!(order, range().collect::<Vec<_>>());
     }
 
     #[test]
     fn a_closed_port_is_used_again_after_all_others() {
-        let mut half = Half::new(RANGE, || 0);
+        let mut half = Half::new(range(), || 0);
         let first = half.next_free().unwrap();
         half.stocked(first);
         assert_eq!(half.take(), Some(first));
@@ -161,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_stock_asks_for_more_only_while_ports_are_left() {
-        let mut half = Half::new(RANGE, || 0);
+        let mut half = Half::new(range(), || 0);
         assert!(half.is_low());
         assert_eq!(half.missing(), 10);
         while let Some(port) = half.next_free() {

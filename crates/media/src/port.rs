@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
+use runtime::Dscp;
 
 use crate::gate::Gate;
 use crate::pool::Pair;
@@ -32,6 +33,7 @@ pub(crate) struct Sockets {
     pub(crate) rtcp: UdpSocket,
     /// Whom the kernel holds the RTP socket to.
     held_to: Option<SocketAddr>,
+    dscp: Dscp,
     pub(crate) port: u16,
     pub(crate) kind: Kind,
 }
@@ -50,6 +52,17 @@ impl Sockets {
         match done {
             Ok(()) => self.held_to = peer,
             Err(cause) => tracing::debug!(%cause, "media socket cannot be held to its peer"),
+        }
+    }
+
+    /// Marks what is sent from now on.
+    pub(crate) fn mark(&mut self, dscp: Dscp) {
+        if self.dscp == dscp {
+            return;
+        }
+        match dscp.mark(&self.rtp).and_then(|()| dscp.mark(&self.rtcp)) {
+            Ok(()) => self.dscp = dscp,
+            Err(cause) => tracing::debug!(%cause, "media sockets cannot be marked"),
         }
     }
 
@@ -97,6 +110,7 @@ impl Leg {
                 rtp: UdpSocket::from_std(pair.rtp),
                 rtcp: UdpSocket::from_std(pair.rtcp),
                 held_to: None,
+                dscp: pair.dscp,
                 port: pair.port,
                 kind: open.kind,
             },
@@ -152,5 +166,40 @@ impl Leg {
     pub(crate) fn press_duration(&self, press: Press) -> Duration {
         let hertz = self.gate.as_ref().map_or(CLOCK_HERTZ_DEFAULT, |gate| gate.remote().clock_hertz).max(1);
         Duration::from_micros(u64::from(press.duration) * 1_000_000 / u64::from(hertz))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::Runtime;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_mark_can_change_while_the_sockets_are_open() {
+        for address in ["127.0.0.1", "::1"] {
+            let runtime = Runtime::real();
+            let address: std::net::IpAddr = address.parse().unwrap();
+            let mut bound = (20_000..20_400)
+                .step_by(2)
+                .find_map(|port| Pair::bind(&runtime, address, port, Kind::Audio, Dscp::Ef).ok());
+            let Some(pair) = bound.take() else {
+                assert!(address.is_ipv6(), "no port is free");
+                continue; // A machine without IPv6.
+            };
+            let open = OpenPort { kind: Kind::Audio, owner: 1 };
+            let mut leg = Leg::new(PortId::numbered(1), open, pair, runtime.now());
+            let marks = |leg: &Leg| {
+                [&leg.sockets.rtp, &leg.sockets.rtcp].map(|socket| match address.is_ipv6() {
+                    true => rustix::net::sockopt::ipv6_tclass(socket).unwrap(),
+                    false => u32::from(rustix::net::sockopt::ip_tos(socket).unwrap()),
+                })
+            };
+            assert_eq!(marks(&leg), [Dscp::Ef.tos(); 2]);
+            leg.sockets.mark(Dscp::Af41);
+            assert_eq!(marks(&leg), [Dscp::Af41.tos(); 2]);
+            leg.sockets.mark(Dscp::Ef);
+            assert_eq!(marks(&leg), [Dscp::Ef.tos(); 2]);
+        }
     }
 }

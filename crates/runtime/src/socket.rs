@@ -2,10 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
 
 use crate::Runtime;
@@ -35,6 +36,16 @@ impl Dscp {
             Self::Af41 => 34,
             Self::Ef => 46,
         }
+    }
+
+    /// Marks what an open socket sends from now on.
+    pub fn mark(self, socket: &impl AsFd) -> io::Result<()> {
+        let socket = SockRef::from(socket);
+        self.mark_for(&socket, socket.domain()? == Domain::IPV6)
+    }
+
+    fn mark_for(self, socket: &Socket, is_ipv6: bool) -> io::Result<()> {
+        if is_ipv6 { socket.set_tclass_v6(self.tos()) } else { socket.set_tos_v4(self.tos()) }
     }
 }
 
@@ -109,7 +120,7 @@ fn open(address: SocketAddr, kind: Type, protocol: Protocol, options: SocketOpti
         socket.set_only_v6(true)?;
     }
     if let Some(dscp) = options.dscp {
-        if address.is_ipv6() { socket.set_tclass_v6(dscp.tos())? } else { socket.set_tos_v4(dscp.tos())? }
+        dscp.mark_for(&socket, address.is_ipv6())?;
     }
     if let Some(bytes) = options.buffer_bytes {
         socket.set_recv_buffer_size(bytes)?;

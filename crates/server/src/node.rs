@@ -202,7 +202,13 @@ fn media_config(config: &Config) -> MediaConfig {
         [one] => *one,
         _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
     };
-    MediaConfig { rtp_ports: config.media.rtp_ports, bind, ..MediaConfig::default() }
+    MediaConfig {
+        rtp_ports: config.media.rtp_ports,
+        kept_ports: config.listen.ports(),
+        video_call_audio: config.media.video_call_audio,
+        bind,
+        ..MediaConfig::default()
+    }
 }
 
 /// TLS for phones: nothing special, TLS 1.2 for the old ones.

@@ -98,6 +98,12 @@ impl Description {
         self.lines.iter().any(|line| line.kind.is_some())
     }
 
+    /// Do both phones agree to pictures on an m-line?
+    pub(crate) fn has_video_with(&self, other: &Self) -> bool {
+        let is_video = |line: &MediaLine| line.kind == Some(Kind::Video);
+        self.lines.iter().zip(&other.lines).any(|(one, other)| is_video(one) && is_video(other))
+    }
+
     /// Is this the same description again, by its origin (RFC 3264 §8: the version rises with every change)?
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.sdp.origin().is_some() && self.sdp.origin() == other.sdp.origin()
@@ -142,12 +148,13 @@ impl MediaLine {
     }
 
     /// The phone as `media` is told of it. `other` is the same m-line of the other phone: what this phone was
-    /// told, so what it sends is in those terms.
-    pub(crate) fn remote(&self, other: Option<&Self>) -> Option<Remote> {
+    /// told, so what it sends is in those terms. `with_video`: the call has pictures too.
+    pub(crate) fn remote(&self, other: Option<&Self>, with_video: bool) -> Option<Remote> {
         let (rtp, learn) = self.reach?;
         let mut remote = Remote::new(rtp);
         remote.learn = learn;
         remote.mux = self.mux && other.is_some_and(|other| other.mux);
+        remote.with_video = with_video;
         remote.rtcp = self.rtcp_port.map(|port| SocketAddr::new(rtp.ip(), port));
         remote.direction = match (self.direction.receives(), self.direction.sends()) {
             (true, true) => media::Direction::SendReceive,
@@ -332,7 +339,7 @@ mod tests {
     fn reach(address: &str, whereabouts: Whereabouts) -> (String, Learn) {
         let description =
             read(&AUDIO.replace("c=IN IP4 10.0.0.5", &format!("c=IN IP4 {address}")), whereabouts);
-        let remote = description.lines()[0].remote(None).unwrap();
+        let remote = description.lines()[0].remote(None, false).unwrap();
         (remote.rtp.to_string(), remote.learn)
     }
 
@@ -370,7 +377,7 @@ mod tests {
     fn rtcp_shares_a_port_only_when_both_say_so() {
         let with = read(&format!("{AUDIO}a=rtcp-mux\n"), at("10.0.0.5", None));
         let without = read(AUDIO, at("10.0.0.6", None));
-        assert!(!with.lines()[0].remote(Some(&without.lines()[0])).unwrap().mux);
-        assert!(with.lines()[0].remote(Some(&with.lines()[0])).unwrap().mux);
+        assert!(!with.lines()[0].remote(Some(&without.lines()[0]), false).unwrap().mux);
+        assert!(with.lines()[0].remote(Some(&with.lines()[0]), false).unwrap().mux);
     }
 }

@@ -179,8 +179,9 @@ impl ServiceCall {
     fn serve(&mut self, context: &Context<'_>) {
         let Some(heard) = &self.half.heard else { return };
         let ports = &*context.house.ports;
+        let with_video = heard.has_video_with(heard);
         for (at, line) in heard.lines().iter().enumerate() {
-            if let Some(remote) = line.remote(Some(line)) {
+            if let Some(remote) = line.remote(Some(line), with_video) {
                 self.streams.reach(ports, at, End::Caller, remote);
                 match self.service {
                     Service::Echo => self.streams.echo(ports, at, End::Caller),

@@ -54,13 +54,14 @@ impl Call {
         let ports = &*context.house.ports;
         let (caller, callee) = (self.pairs[pair].half(End::Caller), self.pairs[pair].half(End::Callee));
         let (Some(a), Some(b)) = (&caller.heard, &callee.heard) else { return };
+        let with_video = a.has_video_with(b);
         for (at, (a, b)) in a.lines().iter().zip(b.lines()).enumerate() {
             if a.kind.is_none() || b.kind.is_none() {
                 self.streams.refuse(ports, at);
                 continue;
             }
             for (end, line, other) in [(End::Caller, a, b), (End::Callee, b, a)] {
-                if let Some(remote) = line.remote(Some(other)) {
+                if let Some(remote) = line.remote(Some(other), with_video) {
                     self.streams.reach(ports, at, end, remote);
                 }
             }

@@ -85,6 +85,7 @@ struct Told {
     partners: BTreeMap<PortId, PortId>,
     directions: BTreeMap<PortId, media::Direction>,
     echoes: BTreeSet<PortId>,
+    with_video: BTreeMap<SocketAddr, bool>,
 }
 
 impl Ports for Numbers {
@@ -102,6 +103,7 @@ impl Ports for Numbers {
         match command {
             Command::SetRemote { port, remote } => {
                 told.remotes.insert(port, remote.rtp);
+                told.with_video.insert(remote.rtp, remote.with_video);
                 told.directions.insert(port, remote.direction);
             }
             Command::Connect { a, b } => {
@@ -134,6 +136,11 @@ impl Numbers {
                 && told.remotes.get(b) == Some(&other)
                 && [a, b].iter().all(|port| told.directions.get(port) == Some(&media::Direction::SendReceive))
         })
+    }
+
+    /// Was media told that what goes to this address belongs to a call with pictures?
+    pub fn is_with_video(&self, address: SocketAddr) -> bool {
+        self.state.lock().with_video.get(&address) == Some(&true)
     }
 
     pub fn echoes(&self, address: SocketAddr) -> bool {

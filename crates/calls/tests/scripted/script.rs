@@ -22,6 +22,7 @@
 //! presence of bob is On the phone
 //! media flows between ann and bob         media rests between ann and bob
 //! media echoes to ann
+//! sound of ann goes with video            sound of ann goes alone
 //! ```
 
 use std::path::PathBuf;
@@ -117,6 +118,15 @@ fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), Stri
         ["media", "echoes", "to", name] => {
             let address = stage.phone(name).media();
             check(stage.ports.echoes(address), "no echo")
+        }
+        ["sound", "of", name, "goes", how @ ..] => {
+            let address = stage.phone(name).media();
+            let with_video = stage.ports.is_with_video(address);
+            match how {
+                ["with", "video"] => check(with_video, "it goes alone"),
+                ["alone"] => check(!with_video, "it goes with video"),
+                _ => Err("no such sentence".to_owned()),
+            }
         }
         ["line", number, state] => line_is(stage, number, state),
         ["presence", "of", name, "is", words @ ..] => {

@@ -174,6 +174,7 @@ mod tests {
         let config = parse(
             "[listen]\naddresses = [\"127.0.0.1\"]\nport_offset = 10000\nhttps = 0\n\
              [storage]\nurl = \"postgres://carillon@db/carillon\"\n[media]\nrtp_ports = \"20000-20100\"\n\
+             video_call_audio = \"ef\"\n\
              [sip]\ndigest = [\"sha-256\", \"md5\"]\nadvertise = \"203.0.113.5\"\n\
              [network]\ntrusted = [\"127.0.0.0/8\"]\n[limits]\nring_seconds = 30\n",
             &[],
@@ -183,6 +184,8 @@ mod tests {
         assert_eq!(config.listen.at(config.listen.sip), ["127.0.0.1:15060".parse().unwrap()]);
         assert_eq!(config.database_path(), None);
         assert_eq!(config.media.rtp_ports, (20_000, 20_100));
+        assert_eq!(config.media.video_call_audio, runtime::Dscp::Ef);
+        assert_eq!(config.listen.ports(), [15222, 15223, 15060, 15061, 18080, 19464]);
         assert_eq!(config.sip.digest.len(), 2);
         assert!(config.network.trusted[0].contains("127.0.0.9".parse().unwrap()));
         assert_eq!(config.limits.ring_seconds, 30);
@@ -220,6 +223,7 @@ mod tests {
             ("[listen]\naddresses = []\n", &["4: ", "[listen] addresses", "IP addresses"]),
             ("[storage]\nurl = \"mysql://secret@db\"\n", &["4: ", "[storage] url", "sqlite:FILE"]),
             ("[media]\nrtp_ports = \"9000-8000\"\n", &["4: ", "[media] rtp_ports", "16384-32766"]),
+            ("[media]\nvideo_call_audio = \"cs1\"\n", &["4: ", "[media] video_call_audio", "\"af41\""]),
             ("[media]\nadvertise = \"example.org\"\n", &["4: ", "[media] advertise", "IP address"]),
             ("[sip]\ndigest = [\"sha1\"]\n", &["4: ", "[\"sha1\"]", "sha-256"]),
             ("[network]\nlocal = [\"10/8\"]\n", &["4: ", "[\"10/8\"]", "10.0.0.0/8"]),

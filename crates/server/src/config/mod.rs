@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use calls::address::Network;
 use model::DomainPart;
+use runtime::Dscp;
 use sip::digest::Algorithm;
 
 pub use error::ConfigError;
@@ -94,6 +95,8 @@ pub struct TlsSection {
 pub struct MediaSection {
     /// First and last UDP port.
     pub rtp_ports: (u16, u16),
+    /// The mark of sound in a call with pictures.
+    pub video_call_audio: Dscp,
     /// The address that phones outside the local networks are told.
     pub advertise: Option<IpAddr>,
 }
@@ -177,7 +180,11 @@ impl Config {
             },
             storage: StorageSection { url: "sqlite:carillon.db".to_owned(), size_mib_max: None },
             tls: TlsSection { certificate: "certificate.pem".into(), key: "key.pem".into() },
-            media: MediaSection { rtp_ports: (16_384, 32_766), advertise: None },
+            media: MediaSection {
+                rtp_ports: (16_384, 32_766),
+                video_call_audio: Dscp::Af41,
+                advertise: None,
+            },
             sip: SipSection { digest: vec![Algorithm::Md5], advertise: None },
             network: NetworkSection { local: Vec::new(), trusted: Vec::new() },
             log: LogSection { level: "info".to_owned(), format: LogFormat::Text },
@@ -253,10 +260,14 @@ impl ListenSection {
         loopback
     }
 
-    /// Adds the offset to every port that is not 0; false when one does not fit.
-    fn move_ports(&mut self) -> bool {
-        let offset = self.port_offset;
-        let ports = [
+    /// All ports that are listened on.
+    pub fn ports(&self) -> Vec<u16> {
+        let mut all = self.clone();
+        all.ports_mut().into_iter().map(|port| *port).filter(|port| *port != 0).collect()
+    }
+
+    fn ports_mut(&mut self) -> [&mut u16; 7] {
+        [
             &mut self.xmpp,
             &mut self.xmpps,
             &mut self.sip,
@@ -264,8 +275,13 @@ impl ListenSection {
             &mut self.https,
             &mut self.http_loopback,
             &mut self.metrics,
-        ];
-        for port in ports {
+        ]
+    }
+
+    /// Adds the offset to every port that is not 0; false when one does not fit.
+    fn move_ports(&mut self) -> bool {
+        let offset = self.port_offset;
+        for port in self.ports_mut() {
             if *port != 0 {
                 match port.checked_add(offset) {
                     Some(moved) => *port = moved,

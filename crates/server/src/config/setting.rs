@@ -1,6 +1,7 @@
 //! Every setting: its section and name, what is allowed, and where it goes. The one list that parsing, the
 //! environment, error messages and documents are made from.
 
+use runtime::Dscp;
 use sip::digest::Algorithm;
 
 use super::value::Value;
@@ -126,6 +127,16 @@ settings! {
             let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
             config.media.rtp_ports = (first, last);
             (first >= 1024 && last > first && last - first >= 7).then_some(())
+        };
+    "media" "video_call_audio": "\"af41\" or \"ef\", the mark of sound in a call with video",
+        AtStart(media.video_call_audio),
+        |config, value| {
+            config.media.video_call_audio = match value.text()? {
+                "af41" => Dscp::Af41,
+                "ef" => Dscp::Ef,
+                _ => return None,
+            };
+            Some(())
         };
     "media" "advertise": ADVERTISE, AtStart(media.advertise),
         |config, value| { config.media.advertise = address(value)?; Some(()) };

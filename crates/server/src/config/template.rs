@@ -63,6 +63,7 @@ key = \"key.pem\"
 [media]
 # advertise = \"203.0.113.5\"      # as [sip] advertise unless given
 # rtp_ports = \"16384-32766\"
+# video_call_audio = \"af41\"      # the DSCP mark of sound in a call with video, or \"ef\"; sound alone is always EF
 
 [network]
 # local = [\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\"]
