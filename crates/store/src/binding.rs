@@ -61,12 +61,12 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// What tells the bindings of one line apart: instance and reg-id where given (RFC 5626 §6), else the contact.
+    /// What tells the bindings of one line apart: instance and reg-id where both are given (RFC 5626 §6), else
+    /// the contact, for a phone without flows may have several (RFC 3261 §10.3 step 7).
     pub fn key(&self) -> String {
         match (&self.instance, self.reg_id) {
             (Some(instance), Some(reg_id)) => format!("{instance};{reg_id}"),
-            (Some(instance), None) => instance.clone(),
-            (None, _) => self.contact.clone(),
+            _ => self.contact.clone(),
         }
     }
 }

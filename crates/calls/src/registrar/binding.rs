@@ -18,6 +18,11 @@ pub const EXPIRES_MAX: u32 = 7200;
 pub const CONTACTS_MAX: usize = 16;
 /// The longest Path that is kept, in values.
 const PATH_MAX: usize = 8;
+/// The longest contact URI, instance, Call-ID or Path value that is kept, in bytes: a database's index takes no more
+/// than some 2,700.
+const KEPT_BYTES_MAX: usize = 1024;
+/// The longest User-Agent that is kept, in characters; a longer one is cut.
+const USER_AGENT_CHARACTERS_MAX: usize = 128;
 /// The port of a SIP URI that names none (RFC 3261 §19.1.2).
 const SIP_PORT: u16 = 5060;
 /// The port of a SIPS URI, and of TLS, that names none.
@@ -101,7 +106,7 @@ pub enum Change {
 /// Why a REGISTER is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// A header field is malformed, or `*` stands without `Expires: 0`.
+    /// A header field is malformed or too long to be kept, or `*` stands without `Expires: 0`.
     Malformed,
     /// An expiry is too short.
     TooBrief,
@@ -129,6 +134,8 @@ impl Update {
             Contacts::List(list) => Change::Contacts(
                 list.into_iter()
                     .map(|contact| {
+                        kept(contact.uri().as_bytes())?;
+                        kept(&contact.instance().unwrap_or_default())?;
                         let seconds = contact.expires().or(expires).unwrap_or(EXPIRES_DEFAULT);
                         if seconds != 0 && seconds < EXPIRES_MIN {
                             return Err(Refused::TooBrief);
@@ -142,16 +149,16 @@ impl Update {
         if path.len() > PATH_MAX {
             return Err(Refused::TooMany);
         }
+        path.iter().try_for_each(|address| kept(address.as_bytes()))?;
+        let call_id = headers.call_id().map_err(malformed)?;
+        kept(&call_id)?;
         Ok(Self {
             change,
-            order: Order {
-                call_id: text(&headers.call_id().map_err(malformed)?),
-                cseq: headers.cseq().map_err(malformed)?.number,
-            },
+            order: Order { call_id: text(&call_id), cseq: headers.cseq().map_err(malformed)?.number },
             flow,
             outbound: headers.has_token(Name::Supported, b"outbound"),
             path: path.iter().map(|address| Bytes::copy_from_slice(address.as_bytes())).collect(),
-            user_agent: headers.first(Name::UserAgent).map(text),
+            user_agent: headers.first(Name::UserAgent).map(user_agent),
         })
     }
 }
@@ -287,6 +294,17 @@ pub fn is_worth_writing(old: Option<&Binding>, new: &Binding, now: Timestamp) ->
         && old.order.call_id == new.order.call_id;
     let known = new.stored_until.since(now);
     !same || known < Duration::from_secs(u64::from(new.seconds_left(now))) / 2
+}
+
+/// May this be kept: is it short enough, and without the NUL that no database takes in a text?
+fn kept(bytes: &[u8]) -> Result<(), Refused> {
+    if bytes.len() > KEPT_BYTES_MAX || bytes.contains(&0) { Err(Refused::Malformed) } else { Ok(()) }
+}
+
+/// A User-Agent as it is kept and shown: a line for people.
+fn user_agent(bytes: &[u8]) -> String {
+    let plain = text(bytes);
+    plain.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARACTERS_MAX).collect()
 }
 
 fn text(bytes: impl AsRef<[u8]>) -> String {

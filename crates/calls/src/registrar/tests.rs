@@ -179,3 +179,44 @@ async fn lines_out_of_service_lose_their_phones() {
     assert!(bench.registrar.is_empty());
     assert!(bench.store.bindings(NOW).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn contacts_of_one_phone_without_flows_are_kept_apart_in_the_store() {
+    let bench = bench().await;
+    let contact = |port: u16, expires: u32| {
+        format!("Contact: <sip:1002@10.0.0.5:{port}>;+sip.instance=\"<urn:uuid:1>\";expires={expires}\r\n")
+    };
+    let from = flow("10.0.0.5:5060", None);
+    bench.take(&register("a", 1, &contact(5060, 60)), from, NOW).unwrap();
+    // The phone was started anew and has another port; its former contact ends, and only that.
+    bench.take(&register("b", 1, &contact(5062, 3600)), from, NOW).unwrap();
+    let later = NOW.plus(Duration::from_secs(61));
+    bench.registrar.lapse(later);
+    let written = async {
+        loop {
+            let kept = bench.store.bindings(NOW).await.unwrap();
+            if !kept.is_empty() {
+                return kept;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let kept = tokio::time::timeout(Duration::from_secs(10), written).await.unwrap();
+    assert_eq!(kept.iter().map(|b| b.contact.as_str()).collect::<Vec<_>>(), ["sip:1002@10.0.0.5:5062"]);
+}
+
+#[tokio::test]
+async fn what_a_database_cannot_keep_is_refused_and_a_long_user_agent_is_cut() {
+    let from = flow("10.0.0.5:5060", None);
+    let read = |lines: &str| Update::read(&register("a", 1, lines), from);
+    let long = "x".repeat(1100);
+    for bad in [
+        format!("Contact: <sip:1002@10.0.0.5;a={long}>\r\n"),
+        "Contact: <sip:1002@10.0.0.5>;+sip.instance=\"<a\0b>\"\r\n".to_owned(),
+        format!("Contact: <sip:1002@10.0.0.5>\r\nPath: <sip:proxy;a={long}>\r\n"),
+    ] {
+        assert_eq!(read(&bad).unwrap_err(), Refused::Malformed, "{bad:?}");
+    }
+    let update = read(&format!("Contact: <sip:1002@10.0.0.5>\r\nUser-Agent: a\0b{long}\r\n")).unwrap();
+    assert_eq!(update.user_agent.map(|agent| (agent.len(), agent.starts_with("abx"))), Some((128, true)));
+}
