@@ -10,11 +10,19 @@ use presence::{Engine, Observation, Observed, Source};
 
 /// Publications of the whole server; more get 503.
 const PUBLICATIONS_MAX: usize = 100_000;
+/// Publications of one user; more get 503. A phone has one, and a phone that forgot its tag one more an hour.
+const PUBLICATIONS_PER_USER_MAX: usize = 32;
 
 /// All publications.
 pub(crate) struct Publications {
     engine: Arc<Engine>,
-    tags: Mutex<BTreeMap<String, Publication>>,
+    tags: Mutex<Tags>,
+}
+
+#[derive(Default)]
+struct Tags {
+    all: BTreeMap<String, Publication>,
+    per_user: BTreeMap<BareJid, usize>,
 }
 
 struct Publication {
@@ -30,7 +38,7 @@ struct Publication {
 pub(crate) enum Refused {
     /// 412: no such entity tag for this user.
     NoSuchTag,
-    /// 503: the table is full.
+    /// 503: the table is full, or the user's part of it.
     Full,
 }
 
@@ -61,13 +69,13 @@ impl Publications {
         let mut tags = self.tags.lock();
         let old = match change.if_match {
             Some(tag) => {
-                let known = tags.get(tag).is_some_and(|p| p.user == *change.user && p.until > now);
+                let known = tags.all.get(tag).is_some_and(|p| p.user == *change.user && p.until > now);
                 if !known {
                     return Err(Refused::NoSuchTag);
                 }
                 tags.remove(tag)
             }
-            None if tags.len() >= PUBLICATIONS_MAX => return Err(Refused::Full),
+            None if tags.is_full_for(change.user) => return Err(Refused::Full),
             None => None,
         };
         let source = old.as_ref().map_or_else(|| change.new_tag.clone(), |old| old.source.clone());
@@ -89,7 +97,35 @@ impl Publications {
 
     /// Forgets what has ended; the engine does so by itself.
     pub(crate) fn lapse(&self, now: Timestamp) {
-        self.tags.lock().retain(|_, publication| publication.until > now);
+        let mut tags = self.tags.lock();
+        let ended: Vec<String> =
+            tags.all.iter().filter(|(_, held)| held.until <= now).map(|(tag, _)| tag.clone()).collect();
+        for tag in ended {
+            tags.remove(&tag);
+        }
+    }
+}
+
+impl Tags {
+    fn is_full_for(&self, user: &BareJid) -> bool {
+        self.all.len() >= PUBLICATIONS_MAX
+            || self.per_user.get(user).is_some_and(|held| *held >= PUBLICATIONS_PER_USER_MAX)
+    }
+
+    fn insert(&mut self, tag: String, publication: Publication) {
+        *self.per_user.entry(publication.user.clone()).or_default() += 1;
+        self.all.insert(tag, publication);
+    }
+
+    fn remove(&mut self, tag: &str) -> Option<Publication> {
+        let publication = self.all.remove(tag)?;
+        if let Some(held) = self.per_user.get_mut(&publication.user) {
+            *held -= 1;
+            if *held == 0 {
+                self.per_user.remove(&publication.user);
+            }
+        }
+        Some(publication)
     }
 }
 
@@ -148,6 +184,18 @@ mod tests {
         assert_eq!(take(&ann, Timestamp(0)), Err(Refused::NoSuchTag));
         assert_eq!(take(&bob(), Timestamp(61_000_000)), Err(Refused::NoSuchTag));
         publications.lapse(Timestamp(61_000_000));
-        assert!(publications.tags.lock().is_empty());
+        assert!(publications.tags.lock().all.is_empty() && publications.tags.lock().per_user.is_empty());
+    }
+
+    #[test]
+    fn one_user_cannot_fill_the_table() {
+        let publications = Publications::new(Arc::new(Engine::new(Rules::default())));
+        for number in 0..PUBLICATIONS_PER_USER_MAX {
+            change(&publications, None, Some(Observed::Busy), 60, &number.to_string()).unwrap();
+        }
+        assert_eq!(change(&publications, None, Some(Observed::Busy), 60, "more"), Err(Refused::Full));
+        change(&publications, Some("0"), None, 60, "refreshed").unwrap();
+        change(&publications, Some("1"), None, 0, "removed").unwrap();
+        change(&publications, None, Some(Observed::Busy), 60, "more").unwrap();
     }
 }

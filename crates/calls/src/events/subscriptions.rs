@@ -71,6 +71,8 @@ struct Subscription {
     flow: Flow,
     allowed: bool,
     decided: Instant,
+    /// Something has changed since the decision was asked for anew: the watcher hears of it when that has come.
+    held_back: bool,
     /// The dialogs that the watcher knows of; `None` when the next document is a full one.
     told: Option<Dialogs>,
 }
@@ -132,6 +134,7 @@ impl Subscriptions {
             flow,
             allowed,
             decided: desk.now.instant,
+            held_back: false,
             told: None,
         };
         self.records.insert(id, subscription);
@@ -167,8 +170,11 @@ impl Subscriptions {
                 let contact = desk.house.contact(&flow);
                 let response = desk.response(request, 200).header(Name::Contact, &contact);
                 desk.respond(transaction, &response.header(Name::Expires, &left).finish());
-                ask_again(id, subscription, desk);
-                self.pump(id, desk);
+                if ask_again(id, subscription, desk) {
+                    subscription.held_back = true;
+                } else {
+                    self.pump(id, desk);
+                }
             }
             Err(status) => super::subscribe::refuse(transaction, request, status, desk),
         }
@@ -179,11 +185,12 @@ impl Subscriptions {
     pub(crate) fn decided(&mut self, id: u64, allowed: bool, desk: &mut Desk<'_>) {
         let Some(subscription) = self.records.get_mut(&id) else { return };
         subscription.decided = desk.now.instant;
-        if subscription.allowed != allowed {
+        let held_back = std::mem::take(&mut subscription.held_back) && allowed;
+        if subscription.allowed != allowed || held_back {
             subscription.allowed = allowed;
             subscription.notifier.changed();
-            self.pump(id, desk);
         }
+        self.pump(id, desk);
     }
 
     /// The calls of a line have changed.
@@ -201,8 +208,9 @@ impl Subscriptions {
     fn changed(&mut self, watching: BTreeSet<u64>, desk: &mut Desk<'_>) {
         for id in watching {
             let Some(subscription) = self.records.get_mut(&id) else { continue };
-            ask_again(id, subscription, desk);
-            if subscription.allowed {
+            if ask_again(id, subscription, desk) {
+                subscription.held_back = true;
+            } else if subscription.allowed && !subscription.held_back {
                 subscription.notifier.changed();
                 self.pump(id, desk);
             }
@@ -333,13 +341,15 @@ fn remove_from<K: Ord>(index: &mut BTreeMap<K, BTreeSet<u64>>, key: &K, id: u64)
     }
 }
 
-/// Asks the store again whether the watcher may see, when the last answer is old.
-fn ask_again(id: u64, subscription: &mut Subscription, desk: &Desk<'_>) {
+/// Asks the store again whether the watcher may see, when the last answer is old. True when it was asked.
+fn ask_again(id: u64, subscription: &mut Subscription, desk: &Desk<'_>) -> bool {
     let now = desk.now.instant;
-    if now.saturating_duration_since(subscription.decided) >= DECISION_LASTS {
+    let is_old = now.saturating_duration_since(subscription.decided) >= DECISION_LASTS;
+    if is_old {
         subscription.decided = now;
         decide(&subscription.watcher, &subscription.subject, Watch::Held(id), desk);
     }
+    is_old
 }
 
 /// Decides who may see what: at once when that is plain, else by the presentity's roster (`PS-11`); the answer

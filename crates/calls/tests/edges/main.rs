@@ -187,6 +187,32 @@ async fn who_may_watch_sees_presence_and_hears_of_changes_and_others_see_offline
 }
 
 #[tokio::test]
+async fn who_may_watch_no_longer_is_shown_nothing_of_the_next_change() {
+    let house = House::open().await;
+    let (mut ann, mut bob) = (Phone::udp(&house, "1001").await, Phone::udp(&house, "1002").await);
+    bob.register().await;
+    assert_eq!(subscribe(&mut ann, "bob", "presence").await, 200);
+    let first = ann.expect_request(Method::Notify).await;
+    assert!(text(&first).contains("<basic>open</basic>"), "{}", text(&first));
+    ann.answer(&first, 200).await;
+    let [bob_jid, ann_jid] = ["bob", "ann"].map(|name| format!("{name}@{DOMAIN}").parse().unwrap());
+    house.store.roster_remove(&bob_jid, &ann_jid).await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(31)).await;
+    tokio::time::resume();
+    let document = "<presence xmlns='urn:ietf:params:xml:ns:pidf'><person><activities><busy/></activities></person></presence>";
+    let published = bob
+        .ask(|phone| {
+            let request = phone.request(Method::Publish, "1002").header(Name::Event, "presence");
+            request.body("application/pidf+xml", document.as_bytes())
+        })
+        .await;
+    assert_eq!(published.status(), 200);
+    let next = ann.expect_request(Method::Notify).await;
+    assert!(text(&next).contains("closed") && !text(&next).contains("busy"), "{}", text(&next));
+}
+
+#[tokio::test]
 async fn subscriptions_are_refused_refreshed_and_ended_by_the_rules() {
     let house = House::open().await;
     let mut ann = Phone::udp(&house, "1001").await;
