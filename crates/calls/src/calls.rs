@@ -78,13 +78,13 @@ impl Calls {
             publications: Publications::new(Arc::clone(&engine)),
             gateway: ArcSwapOption::empty(),
             runtime: runtime.clone(),
-            registrar: Arc::clone(&registrar),
+            registrar,
             plan: Arc::clone(&plan),
             store,
             engine,
         });
         let mailboxes = (0..shards).map(|_| Arc::new(Mailbox::default())).collect();
-        let transport = Transport::new(&runtime, mailboxes, registrar, config.tls.clone());
+        let transport = Transport::new(&runtime, mailboxes, config.tls.clone());
         let (sockets, udp) = UdpSockets::bind(&runtime, &config.listen.udp, shards)?;
         let bound = Listen { udp, ..transport.listen(&config)? };
         let calls = Self { rooms, board, transport, bound };

@@ -82,3 +82,8 @@ pub(crate) fn overload() -> Counter {
 pub(crate) fn connections() -> Gauge {
     gauge!("carillon_sip_connections")
 }
+
+/// Connections that were closed at once, for want of room.
+pub(crate) fn connections_refused() -> Counter {
+    counter!("carillon_sip_connections_refused_total")
+}

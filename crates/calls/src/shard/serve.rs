@@ -26,7 +26,11 @@ impl Shard {
             Input::Message(message, flow) => self.endpoint.handle_message(message, flow, now),
             Input::Malformed(malformed, flow) => self.endpoint.handle_malformed(malformed, flow),
             Input::NotSent(origin) => self.endpoint.handle_transport_error(origin, now),
-            Input::ConnectionLost(connection) => self.endpoint.handle_connection_lost(connection, now),
+            Input::ConnectionLost(connection) => {
+                self.endpoint.handle_connection_lost(connection, now);
+                // Every shard does so, behind the REGISTERs of its own that came over the connection.
+                self.rooms.registrar.connection_lost(connection, self.now.civil);
+            }
             Input::Read(waiting, read) => {
                 self.reads -= 1;
                 let Waiting { transaction, request, flow } = *waiting;
@@ -194,7 +198,10 @@ impl Shard {
         flow: Flow,
         account: &Account,
     ) {
+        self.transport.prove(&flow);
         match request.method() {
+            // Nobody would hear the answer, and nobody would tell the registrar again that the connection is gone.
+            Method::Register if flow.connection.is_some() && !self.transport.has_connection(&flow) => {}
             Method::Register => {
                 self.desk(|desk| register::register(transaction, &request, flow, account, desk));
             }

@@ -2,20 +2,21 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use sip::endpoint::{ConnectionId, Flow, Transmit, Transport as Kind};
+use sip::endpoint::{Flow, Transmit, Transport as Kind};
 use sip::framing::{Frame, StreamDecoder};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use super::{Connection, Transport, WRITES_WAITING_MAX};
+use super::{Admitted, Connection, Transport, WRITES_WAITING_MAX};
 use crate::shard::mailbox::Input;
 
-/// How long a message may be incomplete, and how long a new connection may say nothing.
+/// How long a message may be incomplete, and how long a connection may stay without a message over which nobody has
+/// proved who he is. Keep-alives are no messages.
 const INCOMPLETE_MAX: Duration = Duration::from_secs(30);
-/// How long a connection may be idle: longer than the longest registration.
+/// How long a connection of somebody known may be idle: longer than the longest registration.
 const IDLE_MAX: Duration = Duration::from_secs(3 * 3600);
 /// How long a peer may take to read what we write.
 const WRITE_MAX: Duration = Duration::from_secs(20);
@@ -33,26 +34,63 @@ pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     transport: Arc<Transport>,
     stream: S,
     (kind, local, remote): (Kind, SocketAddr, SocketAddr),
-    id: ConnectionId,
+    admitted: Admitted,
 ) {
-    let flow = Flow { transport: kind, local, remote, connection: Some(id) };
+    let flow = Flow { transport: kind, local, remote, connection: Some(admitted.id) };
     let (writer, waiting) = mpsc::channel(WRITES_WAITING_MAX);
-    transport.opened(id, Connection { writer, flow });
-    serve(&transport, stream, flow, waiting).await;
-    transport.closed(id);
+    let connection = Connection { writer, flow, newcomer: Arc::clone(&admitted.newcomer) };
+    transport.opened(admitted.id, connection.clone());
+    serve(&transport, stream, connection, waiting).await;
+    transport.closed(admitted);
+}
+
+/// Until when a connection may stay as it is.
+struct Patience {
+    /// When it was opened, or the last message was complete.
+    message_at: Instant,
+    /// When the message that is incomplete began.
+    began_at: Option<Instant>,
+    /// When anything was last read or written.
+    heard_at: Instant,
+}
+
+impl Patience {
+    fn new(now: Instant) -> Self {
+        Self { message_at: now, began_at: None, heard_at: now }
+    }
+
+    /// Something was read: were messages completed, and is a further one incomplete?
+    fn read(&mut self, completed: bool, incomplete: bool, now: Instant) {
+        self.heard_at = now;
+        if completed {
+            self.message_at = now;
+            self.began_at = None;
+        }
+        self.began_at = if incomplete { self.began_at.or(Some(now)) } else { None };
+    }
+
+    fn ends_at(&self, is_proved: bool) -> Instant {
+        match self.began_at {
+            Some(began_at) => began_at + INCOMPLETE_MAX,
+            None if is_proved => self.heard_at + IDLE_MAX,
+            None => self.message_at + INCOMPLETE_MAX,
+        }
+    }
 }
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     transport: &Arc<Transport>,
     mut stream: S,
-    flow: Flow,
+    Connection { flow, newcomer, writer }: Connection,
     mut waiting: mpsc::Receiver<Bytes>,
 ) {
+    // The queue ends with the table's own sender.
+    drop(writer);
     let received = crate::metrics::received(flow.transport);
     let mut decoder = StreamDecoder::new();
-    let mut new = true;
+    let runtime = &transport.runtime;
+    let mut patience = Patience::new(runtime.now());
     loop {
-        let patience = if decoder.is_idle() && !new { IDLE_MAX } else { INCOMPLETE_MAX };
         if decoder.is_idle() {
             decoder.release();
         }
@@ -62,16 +100,18 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         };
         tokio::select! {
             biased;
-            () = transport.runtime.stopping() => return,
+            () = runtime.stopping() => return,
+            () = runtime.sleep_until(patience.ends_at(newcomer.is_proved())) => return,
             message = waiting.recv() => {
                 let Some(message) = message else { return };
                 if write(&mut stream, message, &mut waiting).await.is_err() {
                     return;
                 }
-                new = false;
+                patience.heard_at = runtime.now();
             }
-            read = tokio::time::timeout(patience, read) => {
-                let Ok(Ok(1..)) = read else { return };
+            read = read => {
+                let Ok(1..) = read else { return };
+                let mut completed = false;
                 loop {
                     match decoder.next_frame() {
                         None => break,
@@ -84,9 +124,11 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                         }
                         Some(Frame::Message(message)) => {
                             received.increment(1);
+                            completed = true;
                             transport.route(Ok(message), flow, None);
                         }
                         Some(Frame::Malformed(malformed)) => {
+                            completed = true;
                             transport.route(Err(malformed), flow, None);
                         }
                         Some(Frame::Broken(malformed)) => {
@@ -94,8 +136,8 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                             return say_last(&mut stream, &mut waiting).await;
                         }
                     }
-                    new = false;
                 }
+                patience.read(completed, !decoder.is_idle(), runtime.now());
             }
         }
     }
@@ -151,20 +193,56 @@ pub(super) fn dial(transport: &Arc<Transport>, transmit: Transmit, shard: usize)
             }
             _ => None,
         };
-        let opened = stream.and_then(|stream| Some((stream.local_addr().ok()?, stream, inside.admit()?)));
-        let Some((local, stream, id)) = opened else {
+        let opened = stream
+            .and_then(|stream| Some((stream.local_addr().ok()?, stream, inside.admit_own(remote.ip())?)));
+        let Some((local, stream, admitted)) = opened else {
             if let Some(origin) = transmit.origin {
                 inside.mailboxes[shard].put(Input::NotSent(origin));
             }
             return;
         };
-        let flow = Flow { transport: Kind::Tcp, local, remote, connection: Some(id) };
+        let flow = Flow { transport: Kind::Tcp, local, remote, connection: Some(admitted.id) };
         let (writer, waiting) = mpsc::channel(WRITES_WAITING_MAX);
         // The queue is new and has room.
         let queued = writer.try_send(transmit.bytes).is_ok();
         debug_assert!(queued, "a new queue has room");
-        inside.opened(id, Connection { writer, flow });
-        serve(&inside, stream, flow, waiting).await;
-        inside.closed(id);
+        let connection = Connection { writer, flow, newcomer: Arc::clone(&admitted.newcomer) };
+        inside.opened(admitted.id, connection.clone());
+        serve(&inside, stream, connection, waiting).await;
+        inside.closed(admitted);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_message_that_trickles_in_is_not_waited_for_longer_than_one_that_stops() {
+        let start = runtime::Runtime::real().now();
+        let mut patience = Patience::new(start);
+        for seconds in 1..20 {
+            patience.read(false, true, start + seconds * SECOND);
+            assert_eq!(patience.ends_at(true), start + SECOND + INCOMPLETE_MAX);
+        }
+        patience.read(true, true, start + 20 * SECOND);
+        assert_eq!(
+            patience.ends_at(true),
+            start + 20 * SECOND + INCOMPLETE_MAX,
+            "the next one has its own time"
+        );
+        patience.read(true, false, start + 21 * SECOND);
+        assert_eq!(patience.ends_at(true), start + 21 * SECOND + IDLE_MAX);
+    }
+
+    #[test]
+    fn keep_alives_keep_a_connection_only_of_somebody_known() {
+        let start = runtime::Runtime::real().now();
+        let mut patience = Patience::new(start);
+        patience.read(false, false, start + 20 * SECOND);
+        assert_eq!(patience.ends_at(false), start + INCOMPLETE_MAX);
+        assert_eq!(patience.ends_at(true), start + 20 * SECOND + IDLE_MAX);
+    }
 }

@@ -52,17 +52,18 @@ async fn begin(transport: Arc<Transport>, stream: TcpStream, remote: SocketAddr,
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let Some(id) = transport.admit() else {
-        tracing::warn!(limit = super::CONNECTIONS_MAX, "too many SIP connections");
+    let Some(admitted) = transport.admit(remote.ip()) else {
+        crate::metrics::connections_refused().increment(1);
+        tracing::debug!(%remote, "too many SIP connections");
         return;
     };
     if kind == Kind::Tcp {
-        return connection::run(transport, stream, (kind, local, remote), id).await;
+        return connection::run(transport, stream, (kind, local, remote), admitted).await;
     }
-    let Some(config) = transport.tls.load_full() else { return transport.closed(id) };
+    let Some(config) = transport.tls.load_full() else { return transport.closed(admitted) };
     let handshake = tokio::time::timeout(HANDSHAKE_MAX, TlsAcceptor::from(config).accept(stream));
     match handshake.await {
-        Ok(Ok(stream)) => connection::run(transport, stream, (kind, local, remote), id).await,
-        _ => transport.closed(id),
+        Ok(Ok(stream)) => connection::run(transport, stream, (kind, local, remote), admitted).await,
+        _ => transport.closed(admitted),
     }
 }

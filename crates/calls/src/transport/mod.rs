@@ -6,9 +6,10 @@
 mod connection;
 mod listener;
 mod local;
+mod newcomers;
 mod udp;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -20,11 +21,11 @@ use sip::{Malformed, Message, Method, Name, Response};
 use tokio::sync::mpsc;
 
 use crate::call::Shard;
-use crate::registrar::Registrar;
 use crate::shard::mailbox::{Input, Mailbox};
 use crate::{CallsConfig, Error, Listen};
 
 pub(crate) use local::LocalAddresses;
+use newcomers::{Newcomer, Newcomers};
 pub(crate) use udp::UdpSockets;
 
 /// Connections at once, in and out.
@@ -43,10 +44,10 @@ pub(crate) struct Transport {
     pub(crate) runtime: Runtime,
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
     pub(crate) tls: ArcSwapOption<rustls::ServerConfig>,
-    registrar: Arc<Registrar>,
     connections: papaya::HashMap<ConnectionId, Connection>,
     by_remote: papaya::HashMap<(Kind, SocketAddr), ConnectionId>,
     local: LocalAddresses,
+    newcomers: Newcomers,
     next: AtomicU64,
     open: AtomicUsize,
 }
@@ -56,6 +57,14 @@ pub(crate) struct Transport {
 struct Connection {
     writer: mpsc::Sender<Bytes>,
     flow: Flow,
+    newcomer: Arc<Newcomer>,
+}
+
+/// A connection that there is room for.
+#[derive(Clone, Debug)]
+struct Admitted {
+    id: ConnectionId,
+    newcomer: Arc<Newcomer>,
 }
 
 /// A message could not be sent.
@@ -66,17 +75,16 @@ impl Transport {
     pub(crate) fn new(
         runtime: &Runtime,
         mailboxes: Vec<Arc<Mailbox>>,
-        registrar: Arc<Registrar>,
         tls: Option<Arc<rustls::ServerConfig>>,
     ) -> Arc<Self> {
         Arc::new(Self {
             runtime: runtime.clone(),
             mailboxes,
             tls: ArcSwapOption::new(tls),
-            registrar,
             connections: papaya::HashMap::new(),
             by_remote: papaya::HashMap::new(),
             local: LocalAddresses::new(runtime),
+            newcomers: Newcomers::default(),
             next: AtomicU64::new(1),
             open: AtomicUsize::new(0),
         })
@@ -166,14 +174,36 @@ impl Transport {
         connection::dial(self, transmit, shard);
     }
 
-    /// Makes room for a connection; `None` when there are too many.
-    fn admit(&self) -> Option<ConnectionId> {
+    /// A request over this flow was authenticated: its connection may stay.
+    pub(crate) fn prove(&self, flow: &Flow) {
+        let Some(id) = flow.connection else { return };
+        if let Some(connection) = self.connections.pin().get(&id) {
+            connection.newcomer.prove();
+        }
+    }
+
+    /// Makes room for a connection from `address`; `None` when there are too many.
+    fn admit(&self, address: IpAddr) -> Option<Admitted> {
+        let newcomer = self.newcomers.admit(address)?;
+        let admitted = self.admit_as(Arc::clone(&newcomer));
+        if admitted.is_none() {
+            newcomer.leave();
+        }
+        admitted
+    }
+
+    /// Makes room for a connection of our own to `address`.
+    fn admit_own(&self, address: IpAddr) -> Option<Admitted> {
+        self.admit_as(self.newcomers.known(address))
+    }
+
+    fn admit_as(&self, newcomer: Arc<Newcomer>) -> Option<Admitted> {
         if self.open.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS_MAX {
             self.open.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
         crate::metrics::connections().increment(1);
-        Some(ConnectionId(self.next.fetch_add(1, Ordering::Relaxed)))
+        Some(Admitted { id: ConnectionId(self.next.fetch_add(1, Ordering::Relaxed)), newcomer })
     }
 
     fn opened(&self, id: ConnectionId, connection: Connection) {
@@ -181,7 +211,8 @@ impl Transport {
         self.connections.pin().insert(id, connection);
     }
 
-    fn closed(&self, id: ConnectionId) {
+    fn closed(&self, Admitted { id, newcomer }: Admitted) {
+        newcomer.leave();
         let connections = self.connections.pin();
         if let Some(connection) = connections.remove(&id) {
             let key = (connection.flow.transport, connection.flow.remote);
@@ -192,7 +223,6 @@ impl Transport {
         }
         self.open.fetch_sub(1, Ordering::Relaxed);
         crate::metrics::connections().decrement(1);
-        self.registrar.connection_lost(id, self.runtime.timestamp());
         for mailbox in &self.mailboxes {
             mailbox.put(Input::ConnectionLost(id));
         }

@@ -99,6 +99,23 @@ async fn a_stream_answers_keep_alives_and_closes_after_what_it_cannot_frame() {
 }
 
 #[tokio::test]
+async fn a_stream_stays_for_whoever_has_signed_in_and_not_for_whoever_only_keeps_it_alive() {
+    let house = House::open().await;
+    let (mut known, mut stranger) = (Phone::tcp(&house, "1001").await, Phone::tcp(&house, "1002").await);
+    known.register().await;
+    for phone in [&mut known, &mut stranger] {
+        phone.send(b"\r\n\r\n").await;
+        assert_eq!(phone.read_raw(2).await, b"\r\n");
+    }
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(31)).await;
+    tokio::time::resume();
+    assert_eq!(stranger.receive().await, None);
+    known.send(b"\r\n\r\n").await;
+    assert_eq!(known.read_raw(2).await, b"\r\n");
+}
+
+#[tokio::test]
 async fn a_message_reaches_the_phone_of_a_line_and_its_answer_comes_back() {
     let house = House::open().await;
     let (mut ann, mut lobby) = (Phone::udp(&house, "1001").await, Phone::tcp(&house, "1009").await);
