@@ -27,7 +27,7 @@ use crate::snapshot::{Board, CallId, CallSnapshot};
 use crate::transport::{Transport, UdpSockets};
 use crate::{
     CallLimits, CallsConfig, Error, Listen, MessageAnswer, MessageGateway, MessageRefusal, Registration,
-    TextMessage,
+    SignInLimits, TextMessage,
 };
 
 /// Shards at most: more do not help one node.
@@ -72,7 +72,7 @@ impl Calls {
                 &secret,
                 config.domain.as_str(),
                 &config.digest,
-                config.trusted.clone(),
+                (config.trusted.clone(), config.sign_in),
                 store.clone(),
             ),
             publications: Publications::new(Arc::clone(&engine)),
@@ -161,6 +161,11 @@ impl Calls {
         for mailbox in &self.transport.mailboxes {
             mailbox.put(Input::Limits(limits));
         }
+    }
+
+    /// Replaces the limits of failures to sign in (a reload of the configuration).
+    pub fn set_sign_in_limits(&self, limits: SignInLimits) {
+        self.rooms.authentication.set_limits(limits);
     }
 
     /// Ends a call, by an administrator or an application.

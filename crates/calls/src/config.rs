@@ -29,6 +29,8 @@ pub struct CallsConfig {
     pub echo_number: Option<String>,
     /// Limits of calls.
     pub limits: CallLimits,
+    /// Limits of failures to sign in.
+    pub sign_in: SignInLimits,
 }
 
 /// Listening addresses.
@@ -40,6 +42,21 @@ pub struct Listen {
     pub tcp: Vec<SocketAddr>,
     /// SIP over TLS.
     pub tls: Vec<SocketAddr>,
+}
+
+/// The limits of failures to sign in, over ten minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignInLimits {
+    /// Failures of one account from one address; then that pair must wait until some are forgiven.
+    pub failures_per_account_max: u16,
+    /// Failures from one address, over all accounts, after which further ones are answered later.
+    pub failures_per_address_free: u16,
+}
+
+impl Default for SignInLimits {
+    fn default() -> Self {
+        Self { failures_per_account_max: 10, failures_per_address_free: 20 }
+    }
 }
 
 /// The limits of calls.

@@ -33,7 +33,7 @@ use bytes::Bytes;
 use model::{BareJid, LineId, Timestamp};
 
 pub use calls::Calls;
-pub use config::{CallLimits, CallsConfig, Listen};
+pub use config::{CallLimits, CallsConfig, Listen, SignInLimits};
 pub use snapshot::{Board, BoardListener, CallSnapshot};
 
 /// Why call control could not start, or do what it was asked.

@@ -112,6 +112,7 @@ impl Node {
         self.calls.set_tls(sip_tls);
         self.im.set_limits(im_limits(config));
         self.calls.set_limits(call_limits(config));
+        self.calls.set_sign_in_limits(phone_sign_in_limits(config));
         self.store.limit_size(config.storage_bytes_max());
         Ok(())
     }
@@ -240,6 +241,14 @@ fn calls_config(config: &Config, tls: ServerConfig) -> CallsConfig {
         shards: 0,
         echo_number: Some(ECHO_NUMBER.to_owned()),
         limits: call_limits(config),
+        sign_in: phone_sign_in_limits(config),
+    }
+}
+
+fn phone_sign_in_limits(config: &Config) -> calls::SignInLimits {
+    calls::SignInLimits {
+        failures_per_account_max: config.limits.failures_per_account,
+        failures_per_address_free: config.limits.failures_per_address,
     }
 }
 

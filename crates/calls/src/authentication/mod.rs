@@ -15,6 +15,7 @@ use sip::digest::{Algorithm, Challenge, Credentials, NonceCounts, Server, Verdic
 use sip::{Name, Request};
 use store::{DigestAccount, Store};
 
+use crate::SignInLimits;
 use crate::address::Network;
 use failures::Failures;
 
@@ -75,22 +76,27 @@ pub struct Arrived {
 }
 
 impl Authentication {
-    /// For `realm`; nonces are keyed by `secret`.
+    /// For `realm`; nonces are keyed by `secret`. Failures are limited, but not those from trusted networks.
     pub fn new(
         secret: &[u8; 32],
         realm: &str,
         algorithms: &[Algorithm],
-        trusted: Vec<Network>,
+        (trusted, limits): (Vec<Network>, SignInLimits),
         store: Store,
     ) -> Self {
         Self {
             server: Server::new(secret, realm, algorithms, NONCE_LIFETIME),
             counts: (0..NONCE_TABLES).map(|_| Mutex::default()).collect(),
-            failures: Failures::default(),
+            failures: Failures::new(limits),
             trusted,
             store,
             failed: metrics::counter!("carillon_sip_authentication_failures_total"),
         }
+    }
+
+    /// Other limits of failures hold from now on.
+    pub fn set_limits(&self, limits: SignInLimits) {
+        self.failures.set_limits(limits);
     }
 
     /// Checks a request against what is in memory.
@@ -138,7 +144,7 @@ impl Authentication {
         self.server.challenges(since_1970(now), address, stale)
     }
 
-    /// Forgets nonce counts that no nonce can use any more; call about once a minute.
+    /// Forgets nonce counts that no nonce can use any more; call now and then.
     pub fn tidy(&self, now: Timestamp) {
         let oldest = since_1970(now).saturating_sub(NONCE_LIFETIME);
         for table in &self.counts {

@@ -34,7 +34,8 @@ async fn bench(trusted: &[&str]) -> Bench {
     store.line_add(line).await.unwrap();
     let trusted = trusted.iter().map(|text| text.parse().unwrap()).collect();
     let algorithms = [Algorithm::Sha256, Algorithm::Md5];
-    let authentication = Authentication::new(&[1; 32], "example.org", &algorithms, trusted, store);
+    let authentication =
+        Authentication::new(&[1; 32], "example.org", &algorithms, (trusted, SignInLimits::default()), store);
     Bench { authentication, runtime, _folder: folder }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use calls::address::Addresses;
-use calls::{CallLimits, Calls, CallsConfig, Listen};
+use calls::{CallLimits, Calls, CallsConfig, Listen, SignInLimits};
 use model::DomainPart;
 use presence::{Engine, Rules};
 use runtime::Runtime;
@@ -76,6 +76,7 @@ impl House {
             shards: 2,
             echo_number: Some("600".to_owned()),
             limits: CallLimits::default(),
+            sign_in: SignInLimits::default(),
         };
         let engine = Arc::new(Engine::new(Rules::default()));
         let calls = Calls::start(config, store.clone(), engine, runtime, Arc::new(NoMedia)).await.unwrap();
