@@ -53,6 +53,8 @@ def build():
     inside("net", "sysctl", "-qw", "net.ipv4.ip_forward=1")
     # As at home: nothing comes in that was not asked for.
     inside("net", "iptables", "-A", "FORWARD", "-d", "10.9.2.0/24", "-m", "conntrack", "--ctstate", "NEW", "-j", "DROP")
+    # The office does not reach itself from outside: a phone there that is told the public address hears nothing.
+    inside("net", "iptables", "-t", "mangle", "-A", "PREROUTING", "-s", "10.9.1.0/24", "-d", PUBLIC, "-j", "DROP")
     inside("net", "iptables", "-t", "nat", "-A", "PREROUTING", "-d", PUBLIC, "-j", "DNAT", "--to-destination", SERVER)
     inside("net", "iptables", "-t", "nat", "-A", "POSTROUTING", "-s", "10.9.2.0/24", "-j", "SNAT", "--to-source", "198.51.100.2")
     inside("net", "iptables", "-t", "nat", "-A", "POSTROUTING", "-s", SERVER, "-o", "flat", "-j", "SNAT", "--to-source", PUBLIC)
