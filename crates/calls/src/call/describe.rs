@@ -51,7 +51,8 @@ impl Whereabouts {
     /// Where packets for `address:port` of this phone go, and from whom they are taken.
     fn reach(self, address: IpAddr, port: u16) -> Option<(SocketAddr, Learn)> {
         let (address, source) = (address.to_canonical(), self.source.to_canonical());
-        if port == 0 || address.is_unspecified() {
+        // A group of listeners is nobody that a call is with.
+        if port == 0 || address.is_unspecified() || address.is_multicast() {
             return None;
         }
         if address == source {
@@ -62,7 +63,8 @@ impl Whereabouts {
             return Some((SocketAddr::new(address, port), Learn::Any));
         }
         let claims_it = self.claimed.map(|claimed| claimed.to_canonical()) == Some(address);
-        if claims_it || (is_private(address) && !is_private(source)) {
+        // Its own loopback is not ours: nobody sends packets to services of this machine that way.
+        if claims_it || address.is_loopback() || (is_private(address) && !is_private(source)) {
             // Behind a NAT: what it writes is its address inside. Its packets come from where its signalling does.
             return Some((SocketAddr::new(source, port), Learn::FromHost(source)));
         }
@@ -363,6 +365,18 @@ mod tests {
         let masquerading = "192.168.7.2".parse().unwrap();
         let expected = ("192.168.7.2:4000".to_owned(), Learn::FromHost(masquerading));
         assert_eq!(reach("10.0.0.5", at("192.168.7.2", Some("10.0.0.5"))), expected);
+    }
+
+    #[test]
+    fn nobody_has_us_send_to_services_of_this_machine_or_to_a_group() {
+        let phone = "10.0.0.5".parse().unwrap();
+        for loopback in ["127.0.0.1", "127.9.9.9"] {
+            let expected = ("10.0.0.5:4000".to_owned(), Learn::FromHost(phone));
+            assert_eq!(reach(loopback, at("10.0.0.5", None)), expected);
+        }
+        assert_eq!(reach("127.0.0.1", at("127.0.0.1", None)).0, "127.0.0.1:4000");
+        let group = read(&AUDIO.replace("c=IN IP4 10.0.0.5", "c=IN IP4 224.2.1.1/127"), at("10.0.0.5", None));
+        assert_eq!(group.lines()[0].remote(None, false), None);
     }
 
     #[test]
