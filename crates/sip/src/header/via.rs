@@ -95,11 +95,6 @@ impl Via {
         self.params().value(b"branch")
     }
 
-    /// The branch, shared with the message.
-    pub fn branch_bytes(&self) -> Option<Bytes> {
-        self.branch().map(|branch| self.raw.slice_ref(branch))
-    }
-
     /// Does the branch identify the transaction, that is, did an RFC 3261 element write it (§17.2.3)?
     pub fn has_unique_branch(&self) -> bool {
         self.branch().is_some_and(|b| {

@@ -157,12 +157,6 @@ impl Media {
         self.words().next().unwrap_or_default()
     }
 
-    /// Puts another protocol in.
-    pub fn set_protocol(&mut self, protocol: &str) {
-        let formats: Vec<u8> = self.formats().collect::<Vec<_>>().join(&b' ');
-        self.set_tail(protocol.as_bytes(), &formats);
-    }
-
     /// The formats: payload types of RTP, or other words.
     pub fn formats(&self) -> impl Iterator<Item = &[u8]> {
         self.words().skip(1)
@@ -267,11 +261,6 @@ impl Media {
         if on {
             self.push_attribute("rtcp-mux");
         }
-    }
-
-    /// Are there SDES keys (RFC 4568) or a DTLS fingerprint?
-    pub fn has_crypto(&self) -> bool {
-        self.has_attribute("crypto") || self.has_attribute("fingerprint")
     }
 
     /// The codecs in the m-line's order of preference; formats that are no payload types are left out.
