@@ -16,6 +16,7 @@ pub mod param;
 pub mod scan;
 pub mod sdp;
 pub mod session_timer;
+pub mod stun;
 pub mod subscription;
 pub mod timer;
 pub mod transaction;

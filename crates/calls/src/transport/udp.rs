@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use metrics::Counter;
 use runtime::{Runtime, SocketOptions};
-use sip::Message;
 use sip::endpoint::{Flow, Transport as Kind};
 use sip::message::MESSAGE_BYTES_MAX;
+use sip::{Message, stun};
 use tokio::net::UdpSocket;
 
 use super::{NotSent, SIGNALLING, Transport};
@@ -95,6 +95,15 @@ impl UdpSockets {
                 };
                 self.received.increment(1);
                 if length < KEEP_ALIVE_BYTES_MAX {
+                    continue;
+                }
+                if stun::is_stun(&self.buffer[..length]) {
+                    // A lost answer is asked for again.
+                    if let Some(answer) = stun::answer(&self.buffer[..length], remote)
+                        && socket.try_send_to(&answer, remote).is_err()
+                    {
+                        self.dropped.increment(1);
+                    }
                     continue;
                 }
                 let local = transport.local_address(*bound, remote);
