@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use model::{BareJid, LineId};
 use parking_lot::Mutex;
@@ -62,6 +63,8 @@ pub(crate) struct Waiting {
     pub transaction: ServerTransaction,
     pub request: Request,
     pub flow: Flow,
+    /// When it came in.
+    pub came_at: Instant,
 }
 
 /// A message for the phones of a user.

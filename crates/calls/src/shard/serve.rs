@@ -1,6 +1,7 @@
 //! What a shard does with what belongs to no call: requests outside of calls, by method; answers to its own.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use sip::endpoint::{Event, Flow, ServerTransaction, Transaction};
 use sip::subscription::NotifyOutcome;
@@ -33,13 +34,13 @@ impl Shard {
             }
             Input::Read(waiting, read) => {
                 self.reads -= 1;
-                let Waiting { transaction, request, flow } = *waiting;
+                let Waiting { transaction, request, flow, came_at } = *waiting;
                 match read {
                     Ok(account) => {
                         let arrived = self.arrived(&flow);
                         let authentication = &self.rooms.authentication;
                         let proof = authentication.check_with(&request, account.as_deref(), arrived);
-                        self.proved(transaction, request, flow, proof);
+                        self.proved((transaction, request, flow), came_at, proof);
                     }
                     Err(error) => {
                         tracing::warn!(%error, "an account could not be read");
@@ -121,7 +122,7 @@ impl Shard {
             Some(status) => self.desk(|desk| desk.answer(transaction, &request, status)),
             None => {
                 let proof = self.rooms.authentication.check(&request, self.arrived(&flow));
-                self.proved(transaction, request, flow, proof);
+                self.proved((transaction, request, flow), self.now.instant, proof);
             }
         }
     }
@@ -139,7 +140,14 @@ impl Shard {
         });
     }
 
-    fn proved(&mut self, transaction: ServerTransaction, request: Request, flow: Flow, proof: Proof) {
+    /// Goes on with a request by what its credentials are worth. Refusals are late from when it came, so that a
+    /// look-up that a guess cost does not show.
+    fn proved(
+        &mut self,
+        (transaction, request, flow): (ServerTransaction, Request, Flow),
+        came_at: Instant,
+        proof: Proof,
+    ) {
         match proof {
             Proof::Given(account) => self.authenticated(transaction, request, flow, &account),
             Proof::Wanted { stale } => {
@@ -148,11 +156,11 @@ impl Shard {
             }
             Proof::Wrong(delay) => {
                 let response = self.challenge(&request, &flow, false);
-                self.answer_late(transaction, response, delay);
+                self.answer_late(transaction, response, came_at + delay);
             }
             Proof::TooOften(delay) => {
                 let response = self.desk(|desk| desk.response(&request, 403).finish());
-                self.answer_late(transaction, response, delay);
+                self.answer_late(transaction, response, came_at + delay);
             }
             Proof::Unread { .. } if self.reads >= READS_MAX => {
                 self.metrics.overload.increment(1);
@@ -161,7 +169,7 @@ impl Shard {
             Proof::Unread { username } => {
                 self.reads += 1;
                 let (rooms, mailbox) = (Arc::clone(&self.rooms), Arc::clone(&self.mailbox));
-                let waiting = Box::new(Waiting { transaction, request, flow });
+                let waiting = Box::new(Waiting { transaction, request, flow, came_at });
                 self.rooms.runtime.spawn_session(async move {
                     let read = rooms.authentication.read(&username).await;
                     mailbox.put(Input::Read(waiting, read));
@@ -180,13 +188,8 @@ impl Shard {
         response.finish()
     }
 
-    fn answer_late(
-        &mut self,
-        transaction: ServerTransaction,
-        response: sip::Response,
-        delay: std::time::Duration,
-    ) {
-        if let Err(response) = self.late.put(transaction, response, delay, self.now.instant) {
+    fn answer_late(&mut self, transaction: ServerTransaction, response: sip::Response, at: Instant) {
+        if let Err(response) = self.late.put(transaction, response, at) {
             self.desk(|desk| desk.respond(transaction, &response));
         }
     }

@@ -85,6 +85,21 @@ async fn other_domains_unknown_methods_and_unknown_dialogs_are_refused_as_the_rf
 }
 
 #[tokio::test]
+async fn a_datagram_keep_alive_is_told_where_it_came_from() {
+    let house = House::open().await;
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut request = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+    request.extend([7; 12]);
+    socket.send_to(&request, house.udp()).await.unwrap();
+    let mut answer = [0; 64];
+    let (length, _) =
+        tokio::time::timeout(phone::PATIENCE, socket.recv_from(&mut answer)).await.unwrap().unwrap();
+    assert_eq!((length, &answer[..4], &answer[8..20]), (32, &[1, 1, 0, 12][..], &[7; 12][..]));
+    let port = u16::from_be_bytes([answer[26], answer[27]]) ^ 0x2112;
+    assert_eq!(port, socket.local_addr().unwrap().port());
+}
+
+#[tokio::test]
 async fn a_stream_answers_keep_alives_and_closes_after_what_it_cannot_frame() {
     let house = House::open().await;
     let mut phone = Phone::tcp(&house, "1001").await;
