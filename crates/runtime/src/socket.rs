@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket, UnixListener, UnixStream};
 
 use crate::Runtime;
 
@@ -71,8 +71,9 @@ impl Runtime {
     }
 
     /// Connects over TCP.
-    pub async fn connect_tcp(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect(address).await?;
+    pub async fn connect_tcp(&self, address: SocketAddr, options: SocketOptions) -> io::Result<TcpStream> {
+        let socket = open(address, Type::STREAM, Protocol::TCP, options)?;
+        let stream = TcpSocket::from_std_stream(socket.into()).connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
     }
@@ -130,4 +131,21 @@ fn open(address: SocketAddr, kind: Type, protocol: Protocol, options: SocketOpti
         socket.set_reuse_port(true)?;
     }
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn both_ends_of_a_marked_connection_are_marked() {
+        let runtime = Runtime::real();
+        let options = SocketOptions { dscp: Some(Dscp::Cs3), ..SocketOptions::default() };
+        let listener = runtime.listen_tcp("127.0.0.1:0".parse().unwrap(), options).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (called, accepted) = tokio::join!(runtime.connect_tcp(address, options), listener.accept());
+        for stream in [called.unwrap(), accepted.unwrap().0] {
+            assert_eq!(SockRef::from(&stream).tos_v4().unwrap(), Dscp::Cs3.tos());
+        }
+    }
 }

@@ -46,7 +46,7 @@ impl Wire {
         }
         let missing = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
         let remote = config.server.ok_or_else(|| missing("a stream needs a server"))?;
-        let tcp = runtime.connect_tcp(remote).await?;
+        let tcp = runtime.connect_tcp(remote, SocketOptions::default()).await?;
         let local = tcp.local_addr()?;
         let stream: Box<dyn Stream> = match config.transport {
             Transport::Tls => {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use runtime::Runtime;
+use runtime::{Runtime, SocketOptions};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A connection in the clear.
@@ -28,7 +28,10 @@ impl Dial {
         let runtime = runtime.clone();
         Self::by(move || {
             let runtime = runtime.clone();
-            Box::pin(async move { Ok(Box::new(runtime.connect_tcp(address).await?) as Box<dyn Connection>) })
+            Box::pin(async move {
+                Ok(Box::new(runtime.connect_tcp(address, SocketOptions::default()).await?)
+                    as Box<dyn Connection>)
+            })
         })
     }
 
