@@ -17,7 +17,9 @@ mod muc;
 mod outbox;
 mod pipeline;
 mod presence_output;
+mod pubsub;
 mod router;
+mod services;
 mod sessions;
 mod signin;
 mod signin_guard;
@@ -55,11 +57,11 @@ pub struct Im {
     sessions: sessions::Sessions,
     /// Sessions that can be resumed, by the identifier that stream management gave (XEP-0198 §5).
     resumable: papaya::HashMap<Box<str>, Arc<sessions::Seat>>,
-    guard: signin_guard::SignInGuard,
     gateway: ArcSwapOption<Box<dyn Gateway>>,
     contacts: papaya::HashMap<Box<str>, Arc<dyn Contact>>,
     users: Users,
     rooms: muc::Rooms,
+    services: services::Services,
     output: presence_output::Output,
     /// What connections that are not yet signed in share.
     arrivals: Arrivals,
@@ -75,6 +77,7 @@ struct Users {
 }
 
 struct Arrivals {
+    guard: signin_guard::SignInGuard,
     policy: Arc<xmpp::stream::ServerPolicy>,
     unauthenticated: AtomicUsize,
     started: Instant,
@@ -93,13 +96,14 @@ impl Im {
             limits: ArcSwap::from_pointee(config.limits.clone()),
             sessions: sessions::Sessions::default(),
             resumable: papaya::HashMap::new(),
-            guard: signin_guard::SignInGuard::default(),
             gateway: ArcSwapOption::empty(),
             contacts: papaya::HashMap::new(),
             users: Users::default(),
             rooms: muc::Rooms::new(config.domain.as_str()),
+            services: services::Services::new(config.domain.as_str()),
             output: presence_output::Output::default(),
             arrivals: Arrivals {
+                guard: signin_guard::SignInGuard::default(),
                 policy: Arc::new(policy(&config)),
                 unauthenticated: AtomicUsize::new(0),
                 started: runtime.now(),

@@ -6,18 +6,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::BareJid;
 use store::Seq;
-use xmpp::xep::pubsub;
+use xmpp::xep::pubsub::{NS, OWNER};
 use xmpp::{Builder, Condition, Context, Element, Stamp, Stanza, StanzaError, ns};
 
 use crate::Im;
 use crate::delivery::{Address, Delivery, Reach, What, decide};
 use crate::features::{
-    archive, blocking, caps, carbons, disco, last, pep, ping, presence, private_storage, roster, stanza_ids,
+    archive, blocking, caps, carbons, disco, last, ping, presence, private_storage, roster, stanza_ids,
     subscription, time, vcard, version,
 };
 use crate::muc;
 use crate::outbox::Item;
+use crate::pubsub::{self, Service};
 use crate::router::{Routed, Target};
+use crate::services::{self, ServiceName};
 use crate::sessions::{Account, Seat};
 
 /// What became of a stanza.
@@ -42,11 +44,16 @@ impl From<Result<Option<Seq>, StanzaError>> for Handled {
     }
 }
 
-/// A message's addressee without sessions: the store must be asked.
-pub(crate) struct Absent(BareJid, Address);
+/// A message that cannot be served without the store.
+pub(crate) enum Later {
+    /// Its addressee has no session.
+    Absent(BareJid, Address),
+    /// It is for one of our services.
+    Service(ServiceName),
+}
 
 /// A message. No await on this way: a message to somebody who is there costs no task switch.
-pub(crate) fn message(im: &Im, seat: &Seat, stanza: &mut Stanza) -> ControlFlow<Handled, Absent> {
+pub(crate) fn message(im: &Im, seat: &Seat, stanza: &mut Stanza) -> ControlFlow<Handled, Later> {
     stanza_ids::cut_forged(stanza, im.domain());
     let to = stanza.to();
     // RFC 6121 §5.2.1: a message without `to` is to oneself.
@@ -55,20 +62,23 @@ pub(crate) fn message(im: &Im, seat: &Seat, stanza: &mut Stanza) -> ControlFlow<
         return ControlFlow::Break(muc::message(im, seat, stanza, to).into());
     }
     match im.route_message(stanza, seat.jid.as_str(), to) {
-        Ok(Routed::Absent(owner, address)) => ControlFlow::Continue(Absent(owner, address)),
+        Ok(Routed::Absent(owner, address)) => ControlFlow::Continue(Later::Absent(owner, address)),
+        Ok(Routed::Service(service)) => ControlFlow::Continue(Later::Service(service)),
         Ok(Routed::Done(seq)) => ControlFlow::Break(Handled::Done(seq)),
         Err(error) => ControlFlow::Break(Handled::Refused(error)),
     }
 }
 
-/// A message to somebody without sessions.
-pub(crate) async fn message_absent(
-    im: &Im,
-    seat: &Seat,
-    stanza: &Stanza,
-    Absent(owner, address): Absent,
-) -> Handled {
-    im.route_message_absent(stanza, seat.jid.as_str(), &owner, address).await.into()
+/// A message that the store is asked for.
+pub(crate) async fn message_later(im: &Im, seat: &Seat, stanza: &Stanza, later: Later) -> Handled {
+    match later {
+        Later::Absent(owner, address) => {
+            im.route_message_absent(stanza, seat.jid.as_str(), &owner, address).await.into()
+        }
+        Later::Service(service) => {
+            services::message(im, service, &seat.jid, stanza).await.map(|()| None).into()
+        }
+    }
 }
 
 /// Presence: one's own, directed, or about a subscription (RFC 6121 §3, §4).
@@ -146,6 +156,7 @@ pub(crate) async fn iq(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
         }
         _ if !request => return Handled::Done(None),
         Target::Host => host(im, stanza).await,
+        Target::Service(service) => services::iq(im, service, &seat.jid, stanza).await,
         Target::Absent(user, Address::Bare) => other_account(im, seat, stanza, &user).await,
         Target::Absent(..) => Err(Condition::ServiceUnavailable.into()),
         Target::Contact(..) => contact(stanza),
@@ -242,7 +253,9 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
         (false, archive::NS, "metadata") => archive::metadata(im, user).await,
         (false, archive::NS, "prefs") => Ok(Some(archive::preferences(im, user))),
         (true, archive::NS, "prefs") => archive::set_preferences(im, user, &payload).await,
-        (_, pubsub::NS | pubsub::OWNER, "pubsub") => pep::answer(im, user, user, set, &payload).await,
+        (_, NS | OWNER, "pubsub") => {
+            pubsub::answer(im, &Service::personal(user), &seat.jid, set, &payload).await
+        }
         (false, blocking::NS, "blocklist") => Ok(Some(blocking::get(im, user))),
         (true, blocking::NS, "block" | "unblock") => blocking::set(im, seat, &payload).await,
         (false, private_storage::NS, "query") => private_storage::get(im, user, &payload).await,
@@ -255,8 +268,8 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
         }
         // COMPAT: clients of RFC 3921 ask for a session, and get what they have already.
         (true, ns::SESSION, "session") => Ok(None),
-        (false, disco::INFO, "query") => disco::account_info(im, user, user, &payload).await,
-        (false, disco::ITEMS, "query") => disco::items(&payload),
+        (false, disco::INFO, "query") => disco::account_info(im, &seat.jid, user, &payload).await,
+        (false, disco::ITEMS, "query") => disco::items(im, &seat.jid, user, &payload).await,
         (false, ping::NS, "ping") => ping::get(),
         (false, last::NS, "query") => last::account(im, user, user).await,
         _ => Err(Condition::ServiceUnavailable.into()),
@@ -275,10 +288,13 @@ async fn other_account(
     let (set, payload) = payload(stanza)?;
     let asker = &seat.account.jid;
     match (set, payload.ns(), payload.name()) {
-        (false, disco::INFO, "query") => disco::account_info(im, asker, user, &payload).await,
+        (false, disco::INFO, "query") => disco::account_info(im, &seat.jid, user, &payload).await,
         (false, last::NS, "query") => last::account(im, asker, user).await,
         (false, vcard::NS, "vCard") => vcard::of(im, user).await,
-        (_, pubsub::NS | pubsub::OWNER, "pubsub") => pep::answer(im, asker, user, set, &payload).await,
+        (_, NS | OWNER, "pubsub") => {
+            pubsub::answer(im, &Service::personal(user), &seat.jid, set, &payload).await
+        }
+        (false, disco::ITEMS, "query") => disco::items(im, &seat.jid, user, &payload).await,
         _ => Err(Condition::ServiceUnavailable.into()),
     }
 }

@@ -12,12 +12,15 @@ use crate::delivery::{Address, Delivery, MessageType, Reach, What, decide};
 use crate::features::carbons;
 use crate::gateway::{Contact, GatewayMessage, Offer};
 use crate::outbox::Item;
+use crate::services::ServiceName;
 use crate::sessions::{Account, Seat};
 
 /// Where an address leads.
 pub(crate) enum Target {
     /// The server itself.
     Host,
+    /// One of our services.
+    Service(ServiceName),
     /// An account that has sessions; and the session, if a full address names one.
     Online(Arc<Account>, Address, Option<Arc<Seat>>),
     /// A contact that answers by itself.
@@ -36,6 +39,8 @@ pub(crate) enum Routed {
     Done(Option<store::Seq>),
     /// The addressee has no session: the store must say whether there is such an account.
     Absent(BareJid, Address),
+    /// It is for one of our services, which needs the store to answer.
+    Service(ServiceName),
 }
 
 impl Im {
@@ -50,7 +55,7 @@ impl Im {
         }
         let Ok(jid) = to.parse::<Jid>() else { return Target::Malformed };
         if jid.domain().as_str() != self.domain() {
-            return Target::Remote;
+            return self.services.at(&jid).map_or(Target::Remote, Target::Service);
         }
         if jid.node().is_none() {
             return Target::Host;
@@ -76,6 +81,7 @@ impl Im {
             Target::Contact(bare, contact) => {
                 self.message_contact(stanza, from, &bare, contact.as_ref()).map(Routed::Done)
             }
+            Target::Service(service) => Ok(Routed::Service(service)),
             Target::Host => Err(Condition::ServiceUnavailable.into()),
             Target::Remote => Err(Condition::RemoteServerNotFound.into()),
             Target::Malformed => Err(Condition::JidMalformed.into()),
@@ -201,7 +207,7 @@ impl Im {
         let Ok(answer) = xmpp::parse_one(answer) else { return Ok(None) };
         match self.route_message(&answer, &contact_jid(bare), from)? {
             Routed::Done(seq) => Ok(seq),
-            Routed::Absent(..) => Ok(None),
+            Routed::Absent(..) | Routed::Service(_) => Ok(None),
         }
     }
 

@@ -36,7 +36,7 @@ impl Im {
         let limits = self.limits.load().sign_in;
         let now = self.runtime.now();
         if !self.is_trusted(attempt)
-            && !self.guard.admits(attempt.address, attempt.account.as_str(), &limits, now)
+            && !self.arrivals.guard.admits(attempt.address, attempt.account.as_str(), &limits, now)
         {
             metrics::counter!("carillon_im_sign_ins_limited_total").increment(1);
             return Err(Unanswered::Limited);
@@ -58,13 +58,13 @@ impl Im {
             return Duration::ZERO;
         }
         let limits = self.limits.load().sign_in;
-        self.guard.failed(attempt.address, attempt.account.as_str(), &limits, self.runtime.now())
+        self.arrivals.guard.failed(attempt.address, attempt.account.as_str(), &limits, self.runtime.now())
     }
 
     /// Forgives the failures of this account from this address.
     pub(crate) fn sign_in_succeeded(&self, attempt: &Attempt) {
         metrics::counter!("carillon_im_sign_ins_total").increment(1);
-        self.guard.succeeded(attempt.address, attempt.account.as_str());
+        self.arrivals.guard.succeeded(attempt.address, attempt.account.as_str());
     }
 
     fn is_trusted(&self, attempt: &Attempt) -> bool {

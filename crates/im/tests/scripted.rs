@@ -62,6 +62,8 @@ scripts! {
     offline,
     personal_events,
     presence,
+    pubsub,
+    pubsub_access,
     rooms,
     roster,
     sign_in,

@@ -267,6 +267,17 @@ impl Store {
         .await
     }
 
+    /// Removes the oldest items of a node over a number.
+    ///
+    /// # Errors
+    /// The storage takes no writes.
+    pub async fn pubsub_prune(&self, service: &str, node: &str, max: usize) -> Result<u64, Error> {
+        let max = i64::try_from(max.clamp(1, PUBSUB_ITEMS_MAX)).unwrap_or(1);
+        let arguments = args![service, node, max];
+        self.write(move |connection| Box::pin(async move { connection.execute(PRUNE, arguments).await }))
+            .await
+    }
+
     /// Removes an item; true when there was one.
     ///
     /// # Errors

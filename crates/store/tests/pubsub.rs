@@ -103,6 +103,8 @@ async fn publishing_makes_the_node_and_drops_the_oldest(database: Database) {
     assert_eq!(names(&newest_first), ["4", "3", "2"]);
     assert_eq!(store.pubsub_item(SERVICE, "n", "4").await.unwrap(), Some(item("4", "4")));
     assert_eq!(store.pubsub_item(SERVICE, "n", "1").await.unwrap(), None);
+    assert_eq!(store.pubsub_prune(SERVICE, "n", 2).await.unwrap(), 1);
+    assert_eq!(names(&store.pubsub_items(SERVICE, "n", 10).await.unwrap()), ["4", "3"]);
     assert!(store.pubsub_retract(SERVICE, "n", "4").await.unwrap());
     assert!(!store.pubsub_retract(SERVICE, "n", "4").await.unwrap());
     store.close().await;

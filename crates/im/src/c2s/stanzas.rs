@@ -47,9 +47,9 @@ impl<W: Wire> Session<W> {
         match stanza.kind() {
             Kind::Message => match pipeline::message(&self.im, &self.seat, &mut stanza) {
                 ControlFlow::Break(handled) => self.handled(&stanza, handled),
-                ControlFlow::Continue(absent) => {
+                ControlFlow::Continue(later) => {
                     let handled =
-                        Box::pin(pipeline::message_absent(&self.im, &self.seat, &stanza, absent)).await;
+                        Box::pin(pipeline::message_later(&self.im, &self.seat, &stanza, later)).await;
                     self.handled(&stanza, handled)
                 }
             },

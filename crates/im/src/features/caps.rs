@@ -90,7 +90,7 @@ pub(crate) async fn answer(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) {
             && let Ok(roster) = im.roster(&seat.account).await
         {
             super::activity::catch_up(im, &seat, &roster);
-            super::pep::notify::catch_up(im, &seat, &roster).await;
+            crate::pubsub::events::catch_up(im, &seat, &roster).await;
         }
     }
 }

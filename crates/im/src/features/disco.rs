@@ -1,12 +1,13 @@
 //! Service discovery (XEP-0030), made from what the features say about themselves.
 
-use model::BareJid;
+use model::{BareJid, Jid};
 pub(crate) use xmpp::xep::disco::{INFO, ITEMS};
 use xmpp::xep::disco::{Identity, Info, Items};
 use xmpp::{Condition, Element, StanzaError};
 
 use super::ALL;
 use crate::acceptance::storage_error;
+use crate::pubsub::{self, Service};
 use crate::{About, Im, Spec};
 
 /// What this feature is.
@@ -23,28 +24,46 @@ pub(crate) fn host_info(query: &Element) -> Result<Option<Element>, StanzaError>
 /// What the server offers under other addresses.
 pub(crate) fn host_items(im: &Im, query: &Element) -> Result<Option<Element>, StanzaError> {
     without_node(query)?;
-    Ok(Some(Items::default().to_element().with_child(crate::muc::service_item(im))))
+    let items = Items::default().to_element().with_child(crate::muc::service_item(im));
+    Ok(Some(items.with_child(pubsub::service_item(im))))
 }
 
-/// What an account offers under other addresses: nothing.
-pub(crate) fn items(query: &Element) -> Result<Option<Element>, StanzaError> {
-    without_node(query)?;
-    Ok(Some(Items::default().to_element()))
+/// What an account offers: its nodes of personal events (XEP-0163 §6.2), or the items of one.
+pub(crate) async fn items(
+    im: &Im,
+    asker: &Jid,
+    user: &BareJid,
+    query: &Element,
+) -> Result<Option<Element>, StanzaError> {
+    let service = Service::personal(user);
+    match query.attr("node").filter(|node| !node.is_empty()) {
+        Some(node) => pubsub::node_items(im, &service, asker, node).await.map(Some),
+        None => {
+            may_look(im, asker, user).await?;
+            pubsub::personal_items(im, &service, asker).await.map(Some)
+        }
+    }
+}
+
+/// Who does not see an account's presence finds nobody (XEP-0030 §8).
+async fn may_look(im: &Im, asker: &Jid, user: &BareJid) -> Result<(), StanzaError> {
+    let asker = asker.to_bare();
+    let may = presence::may_watch(&im.store, &asker, user).await.map_err(|error| storage_error(&error))?;
+    if may { Ok(()) } else { Err(Condition::ServiceUnavailable.into()) }
 }
 
 /// What an account can do: for its owner and for those who see its presence (XEP-0030 §8); to others it
 /// looks like one that does not exist.
 pub(crate) async fn account_info(
     im: &Im,
-    asker: &BareJid,
+    asker: &Jid,
     user: &BareJid,
     query: &Element,
 ) -> Result<Option<Element>, StanzaError> {
-    let may = presence::may_watch(&im.store, asker, user).await.map_err(|error| storage_error(&error))?;
-    if !may {
-        return Err(Condition::ServiceUnavailable.into());
+    if let Some(node) = query.attr("node").filter(|node| !node.is_empty()) {
+        return pubsub::node_info(im, &Service::personal(user), asker, node).await.map(Some);
     }
-    without_node(query)?;
+    may_look(im, asker, user).await?;
     let features = ALL.iter().flat_map(|about| about.account.iter().copied());
     let mut info = info(("account", "registered", None), features);
     // XEP-0163 §6.1: the service of personal events says that it is one.

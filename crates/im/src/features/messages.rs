@@ -35,6 +35,7 @@ impl Im {
             Routed::Absent(owner, address) => {
                 self.route_message_absent(&stanza, from, &owner, address).await?
             }
+            Routed::Service(_) => return Err(StanzaError::from(Condition::ServiceUnavailable).into()),
         };
         match seq {
             Some(seq) => Ok(self.store.kept(seq).await.map_err(|error| storage_error(&error))?),

@@ -41,6 +41,7 @@ pub const ALL: &[About] = &[
     ping::ABOUT,
     presence::ABOUT,
     private_storage::ABOUT,
+    crate::pubsub::ABOUT,
     roster::ABOUT,
     stanza_ids::ABOUT,
     stream_management::ABOUT,

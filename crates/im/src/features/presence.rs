@@ -8,10 +8,11 @@ use presence::{Observation, Observed, Show, Source};
 use store::{LastActivity, Roster};
 use xmpp::{Builder, Condition, Context, Stamp, Stanza, StanzaError, ns};
 
-use super::{activity, caps, pep};
+use super::{activity, caps};
 use crate::acceptance::storage_error;
 use crate::delivery::{Delivery, Reach, What, decide};
 use crate::presence_output::Overlay;
+use crate::pubsub;
 use crate::router::{Target, contact_jid};
 use crate::sessions::{Account, Seat};
 use crate::{About, Im, Spec};
@@ -146,7 +147,7 @@ async fn greet(im: &Im, seat: &Arc<Seat>, roster: &Roster) -> Result<(), StanzaE
         im.push_bytes(seat, request.stanza);
     }
     activity::catch_up(im, seat, roster);
-    pep::notify::catch_up(im, seat, roster).await;
+    pubsub::events::catch_up(im, seat, roster).await;
     Ok(())
 }
 

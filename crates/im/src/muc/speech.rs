@@ -179,6 +179,6 @@ fn send(im: &Im, message: bytes::Bytes, from: &str, to: &str) -> Result<Option<S
     let message = xmpp::parse_one(message).map_err(|_| Condition::InternalServerError)?;
     match im.route_message(&message, from, to)? {
         Routed::Done(seq) => Ok(seq),
-        Routed::Absent(..) => Err(Condition::RecipientUnavailable.into()),
+        Routed::Absent(..) | Routed::Service(_) => Err(Condition::RecipientUnavailable.into()),
     }
 }

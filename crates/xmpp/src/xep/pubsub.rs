@@ -16,6 +16,14 @@ pub const ERRORS: &str = "http://jabber.org/protocol/pubsub#errors";
 pub const NODE_CONFIG: &str = "http://jabber.org/protocol/pubsub#node_config";
 /// The kind of the form that goes with a publication (§7.1.5).
 pub const PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
+/// The kind of a subscription's options form (§6.3).
+pub const SUBSCRIBE_OPTIONS: &str = "http://jabber.org/protocol/pubsub#subscribe_options";
+/// The kind of the form by which owners let subscribers in (§8.6).
+pub const SUBSCRIBE_AUTHORIZATION: &str = "http://jabber.org/protocol/pubsub#subscribe_authorization";
+/// The kind of the form that tells about a node (§5.4).
+pub const META_DATA: &str = "http://jabber.org/protocol/pubsub#meta-data";
+/// Affiliations or subscriptions that an owner may change in one request.
+pub const CHANGES_MAX: usize = 200;
 /// A node's name, in bytes.
 pub const NODE_BYTES_MAX: usize = 1_023;
 /// An item's id, in bytes.
@@ -34,6 +42,8 @@ pub enum Request {
         ids: Vec<String>,
         /// The most.
         max: Option<usize>,
+        /// The page that is wanted (XEP-0059).
+        page: Option<rsm::Request>,
     },
     /// An item is published (§7.1).
     Publish {
@@ -66,6 +76,8 @@ pub enum Request {
         node: String,
         /// Who.
         jid: String,
+        /// With which options (§6.3.7).
+        options: Option<Form>,
     },
     /// Somebody wants them no more (§6.2).
     Unsubscribe {
@@ -74,10 +86,52 @@ pub enum Request {
         /// Who.
         jid: String,
     },
-    /// One's subscriptions (§5.6).
-    Subscriptions,
-    /// One's affiliations (§5.7).
-    Affiliations,
+    /// One's subscriptions (§5.6), at one node or everywhere.
+    Subscriptions(Option<String>),
+    /// One's affiliations (§5.7), at one node or everywhere.
+    Affiliations(Option<String>),
+    /// The options of a subscription are read (§6.3.2).
+    Options {
+        /// The node.
+        node: String,
+        /// Whose.
+        jid: String,
+    },
+    /// The options of a subscription are set (§6.3.5).
+    SetOptions {
+        /// The node.
+        node: String,
+        /// Whose.
+        jid: String,
+        /// How.
+        options: Form,
+    },
+    /// The options of subscriptions that nobody configures (§6.4).
+    DefaultOptions,
+    /// Who is subscribed to a node (§8.8.1).
+    Subscribers {
+        /// The node.
+        node: String,
+    },
+    /// Subscriptions of others are changed (§8.8.2).
+    SetSubscribers {
+        /// The node.
+        node: String,
+        /// Addresses and what their subscriptions become.
+        changes: Vec<(String, String)>,
+    },
+    /// Who has which affiliation with a node (§8.9.1).
+    Affiliates {
+        /// The node.
+        node: String,
+    },
+    /// Affiliations of others are changed (§8.9.2).
+    SetAffiliates {
+        /// The node.
+        node: String,
+        /// Addresses and what they become.
+        changes: Vec<(String, String)>,
+    },
     /// A node's configuration is read (§8.2.1).
     Configuration {
         /// The node.
@@ -114,7 +168,9 @@ impl Request {
         let action = pubsub
             .children()
             .find(|child| {
-                child.ns() == ns && !matches!(child.name(), "configure" | "publish-options")
+                child.ns() == ns
+                    && !matches!(child.name(), "configure" | "publish-options")
+                    && !(child.name() == "options" && pubsub.child("subscribe", NS).is_some())
                     || child.is("configure", OWNER)
             })
             .ok_or(PayloadError("a request without an action"))?;
@@ -128,16 +184,37 @@ impl Request {
                 Ok(Self::Retract { node: node(action)?, id, notify })
             }
             (NS, true, "create") => {
-                let node =
-                    action.attr("node").filter(|node| !node.is_empty()).map(|_| node(action)).transpose()?;
+                let node = node_if_any(action)?;
                 let config =
                     pubsub.child("configure", NS).and_then(|configure| configure.child("x", forms::NS));
                 Ok(Self::Create { node, config: config.map(Form::from_element).transpose()? })
             }
-            (NS, true, "subscribe") => Ok(Self::Subscribe { node: node(action)?, jid: jid(action)? }),
+            (NS, true, "subscribe") => {
+                let options = pubsub.child("options", NS).and_then(|options| options.child("x", forms::NS));
+                let options = options.map(Form::from_element).transpose()?;
+                Ok(Self::Subscribe { node: node(action)?, jid: jid(action)?, options })
+            }
             (NS, true, "unsubscribe") => Ok(Self::Unsubscribe { node: node(action)?, jid: jid(action)? }),
-            (NS, false, "subscriptions") => Ok(Self::Subscriptions),
-            (NS, false, "affiliations") => Ok(Self::Affiliations),
+            (NS, false, "subscriptions") => Ok(Self::Subscriptions(node_if_any(action)?)),
+            (NS, false, "affiliations") => Ok(Self::Affiliations(node_if_any(action)?)),
+            (NS, false, "options") => Ok(Self::Options { node: node(action)?, jid: subscriber(action)? }),
+            (NS, true, "options") => {
+                let form = action.child("x", forms::NS);
+                let form = form.ok_or_else(|| extended(Condition::BadRequest, "invalid-options"))?;
+                let options = Form::from_element(form)?;
+                Ok(Self::SetOptions { node: node(action)?, jid: subscriber(action)?, options })
+            }
+            (NS, false, "default") => Ok(Self::DefaultOptions),
+            (OWNER, false, "subscriptions") => Ok(Self::Subscribers { node: node(action)? }),
+            (OWNER, true, "subscriptions") => {
+                let changes = changes(action, "subscription")?;
+                Ok(Self::SetSubscribers { node: node(action)?, changes })
+            }
+            (OWNER, false, "affiliations") => Ok(Self::Affiliates { node: node(action)? }),
+            (OWNER, true, "affiliations") => {
+                let changes = changes(action, "affiliation")?;
+                Ok(Self::SetAffiliates { node: node(action)?, changes })
+            }
             (OWNER, false, "configure") => Ok(Self::Configuration { node: node(action)? }),
             (OWNER, true, "configure") => {
                 let form =
@@ -159,11 +236,9 @@ impl Request {
             .take(ITEM_IDS_MAX)
             .collect();
         let number = |text: &str| text.parse().map_err(|_| PayloadError("max_items is no number"));
-        let mut max = items.attr("max_items").map(number).transpose()?;
-        if let Some(set) = pubsub.child("set", rsm::NS) {
-            max = rsm::Request::from_element(set)?.max.or(max);
-        }
-        Ok(Self::Items { node: node(items)?, ids, max })
+        let max = items.attr("max_items").map(number).transpose()?;
+        let page = pubsub.child("set", rsm::NS).map(rsm::Request::from_element).transpose()?;
+        Ok(Self::Items { node: node(items)?, ids, max, page })
     }
 
     fn publish(publish: &Element, pubsub: &Element) -> Result<Self, StanzaError> {
@@ -197,6 +272,30 @@ fn node(action: &Element) -> Result<String, StanzaError> {
     }
 }
 
+fn node_if_any(action: &Element) -> Result<Option<String>, StanzaError> {
+    action.attr("node").filter(|node| !node.is_empty()).map(|_| node(action)).transpose()
+}
+
+/// Whose options: §6.3.4.3 has its own error for nobody's.
+fn subscriber(action: &Element) -> Result<String, StanzaError> {
+    let jid = action.attr("jid").ok_or_else(|| extended(Condition::BadRequest, "jid-required"))?;
+    Ok(jid.to_owned())
+}
+
+/// What an owner changes: addresses and a word for each.
+fn changes(action: &Element, name: &str) -> Result<Vec<(String, String)>, StanzaError> {
+    let changes = action.children().filter(|child| child.is(name, OWNER));
+    let changes: Option<Vec<_>> = changes
+        .take(CHANGES_MAX + 1)
+        .map(|change| Some((change.attr("jid")?.to_owned(), change.attr(name)?.to_owned())))
+        .collect();
+    match changes {
+        Some(changes) if changes.len() > CHANGES_MAX => Err(Condition::PolicyViolation.into()),
+        Some(changes) if !changes.is_empty() => Ok(changes),
+        _ => Err(Condition::BadRequest.into()),
+    }
+}
+
 fn jid(action: &Element) -> Result<String, StanzaError> {
     let jid = action.attr("jid").ok_or_else(|| extended(Condition::BadRequest, "invalid-jid"))?;
     Ok(jid.to_owned())
@@ -205,6 +304,12 @@ fn jid(action: &Element) -> Result<String, StanzaError> {
 /// A refusal that says more than its condition does (§12.1).
 pub fn extended(condition: Condition, name: &'static str) -> StanzaError {
     StanzaError::from(condition).with_app(Element::new(name, ERRORS))
+}
+
+/// We, or this node, cannot do this: `<unsupported feature='…'/>` (§12.1).
+pub fn unsupported(feature: &'static str) -> StanzaError {
+    let app = Element::new("unsupported", ERRORS).with_attr("feature", feature);
+    StanzaError::from(Condition::FeatureNotImplemented).with_app(app)
 }
 
 /// `<pubsub/>` around an answer.
@@ -242,6 +347,36 @@ mod tests {
         assert_eq!(read(xml, false), Ok(Request::Configuration { node: "n".to_owned() }));
         let xml = "<pubsub xmlns='http://jabber.org/protocol/pubsub'><delete node='n'/></pubsub>";
         assert_eq!(read(xml, true).unwrap_err().condition, Condition::FeatureNotImplemented);
+    }
+
+    #[test]
+    fn a_subscription_is_read_with_its_options() {
+        let xml = "<pubsub xmlns='http://jabber.org/protocol/pubsub'><options><x xmlns='jabber:x:data' type='submit'>\
+                   <field var='pubsub#deliver'><value>0</value></field></x></options><subscribe node='n' jid='a@b'/></pubsub>";
+        let Ok(Request::Subscribe { node, jid, options: Some(options) }) = read(xml, true) else {
+            panic!("not read");
+        };
+        assert_eq!((node.as_str(), jid.as_str()), ("n", "a@b"));
+        assert_eq!(options.flag("pubsub#deliver"), Ok(Some(false)));
+        let xml = "<pubsub xmlns='http://jabber.org/protocol/pubsub'><options node='n'/></pubsub>";
+        let refused = read(xml, false).unwrap_err();
+        assert_eq!(refused.app.map(|app| app.name().to_owned()).as_deref(), Some("jid-required"));
+    }
+
+    #[test]
+    fn owners_change_some_at_a_time() {
+        let xml = "<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><affiliations node='n'>\
+                   <affiliation jid='a@b' affiliation='member'/></affiliations></pubsub>";
+        let changes = vec![("a@b".to_owned(), "member".to_owned())];
+        assert_eq!(read(xml, true), Ok(Request::SetAffiliates { node: "n".to_owned(), changes }));
+        let many = "<affiliation jid='a@b' affiliation='member'/>".repeat(CHANGES_MAX + 1);
+        let xml = format!(
+            "<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><affiliations node='n'>{many}</affiliations></pubsub>"
+        );
+        assert_eq!(read(&xml, true).unwrap_err().condition, Condition::PolicyViolation);
+        let xml =
+            "<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><subscriptions node='n'/></pubsub>";
+        assert_eq!(read(xml, true).unwrap_err().condition, Condition::BadRequest);
     }
 
     #[test]

@@ -1,0 +1,134 @@
+//! The services that we run at addresses under the domain, beside rooms.
+
+use bytes::Bytes;
+use model::{BareJid, Jid};
+use xmpp::{Condition, Element, Stanza, StanzaError};
+
+use crate::Im;
+use crate::delivery::Address;
+use crate::outbox::Item;
+use crate::pubsub;
+use crate::router::{Routed, Target};
+use crate::sessions::Seat;
+
+/// One of our services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServiceName {
+    /// Publish and subscribe (XEP-0060).
+    Pubsub,
+}
+
+/// The addresses of our services.
+pub(crate) struct Services {
+    pubsub: BareJid,
+}
+
+impl Services {
+    /// The services under a domain.
+    pub(crate) fn new(domain: &str) -> Self {
+        let under = |name: &str| {
+            let address = format!("{name}.{domain}");
+            address.parse::<BareJid>().expect("a name before a domain is a domain")
+        };
+        Self { pubsub: under("pubsub") }
+    }
+
+    /// The address of publish and subscribe.
+    pub(crate) fn pubsub(&self) -> &BareJid {
+        &self.pubsub
+    }
+
+    /// The service that an address belongs to.
+    pub(crate) fn at(&self, jid: &Jid) -> Option<ServiceName> {
+        (jid.domain() == self.pubsub.domain()).then_some(ServiceName::Pubsub)
+    }
+}
+
+/// A request to a service, from an address whose right to it was checked.
+pub(crate) async fn iq(
+    im: &Im,
+    service: ServiceName,
+    asker: &Jid,
+    stanza: &Stanza,
+) -> Result<Option<Element>, StanzaError> {
+    at_its_own_address(stanza)?;
+    match service {
+        ServiceName::Pubsub => {
+            let service = pubsub::Service::shared(im.services.pubsub());
+            pubsub::iq(im, &service, asker, stanza).await
+        }
+    }
+}
+
+/// A message to a service.
+pub(crate) async fn message(
+    im: &Im,
+    service: ServiceName,
+    sender: &Jid,
+    stanza: &Stanza,
+) -> Result<(), StanzaError> {
+    if stanza.type_().as_deref() == Some("error") {
+        return Ok(());
+    }
+    at_its_own_address(stanza)?;
+    match service {
+        ServiceName::Pubsub => {
+            let service = pubsub::Service::shared(im.services.pubsub());
+            pubsub::authorization(im, &service, sender, stanza).await
+        }
+    }
+}
+
+/// Nobody lives at a service: only it itself answers.
+fn at_its_own_address(stanza: &Stanza) -> Result<(), StanzaError> {
+    let to = stanza.to();
+    let to = to.as_deref().unwrap_or_default();
+    if to.contains('@') || to.contains('/') { Err(Condition::ItemNotFound.into()) } else { Ok(()) }
+}
+
+impl Im {
+    /// Hands bytes that are not kept to whoever is at an address: the client that it names, or those of a bare one
+    /// that take messages and are `wanted`.
+    pub(crate) fn post(&self, to: &str, bytes: &Bytes, wanted: impl Fn(&Seat) -> bool) {
+        match self.locate(to) {
+            Target::Online(_, Address::Connected, Some(seat)) if wanted(&seat) => {
+                self.push_bytes(&seat, bytes.clone());
+            }
+            Target::Online(account, Address::Bare, _) => {
+                for seat in account.seats().iter().filter(|seat| seat.takes_messages() && wanted(seat)) {
+                    self.push(seat, Item::passing(bytes.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Sends a message of ours as if somebody had: it is kept for one who is away. What cannot be sent is dropped,
+    /// for there is nobody to tell.
+    pub(crate) async fn send(&self, message: Bytes, from: &str, to: &str) {
+        let Ok(stanza) = xmpp::parse_one(message) else { return };
+        let sent = match self.route_message(&stanza, from, to) {
+            Ok(Routed::Absent(owner, address)) => {
+                self.route_message_absent(&stanza, from, &owner, address).await.map(drop)
+            }
+            other => other.map(drop),
+        };
+        if let Err(error) = sent {
+            tracing::debug!(%error, "a message of a service went nowhere");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_known_by_their_domain() {
+        let services = Services::new("example.org");
+        let at = |address: &str| services.at(&address.parse().unwrap());
+        assert_eq!(at("pubsub.example.org"), Some(ServiceName::Pubsub));
+        assert_eq!(at("x@pubsub.example.org/y"), Some(ServiceName::Pubsub));
+        assert_eq!(at("example.org"), None);
+    }
+}
