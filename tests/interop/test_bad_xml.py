@@ -9,6 +9,7 @@ import os
 import re
 import socket
 import ssl
+import threading
 import time
 
 from carillon import DOMAIN, XMPP, XMPP_TLS, Server, client, main, password, until
@@ -16,6 +17,8 @@ from carillon import DOMAIN, XMPP, XMPP_TLS, Server, client, main, password, unt
 OPEN = f"<?xml version='1.0'?><stream:stream to='{DOMAIN}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
 GROWTH_MAX_KIB = 20 * 1024
 FAILURES_PER_ACCOUNT = 10  # [limits] of a fresh server
+BYTES_BEFORE_SIGN_IN = 65_536
+SECONDS_BEFORE_SIGN_IN = 30
 
 
 class Stream:
@@ -137,6 +140,65 @@ def half_open(server):
         stream.socket.close()
 
 
+def many_bytes(_):
+    """All that comes before sign-in has a limit, though no piece of it is too big, nor anything but white space."""
+    for tls in (False, True):
+        stream = Stream(tls=tls).send(OPEN)
+        stream.until("</stream:features>")
+        left = BYTES_BEFORE_SIGN_IN - len(OPEN)
+        while left > 0:
+            stream.send(" " * min(left, 4096))
+            left -= 4096
+        stream.socket.settimeout(1)
+        try:
+            assert stream.socket.recv(1) is None, "cut before the limit"
+        except TimeoutError:
+            stream.socket.settimeout(10)
+        assert stream.send(" ").error() == "policy-violation", (tls, stream.text)
+
+
+def slow_drip(server):
+    """Who sends a byte now and then and never signs in is cut when the time is over, wherever it has come to."""
+    fronts = {
+        "in the header": (False, "", OPEN[:40]),
+        "in a name": (False, "", "<stream:stream a"),
+        "between stanzas": (False, OPEN, " "),
+        "in a header inside TLS": (True, "", OPEN[:40]),
+        "between stanzas inside TLS": (True, OPEN, " "),
+        "in a password": (True, OPEN, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AA"),
+    }
+    before, ends = resident(server), {}
+
+    def drip(name, tls, first, then):
+        start = time.monotonic()
+        stream = Stream(tls=tls).send(first + then)
+        stream.socket.settimeout(0.5)
+        while time.monotonic() - start < 2 * SECONDS_BEFORE_SIGN_IN and "</stream:stream>" not in stream.text:
+            try:
+                stream.send(" " if then == " " else "a")
+                data = stream.socket.recv(4096)
+                if not data:
+                    break
+                stream.text += data.decode()
+            except TimeoutError:
+                pass
+            except (BrokenPipeError, ConnectionResetError):
+                break
+        ends.setdefault(name, []).append((time.monotonic() - start, stream.error()))
+
+    drips = [threading.Thread(target=drip, args=(name, *front)) for name, front in fronts.items() for _ in range(10)]
+    for one in drips:
+        one.start()
+    for one in drips:
+        one.join()
+    for name in fronts:
+        assert len(ends.get(name, ())) == 10, (name, ends)
+        for seconds, condition in ends[name]:
+            assert condition == "connection-timeout", (name, condition)
+            assert SECONDS_BEFORE_SIGN_IN - 1 < seconds < SECONDS_BEFORE_SIGN_IN + 5, (name, seconds)
+    assert resident(server) - before < GROWTH_MAX_KIB, (before, resident(server))
+
+
 def resident(server):
     with open(f"/proc/{server.process.pid}/status") as status:
         return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
@@ -159,7 +221,7 @@ async def test():
         ann = await client("ann", "laptop").sign_in()
         bob = await client("bob", "desk").sign_in()
         before = resident(server)
-        for part in (restricted_xml, garbage_for_tls, half_open, failures):
+        for part in (restricted_xml, garbage_for_tls, half_open, many_bytes, slow_drip, failures):
             start = time.monotonic()
             part(server)
             print(f"{part.__name__}: {time.monotonic() - start:.1f} s", flush=True)

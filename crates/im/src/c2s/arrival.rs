@@ -1,12 +1,13 @@
 //! From the first byte to a bound session: drives the negotiation, asks the store, limits failures.
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::{BareJid, FullJid, ResourcePart};
-use xmpp::Condition;
 use xmpp::stream::{Output, ServerNegotiation};
+use xmpp::{Condition, StreamCondition, StreamError};
 
 use super::session::{Counts, Session};
 use super::wire::{self, Moved, Wire};
@@ -20,12 +21,30 @@ const RESOURCE_BYTES: usize = 6;
 /// How long a new stream waits for the old one of the same resource to end.
 const REPLACE_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// What a connection may still use up before it is a session, STARTTLS and all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance {
+    pub(super) deadline: Instant,
+    /// Bytes that the peer may still send before it is signed in, TLS not counted.
+    bytes: usize,
+}
+
+impl Allowance {
+    pub(super) fn new(im: &Im) -> Self {
+        let limits = im.limits.load();
+        Self {
+            deadline: im.runtime.now() + limits.sign_in.unauthenticated_time_max,
+            bytes: limits.stream.before_sign_in_bytes_max as usize,
+        }
+    }
+}
+
 /// What became of a connection that arrived.
 pub(super) enum Arrived<W> {
     /// It is signed in.
     Session(Box<Session<W>>),
-    /// It wants TLS now.
-    StartTls(W, Box<ServerNegotiation>),
+    /// It wants TLS now, and may use up what is left.
+    StartTls(W, Box<ServerNegotiation>, Allowance),
     /// It is over.
     Over,
 }
@@ -36,7 +55,7 @@ pub(super) struct Arrival<W> {
     wire: W,
     negotiation: ServerNegotiation,
     peer: IpAddr,
-    bytes: u64,
+    allowance: Allowance,
     attempt: Option<Attempt>,
     /// The seat, once bound or resumed, and what an old session brings.
     seat: Option<(Arc<Seat>, Option<Box<Counts>>)>,
@@ -51,18 +70,23 @@ enum Next {
 }
 
 impl<W: Wire> Arrival<W> {
-    pub(super) fn new(im: Arc<Im>, wire: W, peer: IpAddr, negotiation: ServerNegotiation) -> Self {
-        Self { im, wire, negotiation, peer, bytes: 0, attempt: None, seat: None }
+    pub(super) fn new(
+        im: Arc<Im>,
+        wire: W,
+        (peer, allowance): (IpAddr, Allowance),
+        negotiation: ServerNegotiation,
+    ) -> Self {
+        Self { im, wire, negotiation, peer, allowance, attempt: None, seat: None }
     }
 
     pub(super) async fn run(mut self) -> Arrived<W> {
-        let deadline = self.im.runtime.now() + self.im.limits.load().sign_in.unauthenticated_time_max;
+        let deadline = self.allowance.deadline;
         let next = loop {
             let im = Arc::clone(&self.im);
             let step = tokio::select! {
                 biased;
                 () = im.runtime.stopping() => {
-                    self.negotiation.fail(&xmpp::StreamCondition::SystemShutdown.into());
+                    self.negotiation.fail(&StreamCondition::SystemShutdown.into());
                     self.outputs().await
                 }
                 () = im.runtime.sleep_until(deadline) => {
@@ -83,7 +107,16 @@ impl<W: Wire> Arrival<W> {
         match wire::moved(&mut self.wire, true).await {
             Err(_) | Ok(Moved::Eof) => return Next::Over,
             Ok(Moved::Written) => return Next::Read,
-            Ok(Moved::Read) => {}
+            // Counted as they come in: white space and headers cost as much as stanzas.
+            Ok(Moved::Read(bytes)) => match self.allowance.bytes.checked_sub(bytes) {
+                Some(left) => self.allowance.bytes = left,
+                None if self.negotiation.user().is_some() => {}
+                None => {
+                    let text = "too many bytes before signing in";
+                    self.negotiation.fail(&StreamError::new(StreamCondition::PolicyViolation, text));
+                    return self.outputs().await;
+                }
+            },
         }
         self.frames().await
     }
@@ -92,21 +125,7 @@ impl<W: Wire> Arrival<W> {
     async fn frames(&mut self) -> Next {
         loop {
             match self.wire.next_frame() {
-                Ok(Some(frame)) => {
-                    self.bytes += match &frame {
-                        xmpp::Frame::Stanza(stanza) => stanza.bytes().len() as u64,
-                        _ => 1,
-                    };
-                    if self.bytes > u64::from(self.im.limits.load().stream.before_sign_in_bytes_max) {
-                        let error = xmpp::StreamError::new(
-                            xmpp::StreamCondition::PolicyViolation,
-                            "too many bytes before signing in",
-                        );
-                        self.negotiation.fail(&error);
-                    } else {
-                        self.negotiation.handle(frame);
-                    }
-                }
+                Ok(Some(frame)) => self.negotiation.handle(frame),
                 Ok(None) => {
                     self.wire.release();
                     return Next::Read;
@@ -204,7 +223,7 @@ impl<W: Wire> Arrival<W> {
         let (_, Some(counts)) = self.seat.insert((Arc::clone(&seat), Some(counts))) else { return };
         let received = match self.im.settle(counts).await {
             true => counts.resume(&self.im, &seat, h),
-            false => return self.negotiation.fail(&xmpp::StreamCondition::ResourceConstraint.into()),
+            false => return self.negotiation.fail(&StreamCondition::ResourceConstraint.into()),
         };
         match received {
             Ok(received) => self.negotiation.resumed(seat.jid.clone(), received),
@@ -221,16 +240,18 @@ impl<W: Wire> Arrival<W> {
                 None => Arrived::Over,
             },
             Next::StartTls => {
-                if self.flush().await {
-                    Arrived::StartTls(self.wire, Box::new(self.negotiation))
+                if self.within_closing_time(async |wire| wire::flush(wire).await).await {
+                    Arrived::StartTls(self.wire, Box::new(self.negotiation), self.allowance)
                 } else {
                     Arrived::Over
                 }
             }
             Next::Read | Next::Over => {
-                if self.flush().await {
-                    let _ = wire::shut(&mut self.wire).await;
-                }
+                let close = async |wire: &mut W| {
+                    wire::flush(wire).await?;
+                    wire::shut(wire).await
+                };
+                self.within_closing_time(close).await;
                 if let Some((seat, counts)) = self.seat.take() {
                     self.im.finish(&seat, counts).await;
                 }
@@ -239,13 +260,13 @@ impl<W: Wire> Arrival<W> {
         }
     }
 
-    async fn flush(&mut self) -> bool {
+    /// A peer that takes nothing is not waited for.
+    async fn within_closing_time(&mut self, end: impl AsyncFnOnce(&mut W) -> io::Result<()>) -> bool {
         let time = self.im.limits.load().session.closing_time_max;
-        let im = Arc::clone(&self.im);
         tokio::select! {
             biased;
-            () = im.runtime.sleep(time) => false,
-            done = wire::flush(&mut self.wire) => done.is_ok(),
+            () = self.im.runtime.sleep(time) => false,
+            done = end(&mut self.wire) => done.is_ok(),
         }
     }
 }

@@ -26,8 +26,7 @@ enum Kind {
 impl Inactivity {
     /// What the client says of itself: `Some(true)` inactive; `None` when it is something else.
     pub(super) fn said(stanza: &Stanza) -> Option<bool> {
-        let element = stanza.element();
-        (element.ns() == NS).then_some(element.name() == "inactive")
+        (stanza.ns() == NS).then(|| stanza.name() == "inactive")
     }
 
     /// The client is inactive from now on, or active: then all that waits is to go out.

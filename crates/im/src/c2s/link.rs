@@ -73,7 +73,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             return Poll::Pending;
         }
         let count = ready!(self.poll_read(cx, sink))?;
-        Poll::Ready(Ok(if count == 0 { Moved::Eof } else { Moved::Read }))
+        Poll::Ready(Ok(if count == 0 { Moved::Eof } else { Moved::Read(count) }))
     }
 
     /// Says to the other side that nothing more comes.

@@ -24,7 +24,7 @@ use xmpp::sasl::ChannelBinding;
 use xmpp::stream::ServerNegotiation;
 
 use crate::Im;
-use arrival::{Arrival, Arrived};
+use arrival::{Allowance, Arrival, Arrived};
 pub use link::{HIGH_WATER_BYTES, Link};
 pub(crate) use parking::Parking;
 use stream::Stream;
@@ -117,21 +117,29 @@ impl Im {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let _place = self.place()?;
+        let allowance = Allowance::new(&self);
         match transport {
             Transport::Protected => {
                 let negotiation =
                     ServerNegotiation::direct_tls(self.policy(), self.seed(), ChannelBinding::default());
-                self.sign_in(self.stream(stream), peer.ip(), negotiation).await
+                self.sign_in(self.stream(stream), (peer.ip(), allowance), negotiation).await
             }
             Transport::DirectTls => {
-                let (stream, binding) = self.shake_hands(stream, true).await?;
+                let (stream, binding) = self.shake_hands(stream, true, allowance).await?;
                 let negotiation = ServerNegotiation::direct_tls(self.policy(), self.seed(), binding);
-                self.sign_in(self.stream(stream), peer.ip(), negotiation).await
+                self.sign_in(self.stream(stream), (peer.ip(), allowance), negotiation).await
             }
             Transport::StartTls => {
-                let (stream, mut negotiation, binding) = self.before_tls(stream, peer.ip()).await?;
-                negotiation.tls_started(binding);
-                self.sign_in(self.stream(stream), peer.ip(), negotiation).await
+                let negotiation = ServerNegotiation::starttls(self.policy(), self.seed());
+                let (stream, from) = (self.stream(stream), (peer.ip(), allowance));
+                match Arrival::new(Arc::clone(&self), stream, from, negotiation).run().await {
+                    Arrived::StartTls(stream, mut negotiation, left) => {
+                        let (stream, binding) = self.shake_hands(stream.into_inner(), false, left).await?;
+                        negotiation.tls_started(binding);
+                        self.sign_in(self.stream(stream), (peer.ip(), left), *negotiation).await
+                    }
+                    Arrived::Session(_) | Arrived::Over => None,
+                }
             }
         }
     }
@@ -143,7 +151,7 @@ impl Im {
             ServerNegotiation::direct_tls(self.policy(), self.seed(), ChannelBinding::default());
         let session = Box::pin(async move {
             let _place = self.place()?;
-            self.sign_in(wire, peer.ip(), negotiation).await
+            self.sign_in(wire, (peer.ip(), Allowance::new(&self)), negotiation).await
         });
         if let Some(session) = session.await {
             session.await;
@@ -174,45 +182,31 @@ impl Im {
     async fn sign_in(
         self: &Arc<Self>,
         wire: impl Wire,
-        peer: IpAddr,
+        from: (IpAddr, Allowance),
         negotiation: ServerNegotiation,
     ) -> Option<RunningSession> {
-        match Arrival::new(Arc::clone(self), wire, peer, negotiation).run().await {
+        match Arrival::new(Arc::clone(self), wire, from, negotiation).run().await {
             Arrived::Session(session) => Some(Box::pin((*session).run())),
             Arrived::StartTls(..) | Arrived::Over => None,
         }
     }
 
-    async fn before_tls<S>(
-        self: &Arc<Self>,
+    async fn shake_hands<S>(
+        &self,
         stream: S,
-        peer: IpAddr,
-    ) -> Option<(TlsStream<S>, ServerNegotiation, ChannelBinding)>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let negotiation = ServerNegotiation::starttls(self.policy(), self.seed());
-        match Arrival::new(Arc::clone(self), self.stream(stream), peer, negotiation).run().await {
-            Arrived::StartTls(stream, negotiation) => {
-                let (stream, binding) = self.shake_hands(stream.into_inner(), false).await?;
-                Some((stream, *negotiation, binding))
-            }
-            Arrived::Session(_) | Arrived::Over => None,
-        }
-    }
-
-    async fn shake_hands<S>(&self, stream: S, direct: bool) -> Option<(TlsStream<S>, ChannelBinding)>
+        direct: bool,
+        allowance: Allowance,
+    ) -> Option<(TlsStream<S>, ChannelBinding)>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let identity = self.tls.identity();
         let config = if direct { &identity.direct } else { &identity.config };
-        let time = self.limits.load().sign_in.unauthenticated_time_max;
         let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
         let stream = tokio::select! {
             biased;
             () = self.runtime.stopping() => return None,
-            () = self.runtime.sleep(time) => return None,
+            () = self.runtime.sleep_until(allowance.deadline) => return None,
             stream = handshake => stream,
         };
         match stream {

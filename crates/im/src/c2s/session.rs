@@ -221,7 +221,7 @@ impl<W: Wire> Session<W> {
 
     async fn moved(&mut self, moved: io::Result<Moved>) -> Result<(), Over> {
         match moved {
-            Ok(Moved::Read) => {
+            Ok(Moved::Read(_)) => {
                 self.heard_something();
                 self.frames().await?;
             }

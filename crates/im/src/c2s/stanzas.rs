@@ -134,7 +134,10 @@ impl<W: Wire> Session<W> {
             Some(Ok(Signal::Ack { h })) => match &mut self.counts {
                 Some(counts) => {
                     counts.acknowledged(&self.im, &self.seat, h).map_err(Over::CountTooHigh)?;
-                    self.request_acknowledgement_later();
+                    if counts.outbound.is_empty() {
+                        // Nothing is left to ask for; the memory goes back.
+                        counts.outbound.idle();
+                    }
                     Ok(())
                 }
                 None => Ok(()),
@@ -143,15 +146,6 @@ impl<W: Wire> Session<W> {
             Some(Ok(Signal::Resume { .. })) => self.refuse_signal(Condition::UnexpectedRequest),
             Some(Ok(_)) | Some(Err(_)) => self.refuse_signal(Condition::BadRequest),
             None => Err(Over::Failed(StreamCondition::UnsupportedStanzaType.into())),
-        }
-    }
-
-    /// An acknowledgement that covers all leaves nothing to ask for; its memory goes back.
-    fn request_acknowledgement_later(&mut self) {
-        if let Some(counts) = &mut self.counts
-            && counts.outbound.is_empty()
-        {
-            counts.outbound.idle();
         }
     }
 

@@ -9,8 +9,8 @@ use xmpp::{Frame, Limits, StreamError, StreamHeader};
 /// What woke the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
-    /// Something was read: there may be frames.
-    Read,
+    /// So many bytes were read: there may be frames.
+    Read(usize),
     /// What was queued is with the kernel, or with the client: see [`Wire::delivered`].
     Written,
     /// The peer sends nothing more.

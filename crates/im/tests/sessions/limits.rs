@@ -102,6 +102,23 @@ async fn xml_that_rfc_6120_forbids_ends_the_stream() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_sent_before_sign_in_is_limited_though_it_is_white_space() {
+    let house = House::open().await;
+    let mut idler = Client::new(&house, house.connect(), "ann");
+    idler.open().await;
+    let limit = Limits::default().stream.before_sign_in_bytes_max as usize;
+    idler.send(&" ".repeat(limit)).await;
+    assert_eq!(idler.stream_error().await, "policy-violation");
+    let mut ann = Client::new(&house, house.connect(), "ann");
+    ann.open().await;
+    ann.send(&" ".repeat(limit / 2)).await;
+    assert_eq!(ann.try_password(PASSWORD).await.name(), "success", "below the limit nobody is cut");
+    ann.open().await;
+    ann.send(&" ".repeat(limit)).await;
+    ann.bind("desk").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sender_is_held_while_the_journal_is_behind() {
     let mut limits = Limits::default();
     limits.session.journal_behind_entries_max = 5;

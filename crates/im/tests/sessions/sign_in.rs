@@ -82,6 +82,20 @@ async fn who_does_not_sign_in_is_sent_away() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_sends_drop_by_drop_is_sent_away_as_well() {
+    let house = House::open().await;
+    let mut slow = Client::new(&house, house.connect(), "ann");
+    slow.open().await;
+    for _ in 0..29 {
+        slow.send(" ").await;
+        house.pass(Duration::from_secs(1)).await;
+    }
+    assert_eq!(slow.try_password("wrong").await.name(), "failure", "its time is not over yet");
+    house.pass(Duration::from_secs(2)).await;
+    assert_eq!(slow.stream_error().await, "connection-timeout");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_newer_client_takes_the_resource() {
     let house = House::open().await;
     let mut old = house.bound("ann", "desk").await;

@@ -1,6 +1,7 @@
 //! TLS: begun on request or from the first byte, with a certificate that can be replaced (RFC 6120 §5, XEP-0368).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use im::Transport;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -29,6 +30,23 @@ async fn nothing_but_tls_is_offered_in_the_clear() {
     stream.write_all(OPEN).await.expect("it reads");
     let features = until(&house, &mut stream, "</stream:features>").await;
     assert!(features.contains("<mechanism>PLAIN</mechanism>"), "{features}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn starttls_gives_no_more_time_to_sign_in() {
+    let house = House::open().await;
+    let mut stream = house.connect_by(Transport::StartTls);
+    stream.write_all(OPEN).await.expect("it reads");
+    until(&house, &mut stream, "</stream:features>").await;
+    house.pass(Duration::from_secs(20)).await;
+    stream.write_all(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>").await.expect("it reads");
+    until(&house, &mut stream, "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>").await;
+    let mut stream = shake_hands(&house, stream).await;
+    stream.write_all(OPEN).await.expect("it reads");
+    until(&house, &mut stream, "</stream:features>").await;
+    house.pass(Duration::from_secs(11)).await;
+    let error = until(&house, &mut stream, "</stream:stream>").await;
+    assert!(error.contains("<connection-timeout"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
