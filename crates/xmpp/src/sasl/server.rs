@@ -286,6 +286,54 @@ mod tests {
         }
     }
 
+    /// What an attempt with a wrong password looks like from outside, and what it cost us.
+    fn failed_attempt(mechanism: Mechanism, stored: Option<&Credentials>) -> (Vec<String>, u64) {
+        let binding = if mechanism.is_plus() { exporter(1) } else { ChannelBinding::default() };
+        let mut server = Server::new(&Mechanism::ALL, binding.clone(), unknown());
+        let identity = ("ann", "wrong");
+        let mut client =
+            Client::new(&[mechanism], &Mechanism::ALL, identity, &binding, "clientnonce".into()).unwrap();
+        let initial = client.initial();
+        let (mut seen, mut cost) = (Vec::new(), 0);
+        scram::work::take();
+        let mut step = server.start(mechanism.name(), Some(&initial), "servernonce".into());
+        loop {
+            let answer = match &step {
+                Step::LookUp(_) => None,
+                Step::Challenge(challenge) => {
+                    let text = String::from_utf8(challenge.clone()).unwrap();
+                    // The salt is everybody's own; its length must not differ.
+                    let shape = text.split(',').map(|part| if part.starts_with("s=") { "s=…" } else { part });
+                    seen.push(format!("{} bytes: {}", text.len(), shape.collect::<Vec<_>>().join(",")));
+                    cost += scram::work::take();
+                    let answer = client.respond(challenge).unwrap();
+                    scram::work::take();
+                    Some(answer)
+                }
+                end => {
+                    seen.push(format!("{end:?}"));
+                    return (seen, cost + scram::work::take());
+                }
+            };
+            step = match answer {
+                None => server.credentials(stored),
+                Some(answer) => server.respond(&answer),
+            };
+        }
+    }
+
+    #[test]
+    fn a_wrong_password_an_unknown_user_and_a_disabled_account_cost_the_same_and_look_alike() {
+        let (stored, disabled) = (credentials(), Credentials { enabled: false, ..credentials() });
+        for mechanism in Mechanism::ALL {
+            let wrong = failed_attempt(mechanism, Some(&stored));
+            assert_eq!(failed_attempt(mechanism, None), wrong, "{mechanism:?}");
+            assert_eq!(failed_attempt(mechanism, Some(&disabled)), wrong, "{mechanism:?}");
+            let least = if mechanism == Mechanism::Plain { 4096 } else { 4 };
+            assert!(wrong.1 >= least, "{mechanism:?}: {} hashes", wrong.1);
+        }
+    }
+
     #[test]
     fn an_unknown_user_gets_the_same_salt_every_time_and_the_usual_count() {
         let challenge = |name: &str| {

@@ -94,6 +94,8 @@ impl Hash {
 
     /// H(data).
     pub(crate) fn digest(self, data: &[u8]) -> Vec<u8> {
+        #[cfg(test)]
+        work::note(1);
         match self {
             Self::Sha1 => Sha1::digest(data).to_vec(),
             Self::Sha256 => Sha256::digest(data).to_vec(),
@@ -108,6 +110,8 @@ impl Hash {
             parts.iter().for_each(|part| mac.update(part));
             mac.finalize().into_bytes().to_vec()
         }
+        #[cfg(test)]
+        work::note(1);
         match self {
             Self::Sha1 => run::<Hmac<Sha1>>(key, parts),
             Self::Sha256 => run::<Hmac<Sha256>>(key, parts),
@@ -117,6 +121,8 @@ impl Hash {
 
     /// Hi(password, salt, iterations) (RFC 5802 §2.2), which is PBKDF2 with one block of output.
     fn salted_password(self, password: &[u8], salt: &[u8], iterations: u32) -> Zeroizing<Vec<u8>> {
+        #[cfg(test)]
+        work::note(u64::from(iterations));
         let mut output = Zeroizing::new(vec![0; self.output_bytes()]);
         match self {
             Self::Sha1 => pbkdf2::pbkdf2::<Hmac<Sha1>>(password, salt, iterations, &mut output),
@@ -155,6 +161,25 @@ fn encode(data: &[u8]) -> String {
 
 fn decode(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(text).ok()
+}
+
+/// What the exchanges of a test cost: it is the work, and so the time, that must not tell who exists.
+#[cfg(test)]
+pub(crate) mod work {
+    use std::cell::Cell;
+
+    thread_local! {
+        static HASHES: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(super) fn note(hashes: u64) {
+        HASHES.set(HASHES.get() + hashes);
+    }
+
+    /// Hashes computed on this thread since the last call; each iteration of a derivation is one.
+    pub(crate) fn take() -> u64 {
+        HASHES.take()
+    }
 }
 
 #[cfg(test)]
