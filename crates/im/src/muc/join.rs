@@ -11,14 +11,13 @@ pub(crate) struct Join {
     pub(crate) password: Option<String>,
     pub(crate) history_max: Option<usize>,
     pub(crate) history_bytes_max: Option<usize>,
-    /// How long ago at most, in seconds.
-    pub(crate) seconds: Option<u64>,
+    /// Nothing older than this: the later of what `seconds` and `since` say.
     pub(crate) since: Option<Timestamp>,
 }
 
 impl Join {
-    /// Reads `<x xmlns='http://jabber.org/protocol/muc'/>`; `None` when there is none.
-    pub(crate) fn of(presence: &Stanza) -> Result<Option<Self>, StanzaError> {
+    /// Reads `<x xmlns='http://jabber.org/protocol/muc'/>` as it is meant at `now`; `None` when there is none.
+    pub(crate) fn of(presence: &Stanza, now: Timestamp) -> Result<Option<Self>, StanzaError> {
         let Some(x) = presence.child("x", MUC) else { return Ok(None) };
         let mut join =
             Self { password: x.child("password", MUC).map(xmpp::Element::text), ..Self::default() };
@@ -30,8 +29,13 @@ impl Join {
         let size = |number: Option<u64>| number.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
         join.history_max = size(number("maxstanzas")?);
         join.history_bytes_max = size(number("maxchars")?);
-        join.seconds = number("seconds")?;
-        join.since = history.attr("since").map(|since| since.parse().map_err(|_| bad())).transpose()?;
+        let ago = |seconds: u64| {
+            let micros = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+            Timestamp(now.0.saturating_sub(micros))
+        };
+        let since = history.attr("since").map(|since| since.parse().map_err(|_| bad())).transpose()?;
+        // §7.2.13: what meets all the wishes together.
+        join.since = since.max(number("seconds")?.map(ago));
         Ok(Some(join))
     }
 }
@@ -40,22 +44,35 @@ impl Join {
 mod tests {
     use super::*;
 
+    /// 2026-11-20T09:30:00Z.
+    const NOW: Timestamp = Timestamp(1_795_167_000_000_000);
+
     fn read(x: &str) -> Result<Option<Join>, StanzaError> {
         let presence = format!("<presence xmlns='jabber:client'>{x}</presence>");
-        Join::of(&xmpp::parse_one(presence.into()).unwrap())
+        Join::of(&xmpp::parse_one(presence.into()).unwrap(), NOW)
     }
 
     #[test]
     fn wishes_are_read() {
         let x = "<x xmlns='http://jabber.org/protocol/muc'><password>cap</password>\
-                 <history maxstanzas='3' seconds='60' since='2026-11-20T09:30:00Z'/></x>";
+                 <history maxstanzas='3' since='2026-11-20T09:00:00Z'/></x>";
         let join = read(x).unwrap().unwrap();
-        assert_eq!(
-            (join.password.as_deref(), join.history_max, join.seconds),
-            (Some("cap"), Some(3), Some(60))
-        );
-        assert!(join.since.is_some());
+        assert_eq!((join.password.as_deref(), join.history_max), (Some("cap"), Some(3)));
+        assert_eq!(join.since, Some(Timestamp(NOW.0 - 30 * 60 * 1_000_000)));
         assert_eq!(read(""), Ok(None));
         assert!(read("<x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='few'/></x>").is_err());
+    }
+
+    #[test]
+    fn of_two_wishes_about_age_the_narrower_holds() {
+        let since = |wishes: &str| {
+            let x = format!("<x xmlns='http://jabber.org/protocol/muc'><history {wishes}/></x>");
+            read(&x).unwrap().unwrap().since.map(|since| (NOW.0 - since.0) / 1_000_000)
+        };
+        assert_eq!(since("seconds='60'"), Some(60));
+        assert_eq!(since("seconds='60' since='2026-11-20T09:00:00Z'"), Some(60));
+        assert_eq!(since("seconds='3600' since='2026-11-20T09:00:00Z'"), Some(1800));
+        assert_eq!(since("maxchars='0'"), None);
+        assert!(since(&format!("seconds='{}'", u64::MAX)).is_some(), "nothing overflows");
     }
 }

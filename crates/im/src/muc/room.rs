@@ -107,10 +107,10 @@ impl Room {
         &mut self,
         session: &FullJid,
         nick: &str,
-        presence: &Stanza,
+        (presence, now): (&Stanza, Timestamp),
         post: &mut Post<'_>,
     ) -> Result<(), StanzaError> {
-        let join = Join::of(presence)?;
+        let join = Join::of(presence, now)?;
         let shown = wire::without_room_payload(presence);
         match self.occupant_of(session).map(|occupant| occupant.nick.clone()) {
             // A client that lost its state comes in anew and wants to see everything (§17.3).

@@ -201,7 +201,7 @@ pub(crate) async fn presence(im: &Im, seat: &Seat, stanza: &Stanza, to: &str) ->
                 continue;
             }
             let tell = &mut |session: &FullJid, bytes| post(im, session, bytes);
-            let entered = room.enter(&seat.jid, nick.as_str(), stanza, tell);
+            let entered = room.enter(&seat.jid, nick.as_str(), (stanza, im.runtime.timestamp()), tell);
             (entered, room.occupant_of(&seat.jid).is_some())
         };
         if !is_in {

@@ -45,7 +45,7 @@ impl Bench {
     fn enter(&mut self, session: &str, nick: &str) -> Result<(), Condition> {
         let presence =
             stanza("<presence xmlns='jabber:client'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
-        let entered = self.act(|room, post| room.enter(&jid(session), nick, &presence, post));
+        let entered = self.act(|room, post| room.enter(&jid(session), nick, (&presence, Timestamp(0)), post));
         entered.map_err(|error| error.condition)
     }
 
@@ -213,7 +213,7 @@ fn history_is_bounded_and_given_as_asked() {
     let presence = stanza(
         "<presence xmlns='jabber:client'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='3'/></x></presence>",
     );
-    bench.act(|room, post| room.enter(&jid("paris@x/a"), "paris", &presence, post)).unwrap();
+    bench.act(|room, post| room.enter(&jid("paris@x/a"), "paris", (&presence, Timestamp(0)), post)).unwrap();
     let ids: Vec<&str> =
         bench.told.iter().filter(|(to, _)| to == "paris@x/a").filter_map(|(_, e)| e.attr("id")).collect();
     assert_eq!(ids, ["102", "103", "104"]);
