@@ -29,6 +29,9 @@ const PAGE_MAX: usize = 100;
 /// Bytes of stanzas in one page; a page ends before the one that goes over.
 const PAGE_BYTES_MAX: usize = 512 * 1024;
 
+/// Bytes of stanzas that are given by their ids in one answer.
+const IDS_BYTES_MAX: usize = 4 * PAGE_BYTES_MAX;
+
 /// What users want archived, by bare address, of those who said so. In memory, because it is asked for every message.
 #[derive(Default)]
 pub(crate) struct Preferences(papaya::HashMap<Box<str>, Arc<ArchivePreference>>);
@@ -180,11 +183,19 @@ pub(crate) fn named(stanza: &Bytes) -> Bytes {
 }
 
 async fn by_ids(im: &Im, owner: &BareJid, ids: &[String]) -> Result<Vec<Entry>, StanzaError> {
-    let mut entries = Vec::with_capacity(ids.len());
+    let mut entries: Vec<Entry> = Vec::with_capacity(ids.len());
+    let mut bytes = 0;
     for text in ids {
         let found = im.store.archive_entry(owner, id(text)?).await.map_err(|error| storage_error(&error))?;
         // §4.1.2: one that is not there fails the whole query.
-        entries.push(found.ok_or(Condition::ItemNotFound)?);
+        let entry = found.ok_or(Condition::ItemNotFound)?;
+        bytes += entry.stanza.len();
+        if bytes > IDS_BYTES_MAX && !entries.is_empty() {
+            return Err(
+                StanzaError::from(Condition::PolicyViolation).with_text("ask for fewer ids at a time")
+            );
+        }
+        entries.push(entry);
     }
     entries.sort_by_key(|entry| entry.id);
     Ok(entries)

@@ -116,6 +116,8 @@ pub(crate) async fn set(im: &Im, seat: &Seat, payload: &Element) -> Result<Optio
     let jid = |item: &Element| item.attr("jid").and_then(|jid| jid.parse::<Jid>().ok());
     let named: Option<BTreeSet<Jid>> = named.map(jid).collect();
     let named = named.ok_or(Condition::JidMalformed)?;
+    // The list is changed by one task at a time, so that none of two changes is lost.
+    let alone = im.users.roster_locks.lock(owner).await;
     let before = im.users.blocked.list(owner.as_str());
     let (block, unblock) = match payload.name() {
         "block" if named.is_empty() => return Err(Condition::BadRequest.into()),
@@ -131,6 +133,7 @@ pub(crate) async fn set(im: &Im, seat: &Seat, payload: &Element) -> Result<Optio
     let kept = im.store.blocked_change(owner, block.clone(), unblock.clone()).await;
     kept.map_err(|error| storage_error(&error))?;
     im.users.blocked.put(owner, &(&*before | &block) - &unblock);
+    drop(alone);
     push(im, seat, payload.name(), &named);
     for address in &unblock {
         reappear(im, owner, &address.to_bare()).await;
