@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use model::BareJid;
+use model::{BareJid, Private};
 use xmpp::sasl::Credentials;
 use xmpp::sasl::scram::Record;
 
@@ -53,7 +53,8 @@ impl Im {
     /// Counts a failure; gives the time to wait before saying so.
     pub(crate) fn sign_in_failed(&self, attempt: &Attempt) -> Duration {
         metrics::counter!("carillon_im_sign_ins_failed_total").increment(1);
-        tracing::info!(address = %attempt.address, account = %model::Private(&attempt.account), "a sign-in failed");
+        let (address, account) = (Private(attempt.address), Private(&attempt.account));
+        tracing::info!(%address, %account, "a sign-in failed");
         if self.is_trusted(attempt) {
             return Duration::ZERO;
         }

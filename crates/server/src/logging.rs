@@ -48,8 +48,14 @@ pub enum LevelError {
     NoLog,
 }
 
+/// Shows people's addresses in the log from now on, or hides them (`model::Private`).
+pub fn show_personal_data(shown: bool) {
+    model::Private::reveal_all(shown);
+}
+
 /// Begins to log. The first call in a process wins; the levels of later ones cannot be changed.
 pub fn start(section: &LogSection) -> Levels {
+    show_personal_data(section.personal_data);
     let mut inner = Inner { default: section.level.clone(), modules: BTreeMap::new(), handle: None };
     let (filter, handle) = reload::Layer::new(EnvFilter::new(inner.directives()));
     let registry = tracing_subscriber::registry().with(filter);
@@ -120,7 +126,8 @@ mod tests {
 
     #[test]
     fn a_level_is_changed_for_one_module_alone() {
-        let levels = start(&LogSection { level: "warn".to_owned(), format: LogFormat::Text });
+        let levels =
+            start(&LogSection { level: "warn".to_owned(), format: LogFormat::Text, personal_data: false });
         assert!(!tracing::enabled!(target: "im::router", tracing::Level::DEBUG));
         levels.set("im", "debug").unwrap();
         assert!(tracing::enabled!(target: "im::router", tracing::Level::DEBUG));

@@ -10,7 +10,7 @@ use store::StorageState;
 use crate::access;
 use crate::config::{Config, Felt};
 use crate::exit::Exit;
-use crate::logging::{ALL_MODULES, Levels};
+use crate::logging::{self, ALL_MODULES, Levels};
 use crate::node::Node;
 use crate::operations::{Change, Failure, ListenerShown, Reloaded, Running, Status};
 
@@ -44,6 +44,7 @@ impl Serving {
                 .set(ALL_MODULES, &config.log.level)
                 .map_err(|error| Failure::new(Exit::Failed, format!("[log] level: {error}")))?;
         }
+        logging::show_personal_data(config.log.personal_data);
         let reloaded = Reloaded {
             applied: current.differences(&config, Felt::OnReload),
             at_next_start: self.started.differences(&config, Felt::AtStart),

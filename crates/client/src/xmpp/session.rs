@@ -374,8 +374,8 @@ impl Session {
     }
 
     fn tell(&self, event: Event) {
-        if let Err(mpsc::error::TrySendError::Full(event)) = self.events.try_send(event) {
-            tracing::warn!(?event, "nobody takes the events of this session");
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
+            tracing::warn!("an event is left out: nobody takes the events of this session");
         }
     }
 

@@ -135,6 +135,8 @@ pub struct LogSection {
     pub level: String,
     /// How the lines look.
     pub format: LogFormat,
+    /// Are people's addresses, and those of their devices, shown?
+    pub personal_data: bool,
 }
 
 /// Limits that an operator may move; the others are named in each room. Read again on SIGHUP.
@@ -187,7 +189,7 @@ impl Config {
             },
             sip: SipSection { digest: vec![Algorithm::Md5], advertise: None },
             network: NetworkSection { local: Vec::new(), trusted: Vec::new() },
-            log: LogSection { level: "info".to_owned(), format: LogFormat::Text },
+            log: LogSection { level: "info".to_owned(), format: LogFormat::Text, personal_data: false },
             limits: LimitsSection {
                 failures_per_account: 10,
                 failures_per_address: 20,

@@ -173,6 +173,8 @@ settings! {
             };
             Some(())
         };
+    "log" "personal_data": "true or false", OnReload(log.personal_data),
+        |config, value| { config.log.personal_data = value.flag()?; Some(()) };
 
     "limits" "failures_per_account": "failed sign-ins in ten minutes, 1 to 1000",
         OnReload(limits.failures_per_account),

@@ -32,7 +32,7 @@ pub fn template(start: &Start) -> String {
         "\
 # Carillon's configuration. A line that begins with # shows a default. Every key may also be set by the
 # environment: CARILLON__SECTION__KEY. `carillon check` says whether all is well; a change of
-# [limits], [log] level or the certificates is taken by `carillon reload` (or SIGHUP), all others by a restart.
+# [limits], [log] level and personal_data or the certificates is taken by `carillon reload` (or SIGHUP), all others by a restart.
 
 version = 1
 domain = \"{domain}\"
@@ -72,6 +72,7 @@ key = \"key.pem\"
 [log]
 # level = \"info\"                 # error, warn, info, debug or trace; `carillon log level` changes one module's
 # format = \"text\"                # or json
+# personal_data = false          # true shows the addresses of people and of their devices in the log
 
 [limits]
 # failures_per_account = 10      # failed sign-ins of one account from one address in ten minutes

@@ -64,6 +64,14 @@ impl Value {
         }
     }
 
+    /// True or false, if it is one of them.
+    pub fn flag(&self) -> Option<bool> {
+        match self {
+            Self::Flag(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
     /// The text parsed.
     pub fn parsed<T: std::str::FromStr>(&self) -> Option<T> {
         self.text()?.parse().ok()
