@@ -36,7 +36,7 @@ pub fn read(data: &Path, text: &str, environment: &[(String, String)]) -> Result
     let table = DeTable::parse(text).map_err(|error| ConfigError::NotToml {
         path: path.clone(),
         line: line(text, error.span()),
-        message: error.message().to_owned(),
+        message: message(text, &error),
     })?;
     let placeholder: DomainPart = "localhost".parse().expect("localhost is a domain");
     let mut reader = Reader { config: Config::new(data, placeholder), given: Vec::new() };
@@ -143,6 +143,15 @@ fn sections() -> String {
     names.join(", ")
 }
 
+/// The parser says that a key is there twice, but not which.
+fn message(text: &str, error: &toml::de::Error) -> String {
+    let key = error.span().and_then(|span| text.get(span)).map(str::trim).filter(|key| !key.is_empty());
+    match (error.message(), key) {
+        ("duplicate key", Some(key)) => format!("{key} is there twice; allowed: once"),
+        (message, _) => message.to_owned(),
+    }
+}
+
 fn line(text: &str, span: Option<Range<usize>>) -> usize {
     let before = span.map_or(0, |span| span.start.min(text.len()));
     text.as_bytes()[..before].iter().filter(|byte| **byte == b'\n').count() + 1
@@ -229,9 +238,13 @@ mod tests {
             ("[network]\nlocal = [\"10/8\"]\n", &["4: ", "[\"10/8\"]", "10.0.0.0/8"]),
             ("[log]\nlevel = \"loud\"\n", &["4: ", "[log] level", "\"debug\""]),
             ("[log]\nformat = \"xml\"\n", &["4: ", "[log] format", "\"json\""]),
+            ("[log]\npersonal_data = 1\n", &["4: ", "[log] personal_data = 1", "true or false"]),
             ("[limits]\nring_seconds = 1\n", &["4: ", "ring_seconds = 1", "5 to 600"]),
             ("[limits]\nring_seconds = 1.5\n", &["4: ", "ring_seconds = 1.5", "5 to 600"]),
             ("[listen\n", &["3: "]),
+            ("[listen]\nsip = 1\nsip = 2\n", &["5: ", "sip", "there twice", "once"]),
+            ("[sip]\n[listen]\n[sip]\n", &["5: ", "sip", "there twice", "once"]),
+            ("domain = \"example.net\"\n", &["3: ", "domain", "there twice", "once"]),
         ];
         for (rest, wanted) in table {
             let error = parse(rest, &[]).unwrap_err();
