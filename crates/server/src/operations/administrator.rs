@@ -3,7 +3,7 @@
 use web::administrator;
 
 use super::user::warn_of_weakness;
-use super::{Context, Failure, PasswordSet, Secret};
+use super::{Context, Failure, PasswordSet, Secret, password};
 use crate::exit::Exit;
 
 /// Gives the administrator another password. Without one, a one-time password is made up, which the administrator
@@ -14,7 +14,7 @@ use crate::exit::Exit;
 pub async fn set_password(context: &Context, given: Option<Secret>) -> Result<PasswordSet, Failure> {
     let (store, runtime) = (&context.store, &context.runtime);
     let Some(Secret(password)) = given else {
-        let password = administrator::random_one_time_password(runtime);
+        let password = password::random(runtime);
         administrator::set_one_time_password(store, runtime, &password).await.map_err(refused)?;
         return Ok(PasswordSet { password: Some(password), warnings: Vec::new() });
     };

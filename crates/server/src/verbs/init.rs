@@ -64,8 +64,8 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
     } else {
         print::line(&format!(
             "{data} is ready for the domain {domain}.\n\n\
-             Administrator of the web pages:  admin\n\
-             Password, shown this once:       {administrator_password}\n\n\
+             The administrator's one-time password for the status page, shown this once:\n  \
+             {administrator_password}\n\n\
              Next:\n  carillon check --data {data}\n  carillon user add NAME@{domain} --data {data}\n  \
              carillon serve --data {data}",
             domain = arguments.domain.as_str(),
