@@ -87,9 +87,6 @@ pub enum Unplaceable {
     /// The caller may not call there.
     #[error("the caller may not call there")]
     NotAllowed,
-    /// The directory could not be asked.
-    #[error("the directory does not answer")]
-    DirectoryDown,
 }
 
 impl Unplaceable {
@@ -100,7 +97,6 @@ impl Unplaceable {
             Self::NotRegistered => Cause::DestinationOutOfService,
             Self::Busy => Cause::Busy,
             Self::NotAllowed => Cause::NotAllowed,
-            Self::DirectoryDown => Cause::ResourcesNotAvailable,
         }
     }
 }
