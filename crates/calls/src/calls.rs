@@ -309,6 +309,7 @@ impl Calls {
             }
         });
         let (rooms, runtime) = (Arc::clone(&self.rooms), self.rooms.runtime.clone());
+        let mailboxes = self.transport.mailboxes.clone();
         self.rooms.runtime.spawn("sip plan", async move {
             loop {
                 let changed = tokio::select! {
@@ -326,6 +327,9 @@ impl Calls {
                         () = runtime.stopping() => return,
                         () = runtime.sleep(PLAN_RETRY) => {}
                     }
+                }
+                for mailbox in &mailboxes {
+                    mailbox.put(Input::AccountsChanged);
                 }
             }
         });

@@ -205,6 +205,20 @@ impl Subscriptions {
         self.changed(watching, desk);
     }
 
+    /// Users or lines have changed: whoever may not register any more watches nobody (RFC 6665 §4.1.3, rejected).
+    pub(crate) fn accounts_changed(&mut self, desk: &mut Desk<'_>) {
+        let plan = desk.rooms.plan.load_full();
+        let out = |(_, held): &(&u64, &Subscription)| !plan.is_in_service(&held.watcher.line);
+        let ids: Vec<u64> = self.records.iter().filter(out).map(|(id, _)| *id).collect();
+        for id in ids {
+            if let Some(subscription) = self.records.get_mut(&id) {
+                subscription.allowed = false;
+                subscription.notifier.terminate(sip::subscription::Reason::Rejected, None);
+                self.pump(id, desk);
+            }
+        }
+    }
+
     fn changed(&mut self, watching: BTreeSet<u64>, desk: &mut Desk<'_>) {
         for id in watching {
             let Some(subscription) = self.records.get_mut(&id) else { continue };

@@ -36,6 +36,8 @@ pub(crate) enum Input {
     MayWatch(Watch, bool),
     /// A line's calls have changed.
     LineChanged(LineId),
+    /// Users or lines have changed.
+    AccountsChanged,
     /// A user's presence has changed.
     UserChanged(BareJid),
     /// A gateway has taken a message over, or has not.

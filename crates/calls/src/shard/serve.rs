@@ -55,6 +55,7 @@ impl Shard {
                 self.with_subscriptions(|all, desk| all.decided(id, allowed, desk));
             }
             Input::LineChanged(line) => self.with_subscriptions(|all, desk| all.line_changed(&line, desk)),
+            Input::AccountsChanged => self.with_subscriptions(|all, desk| all.accounts_changed(desk)),
             Input::UserChanged(user) => self.with_subscriptions(|all, desk| all.user_changed(&user, desk)),
             Input::Taken(transaction, request, taken) => {
                 self.desk(|desk| Relays::taken(transaction, &request, taken, desk));

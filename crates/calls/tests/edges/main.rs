@@ -245,6 +245,22 @@ async fn who_may_watch_no_longer_is_shown_nothing_of_the_next_change() {
 }
 
 #[tokio::test]
+async fn whoever_is_disabled_watches_nobody_any_more() {
+    let house = House::open().await;
+    let (mut ann, mut bob) = (Phone::udp(&house, "1001").await, Phone::udp(&house, "1002").await);
+    bob.register().await;
+    assert_eq!(subscribe(&mut ann, "bob", "presence").await, 200);
+    let first = ann.expect_request(Method::Notify).await;
+    assert!(text(&first).contains("<basic>open</basic>"), "{}", text(&first));
+    ann.answer(&first, 200).await;
+    house.store.user_set_enabled(&format!("ann@{DOMAIN}").parse().unwrap(), false).await.unwrap();
+    let last = ann.expect_request(Method::Notify).await;
+    let state = last.headers().subscription_state().unwrap().unwrap();
+    assert!(state.is_terminated(), "{state:?}");
+    assert!(text(&last).contains("<basic>closed</basic>"), "{}", text(&last));
+}
+
+#[tokio::test]
 async fn subscriptions_are_refused_refreshed_and_ended_by_the_rules() {
     let house = House::open().await;
     let mut ann = Phone::udp(&house, "1001").await;
