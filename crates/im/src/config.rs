@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::DomainPart;
+use store::ArchiveDefault;
 use xmpp::sasl::Mechanism;
 
 use crate::limits::Limits;
@@ -24,6 +25,8 @@ pub struct ImConfig {
     pub trusted: Trusted,
     /// How users who do not exist are answered: with a salt from this secret, kept over restarts.
     pub unknown_users: xmpp::sasl::UnknownUsers,
+    /// What is archived of users who said nothing else (XEP-0441).
+    pub archive_default: ArchiveDefault,
     /// The version that XEP-0092 tells.
     pub version: &'static str,
 }
@@ -38,6 +41,7 @@ impl ImConfig {
             limits: Limits::default(),
             trusted: Arc::new(|_| false),
             unknown_users: xmpp::sasl::UnknownUsers { secret, iterations },
+            archive_default: ArchiveDefault::default(),
             version: env!("CARGO_PKG_VERSION"),
         }
     }

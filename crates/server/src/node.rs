@@ -152,6 +152,7 @@ async fn start_im(
     let secret = kept_secret(store, runtime).await?;
     let mut im_config = ImConfig::new(config.domain.clone(), secret, ITERATIONS_DEFAULT);
     im_config.limits = im_limits(config);
+    im_config.archive_default = config.archive.default;
     let trusted = config.network.trusted.clone();
     im_config.trusted = Arc::new(move |address| trusted.iter().any(|network| network.contains(address)));
     let im = Im::start(im_config, store.clone(), Arc::clone(presence), runtime.clone(), Arc::clone(tls));

@@ -68,12 +68,18 @@ impl Im {
 
     fn wants_archived(&self, user: &str, peer: &str) -> bool {
         let preferences = self.users.archive_preferences.0.pin();
-        let Some(preference) = preferences.get(user) else { return true };
+        let preference = preferences.get(user);
+        let otherwise = preference.map_or(self.config.archive_default, |preference| preference.otherwise);
+        if preference.is_none() && otherwise != ArchiveDefault::Roster {
+            return otherwise == ArchiveDefault::Always;
+        }
         let Ok(peer) = peer.parse::<BareJid>() else { return true };
-        if preference.always.contains(&peer) || preference.never.contains(&peer) {
+        if let Some(preference) = preference
+            && (preference.always.contains(&peer) || preference.never.contains(&peer))
+        {
             return preference.always.contains(&peer);
         }
-        match preference.otherwise {
+        match otherwise {
             ArchiveDefault::Always => true,
             ArchiveDefault::Never => false,
             // A roster that is not held in memory is not waited for: the message is rather kept than lost.
@@ -253,7 +259,10 @@ pub(crate) async fn metadata(im: &Im, owner: &BareJid) -> Result<Option<Element>
 
 /// What the user wants archived (XEP-0441 §2.1).
 pub(crate) fn preferences(im: &Im, owner: &BareJid) -> Element {
-    let kept = im.users.archive_preferences.0.pin().get(owner.as_str()).cloned().unwrap_or_default();
+    let none = || ArchivePreference { otherwise: im.config.archive_default, ..ArchivePreference::default() };
+    let kept =
+        im.users.archive_preferences.0.pin().get(owner.as_str()).map(|kept| ArchivePreference::clone(kept));
+    let kept = kept.unwrap_or_else(none);
     let list = |name: &'static str, all: &BTreeSet<BareJid>| {
         let jid = |jid: &BareJid| Element::new("jid", NS).with_text(jid.as_str());
         all.iter().map(jid).fold(Element::new(name, NS), Element::with_child)

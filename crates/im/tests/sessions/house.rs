@@ -40,11 +40,16 @@ impl House {
 
     /// A house with other limits.
     pub async fn with(limits: Limits) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        Self::start(directory, limits, true).await
+        Self::configured(|config| config.limits = limits).await
     }
 
-    async fn start(directory: tempfile::TempDir, limits: Limits, fresh: bool) -> Self {
+    /// A house whose operator decided something else.
+    pub async fn configured(decide: impl FnOnce(&mut ImConfig)) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        Self::start(directory, decide, true).await
+    }
+
+    async fn start(directory: tempfile::TempDir, decide: impl FnOnce(&mut ImConfig), fresh: bool) -> Self {
         let runtime = Runtime::simulated(1, EPOCH);
         let (clock, held) = mpsc::channel::<()>();
         runtime.blocking(move || held.recv().is_err());
@@ -57,7 +62,7 @@ impl House {
         let engine = Arc::new(presence::Engine::new(presence::Rules::default()));
         let mut config = ImConfig::new("localhost".parse().expect("a domain"), [7; 32], 1);
         config.mechanisms = vec![Mechanism::ScramSha256Plus, Mechanism::Plain];
-        config.limits = limits;
+        decide(&mut config);
         let (chain, key) = identity();
         let tls = Arc::new(Tls::new(chain, key).expect("its own key fits"));
         let im = Im::start(config, store.clone(), Arc::clone(&engine), runtime.clone(), Arc::clone(&tls));
@@ -69,7 +74,7 @@ impl House {
         self.stop().await;
         let Self { runtime, store, directory, .. } = self;
         drive(&runtime, store.close()).await;
-        Self::start(directory, Limits::default(), false).await
+        Self::start(directory, |_| {}, false).await
     }
 
     /// Stops the house and waits until nobody is signed in.

@@ -13,6 +13,7 @@ use calls::address::Network;
 use model::DomainPart;
 use runtime::Dscp;
 use sip::digest::Algorithm;
+use store::ArchiveDefault;
 
 pub use error::ConfigError;
 pub use file::{ENVIRONMENT_PREFIX, load, read};
@@ -37,6 +38,8 @@ pub struct Config {
     pub storage: StorageSection,
     /// `[tls]`
     pub tls: TlsSection,
+    /// `[archive]`
+    pub archive: ArchiveSection,
     /// `[media]`
     pub media: MediaSection,
     /// `[sip]`
@@ -88,6 +91,13 @@ pub struct TlsSection {
     pub certificate: PathBuf,
     /// The private key in PEM.
     pub key: PathBuf,
+}
+
+/// What users find of what was said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ArchiveSection {
+    /// What is archived of users who said nothing else.
+    pub default: ArchiveDefault,
 }
 
 /// RTP.
@@ -182,6 +192,7 @@ impl Config {
             },
             storage: StorageSection { url: "sqlite:carillon.db".to_owned(), size_mib_max: None },
             tls: TlsSection { certificate: "certificate.pem".into(), key: "key.pem".into() },
+            archive: ArchiveSection::default(),
             media: MediaSection {
                 rtp_ports: (16_384, 32_766),
                 video_call_audio: Dscp::Af41,

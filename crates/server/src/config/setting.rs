@@ -120,6 +120,10 @@ settings! {
     "tls" "key": "the file of the private key in PEM", OnReload(tls.key),
         |config, value| { config.tls.key = path(value)?; Some(()) };
 
+    "archive" "default": "\"always\", \"roster\" (with contacts only) or \"never\", for users who chose nothing",
+        AtStart(archive.default),
+        |config, value| { config.archive.default = value.text()?.parse().ok()?; Some(()) };
+
     "media" "rtp_ports": "a range of UDP ports, such as \"16384-32766\", at least 8 of them",
         AtStart(media.rtp_ports),
         |config, value| {
