@@ -1,6 +1,8 @@
 //! Measures what the journal costs: CPU per 1,000 appended messages of 368 bytes, at a given rate.
 //!
-//! `cargo run --release -p store --example journal_cost -- URL [MESSAGES_PER_SECOND [SECONDS]]`
+//! `cargo run --release -p store --example journal_cost -- URL [MESSAGES_PER_SECOND [SECONDS [archive]]]`
+//!
+//! With `archive`, messages are also in two archives, with their words: what the indexes cost is the difference.
 
 use std::time::Duration;
 
@@ -20,7 +22,9 @@ async fn main() {
     let seconds: u64 = arguments.next().map_or(10, |text| text.parse().expect("seconds"));
     let runtime = Runtime::real();
     let store = Store::open(&url, &runtime).await.expect("the store opens");
-    let stanza = Bytes::from(vec![b'x'; STANZA_BYTES]);
+    let archived = arguments.next().is_some_and(|word| word == "archive");
+    let archives = store::Archives { owner: archived, sender: archived };
+    let stanza = Bytes::from(stanza());
     let owner: model::BareJid = "bob@localhost".parse().expect("an address");
     let before = cpu_seconds();
     let began = runtime.now();
@@ -36,7 +40,7 @@ async fn main() {
                 stanza: stanza.clone(),
                 at: runtime.timestamp(),
                 spool: true,
-                archives: store::Archives::default(),
+                archives,
                 told: None,
             };
             match store.journal_append(entry) {
@@ -60,6 +64,17 @@ async fn main() {
     println!("{sent} messages in {wall:.2} s ({:.0}/s), refused {refused} times", sent as f64 / wall);
     println!("CPU {cpu:.2} s: {:.4} CPU-seconds per 1,000 messages", cpu * 1_000.0 / sent as f64);
     store.close().await;
+}
+
+/// A message with twenty words, as long as the usual one.
+fn stanza() -> String {
+    let body =
+        "the quick brown fox and nine more words that people write to each other when they plan a cup of tea";
+    let head =
+        "<message from='ann@localhost/desk' to='bob@localhost' type='chat' id='0123456789abcdef'><body>";
+    let tail = "</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>";
+    let filling = "x".repeat(STANZA_BYTES.saturating_sub(head.len() + body.len() + tail.len() + 1));
+    format!("{head}{body} {filling}{tail}")
 }
 
 fn cpu_seconds() -> f64 {

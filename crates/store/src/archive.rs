@@ -2,9 +2,9 @@
 
 use model::{BareJid, Timestamp};
 
-use crate::db::{Connection, args};
+use crate::db::{Connection, Db, args};
 use crate::journal::stanza_id;
-use crate::{Entry, Error, Seq, StanzaId, Store};
+use crate::{ArchiveRemoval, Entry, Error, Seq, StanzaId, Store, TextQuery};
 
 /// The most entries that one page has.
 pub const ARCHIVE_PAGE_MAX: usize = 250;
@@ -52,13 +52,50 @@ const PAGE_UP: &str = page!("", "ASC");
 const PAGE_DOWN: &str = page!("", "DESC");
 const PEER_UP: &str = page!("AND a.peer = $7 AND ($8 = '' OR $8 = j.sender OR $8 = j.recipient)", "ASC");
 const PEER_DOWN: &str = page!("AND a.peer = $7 AND ($8 = '' OR $8 = j.sender OR $8 = j.recipient)", "DESC");
+macro_rules! found {
+    ($match:literal, $order:literal) => {
+        concat!(
+            "SELECT a.seq, j.id, j.sender, j.recipient, j.at, j.stanza FROM archive_text t \
+             CROSS JOIN archive a CROSS JOIN journal j WHERE a.seq = t.rowid AND j.seq = t.rowid AND a.owner = $1 \
+             AND t.rowid > $2 AND t.rowid < $3 AND j.at >= $4 AND j.at <= $5 \
+             AND ($7 = '' OR (a.peer = $7 AND ($8 = '' OR $8 = j.sender OR $8 = j.recipient))) AND ",
+            $match,
+            " ORDER BY t.rowid ",
+            $order,
+            " LIMIT $6"
+        )
+    };
+}
+const FOUND_UP_LITE: &str = found!("archive_text MATCH $9", "ASC");
+const FOUND_DOWN_LITE: &str = found!("archive_text MATCH $9", "DESC");
+const FOUND_UP_PG: &str = found!("t.words @@ CAST($9 AS TSQUERY)", "ASC");
+const FOUND_DOWN_PG: &str = found!("t.words @@ CAST($9 AS TSQUERY)", "DESC");
 const BY_ID: &str = "SELECT a.seq, j.id, j.sender, j.recipient, j.at, j.stanza FROM journal j \
      JOIN archive a ON a.seq = j.seq WHERE a.owner = $1 AND j.id = $2";
 const COUNT: &str = "SELECT COUNT(*) FROM archive WHERE owner = $1 AND seq > $2 AND seq < $3";
-const COUNT_PEER: &str =
-    "SELECT COUNT(*) FROM archive WHERE owner = $1 AND seq > $2 AND seq < $3 AND peer = $4";
+/// When times or a full address must fit too, the journal is asked.
+const COUNT_EXACT: &str = "SELECT COUNT(*) FROM archive a JOIN journal j ON j.seq = a.seq WHERE a.owner = $1 \
+     AND a.seq > $2 AND a.seq < $3 AND j.at >= $4 AND j.at <= $5 \
+     AND ($6 = '' OR (a.peer = $6 AND ($7 = '' OR $7 = j.sender OR $7 = j.recipient)))";
+macro_rules! count_found {
+    ($match:literal) => {
+        concat!(
+            "SELECT COUNT(*) FROM archive_text t CROSS JOIN archive a CROSS JOIN journal j \
+             WHERE a.seq = t.rowid AND j.seq = t.rowid AND a.owner = $1 AND t.rowid > $2 AND t.rowid < $3 \
+             AND j.at >= $4 AND j.at <= $5 \
+             AND ($6 = '' OR (a.peer = $6 AND ($7 = '' OR $7 = j.sender OR $7 = j.recipient))) AND ",
+            $match
+        )
+    };
+}
+const COUNT_FOUND_LITE: &str = count_found!("archive_text MATCH $8");
+const COUNT_FOUND_PG: &str = count_found!("t.words @@ CAST($8 AS TSQUERY)");
 /// The place of an id: its own, or that of the last one before it.
 const PLACE: &str = "SELECT seq, id FROM journal WHERE id <= $1 ORDER BY id DESC LIMIT 1";
+/// Ids are given just before places, by several at once: an entry's neighbours by id may lie a little apart.
+const PLACE_BEHIND: &str =
+    "SELECT COALESCE(MIN(seq), 0) FROM (SELECT seq FROM journal WHERE id > $1 ORDER BY id LIMIT 64) AS near";
+const PLACE_BEFORE: &str = "SELECT COALESCE(MAX(seq), 0) FROM (SELECT seq FROM journal WHERE id < $1 ORDER BY id DESC LIMIT 64) AS near";
 const REMOVE_OWNER: &str = "DELETE FROM archive WHERE owner = $1";
 const REMOVE_PREFERENCE: &str = "DELETE FROM archive_preference WHERE owner = $1";
 
@@ -71,13 +108,15 @@ pub(crate) const STATEMENTS: &[&str] = &[
     PEER_DOWN,
     BY_ID,
     COUNT,
-    COUNT_PEER,
+    COUNT_EXACT,
     PLACE,
+    PLACE_BEHIND,
+    PLACE_BEFORE,
     REMOVE_OWNER,
     REMOVE_PREFERENCE,
 ];
-pub(crate) const STATEMENTS_LITE: &[&str] = &[INDEX_LITE];
-pub(crate) const STATEMENTS_PG: &[&str] = &[INDEX_PG];
+pub(crate) const STATEMENTS_LITE: &[&str] = &[INDEX_LITE, FOUND_UP_LITE, FOUND_DOWN_LITE, COUNT_FOUND_LITE];
+pub(crate) const STATEMENTS_PG: &[&str] = &[INDEX_PG, FOUND_UP_PG, FOUND_DOWN_PG, COUNT_FOUND_PG];
 
 /// From where a page is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,6 +145,8 @@ pub struct ArchiveQuery {
     pub after: Option<StanzaId>,
     /// Before this one.
     pub before: Option<StanzaId>,
+    /// With these words in it.
+    pub text: Option<TextQuery>,
     /// From where the page is read.
     pub from: PageFrom,
     /// The most entries of the page, at most [`ARCHIVE_PAGE_MAX`].
@@ -138,15 +179,27 @@ impl Store {
         let max = query.max.clamp(1, ARCHIVE_PAGE_MAX);
         let down = matches!(query.from, PageFrom::End | PageFrom::Before(_));
         let limit = i64::try_from(max + 1).unwrap_or(1);
-        let (start, end) = (query.start.map_or(i64::MIN, |at| at.0), query.end.map_or(i64::MAX, |at| at.0));
+        let (start, end) = times(query);
         let mut arguments = args![owner, bounds.after, bounds.before, start, end, limit];
-        let sql = match &query.with {
-            None if down => PAGE_DOWN,
-            None => PAGE_UP,
-            Some(with) => {
-                let exact = if with.resource().is_some() { with.as_str() } else { "" };
-                arguments.extend(args![&with.to_bare(), exact]);
+        let sql = match (&query.text, &query.with) {
+            (None, None) if down => PAGE_DOWN,
+            (None, None) => PAGE_UP,
+            (None, Some(_)) => {
+                arguments.extend(peer(query));
                 if down { PEER_DOWN } else { PEER_UP }
+            }
+            (Some(text), _) => {
+                arguments.extend(peer(query));
+                match self.db() {
+                    Db::Lite(_) => {
+                        arguments.extend(args![text.for_lite(owner.as_str())]);
+                        if down { FOUND_DOWN_LITE } else { FOUND_UP_LITE }
+                    }
+                    Db::Pg(_) => {
+                        arguments.extend(args![text.for_pg(owner.as_str())]);
+                        if down { FOUND_DOWN_PG } else { FOUND_UP_PG }
+                    }
+                }
             }
         };
         let mut rows = self.db().rows(sql, arguments).await?;
@@ -159,20 +212,34 @@ impl Store {
         Ok(ArchivePage { entries, complete })
     }
 
-    /// How many entries fit, however old they are: times are not looked at.
+    /// How many entries fit.
     ///
     /// # Errors
     /// As [`Store::archive_page`].
     pub async fn archive_count(&self, owner: &BareJid, query: &ArchiveQuery) -> Result<i64, Error> {
         let bounds = self.bounds(query).await?;
         let mut arguments = args![owner, bounds.after, bounds.before];
-        let row = match &query.with {
-            None => self.db().row(COUNT, arguments).await?,
-            Some(with) => {
-                arguments.extend(args![&with.to_bare()]);
-                self.db().row(COUNT_PEER, arguments).await?
+        let all =
+            query.text.is_none() && query.with.is_none() && query.start.is_none() && query.end.is_none();
+        let sql = if all {
+            COUNT
+        } else {
+            let (start, end) = times(query);
+            arguments.extend(args![start, end]);
+            arguments.extend(peer(query));
+            match (&query.text, self.db()) {
+                (None, _) => COUNT_EXACT,
+                (Some(text), Db::Lite(_)) => {
+                    arguments.extend(args![text.for_lite(owner.as_str())]);
+                    COUNT_FOUND_LITE
+                }
+                (Some(text), Db::Pg(_)) => {
+                    arguments.extend(args![text.for_pg(owner.as_str())]);
+                    COUNT_FOUND_PG
+                }
             }
         };
+        let row = self.db().row(sql, arguments).await?;
         row.map_or(Ok(0), |row| row.int(0))
     }
 
@@ -191,16 +258,14 @@ impl Store {
     /// # Errors
     /// The storage takes no writes.
     pub async fn archive_remove_all(&self, owner: &BareJid) -> Result<u64, Error> {
-        self.shared().catch_up().await?;
-        let owner = owner.clone();
-        self.write(move |connection| {
-            Box::pin(async move { connection.execute(REMOVE_OWNER, args![&owner]).await })
-        })
-        .await
+        self.archive_remove(&ArchiveRemoval { owner: owner.clone(), with: None, before: None }).await
     }
 
     async fn bounds(&self, query: &ArchiveQuery) -> Result<Bounds, Error> {
-        self.shared().catch_up().await?;
+        match query.text {
+            Some(_) => self.shared().catch_up_text().await?,
+            None => self.shared().catch_up().await?,
+        }
         let mut bounds = Bounds { after: 0, before: self.shared().durable().borrow().0 + 1 };
         let (mut lower, mut upper) = (vec![query.after], vec![query.before]);
         match query.from {
@@ -209,11 +274,20 @@ impl Store {
             PageFrom::Start | PageFrom::End => {}
         }
         for id in lower.into_iter().flatten() {
-            bounds.after = bounds.after.max(self.place(id).await?.0);
+            bounds.after = bounds.after.max(match self.place(id).await? {
+                (place, true) => place,
+                // Never given, or gone: all that were given later.
+                (_, false) => match self.near(PLACE_BEHIND, id).await? {
+                    0 => bounds.before,
+                    place => place - 1,
+                },
+            });
         }
         for id in upper.into_iter().flatten() {
-            let (place, exact) = self.place(id).await?;
-            bounds.before = bounds.before.min(if exact { place } else { place + 1 });
+            bounds.before = bounds.before.min(match self.place(id).await? {
+                (place, true) => place,
+                (_, false) => self.near(PLACE_BEFORE, id).await? + 1,
+            });
         }
         // The times themselves are compared in the page; this only keeps it from reading from the beginning.
         if let Some(start) = query.start {
@@ -223,14 +297,30 @@ impl Store {
         Ok(bounds)
     }
 
+    async fn near(&self, sql: &'static str, id: StanzaId) -> Result<i64, Error> {
+        let row = self.db().row(sql, args![id.as_bytes().to_vec()]).await?;
+        row.map_or(Ok(0), |row| row.int(0))
+    }
+
     /// The place of an id in the journal, and whether it is there: an id that was never given, or whose entry is
     /// gone, means the place where it would be.
-    async fn place(&self, id: StanzaId) -> Result<(i64, bool), Error> {
+    pub(crate) async fn place(&self, id: StanzaId) -> Result<(i64, bool), Error> {
         let Some(row) = self.db().row(PLACE, args![id.as_bytes().to_vec()]).await? else {
             return Ok((0, false));
         };
         Ok((row.int(0)?, row.bytes(1)?.as_slice() == id.as_bytes().as_slice()))
     }
+}
+
+/// The times between which entries must lie.
+fn times(query: &ArchiveQuery) -> (i64, i64) {
+    (query.start.map_or(i64::MIN, |at| at.0), query.end.map_or(i64::MAX, |at| at.0))
+}
+
+/// With whom, and with which full address if one is named.
+fn peer(query: &ArchiveQuery) -> Vec<crate::db::Value> {
+    let Some(with) = &query.with else { return args!["", ""] };
+    args![&with.to_bare(), if with.resource().is_some() { with.as_str() } else { "" }]
 }
 
 fn entry(owner: &BareJid, row: &crate::db::Row) -> Result<Entry, Error> {

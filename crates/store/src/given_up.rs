@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::db::{Connection, args};
-use crate::{Entry, Error, Seq, Store};
+use crate::{Entry, Error, Seq, Store, archive_text};
 
 /// How long an entry that was taken waits for a storage that fails, from the first try to write it. Then it is
 /// given up and its sender told.
@@ -56,10 +56,12 @@ impl GivenUp {
 
 /// Deletes what was given up: a commit whose end was never heard of may have written it, all or nothing.
 pub(crate) async fn erase(connection: &mut Connection, range: &RangeInclusive<i64>) -> Result<(), Error> {
-    let range = || args![*range.start(), *range.end()];
+    let (first, last) = (*range.start(), *range.end());
+    let range = || args![first, last];
     if connection.execute(ERASE_JOURNAL, range()).await? > 0 {
         connection.execute(ERASE_SPOOL, range()).await?;
         connection.execute(ERASE_ARCHIVE, range()).await?;
+        archive_text::erase(connection, first, last).await?;
     }
     Ok(())
 }

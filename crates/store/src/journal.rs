@@ -14,6 +14,7 @@ use crate::{Error, StanzaId, Store};
 
 const COUNT: &str = "SELECT COUNT(*) FROM journal";
 const SELECT_LAST: &str = "SELECT COALESCE(MAX(seq), 0) FROM journal";
+const SELECT_LAST_ID: &str = "SELECT id FROM journal ORDER BY id DESC LIMIT 1";
 const SELECT_ENTRY: &str = "SELECT id, owner, sender, recipient, at, stanza FROM journal WHERE seq = $1";
 const INSERT_PG: &str = "INSERT INTO journal (seq, id, owner, sender, recipient, at, spool, archive, stanza) \
      SELECT * FROM UNNEST($1::BIGINT[], $2::BYTEA[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::BIGINT[], \
@@ -27,7 +28,7 @@ const COLUMNS: usize = 9;
 /// SQLite's statements exist for these numbers of rows, so that each is prepared once.
 const LITE_ROWS: [usize; 13] = [256, 128, 64, 32, 16, 8, 7, 6, 5, 4, 3, 2, 1];
 
-pub(crate) const STATEMENTS: &[&str] = &[COUNT, SELECT_LAST, SELECT_ENTRY];
+pub(crate) const STATEMENTS: &[&str] = &[COUNT, SELECT_LAST, SELECT_LAST_ID, SELECT_ENTRY];
 pub(crate) const STATEMENTS_PG: &[&str] = &[INSERT_PG];
 
 /// The place of an entry in the journal; rises by one with each.
@@ -129,6 +130,11 @@ pub(crate) fn stanza_id(bytes: &[u8]) -> Result<StanzaId, Error> {
 pub(crate) async fn last(connection: &mut Connection) -> Result<Seq, Error> {
     let row = connection.row(SELECT_LAST, args![]).await?;
     row.map_or(Ok(Seq(0)), |row| Ok(Seq(row.int(0)?)))
+}
+
+/// The highest id of all.
+pub(crate) async fn last_id(connection: &mut Connection) -> Result<Option<StanzaId>, Error> {
+    connection.row(SELECT_LAST_ID, args![]).await?.map(|row| stanza_id(&row.bytes(0)?)).transpose()
 }
 
 /// Writes entries in few, big statements: sqlx hands each statement to a thread, and that costs more than a row.

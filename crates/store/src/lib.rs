@@ -13,6 +13,8 @@
 
 mod archive;
 mod archive_preference;
+mod archive_removal;
+mod archive_text;
 mod backup;
 mod binding;
 mod blocked;
@@ -40,10 +42,12 @@ mod subscription_request;
 mod user;
 mod user_document;
 mod verify;
+mod words;
 mod writer;
 
 pub use archive::{ARCHIVE_PAGE_MAX, ArchivePage, ArchiveQuery, PageFrom};
 pub use archive_preference::{ARCHIVE_PREFERENCE_ADDRESSES_MAX, ArchiveDefault, ArchivePreference};
+pub use archive_removal::{ArchiveRemoval, Expired, REMOVAL_BATCH_ENTRIES};
 pub use backup::{BACKUP_FILE_BYTES_MAX, backup_check, backup_files};
 pub use binding::Binding;
 pub use blocked::BLOCKED_MAX;
@@ -75,3 +79,4 @@ pub use store::Store;
 pub use subscription_request::{SUBSCRIPTION_REQUESTS_MAX, SubscriptionRequest};
 pub use user::{IMPORT_USERS_MAX, NAME_BYTES_MAX, NewUser};
 pub use user_document::USER_DOCUMENTS_MAX;
+pub use words::{TEXT_QUERY_BYTES_MAX, TEXT_QUERY_WORDS_MAX, TextQuery};

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::archive::{INDEX_BEHIND_ENTRIES, INDEX_STEP_ENTRIES};
+use crate::archive_text::{TEXT_BATCH_ENTRIES, TEXT_STEP_ENTRIES};
 use crate::db::Connection;
 use crate::given_up::GivenUp;
 use crate::{Binding, Entry, Error, LastActivity, Seq};
@@ -78,6 +79,8 @@ pub(crate) struct Work {
     pub settled: Vec<oneshot::Sender<()>>,
     /// The archives' index is made behind the first up to the second.
     pub index: Option<(Seq, Seq)>,
+    /// The full-text index likewise.
+    pub text_index: Option<(Seq, Seq)>,
     /// Entries whose senders were told that they are not kept: whatever of them is there goes.
     pub given_up: Vec<RangeInclusive<i64>>,
 }
@@ -119,11 +122,27 @@ impl Young {
     }
 }
 
+/// How far the full-text index is made, and has to be.
+#[derive(Clone, Copy, Debug, Default)]
+struct TextIndex {
+    indexed: i64,
+    /// Somebody searches and waits for it up to here.
+    wanted: i64,
+}
+
+impl TextIndex {
+    /// Is a batch worth its price, or is somebody waiting for it?
+    fn is_due(self, last: i64) -> bool {
+        last - self.indexed >= TEXT_BATCH_ENTRIES || self.wanted > self.indexed
+    }
+}
+
 #[derive(Default)]
 struct Queue {
     last: i64,
     /// Up to which the archives' index is made.
     indexed: i64,
+    text: TextIndex,
     entries: Vec<Queued>,
     bytes: usize,
     jobs: Vec<Job>,
@@ -151,10 +170,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(last: Seq, indexed: Seq) -> Self {
+    pub(crate) fn new(last: Seq, indexed: Seq, text_indexed: Seq) -> Self {
         let young = Young { base: last.0 + 1, slots: VecDeque::new() };
+        let text = TextIndex { indexed: text_indexed.0, wanted: 0 };
+        let queue = Queue { last: last.0, indexed: indexed.0, text, young, ..Queue::default() };
         Self {
-            queue: Mutex::new(Queue { last: last.0, indexed: indexed.0, young, ..Queue::default() }),
+            queue: Mutex::new(queue),
             wake: Notify::new(),
             durable: watch::Sender::new(last),
             state: watch::Sender::new(StorageState::Ok),
@@ -254,6 +275,20 @@ impl Shared {
         Ok(())
     }
 
+    /// Returns when the full-text index has everything that was appended before.
+    pub(crate) async fn catch_up_text(&self) -> Result<(), Error> {
+        self.catch_up().await?;
+        let wanted = {
+            let mut queue = self.queue.lock();
+            queue.text.wanted = queue.last;
+            queue.last
+        };
+        while self.queue.lock().text.indexed < wanted {
+            self.settled().await?;
+        }
+        Ok(())
+    }
+
     /// Returns when the next commit is done that takes with it what could wait.
     async fn settled(&self) -> Result<(), Error> {
         let settled = {
@@ -302,7 +337,8 @@ impl Shared {
             soft: !queue.young.slots.is_empty()
                 || !queue.handed_on.is_empty()
                 || !queue.soft.is_empty()
-                || queue.indexed < queue.last,
+                || queue.indexed < queue.last
+                || queue.text.is_due(queue.last),
             hurry: !queue.settlers.is_empty() || queue.young.slots.len() >= YOUNG_ENTRIES_MAX,
             closing: queue.closing,
         }
@@ -337,6 +373,11 @@ impl Shared {
             let until = queue.last.min(queue.indexed + INDEX_STEP_ENTRIES);
             work.index = (until > queue.indexed).then_some((Seq(queue.indexed), Seq(until)));
         }
+        let behind = queue.last - queue.text.indexed;
+        if (all && queue.text.is_due(queue.last)) || behind >= TEXT_STEP_ENTRIES {
+            let until = queue.last.min(queue.text.indexed + TEXT_STEP_ENTRIES);
+            work.text_index = Some((Seq(queue.text.indexed), Seq(until)));
+        }
         queue.closed |= last;
         work
     }
@@ -347,6 +388,9 @@ impl Shared {
             let mut queue = self.queue.lock();
             if let Some((_, until)) = work.index {
                 queue.indexed = until.0;
+            }
+            if let Some((_, until)) = work.text_index {
+                queue.text.indexed = until.0;
             }
             queue.unsettled = false;
             queue.failing.take().is_some()

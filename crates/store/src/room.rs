@@ -80,7 +80,8 @@ impl Store {
     /// # Errors
     /// The storage takes no writes.
     pub async fn room_remove(&self, jid: &BareJid) -> Result<(), Error> {
-        self.shared().catch_up().await?;
+        // Most of it batch by batch, for an archive may be long.
+        self.archive_remove_all(jid).await?;
         let jid = jid.clone();
         self.write(move |connection| {
             Box::pin(async move {

@@ -11,6 +11,7 @@ const LITE: &[&str] = &[
     include_str!("../migrations/sqlite/0003_pubsub.sql"),
     include_str!("../migrations/sqlite/0004_room.sql"),
     include_str!("../migrations/sqlite/0005_pubsub_members.sql"),
+    include_str!("../migrations/sqlite/0006_archive_text.sql"),
 ];
 const PG: &[&str] = &[
     include_str!("../migrations/postgres/0001_start.sql"),
@@ -18,6 +19,7 @@ const PG: &[&str] = &[
     include_str!("../migrations/postgres/0003_pubsub.sql"),
     include_str!("../migrations/postgres/0004_room.sql"),
     include_str!("../migrations/postgres/0005_pubsub_members.sql"),
+    include_str!("../migrations/postgres/0006_archive_text.sql"),
 ];
 
 const CREATE_VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";

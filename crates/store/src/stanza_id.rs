@@ -66,6 +66,11 @@ impl FromStr for StanzaId {
 pub(crate) struct StanzaIds(Mutex<u128>);
 
 impl StanzaIds {
+    /// Goes on behind the last id that was kept, whatever the clock says now.
+    pub(crate) fn behind(last: Option<StanzaId>) -> Self {
+        Self(Mutex::new(last.map_or(0, |last| gathered(last.0.as_u128()))))
+    }
+
     /// The next id. The last one is kept without the version's bits: time above, 62 random bits below.
     pub(crate) fn next(&self, runtime: &Runtime) -> StanzaId {
         let millis = u128::try_from(runtime.timestamp().0 / 1_000).unwrap_or(0) & ((1 << 48) - 1);
@@ -86,6 +91,11 @@ fn spread(value: u128) -> u128 {
     let millis = value >> LOW_BITS;
     let low = value & ((1 << LOW_BITS) - 1);
     (millis << 80) | VERSION_7 | low
+}
+
+/// Takes [`spread`] back.
+fn gathered(id: u128) -> u128 {
+    (id >> 80) << LOW_BITS | (id & ((1 << LOW_BITS) - 1))
 }
 
 #[cfg(test)]
@@ -126,5 +136,14 @@ mod tests {
         let before = ids.next(&Runtime::simulated(7, Timestamp(2_000_000_000)));
         let after = ids.next(&Runtime::simulated(8, Timestamp(1_000_000_000)));
         assert!(after > before);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ids_go_on_behind_what_was_kept() {
+        let (before, after) = (StanzaIds::default(), Timestamp(1_795_166_999_000_000));
+        let kept = before.next(&Runtime::simulated(7, after));
+        let ids = StanzaIds::behind(Some(kept));
+        let next = ids.next(&Runtime::simulated(8, Timestamp(after.0 - 3_600_000_000)));
+        assert!(next > kept && next.as_bytes()[..6] == kept.as_bytes()[..6], "{next} after {kept}");
     }
 }

@@ -2,14 +2,16 @@
 
 use crate::db::Bulk;
 use crate::{
-    archive, archive_preference, backup, binding, blocked, connect, credential, given_up, journal,
-    last_activity, line, pubsub, pubsub_member, room, roster, schema, setting, spool, subscription_request,
-    user, user_document, verify,
+    archive, archive_preference, archive_removal, archive_text, backup, binding, blocked, connect,
+    credential, given_up, journal, last_activity, line, pubsub, pubsub_member, room, roster, schema, setting,
+    spool, subscription_request, user, user_document, verify,
 };
 
 const BOTH: &[&[&str]] = &[
     archive::STATEMENTS,
     archive_preference::STATEMENTS,
+    archive_removal::STATEMENTS,
+    archive_text::STATEMENTS,
     binding::STATEMENTS,
     blocked::STATEMENTS,
     credential::STATEMENTS,
@@ -30,8 +32,16 @@ const BOTH: &[&[&str]] = &[
     verify::STATEMENTS,
 ];
 
-const BULKS: &[&[Bulk]] =
-    &[binding::BULKS, credential::BULKS, last_activity::BULKS, line::BULKS, spool::BULKS, user::BULKS];
+const BULKS: &[&[Bulk]] = &[
+    archive_removal::BULKS,
+    archive_text::BULKS,
+    binding::BULKS,
+    credential::BULKS,
+    last_activity::BULKS,
+    line::BULKS,
+    spool::BULKS,
+    user::BULKS,
+];
 
 /// All SQL texts that SQLite gets.
 pub fn statements_lite() -> Vec<String> {

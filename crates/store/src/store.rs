@@ -13,7 +13,7 @@ use crate::digest_cache::DigestCache;
 use crate::queue::{JobDone, Shared, Soft, StorageState};
 use crate::stanza_id::StanzaIds;
 use crate::writer::Writer;
-use crate::{Error, LastActivity, archive, journal, schema, spool};
+use crate::{Error, LastActivity, archive, archive_text, journal, schema, spool};
 
 /// The handle to all that is kept. Cloning it is cheap.
 #[derive(Clone)]
@@ -42,10 +42,12 @@ impl Store {
         let mut connection = connector.connect().await?;
         schema::bring_up(&mut connection, connector.path()).await?;
         let last = journal::last(&mut connection).await?;
+        let stanza_ids = StanzaIds::behind(journal::last_id(&mut connection).await?);
         spool::recover(&mut connection, last).await?;
         // What was given up at the end leaves its places free: the journal may end before the horizon.
         let indexed = archive::horizon(&mut connection).await?.min(last);
-        let shared = Arc::new(Shared::new(last, indexed));
+        let text_indexed = archive_text::horizon(&mut connection).await?.min(last);
+        let shared = Arc::new(Shared::new(last, indexed, text_indexed));
         let writer = Writer::new(Arc::clone(&shared), runtime.clone(), connector.clone(), connection);
         let (end, ended) = watch::channel(false);
         runtime.spawn_keeper("store writer", async move {
@@ -53,7 +55,7 @@ impl Store {
             end.send_replace(true);
         });
         let db = connector.readers();
-        let (stanza_ids, digest_cache) = (StanzaIds::default(), DigestCache::default());
+        let digest_cache = DigestCache::default();
         let inner =
             Inner { db, connector, shared, runtime: runtime.clone(), stanza_ids, digest_cache, ended };
         Ok(Self { inner: Arc::new(inner) })

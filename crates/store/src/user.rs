@@ -122,7 +122,8 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`] when there is no such user.
     pub async fn user_remove(&self, jid: &BareJid) -> Result<(), Error> {
-        self.shared().catch_up().await?;
+        // Most of it batch by batch, for an archive may be long.
+        self.archive_remove_all(jid).await?;
         self.user_update(jid, DELETE, None).await
     }
 

@@ -21,11 +21,20 @@ const BINDING_WITHOUT_LINE: &str = "SELECT b.contact || ' of ' || b.number FROM 
      AND l.partition_name = b.partition_name) ORDER BY b.number LIMIT $1";
 const HORIZON_AHEAD: &str = "SELECT 'horizon ' || h.seq FROM spool_horizon h \
      WHERE h.seq > (SELECT COALESCE(MAX(seq), 0) FROM journal) LIMIT $1";
+const WORDS_WITHOUT_ENTRY: &str = "SELECT 'entry ' || t.rowid FROM archive_text t \
+     WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.seq = t.rowid) LIMIT $1";
 const ID_TWICE: &str = "SELECT 'entries ' || MIN(seq) || ' and ' || MAX(seq) FROM journal \
      GROUP BY owner, id HAVING COUNT(*) > 1 LIMIT $1";
 
-pub(crate) const STATEMENTS: &[&str] =
-    &[SPOOL_WITHOUT_JOURNAL, SPOOL_OF_ANOTHER, ROSTER_AHEAD, BINDING_WITHOUT_LINE, HORIZON_AHEAD, ID_TWICE];
+pub(crate) const STATEMENTS: &[&str] = &[
+    SPOOL_WITHOUT_JOURNAL,
+    SPOOL_OF_ANOTHER,
+    ROSTER_AHEAD,
+    BINDING_WITHOUT_LINE,
+    HORIZON_AHEAD,
+    WORDS_WITHOUT_ENTRY,
+    ID_TWICE,
+];
 pub(crate) const STATEMENTS_LITE: &[&str] = &[INTEGRITY_LITE, FOREIGN_KEYS_LITE];
 
 /// A check of our own: its SQL finds what is wrong, and this is what it means.
@@ -35,6 +44,7 @@ const CHECKS: &[(&str, &str)] = &[
     (ROSTER_AHEAD, "a contact is newer than its roster"),
     (BINDING_WITHOUT_LINE, "a registration has no line"),
     (HORIZON_AHEAD, "the spool is ahead of the journal"),
+    (WORDS_WITHOUT_ENTRY, "words are kept of a message that is gone"),
     (ID_TWICE, "a message is in the journal twice"),
 ];
 

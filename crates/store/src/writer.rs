@@ -9,7 +9,9 @@ use crate::connect::Connector;
 use crate::db::{Connection, args};
 use crate::journal::JournalInsert;
 use crate::queue::{GROUP_OPERATIONS, JobDone, Shared, Soft, Work};
-use crate::{Error, UNDURABLE_TIME_MAX, archive, binding, given_up, last_activity, setting, spool};
+use crate::{
+    Error, UNDURABLE_TIME_MAX, archive, archive_text, binding, given_up, last_activity, setting, spool,
+};
 
 /// How long a commit waits for others to join it, when somebody waits for a write or the store was quiet.
 const GROUP_WAIT: Duration = Duration::from_millis(2);
@@ -291,6 +293,7 @@ async fn write(
         && work.handed_on.is_empty()
         && work.soft.is_empty()
         && work.index.is_none()
+        && work.text_index.is_none()
         && work.given_up.is_empty()
         && !probe;
     if journal_only && JournalInsert::is_one_statement(connection, work.entries.len()) {
@@ -337,6 +340,9 @@ async fn transaction(
     }
     if let Some((after, until)) = work.index {
         archive::index(connection, after, until).await?;
+    }
+    if let Some((after, until)) = work.text_index {
+        archive_text::index(connection, after, until).await?;
     }
     spool::write(connection, &work.waiting, work.horizon, &work.handed_on).await?;
     if !work.soft.is_empty() {

@@ -126,6 +126,11 @@ pub fn parse_one_in(bytes: Bytes, content: ContentNamespace, limits: Limits) -> 
     parse_alone(bytes, Scope::standalone(content, ""), limits)
 }
 
+/// Reads one stanza as it goes over a client's stream, from which it inherits its namespace, such as the journal keeps.
+pub fn parse_inheriting(bytes: Bytes) -> Result<Stanza, StreamError> {
+    parse_alone(bytes, Scope::standalone(ContentNamespace::Client, crate::ns::CLIENT), Limits::signed_in())
+}
+
 pub(crate) fn parse_alone(mut bytes: Bytes, scope: Scope, limits: Limits) -> Result<Stanza, StreamError> {
     let mut reader = Reader::standalone(scope, limits);
     loop {
