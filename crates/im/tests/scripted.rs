@@ -51,6 +51,7 @@ macro_rules! scripts {
 
 scripts! {
     archive,
+    archive_search,
     blocking,
     carbons,
     conflict,

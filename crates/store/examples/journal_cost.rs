@@ -1,8 +1,9 @@
 //! Measures what the journal costs: CPU per 1,000 appended messages of 368 bytes, at a given rate.
 //!
-//! `cargo run --release -p store --example journal_cost -- URL [MESSAGES_PER_SECOND [SECONDS [archive]]]`
+//! `cargo run --release -p store --example journal_cost -- URL [MESSAGES_PER_SECOND [SECONDS [archive | words]]]`
 //!
-//! With `archive`, messages are also in two archives, with their words: what the indexes cost is the difference.
+//! With `archive`, messages are also in two archives; with `words` they are found by their words, too. What an index
+//! costs is the difference.
 
 use std::time::Duration;
 
@@ -22,9 +23,10 @@ async fn main() {
     let seconds: u64 = arguments.next().map_or(10, |text| text.parse().expect("seconds"));
     let runtime = Runtime::real();
     let store = Store::open(&url, &runtime).await.expect("the store opens");
-    let archived = arguments.next().is_some_and(|word| word == "archive");
+    let more = arguments.next().unwrap_or_default();
+    let archived = matches!(&*more, "archive" | "words");
     let archives = store::Archives { owner: archived, sender: archived };
-    let stanza = Bytes::from(stanza());
+    let stanza = Bytes::from(stanza(if more == "words" { "body" } else { "text" }));
     let owner: model::BareJid = "bob@localhost".parse().expect("an address");
     let before = cpu_seconds();
     let began = runtime.now();
@@ -67,14 +69,14 @@ async fn main() {
 }
 
 /// A message with twenty words, as long as the usual one.
-fn stanza() -> String {
-    let body =
+fn stanza(name: &str) -> String {
+    let words =
         "the quick brown fox and nine more words that people write to each other when they plan a cup of tea";
-    let head =
-        "<message from='ann@localhost/desk' to='bob@localhost' type='chat' id='0123456789abcdef'><body>";
-    let tail = "</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>";
-    let filling = "x".repeat(STANZA_BYTES.saturating_sub(head.len() + body.len() + tail.len() + 1));
-    format!("{head}{body} {filling}{tail}")
+    let head = "<message from='ann@localhost/desk' to='bob@localhost' type='chat' id='0123456789abcdef'>";
+    let tail = "<active xmlns='http://jabber.org/protocol/chatstates'/></message>";
+    let text = format!("{head}<{name}>{words} </{name}>{tail}");
+    let filling = "x".repeat(STANZA_BYTES.saturating_sub(text.len()));
+    format!("{head}<{name}>{words} {filling}</{name}>{tail}")
 }
 
 fn cpu_seconds() -> f64 {

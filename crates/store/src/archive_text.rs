@@ -84,5 +84,5 @@ pub(crate) async fn erase(connection: &mut Connection, first: i64, last: i64) ->
 }
 
 fn has(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
+    memchr::memmem::find(bytes, part).is_some()
 }

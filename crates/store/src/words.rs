@@ -93,39 +93,46 @@ pub(crate) fn archive_word(owner: &str) -> String {
 
 /// The words of a message as FTS5 takes them.
 pub(crate) fn for_lite(text: &str, out: &mut String) {
-    for word in words(text) {
-        out.push_str(&word);
+    cut(text, &mut |word| {
+        out.push_str(word);
         out.push(' ');
-    }
+    });
 }
 
 /// The words of a message, with their places, as a `tsvector` is written.
 pub(crate) fn for_pg(text: &str, out: &mut String) {
-    for (place, word) in words(text).into_iter().enumerate() {
+    let mut place = 0;
+    cut(text, &mut |word| {
+        place += 1;
         // Writing into a string does not fail.
-        let _written = write!(out, "{word}:{} ", place + 1);
-    }
+        let _written = write!(out, "{word}:{place} ");
+    });
 }
 
 fn words(text: &str) -> Vec<String> {
-    let mut words = Words::default();
+    let mut words = Vec::new();
+    cut(text, &mut |word| words.push(word.to_owned()));
+    words
+}
+
+fn cut(text: &str, take: &mut dyn FnMut(&str)) {
+    let mut words = Words { take, word: String::with_capacity(WORD_CHARS_MAX), chars: 0, done: 0 };
     if text.is_ascii() {
         text.bytes().for_each(|byte| words.push(char::from(byte)));
     } else {
         text.nfkd().for_each(|char| words.push(char));
     }
     words.end();
-    words.done
 }
 
-#[derive(Default)]
-struct Words {
-    done: Vec<String>,
+struct Words<'a> {
+    take: &'a mut dyn FnMut(&str),
     word: String,
     chars: usize,
+    done: usize,
 }
 
-impl Words {
+impl Words<'_> {
     fn push(&mut self, char: char) {
         if char.is_ascii_alphanumeric() {
             self.add(char.to_ascii_lowercase());
@@ -150,10 +157,11 @@ impl Words {
     }
 
     fn end(&mut self) {
-        self.chars = 0;
-        if !self.word.is_empty() && self.done.len() < MESSAGE_WORDS_MAX {
-            self.done.push(std::mem::take(&mut self.word));
+        if !self.word.is_empty() && self.done < MESSAGE_WORDS_MAX {
+            (self.take)(&self.word);
+            self.done += 1;
         }
+        self.chars = 0;
         self.word.clear();
     }
 }

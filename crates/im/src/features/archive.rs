@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use model::{BareJid, FullJid, Jid, Timestamp};
-use store::{ArchiveDefault, ArchivePreference, ArchiveQuery, Archives, Entry, PageFrom, StanzaId};
+use store::{
+    ArchiveDefault, ArchivePreference, ArchiveQuery, Archives, Entry, PageFrom, StanzaId, TextQuery,
+};
 pub(crate) use xmpp::xep::mam::NS;
 use xmpp::xep::mam::{self, ArchiveResult, EXTENDED, Query};
-use xmpp::xep::rsm;
+use xmpp::xep::{fulltext, rsm};
 use xmpp::{Condition, Element, StanzaError};
 
 use crate::acceptance::storage_error;
@@ -17,9 +19,15 @@ use crate::{About, Im, Spec};
 /// What this feature is.
 pub const ABOUT: About = About {
     name: "archive",
-    specs: &[Spec::xep(313, "1.1.0"), Spec::xep(441, "0.2.0"), Spec::xep(59, "1.0"), Spec::xep(297, "1.0")],
+    specs: &[
+        Spec::xep(313, "1.1.0"),
+        Spec::xep(431, "0.2.0"),
+        Spec::xep(441, "0.2.0"),
+        Spec::xep(59, "1.0"),
+        Spec::xep(297, "1.0"),
+    ],
     disco: &[],
-    account: &[NS, EXTENDED],
+    account: &[NS, EXTENDED, fulltext::NS],
 };
 
 /// Results of a page when the asker names no number.
@@ -223,6 +231,12 @@ fn read(asked: &Query) -> Result<ArchiveQuery, StanzaError> {
         end: time(asked.end.as_deref())?,
         after: asked.after_id.as_deref().map(id).transpose()?,
         before: asked.before_id.as_deref().map(id).transpose()?,
+        text: asked
+            .fulltext
+            .as_deref()
+            .map(TextQuery::new)
+            .transpose()
+            .map_err(|error| StanzaError::from(Condition::BadRequest).with_text(error.to_string()))?,
         from,
         max: page.max.unwrap_or(PAGE_DEFAULT).min(PAGE_MAX),
     })

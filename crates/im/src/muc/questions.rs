@@ -4,7 +4,7 @@ use bytes::Bytes;
 use model::Jid;
 use xmpp::xep::disco::{INFO, ITEMS, Identity, Info};
 use xmpp::xep::forms::{self, Form, FormType};
-use xmpp::xep::{mam, ping};
+use xmpp::xep::{fulltext, mam, ping};
 use xmpp::{Condition, Context, Element, ErrorKind, Stamp, Stanza, StanzaError};
 
 use super::affiliation::Affiliation;
@@ -122,7 +122,7 @@ fn room_info(room: &Room, query: &Element) -> Result<Element, StanzaError> {
     if query.attr("node").is_some_and(|node| !node.is_empty()) {
         return Err(Condition::ItemNotFound.into());
     }
-    let own = [INFO, ITEMS, mam::NS, mam::EXTENDED, "urn:xmpp:sid:0", OCCUPANT_ID, ping::NS];
+    let own = [INFO, ITEMS, mam::NS, mam::EXTENDED, fulltext::NS, "urn:xmpp:sid:0", OCCUPANT_ID, ping::NS];
     let form = Form::new(FormType::Result, "http://jabber.org/protocol/muc#roominfo")
         .with("muc#roominfo_description", "text-single", [room.config.description.as_str()])
         .with("muc#roominfo_occupants", "text-single", [room.occupants.len().to_string()])

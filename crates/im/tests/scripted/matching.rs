@@ -156,7 +156,9 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
         if rest.is_empty() {
             return None;
         }
-        if let Some((name, after)) = rest.strip_prefix('{').and_then(|inside| inside.split_once('}')) {
+        let named = rest.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        // A namespace between braces (XEP-0068) is no name of ours.
+        if let Some((name, after)) = named.filter(|(name, _)| !name.contains(':')) {
             rest = after;
             return Some(Piece::Name(name));
         }

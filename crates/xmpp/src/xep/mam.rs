@@ -31,6 +31,8 @@ pub struct Query {
     pub before_id: Option<String>,
     /// Exactly these.
     pub ids: Vec<String>,
+    /// With these words in it (XEP-0431); `None` when empty.
+    pub fulltext: Option<String>,
     /// Which page.
     pub page: rsm::Request,
     /// The page is told newest first (§5).
@@ -70,6 +72,7 @@ impl Query {
                 "end" => asked.end = first,
                 "after-id" => asked.after_id = first,
                 "before-id" => asked.before_id = first,
+                super::fulltext::FIELD => asked.fulltext = first.filter(|text| !text.is_empty()),
                 "ids" if field.values.len() <= IDS_MAX => asked.ids = field.values,
                 "ids" => return Err(PayloadError("too many ids are asked for")),
                 _ => asked.unknown.push(field.var),
@@ -89,6 +92,7 @@ pub fn form() -> Element {
         .with("before-id", "text-single", none)
         .with("after-id", "text-single", none)
         .with("ids", "list-multi", none)
+        .with(super::fulltext::FIELD, "text-single", none)
         .to_element()
 }
 
