@@ -352,6 +352,8 @@ impl Call {
         }
         for pair in 0..self.pairs.len() {
             self.refuse_transits(pair, 487, context);
+            self.acknowledge_owed(pair, End::Caller, context);
+            self.acknowledge_owed(pair, End::Callee, context);
         }
         self.phase = Phase::Over;
         self.timers = Timers::default();

@@ -70,6 +70,7 @@ impl Call {
 
     /// Says BYE to one end.
     pub(super) fn bye(&mut self, pair: usize, end: End, context: &mut Context<'_>) {
+        self.acknowledge_owed(pair, end, context);
         let half = self.pairs[pair].half_mut(end);
         if half.dialog.state() == State::Terminated {
             return;
@@ -83,6 +84,14 @@ impl Call {
         half.dialog.terminate();
         let target = half.target(context.house);
         self.send(request, &target, Purpose::Bye, context);
+    }
+
+    /// Sends the ACK that waited for an answer which will not come: "for each 2xx" there is one
+    /// (RFC 3261 §13.2.2.4), and a BYE follows.
+    pub(super) fn acknowledge_owed(&mut self, pair: usize, end: End, context: &mut Context<'_>) {
+        if let Some(owed) = self.pairs[pair].ack_owed.take_if(|owed| owed.to == end) {
+            self.acknowledge(pair, owed.to, owed.invite, owed.cseq, None, context);
+        }
     }
 
     /// Sends the ACK to a 2xx of one end, with the answer to its offer if it had one.
