@@ -74,6 +74,7 @@ struct Users {
     capabilities: features::caps::Capabilities,
     archive_preferences: features::archive::Preferences,
     blocked: features::blocking::Blocked,
+    avatars: features::avatars::Avatars,
 }
 
 struct Arrivals {
@@ -131,6 +132,7 @@ impl Im {
     pub async fn load(&self) -> Result<(), store::Error> {
         self.users.archive_preferences.load(&self.store).await?;
         self.users.blocked.load(&self.store).await?;
+        self.users.avatars.load(&self.store).await?;
         self.rooms.load(&self.store).await
     }
 
@@ -168,6 +170,11 @@ impl Im {
             seat.outbox.end(outbox::End::Disabled);
         }
         seats.len()
+    }
+
+    /// An account was removed: one that is made later by the same name begins with nothing of it.
+    pub fn forget(&self, user: &BareJid) {
+        self.users.avatars.forget(user.as_str());
     }
 
     /// The stored roster of a user was changed by somebody else (an import): what is held of it is forgotten.

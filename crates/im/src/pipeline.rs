@@ -12,8 +12,8 @@ use xmpp::{Builder, Condition, Context, Element, Stamp, Stanza, StanzaError, ns}
 use crate::Im;
 use crate::delivery::{Address, Delivery, Reach, What, decide};
 use crate::features::{
-    archive, blocking, caps, carbons, disco, last, ping, presence, private_storage, roster, stanza_ids,
-    subscription, time, vcard, version,
+    archive, avatars, blocking, caps, carbons, disco, last, ping, presence, private_storage, roster,
+    stanza_ids, subscription, time, vcard, version,
 };
 use crate::muc;
 use crate::outbox::Item;
@@ -83,6 +83,8 @@ pub(crate) async fn message_later(im: &Im, seat: &Seat, stanza: &Stanza, later: 
 
 /// Presence: one's own, directed, or about a subscription (RFC 6121 §3, §4).
 pub(crate) async fn presence(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
+    let with_hash = if stanza.type_().is_none() { avatars::with_hash(im, seat, stanza) } else { None };
+    let stanza = with_hash.as_ref().unwrap_or(stanza);
     let (kind, to) = (stanza.type_(), stanza.to());
     if let Some(Err(error)) = to.as_deref().map(|to| im.check_blocked(seat.jid.as_str(), to)) {
         // XEP-0191 §3.4: whoever is blocked hears nothing; who blocks is told that they do.

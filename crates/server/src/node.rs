@@ -122,6 +122,9 @@ impl Node {
         match change {
             Change::UserDisabled(user) | Change::UserRemoved(user) => {
                 let ended = self.im.disable(user);
+                if matches!(change, Change::UserRemoved(_)) {
+                    self.im.forget(user);
+                }
                 tracing::info!(sessions = ended, "sessions of a user were ended");
             }
             // Call control follows the store's lines by itself.

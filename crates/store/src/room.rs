@@ -6,7 +6,7 @@ use bytes::Bytes;
 use model::BareJid;
 
 use crate::db::{Connection, args};
-use crate::{Error, Store, archive};
+use crate::{Error, Store, archive, user_document};
 
 /// Rooms that are kept.
 pub const ROOMS_MAX: usize = 20_000;
@@ -87,6 +87,7 @@ impl Store {
             Box::pin(async move {
                 connection.execute(CLEAR_AFFILIATIONS, args![&jid]).await?;
                 connection.execute(DELETE, args![&jid]).await?;
+                connection.execute(user_document::REMOVE_OWNER, args![&jid]).await?;
                 archive::remove_owner(connection, &jid).await
             })
         })

@@ -2,7 +2,9 @@
 
 pub mod activity;
 pub mod archive;
+pub mod avatars;
 pub mod blocking;
+pub mod bookmarks;
 pub mod caps;
 pub mod carbons;
 pub mod client_state;
@@ -28,7 +30,9 @@ use crate::About;
 pub const ALL: &[About] = &[
     activity::ABOUT,
     archive::ABOUT,
+    avatars::ABOUT,
     blocking::ABOUT,
+    bookmarks::ABOUT,
     caps::ABOUT,
     carbons::ABOUT,
     client_state::ABOUT,

@@ -1,19 +1,16 @@
 //! Personal events (XEP-0163): every user's address is a PubSub service of its own. The engine is `pubsub`.
 
+use model::BareJid;
 use xmpp::xep::pubsub::NS;
+use xmpp::{Element, StanzaError};
 
-use crate::{About, Spec};
+use super::{avatars, bookmarks};
+use crate::{About, Im, Spec};
 
 /// What this feature is.
 pub const ABOUT: About = About {
     name: "pep",
-    specs: &[
-        Spec::xep(163, "1.2.2"),
-        Spec::xep(222, "1.0"),
-        Spec::xep(223, "1.1"),
-        Spec::xep(402, "1.2.0"),
-        Spec::xep(490, "1.0.1"),
-    ],
+    specs: &[Spec::xep(163, "1.2.2"), Spec::xep(222, "1.0"), Spec::xep(223, "1.1"), Spec::xep(490, "1.0.1")],
     disco: &["http://jabber.org/protocol/pubsub#publish"],
     account: &[
         NS,
@@ -60,3 +57,27 @@ pub const ABOUT: About = About {
         "http://jabber.org/protocol/pubsub#subscription-options",
     ],
 };
+
+/// The owner published an item: what the server does with some nodes.
+pub(crate) async fn published(im: &Im, owner: &BareJid, node: &str, payload: Option<&Element>) {
+    match (node, payload) {
+        (avatars::METADATA, Some(metadata)) => avatars::published(im, owner, metadata).await,
+        (bookmarks::NODE | bookmarks::LIST, _) => bookmarks::changed(im, owner, node, payload).await,
+        _ => {}
+    }
+}
+
+/// The owner took items, or a node, away.
+pub(crate) async fn removed(im: &Im, owner: &BareJid, node: &str) {
+    if matches!(node, bookmarks::NODE | bookmarks::LIST) {
+        bookmarks::changed(im, owner, node, None).await;
+    }
+}
+
+/// The owner is about to read a node.
+pub(crate) async fn before_reading(im: &Im, owner: &BareJid, node: &str) -> Result<(), StanzaError> {
+    match node {
+        bookmarks::NODE | bookmarks::LIST => bookmarks::before_reading(im, owner, node).await,
+        _ => Ok(()),
+    }
+}

@@ -3,6 +3,7 @@
 use model::BareJid;
 use xmpp::{Condition, Element, StanzaError};
 
+use super::avatars;
 use crate::acceptance::storage_error;
 use crate::{About, Im, Spec};
 
@@ -32,10 +33,16 @@ async fn read(im: &Im, user: &BareJid) -> Result<Option<Element>, StanzaError> {
 
 /// Writes one's own card (§3.2).
 pub(crate) async fn set(im: &Im, owner: &BareJid, card: &Element) -> Result<Option<Element>, StanzaError> {
+    keep(im, owner, card).await?;
+    avatars::card_changed(im, owner, card).await?;
+    Ok(None)
+}
+
+/// Keeps the card of a person, or of a room.
+pub(crate) async fn keep(im: &Im, owner: &BareJid, card: &Element) -> Result<(), StanzaError> {
     let content = card.to_bytes();
     if content.len() > CARD_BYTES_MAX {
         return Err(StanzaError::from(Condition::ResourceConstraint).with_text("a card has at most 128 KiB"));
     }
-    let kept = im.store.user_document_put(owner, NS, content).await;
-    kept.map(|()| None).map_err(|error| storage_error(&error))
+    im.store.user_document_put(owner, NS, content).await.map_err(|error| storage_error(&error))
 }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use xmpp::xep::forms::{Form, FormType};
 use xmpp::{Condition, StanzaError};
 
+use crate::features::vcard;
+
 /// The kind of the form.
 const NODE: &str = "http://jabber.org/protocol/muc#roomconfig";
 /// Occupants of a room, unless its owner says fewer (`IM-05`).
@@ -36,6 +38,8 @@ pub(crate) struct RoomConfig {
     pub(crate) open_invitations: bool,
     /// What is said is archived.
     pub(crate) archived: bool,
+    /// The hashes of the room's pictures (XEP-0486).
+    pub(crate) avatars: Vec<String>,
 }
 
 impl Default for RoomConfig {
@@ -53,6 +57,7 @@ impl Default for RoomConfig {
             open_subject: false,
             open_invitations: true,
             archived: true,
+            avatars: Vec::new(),
         }
     }
 }
@@ -165,6 +170,7 @@ impl RoomConfig {
         vec![
             "http://jabber.org/protocol/muc",
             "http://jabber.org/protocol/muc#stable_id",
+            vcard::NS,
             either(self.persistent, "muc_persistent", "muc_temporary"),
             either(self.public, "muc_public", "muc_hidden"),
             either(self.members_only, "muc_membersonly", "muc_open"),

@@ -4,6 +4,7 @@
 //! `speech` is what is said, `questions` what is asked.
 
 mod affiliation;
+mod card;
 mod config;
 mod join;
 mod moderation;
@@ -31,6 +32,7 @@ pub const ABOUT: About = About {
         Spec::xep(249, "1.2"),
         Spec::xep(410, "1.1.0"),
         Spec::xep(421, "0.2.0"),
+        Spec::xep(486, "0.1.0"),
     ],
     disco: &[],
     account: &[],

@@ -8,11 +8,12 @@ use xmpp::xep::{fulltext, mam, ping};
 use xmpp::{Condition, Context, Element, ErrorKind, Stamp, Stanza, StanzaError};
 
 use super::affiliation::Affiliation;
+use super::card;
 use super::room::Room;
 use super::service::{SharedRoom, keep, post};
 use super::wire::{ADMIN, OCCUPANT_ID, OWNER};
 use crate::Im;
-use crate::features::archive;
+use crate::features::{archive, vcard};
 use crate::sessions::Seat;
 
 /// Rooms that one list shows.
@@ -47,6 +48,9 @@ pub(crate) async fn answer_iq(
         return if request { Err(Condition::ItemNotFound.into()) } else { Ok(None) };
     };
     if let Some(nick) = jid.resource() {
+        if kind.as_deref() == Some("get") && stanza.has_child("vCard", vcard::NS) {
+            return card::of_occupant(im, seat, &room, nick.as_str()).await.map(only);
+        }
         return to_occupant(im, seat, stanza, &room.lock(), nick.as_str(), request);
     }
     if !request {
@@ -60,6 +64,8 @@ pub(crate) async fn answer_iq(
         // §6.5: who is in is told to nobody who is not.
         (false, ITEMS, "query") => Ok(only(Some(Element::new("query", ITEMS)))),
         (false, ping::NS, "ping") => Ok(only(None)),
+        (false, vcard::NS, "vCard") => card::get(im, &room).await.map(only),
+        (true, vcard::NS, "vCard") => card::set(im, seat, &room, &payload).await.map(only),
         (false, ADMIN, "query") => room.lock().list(&seat.jid, &payload).map(Some).map(only),
         (true, ADMIN, "query") => {
             room.lock().administer(&seat.jid, &payload, &mut post)?;
@@ -91,7 +97,7 @@ fn service(im: &Im, stanza: &Stanza) -> Result<Option<Element>, StanzaError> {
     let payload = stanza.first_child().ok_or(Condition::BadRequest)?.element();
     match (stanza.type_().as_deref(), payload.ns(), payload.name()) {
         (Some("get"), INFO, "query") => {
-            let features = [INFO, ITEMS, ping::NS, OCCUPANT_ID, "http://jabber.org/protocol/muc"];
+            let features = [INFO, ITEMS, ping::NS, vcard::NS, OCCUPANT_ID, "http://jabber.org/protocol/muc"];
             Ok(Some(info("Rooms", features.iter().copied(), Vec::new())))
         }
         (Some("get"), ITEMS, "query") => {
@@ -123,10 +129,14 @@ fn room_info(room: &Room, query: &Element) -> Result<Element, StanzaError> {
         return Err(Condition::ItemNotFound.into());
     }
     let own = [INFO, ITEMS, mam::NS, mam::EXTENDED, fulltext::NS, "urn:xmpp:sid:0", OCCUPANT_ID, ping::NS];
-    let form = Form::new(FormType::Result, "http://jabber.org/protocol/muc#roominfo")
+    let mut form = Form::new(FormType::Result, "http://jabber.org/protocol/muc#roominfo")
         .with("muc#roominfo_description", "text-single", [room.config.description.as_str()])
         .with("muc#roominfo_occupants", "text-single", [room.occupants.len().to_string()])
         .with("muc#maxhistoryfetch", "text-single", [super::room::HISTORY_MAX.to_string()]);
+    if !room.config.avatars.is_empty() {
+        // XEP-0486 §3.3: only where there is a picture.
+        form = form.with("muc#roominfo_avatarhash", "text-multi", room.config.avatars.clone());
+    }
     let name = room.jid.node().map_or("", |node| node.as_str());
     let name = if room.config.name.is_empty() { name } else { room.config.name.as_str() };
     Ok(info(name, own.into_iter().chain(room.config.features()), vec![form.to_element()]))

@@ -12,6 +12,7 @@ use super::config::{NodeConfig, PublishModel};
 use super::standing::{Affiliation, Standing, refused};
 use super::{NAME_BYTES, Service, answered, events, failed, keeps_nothing, nodes};
 use crate::Im;
+use crate::features::pep;
 
 /// Items that a page has when the asker names no number.
 const ITEMS_DEFAULT: usize = 100;
@@ -58,6 +59,9 @@ pub(super) async fn publish(
     };
     put(im, service, node, &config, &item).await?;
     let published = Element::new("item", NS).with_attr("id", item.id.as_str());
+    if service.personal {
+        pep::published(im, &service.address, node, payload.as_ref()).await;
+    }
     Ok(answered(Element::new("publish", NS).with_attr("node", node).with_child(published)))
 }
 
@@ -137,7 +141,11 @@ pub(super) async fn retract(
     if !trusted && item.publisher != standing.who.as_str() {
         return Err(Condition::Forbidden.into());
     }
-    remove(im, service, node, &config, id, notify).await
+    remove(im, service, node, &config, id, notify).await?;
+    if service.personal {
+        pep::removed(im, &service.address, node).await;
+    }
+    Ok(())
 }
 
 /// Removes an item and tells who listens.
@@ -176,6 +184,9 @@ pub(super) async fn items(
     node: &str,
     wanted: &Wanted,
 ) -> Result<Element, StanzaError> {
+    if service.personal && asker.to_bare() == service.address {
+        pep::before_reading(im, &service.address, node).await?;
+    }
     let config = service.config(im, node).await?;
     Standing::of(im, service, node, asker).await?.sees(im, &config).await?;
     if !config.persist {

@@ -114,7 +114,7 @@ impl Service {
         self.config_if_any(im, node).await?.ok_or_else(|| Condition::ItemNotFound.into())
     }
 
-    async fn config_if_any(&self, im: &Im, node: &str) -> Result<Option<NodeConfig>, StanzaError> {
+    pub(crate) async fn config_if_any(&self, im: &Im, node: &str) -> Result<Option<NodeConfig>, StanzaError> {
         let config = failed(im.store.pubsub_node(self.key(), node).await)?;
         Ok(config.map(|config| NodeConfig::from_json(&config)))
     }

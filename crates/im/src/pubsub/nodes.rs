@@ -11,6 +11,7 @@ use super::{
     NAME_BYTES, NODES_PER_OWNER_MAX, SHARED_NODES_MAX, Service, answered, events, failed, keeps_nothing,
 };
 use crate::Im;
+use crate::features::pep;
 
 /// A node is made (§8.1): at one's own service, or by a user of ours at the shared one.
 pub(super) async fn create(
@@ -130,6 +131,9 @@ pub(super) async fn delete(im: &Im, service: &Service, asker: &Jid, node: &str) 
     if config.notify_delete {
         told.tell(im, service, &events::deleted(node));
     }
+    if service.personal {
+        pep::removed(im, &service.address, node).await;
+    }
     Ok(())
 }
 
@@ -141,6 +145,9 @@ pub(super) async fn purge(im: &Im, service: &Service, asker: &Jid, node: &str) -
     }
     failed(im.store.pubsub_purge(service.key(), node).await)?;
     events::send(im, service, node, &config, &events::purged(node)).await;
+    if service.personal {
+        pep::removed(im, &service.address, node).await;
+    }
     Ok(())
 }
 
