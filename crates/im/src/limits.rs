@@ -41,17 +41,17 @@ impl Default for StreamLimits {
 pub struct SignInLimits {
     /// From the connection's start until the resource is bound; then `connection-timeout`.
     pub unauthenticated_time_max: Duration,
-    /// Failures of one account from one address within the window; then `temporary-auth-failure`.
+    /// Failures of one account from one host within the window; then `temporary-auth-failure`.
     pub failures_per_account_max: u16,
     /// How long failures are remembered.
     pub failure_window: Duration,
-    /// Failures from one address that are answered at once; later ones are answered late.
+    /// Failures from one host that are answered at once; later ones are answered late.
     pub failures_per_address_free: u16,
     /// The delay of the first late answer; it doubles with each further failure.
     pub failure_delay_min: Duration,
     /// The longest delay of an answer.
     pub failure_delay_max: Duration,
-    /// Addresses, and pairs of address and account, that are remembered; the oldest go first.
+    /// Hosts, and pairs of host and account, that are remembered; the oldest go first.
     pub remembered_max: usize,
     /// Connections that are not yet signed in, all together; further ones are closed at once.
     pub unauthenticated_connections_max: usize,

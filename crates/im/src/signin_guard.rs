@@ -1,9 +1,10 @@
-//! Who fails to sign in too often: limited per address and account first, then answered late per address.
+//! Who fails to sign in too often: limited per host and account first, then answered late per host.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use model::Host;
 use parking_lot::Mutex;
 
 use crate::limits::SignInLimits;
@@ -16,8 +17,8 @@ pub(crate) struct SignInGuard {
 
 #[derive(Default)]
 struct Counts {
-    pairs: BTreeMap<(IpAddr, String), Failures>,
-    addresses: BTreeMap<IpAddr, Failures>,
+    pairs: BTreeMap<(Host, String), Failures>,
+    hosts: BTreeMap<Host, Failures>,
 }
 
 #[derive(Clone, Copy)]
@@ -39,7 +40,7 @@ impl SignInGuard {
         if counts.pairs.is_empty() {
             return true;
         }
-        counts.pairs.get(&(address, account.to_owned())).is_none_or(|failures| {
+        counts.pairs.get(&(address.into(), account.to_owned())).is_none_or(|failures| {
             failures.lapsed(limits.failure_window, now) || failures.count < limits.failures_per_account_max
         })
     }
@@ -53,8 +54,8 @@ impl SignInGuard {
         now: Instant,
     ) -> Duration {
         let mut counts = self.counts.lock();
-        count(&mut counts.pairs, (address, account.to_owned()), limits, now);
-        let failures = count(&mut counts.addresses, address, limits, now);
+        count(&mut counts.pairs, (address.into(), account.to_owned()), limits, now);
+        let failures = count(&mut counts.hosts, address.into(), limits, now);
         delay(failures, limits)
     }
 
@@ -63,7 +64,7 @@ impl SignInGuard {
     pub(crate) fn succeeded(&self, address: IpAddr, account: &str) {
         let mut counts = self.counts.lock();
         if !counts.pairs.is_empty() {
-            counts.pairs.remove(&(address, account.to_owned()));
+            counts.pairs.remove(&(address.into(), account.to_owned()));
         }
     }
 }
@@ -155,6 +156,18 @@ mod tests {
         assert!(guard.admits(HERE, "bob", &limits, now));
         assert!(!guard.admits(HERE, "ann", &limits, now));
         assert!(!guard.failed(HERE, "carol", &limits, now).is_zero());
+    }
+
+    #[test]
+    fn another_ipv6_address_of_the_same_host_is_no_way_out() {
+        let (guard, limits, now) = (SignInGuard::default(), SignInLimits::default(), now());
+        for n in 0..limits.failures_per_account_max {
+            let address = format!("2001:db8::{n:x}").parse().unwrap();
+            assert!(guard.admits(address, "bob", &limits, now));
+            guard.failed(address, "bob", &limits, now);
+        }
+        assert!(!guard.admits("2001:db8::ffff".parse().unwrap(), "bob", &limits, now));
+        assert!(guard.admits("2001:db8:0:1::1".parse().unwrap(), "bob", &limits, now));
     }
 
     #[test]

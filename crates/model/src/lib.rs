@@ -2,11 +2,13 @@
 //!
 //! Floor 0: opens no socket, reads no clock, draws no random number.
 
+mod host;
 mod line;
 mod private;
 mod timestamp;
 mod user;
 
+pub use host::Host;
 pub use jid::{BareJid, DomainPart, FullJid, Jid, NodePart, ResourcePart};
 pub use line::{LineId, Number, NumberError, PARTITION_DEFAULT, Partition};
 pub use private::Private;

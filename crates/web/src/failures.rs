@@ -1,16 +1,17 @@
-//! Failed sign-ins, counted by address: guessing becomes slow, and nobody else is held up by it.
+//! Failed sign-ins, counted by host: guessing becomes slow, and nobody else is held up by it.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use model::Host;
 use parking_lot::Mutex;
 
 use crate::limits::{FAILURE_ADDRESSES_MAX, FAILURE_WINDOW, FAILURES_MAX};
 
-/// The failures of every address.
+/// The failures of every host.
 #[derive(Default)]
-pub(crate) struct Failures(Mutex<BTreeMap<IpAddr, Count>>);
+pub(crate) struct Failures(Mutex<BTreeMap<Host, Count>>);
 
 #[derive(Clone, Copy)]
 struct Count {
@@ -25,7 +26,7 @@ impl Failures {
     /// The address has used up its failures: how long it has to wait.
     pub(crate) fn charge(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut counts = self.0.lock();
-        let key = neighbourhood(address);
+        let key = Host::from(address);
         if counts.len() >= FAILURE_ADDRESSES_MAX && !counts.contains_key(&key) {
             make_room(&mut counts, now);
         }
@@ -42,20 +43,12 @@ impl Failures {
 
     /// The attempt was right after all; with it, the address is forgiven.
     pub(crate) fn forgive(&self, address: IpAddr) {
-        self.0.lock().remove(&neighbourhood(address));
-    }
-}
-
-/// A host has a whole /64 of IPv6 addresses to itself (RFC 6177 §2).
-fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        v4 => v4,
+        self.0.lock().remove(&Host::from(address));
     }
 }
 
 /// Forgets what no longer counts, else the older half.
-fn make_room(counts: &mut BTreeMap<IpAddr, Count>, now: Instant) {
+fn make_room(counts: &mut BTreeMap<Host, Count>, now: Instant) {
     counts.retain(|_, count| now.saturating_duration_since(count.first) < FAILURE_WINDOW);
     if counts.len() >= FAILURE_ADDRESSES_MAX {
         let mut ages: Vec<Instant> = counts.values().map(|count| count.first).collect();
@@ -101,7 +94,7 @@ mod tests {
     fn all_of_a_hosts_ipv6_addresses_count_as_one() {
         let (failures, now) = (Failures::default(), now());
         for last in 0..FAILURES_MAX {
-            let address = IpAddr::V6(Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(last)));
+            let address = format!("2001:db8::{last:x}").parse().unwrap();
             assert_eq!(failures.charge(address, now), Ok(()));
         }
         assert!(failures.charge("2001:db8::ffff".parse().unwrap(), now).is_err());

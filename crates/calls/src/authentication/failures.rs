@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
+use model::Host;
 use parking_lot::Mutex;
 
 use crate::SignInLimits;
@@ -15,7 +16,7 @@ const WINDOW: Duration = Duration::from_secs(600);
 pub(super) const FAILURE_DELAY: Duration = Duration::from_millis(100);
 /// How late a failure is answered to an address with too many.
 const FAILURE_DELAY_MAX: Duration = Duration::from_secs(2);
-/// Pairs and addresses that are remembered; when full, those that are nearly forgiven give way.
+/// Hosts, and pairs of host and account, that are remembered; when full, those that are nearly forgiven give way.
 const REMEMBERED_MAX: usize = 65_536;
 
 /// Counts failures. A pair that has used up its failures is not tried before one is forgiven; nobody else is
@@ -29,8 +30,8 @@ pub(super) struct Failures {
 
 #[derive(Debug, Default)]
 struct Tables {
-    pairs: BTreeMap<(IpAddr, Vec<u8>), Bucket>,
-    addresses: BTreeMap<IpAddr, Bucket>,
+    pairs: BTreeMap<(Host, Vec<u8>), Bucket>,
+    hosts: BTreeMap<Host, Bucket>,
 }
 
 /// Failures that leak away one by one.
@@ -72,7 +73,7 @@ impl Failures {
         if tables.pairs.is_empty() {
             return true;
         }
-        let bucket = tables.pairs.get(&(address, account.to_vec()));
+        let bucket = tables.pairs.get(&(address.into(), account.to_vec()));
         let limit = self.per_account_max.load(Ordering::Relaxed);
         bucket.is_none_or(|bucket| bucket.at(now, limit).count < u32::from(limit))
     }
@@ -81,9 +82,9 @@ impl Failures {
     pub(super) fn failed(&self, address: IpAddr, account: &[u8], now: Instant) -> Duration {
         let mut tables = self.tables.lock();
         let limit = self.per_account_max.load(Ordering::Relaxed);
-        count(&mut tables.pairs, (address, account.to_vec()), limit, now);
+        count(&mut tables.pairs, (address.into(), account.to_vec()), limit, now);
         let free = self.per_address_free.load(Ordering::Relaxed);
-        let failures = count(&mut tables.addresses, address, free, now);
+        let failures = count(&mut tables.hosts, address.into(), free, now);
         if failures > u32::from(free) { FAILURE_DELAY_MAX } else { FAILURE_DELAY }
     }
 }
