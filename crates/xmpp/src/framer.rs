@@ -91,13 +91,15 @@ impl Framer {
                     self.buffer.advance(bytes);
                     return Ok(Some(Frame::Close));
                 }
-                Err(fault) => {
-                    let error = StreamError::from(fault);
-                    self.failed = Some(error.clone());
-                    return Err(error);
-                }
+                Ok(Step::Body(..)) => return self.fail(malformed("a body has no place here").into()),
+                Err(fault) => return self.fail(fault.into()),
             }
         }
+    }
+
+    fn fail(&mut self, error: StreamError) -> Result<Option<Frame>, StreamError> {
+        self.failed = Some(error.clone());
+        Err(error)
     }
 
     /// Expects a new stream header next; bytes read already stay (RFC 6120 §4.3.3).

@@ -128,7 +128,7 @@ fn check_content(default_ns: &str, content: ContentNamespace) -> Result<(), Faul
     Err(fault(StreamCondition::InvalidNamespace, "not the content namespace served here"))
 }
 
-fn check_prefixes(data: &[u8], attributes: &[RawAttribute], scope: &Scope) -> Result<(), Fault> {
+pub(crate) fn check_prefixes(data: &[u8], attributes: &[RawAttribute], scope: &Scope) -> Result<(), Fault> {
     let mut seen: Vec<(&str, &[u8])> = Vec::new();
     for attribute in attributes {
         let Some(prefix) = attribute.name.prefix().filter(|p| p.of(data) != b"xmlns") else { continue };
@@ -142,7 +142,7 @@ fn check_prefixes(data: &[u8], attributes: &[RawAttribute], scope: &Scope) -> Re
     Ok(())
 }
 
-fn prefix_uri<'a>(data: &[u8], prefix: Span, scope: &'a Scope) -> Option<&'a str> {
+pub(crate) fn prefix_uri<'a>(data: &[u8], prefix: Span, scope: &'a Scope) -> Option<&'a str> {
     let prefix = prefix.of(data);
     if prefix == b"xml" {
         return Some(ns::XML);

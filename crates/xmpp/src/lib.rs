@@ -2,8 +2,11 @@
 //!
 //! Floor 0: opens no socket, reads no clock, draws no random number. RFC 6120, 6121, 7395, 7622.
 
+pub mod bosh;
 mod builder;
 mod characters;
+#[cfg(test)]
+mod clock_for_tests;
 mod context;
 mod element;
 mod error;

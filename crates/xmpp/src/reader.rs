@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::bosh::Wrapper;
+use crate::bosh::read_wrapper;
 use crate::characters::{check_characters, is_space};
 use crate::fault::{Fault, fault, malformed, over, restricted, too_big};
 use crate::header::read_header;
@@ -19,8 +21,19 @@ pub(crate) enum Step {
     /// White space between stanzas.
     Skip(usize),
     Open(usize, StreamHeader),
+    /// The tag of BOSH's `<body/>`, and whether it is empty.
+    Body(usize, Box<Wrapper>, bool),
     Stanza(usize, Parts),
     Close(usize),
+}
+
+/// What stands around the stanzas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Root {
+    /// `<stream:stream>`
+    Stream,
+    /// `<body>` (XEP-0124 §6)
+    Body,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +59,7 @@ pub(crate) struct Reader {
     /// The content namespace that the next header must have.
     pub(crate) content: ContentNamespace,
     pub(crate) scope: Arc<Scope>,
+    root: Root,
     phase: Phase,
     lexer: Lexer,
     open: Vec<Open>,
@@ -93,6 +107,13 @@ impl Reader {
         Self::new(Arc::new(Scope::standalone(content, "")), limits, Phase::Front)
     }
 
+    /// Reads one `<body>` of BOSH.
+    pub(crate) fn body(limits: Limits) -> Self {
+        let mut reader = Self::stream(ContentNamespace::Client, limits);
+        reader.root = Root::Body;
+        reader
+    }
+
     /// Reads elements that stand alone.
     pub(crate) fn standalone(scope: Scope, limits: Limits) -> Self {
         Self::new(Arc::new(scope), limits, Phase::Between)
@@ -103,6 +124,7 @@ impl Reader {
             limits,
             content: scope.content,
             scope,
+            root: Root::Stream,
             phase,
             lexer: Lexer::default(),
             open: Vec::new(),
@@ -203,6 +225,13 @@ impl Reader {
         let end = self.lexer.at;
         check_characters(&data[..end])?;
         self.check_attributes_unique(data)?;
+        if self.root == Root::Body {
+            let (wrapper, scope) = read_wrapper(data, name, &self.lexer.attributes)?;
+            self.scope = Arc::new(scope);
+            self.phase = if empty { Phase::Closed } else { Phase::Between };
+            self.lexer.reset();
+            return Ok(Step::Body(end, Box::new(wrapper), empty));
+        }
         let (header, scope) = read_header(data, name, &self.lexer.attributes, self.content)?;
         if empty {
             return Err(fault(StreamCondition::BadFormat, "an empty stream"));

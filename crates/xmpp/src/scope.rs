@@ -8,7 +8,7 @@ use crate::lexer::{RawAttribute, Span};
 use crate::{ContentNamespace, ns};
 
 /// What a stream header puts in force for all stanzas of the stream.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
     pub(crate) content: ContentNamespace,
     pub(crate) default: Uri,
