@@ -68,6 +68,7 @@ impl Node {
             status: Arc::clone(&rows) as Arc<dyn web::StatusSource>,
             metrics: web::Metrics::install()?,
             tls: Arc::clone(&web_tls),
+            im: Arc::clone(&im),
         };
         let web = web::Web::start(web_config(config), rooms, &runtime)?;
         lapse(&presence, &runtime);

@@ -1,24 +1,27 @@
-//! HTTP: the status page behind the administrator's sign-in, health, metrics.
+//! HTTP: the status page behind the administrator's sign-in, health, metrics, and XMPP for browsers.
 //!
 //! Owns: the HTTPS, loopback HTTP and metrics listeners, the administrator's sign-in, the pages. Does not own
-//! what it shows: `im`, `calls` and `presence` are asked through [`StatusSource`].
+//! what it shows: `im`, `calls` and `presence` are asked through [`StatusSource`]. Chat over WebSocket is a wire of `im`'s.
 //!
-//! Specs: RFC 9110, RFC 6265 (cookies), Content Security Policy Level 3, WCAG 2.2 AA.
+//! Specs: RFC 9110, RFC 6455 and RFC 7395 (WebSocket), XEP-0156 (host-meta), RFC 6265 (cookies), Content Security Policy Level 3, WCAG 2.2 AA.
 
 pub mod administrator;
 mod answer;
 mod failures;
 mod guard;
 mod health;
+mod host_meta;
 pub mod limits;
 mod links;
 mod metrics_page;
+mod open;
 mod pages;
 mod routes;
 mod serve;
 mod sessions;
 mod status;
 mod tls;
+mod websocket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -97,6 +100,8 @@ pub struct Rooms {
     pub metrics: Metrics,
     /// The certificate for HTTPS.
     pub tls: Arc<Tls>,
+    /// Messaging, for chat clients that come by HTTP.
+    pub im: Arc<im::Im>,
 }
 
 /// The HTTP side of a node.

@@ -15,7 +15,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::limits::{BODY_BYTES_MAX, REQUEST_TIME_MAX};
 use crate::pages::{password, sign_in, status};
-use crate::{Door, Web, answer, guard, health};
+use crate::{Door, Web, answer, guard, health, host_meta, websocket};
 
 const STYLE: &str = include_str!("../assets/style.css");
 const REFRESH: &str = include_str!("../assets/refresh.js");
@@ -41,7 +41,19 @@ pub(crate) fn router(web: &Arc<Web>, door: Door) -> Router {
         .layer(middleware::from_fn(guard::protect))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIME_MAX))
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX));
-    paths.fallback(not_found).layer(layers).with_state(place)
+    let paths = paths.fallback(not_found).layer(layers);
+    match door {
+        Door::Metrics => paths.with_state(place),
+        Door::Https(_) | Door::Http(_) => paths.merge(for_all()).with_state(place),
+    }
+}
+
+/// What needs no cookie, so that pages of any origin may use it.
+fn for_all() -> Router<Place> {
+    Router::new()
+        .route("/ws", any(websocket::connect))
+        .route("/.well-known/host-meta", get(host_meta::xml).options(host_meta::preflight))
+        .route("/.well-known/host-meta.json", get(host_meta::json).options(host_meta::preflight))
 }
 
 fn pages() -> Router<Place> {
@@ -59,7 +71,7 @@ fn pages() -> Router<Place> {
 /// Services that have their path but are not built yet: they say so, instead of looking mistyped.
 fn later() -> Router<Place> {
     let mut router = Router::new();
-    for path in ["/ws", "/bosh", "/upload", "/upload/{*rest}", "/api/v1", "/api/v1/{*rest}"] {
+    for path in ["/bosh", "/upload", "/upload/{*rest}", "/api/v1", "/api/v1/{*rest}"] {
         router = router.route(path, any(not_built));
     }
     router
@@ -75,7 +87,6 @@ async fn metrics(State(place): State<Place>, headers: HeaderMap) -> Response {
 
 async fn not_built(uri: Uri, headers: HeaderMap) -> Response {
     let service = match uri.path().split('/').nth(1) {
-        Some("ws") => "XMPP over WebSocket",
         Some("bosh") => "XMPP over BOSH",
         Some("upload") => "File upload",
         _ => "The programming interface",

@@ -96,7 +96,7 @@ impl Connection {
             router.clone().oneshot(request)
         });
         let builder = builder(is_http2);
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         tokio::pin!(connection);
         let runtime = &self.web.runtime;
         tokio::select! {

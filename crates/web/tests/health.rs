@@ -92,7 +92,7 @@ async fn an_unknown_path_is_told_to_people_and_to_programs() {
 #[tokio::test]
 async fn services_that_are_not_built_say_so() {
     let house = House::start().await;
-    for path in ["/ws", "/bosh", "/upload", "/upload/a/b", "/api/v1", "/api/v1/users"] {
+    for path in ["/bosh", "/upload", "/upload/a/b", "/api/v1", "/api/v1/users"] {
         assert_eq!(house.get(path, "").await.status, 501, "{path}");
         assert_eq!(house.post(path, "", "").await.status, 501, "{path}");
     }
@@ -131,7 +131,7 @@ async fn connections_end_when_the_node_stops() {
 async fn plain_http_beyond_loopback_is_refused() {
     let house = House::start().await;
     let config = web::WebConfig { http: vec!["0.0.0.0:0".parse().unwrap()], ..web::WebConfig::default() };
-    let rooms = house::rooms(&house.store);
+    let rooms = house::rooms(&house.store, &house.runtime);
     let refused: Result<Arc<Web>, Error> = Web::start(config, rooms, &house.runtime);
     assert!(matches!(refused.err(), Some(Error::NotLoopback(_))));
 }

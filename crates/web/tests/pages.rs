@@ -167,7 +167,7 @@ async fn the_cookie_is_kept_from_scripts_other_sites_and_plain_http() {
 async fn every_answer_carries_the_policy_and_no_page_has_inline_code() {
     let house = House::start().await;
     let cookie = house.signed_in().await;
-    for path in ["/", "/sign-in", "/password", "/nowhere", "/ws", "/healthz/live", "/style.css"] {
+    for path in ["/", "/sign-in", "/password", "/nowhere", "/upload", "/healthz/live", "/style.css"] {
         let answer = house.get(path, &cookie).await;
         let policy = answer.field("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}");

@@ -10,10 +10,12 @@ use model::{BareJid, LineId, Number, Timestamp};
 use presence::{Engine, Observation, Observed, Rules, Show, Source};
 use runtime::Runtime;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
-use store::{NewUser, Store};
+use store::{NewUser, ScramRecord, Store};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use web::{CallRow, Metrics, RegistrationRow, Rooms, SessionRow, StatusSource, Tls, Web, WebConfig};
+use xmpp::sasl::Credentials;
+use xmpp::sasl::scram::Hash;
 
 /// How long an answer may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,6 +24,7 @@ pub const MORNING: Timestamp = Timestamp(1_795_171_260_000_000);
 
 pub struct House {
     pub web: Arc<Web>,
+    pub im: Arc<im::Im>,
     pub store: Store,
     pub runtime: Runtime,
     certificate: rustls::pki_types::CertificateDer<'static>,
@@ -93,14 +96,30 @@ fn tls() -> (Arc<Tls>, rustls::pki_types::CertificateDer<'static>) {
 }
 
 /// What the pages stand on.
-pub fn rooms(store: &Store) -> Rooms {
+pub fn rooms(store: &Store, runtime: &Runtime) -> Rooms {
+    let presence = presence();
+    let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(issued.signing_key.serialize_der()).unwrap();
+    let im_tls = Arc::new(im::Tls::new(vec![issued.cert.der().clone()], key).unwrap());
+    let config = im::ImConfig::new("localhost".parse().unwrap(), [7; 32], 1);
+    let im = im::Im::start(config, store.clone(), Arc::clone(&presence), runtime.clone(), im_tls);
     Rooms {
         store: store.clone(),
-        presence: presence(),
+        presence,
         status: Arc::new(Scene),
         metrics: Metrics::detached(),
         tls: tls().0,
+        im,
     }
+}
+
+/// What proves everybody's password, `secret`. One iteration will do: PLAIN knows no lower bound.
+fn scram() -> Vec<ScramRecord> {
+    let derived = Credentials::derive("secret", &[1; 16], 1, &[Hash::Sha256]).unwrap();
+    let record = derived.sha256.unwrap();
+    let mechanism = "SCRAM-SHA-256".to_owned();
+    let (stored_key, server_key) = (record.stored_key, record.server_key);
+    vec![ScramRecord { mechanism, salt: record.salt, iterations: record.iterations, stored_key, server_key }]
 }
 
 impl House {
@@ -113,11 +132,12 @@ impl House {
             [("ann", "Ann Archer"), ("bob", "Bob Baker"), ("carol", "Carol Cook"), ("dora", "")]
         {
             let jid = format!("{jid}@localhost").parse().unwrap();
-            let user = NewUser { jid, name: name.to_owned(), scram: Vec::new(), lines: Vec::new() };
+            let user = NewUser { jid, name: name.to_owned(), scram: scram(), lines: Vec::new() };
             store.user_add(user).await.unwrap();
         }
         let (tls, certificate) = tls();
-        let rooms = Rooms { tls, ..rooms(&store) };
+        let rooms = Rooms { tls, ..rooms(&store, &runtime) };
+        let im = Arc::clone(&rooms.im);
         let local: Vec<SocketAddr> = vec!["127.0.0.1:0".parse().unwrap()];
         let config = WebConfig {
             domain: "localhost".to_owned(),
@@ -127,7 +147,7 @@ impl House {
             metrics: local,
         };
         let web = Web::start(config, rooms, &runtime).unwrap();
-        Self { web, store, runtime, certificate, _directory: directory }
+        Self { web, im, store, runtime, certificate, _directory: directory }
     }
 
     pub fn http(&self) -> SocketAddr {
