@@ -12,6 +12,9 @@ use crate::process;
 /// How long a server may take until it listens.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// Runs its arguments with as many descriptors as the machine allows: a session is one.
+pub const UNLIMITED: &str = "ulimit -n \"$(ulimit -Hn)\"; exec \"$0\" \"$@\"";
+
 /// Our own server on a scratch data directory; stopped when dropped.
 pub struct Carillon {
     child: Child,
@@ -57,12 +60,19 @@ impl Carillon {
 
     /// Starts on a prepared data directory and waits until `port` answers.
     pub fn start(data: PathBuf, port: u16) -> Result<Self> {
+        Self::start_with(data, port, &[])
+    }
+
+    /// Likewise, with settings from the environment.
+    pub fn start_with(data: PathBuf, port: u16, settings: &[(&str, &str)]) -> Result<Self> {
         if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
             bail!("port {port} is taken: it would be somebody else's server that is measured");
         }
         let log = fs::File::create(data.join("bench.log"))?;
-        let child = Command::new("nice")
-            .args(["-n", "-10", &program(), "serve", "--data", &data.to_string_lossy()])
+        let child = Command::new("bash")
+            .args(["-c", UNLIMITED, "nice", "-n", "-10", &program(), "serve", "--data"])
+            .arg(&data)
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -96,8 +106,14 @@ pub struct Peer {
 impl Peer {
     /// Does what the script calls `verb` and gives the last line that it prints.
     pub fn call(&self, verb: &str) -> Result<String> {
+        self.call_with(verb, &[])
+    }
+
+    /// Likewise, with words for the script in its environment.
+    pub fn call_with(&self, verb: &str, environment: &[(&str, &str)]) -> Result<String> {
         let output = Command::new(self.script)
             .env("XMPP_LOAD", process::target().join("xmpp-load/release/xmpp-load"))
+            .envs(environment.iter().copied())
             .args([verb, self.mode].iter().filter(|word| !word.is_empty()))
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())

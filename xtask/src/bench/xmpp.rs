@@ -5,23 +5,91 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::server::{Accounts, Carillon, Peer};
+use super::page::NULL_ROUTER;
+use super::server::{Accounts, Carillon, Peer, UNLIMITED};
 use super::{Reading, record};
 use crate::process;
 
-/// Accounts in every server: enough for the idle measure.
-const USERS: usize = 2000;
+/// Accounts in every server: enough for the largest idle measure, below 20,000 descriptors a process.
+const USERS: usize = 18_000;
+/// Further accounts with rosters of [`CONTACTS`], for the presence measure.
+const ACQUAINTED: usize = 200;
+const CONTACTS: &str = "50";
 const PASSWORD: &str = "secret-pw-1";
 const CARILLON_OFFSET: u16 = 10000;
 const CARILLON_PORT: u16 = 5222 + CARILLON_OFFSET;
 
-/// A measure: its name, the generator's words, and whether the server is started anew for it.
-const MEASURES: &[(&str, &[&str], bool)] = &[
-    ("login", &["login", "--users", "2000", "--concurrency", "64", "--settle", "0"], false),
-    ("chat", &["chat", "--users", "400", "--window", "1", "--seconds", "6"], false),
-    ("chat, 8 in flight", &["chat", "--users", "400", "--window", "8", "--seconds", "6"], false),
-    ("chat, 3,000 a second", &["chat", "--users", "400", "--rate", "3000", "--seconds", "6"], false),
-    ("idle", &["idle", "--users", "2000", "--concurrency", "32", "--hold", "10"], true),
+/// A measure: its name, the generator's words, and how it is taken.
+type Measure = (&'static str, &'static [&'static str], Taken);
+
+/// How a measure is taken.
+#[derive(Clone, Copy, PartialEq)]
+enum Taken {
+    /// In every round, on the server as it is.
+    EachRound,
+    /// In every round, on a server that was started for it.
+    Fresh,
+    /// In the first round only, on a server that was started for it.
+    FreshOnce,
+}
+
+const LOGIN: Measure =
+    ("login", &["login", "--users", "2000", "--concurrency", "64", "--settle", "0"], Taken::EachRound);
+/// What is measured while nothing is archived.
+const MEASURES: &[Measure] = &[
+    LOGIN,
+    ("chat", &["chat", "--users", "400", "--window", "1", "--seconds", "6"], Taken::EachRound),
+    ("chat, 8 in flight", &["chat", "--users", "400", "--window", "8", "--seconds", "6"], Taken::EachRound),
+    (
+        "chat, 3,000 a second",
+        &["chat", "--users", "400", "--rate", "3000", "--seconds", "6"],
+        Taken::EachRound,
+    ),
+    (
+        "presence",
+        &["presence", "--users", "200", "--k", CONTACTS, "--prefix", "p", "--seconds", "6"],
+        Taken::EachRound,
+    ),
+    (
+        "presence, 100 changes a second",
+        &["presence", "--users", "200", "--k", CONTACTS, "--prefix", "p", "--rate", "100", "--seconds", "6"],
+        Taken::EachRound,
+    ),
+    ("rooms", &["muc", "--rooms", "10", "--occupants", "100", "--seconds", "6"], Taken::EachRound),
+    (
+        "rooms, 50 messages a second",
+        &["muc", "--rooms", "10", "--occupants", "100", "--rate", "50", "--seconds", "6"],
+        Taken::EachRound,
+    ),
+    (
+        "idle, 2,000 sessions",
+        &["idle", "--users", "2000", "--concurrency", "32", "--hold", "10"],
+        Taken::Fresh,
+    ),
+    (
+        "idle, 10,000 sessions",
+        &["idle", "--users", "10000", "--concurrency", "32", "--hold", "10"],
+        Taken::FreshOnce,
+    ),
+    (
+        "idle, 18,000 sessions",
+        &["idle", "--users", "18000", "--concurrency", "32", "--hold", "10"],
+        Taken::FreshOnce,
+    ),
+];
+/// What is measured while every message is archived for both sides.
+const ARCHIVED: &[Measure] = &[
+    ("chat with archive", &["chat", "--users", "400", "--window", "1", "--seconds", "6"], Taken::EachRound),
+    (
+        "chat with archive, 8 in flight",
+        &["chat", "--users", "400", "--window", "8", "--seconds", "6"],
+        Taken::EachRound,
+    ),
+    (
+        "chat with archive, 3,000 a second",
+        &["chat", "--users", "400", "--rate", "3000", "--seconds", "6"],
+        Taken::EachRound,
+    ),
 ];
 
 /// Where each figure stands in the generator's answer.
@@ -33,6 +101,14 @@ const FIGURES: &[(&str, &str, &str)] = &[
     ("chat", "CPU s per 1,000", "/run/cpu/server_cpu_s_per_1000"),
     ("chat", "p50 ms", "/run/latency_ms/p50"),
     ("chat", "p99 ms", "/run/latency_ms/p99"),
+    ("presence", "copies a second", "/run/delivered_per_s"),
+    ("presence", "CPU s per 1,000 copies", "/run/cpu/server_cpu_s_per_1000"),
+    ("presence", "p50 ms", "/run/latency_ms/p50"),
+    ("presence", "p99 ms", "/run/latency_ms/p99"),
+    ("rooms", "copies a second", "/run/delivered_per_s"),
+    ("rooms", "CPU s per 1,000 copies", "/run/cpu/server_cpu_s_per_1000"),
+    ("rooms", "p50 ms", "/run/latency_ms/p50"),
+    ("rooms", "p99 ms", "/run/latency_ms/p99"),
     ("idle", "KiB a session", "/idle/samples/4/kib_per_session"),
 ];
 
@@ -46,21 +122,32 @@ struct Server {
     port: u16,
     authentication: &'static str,
     contender: Contender,
+    archive: bool,
 }
 
 impl Server {
     fn peer(label: &'static str, script: &'static str, port: u16, authentication: &'static str) -> Self {
-        Self { label, port, authentication, contender: Contender::Peer(Peer { script, mode: "" }) }
+        Self {
+            label,
+            port,
+            authentication,
+            contender: Contender::Peer(Peer { script, mode: "" }),
+            archive: false,
+        }
     }
 
     /// Starts (anew) and gives the process to account.
     fn start(&mut self) -> Result<String> {
         match &mut self.contender {
-            Contender::Peer(peer) => peer.call("restart"),
+            Contender::Peer(peer) => {
+                peer.call_with("restart", &[("MAM", if self.archive { "1" } else { "0" })])
+            }
             Contender::Ours(running) => {
                 *running = None;
                 let data = process::target().join("bench/xmpp");
-                let server = running.insert(Carillon::start(data, CARILLON_PORT)?);
+                let default = if self.archive { "always" } else { "never" };
+                let settings = [("CARILLON__ARCHIVE__DEFAULT", default)];
+                let server = running.insert(Carillon::start_with(data, CARILLON_PORT, &settings)?);
                 Ok(server.pid())
             }
         }
@@ -77,7 +164,7 @@ impl Server {
         let port = self.port.to_string();
         let target = ["--port", &port, "--pid", pid, "--domain", "localhost", "--auth", self.authentication];
         let rest = ["--tls", "starttls", "--out", "json", "--password", PASSWORD];
-        let output = process::command(&["nice", "-n", "-10"])
+        let output = process::command(&["bash", "-c", UNLIMITED, "nice", "-n", "-10"])
             .arg(process::target().join("xmpp-load/release/xmpp-load"))
             .args(words)
             .args(target)
@@ -96,7 +183,8 @@ impl Server {
 
 /// Takes all measures on all servers.
 pub fn run(rounds: usize) -> Result<Vec<Reading>> {
-    let rows = (0..USERS).map(|n| format!("u{n}@localhost,,{PASSWORD},,")).collect();
+    let names = (0..USERS).map(|n| format!("u{n}")).chain((0..ACQUAINTED).map(|n| format!("p{n}")));
+    let rows = names.map(|name| format!("{name}@localhost,,{PASSWORD},,")).collect();
     Carillon::prepare("xmpp", &Accounts { domain: "localhost", rows, port_offset: CARILLON_OFFSET })?;
     let mut servers = [
         Server {
@@ -104,10 +192,11 @@ pub fn run(rounds: usize) -> Result<Vec<Reading>> {
             port: CARILLON_PORT,
             authentication: "scram-sha-1",
             contender: Contender::Ours(None),
+            archive: false,
         },
         Server::peer("prosody 0.12", "benches/peers/prosody.sh", 17522, "scram-sha-1"),
         Server::peer("ejabberd 23.01", "benches/peers/ejabberd.sh", 27522, "scram-sha-1"),
-        Server::peer("null router", "benches/peers/null.sh", 7522, "plain"),
+        Server::peer(NULL_ROUTER, "benches/peers/null.sh", 7522, "plain"),
     ];
     let mut readings = Vec::new();
     for server in &mut servers {
@@ -119,18 +208,40 @@ pub fn run(rounds: usize) -> Result<Vec<Reading>> {
 }
 
 fn measure_one(server: &mut Server, rounds: usize, readings: &mut Vec<Reading>) -> Result<()> {
-    let mut pid = server.start()?;
+    let pid = server.start()?;
+    let (users, acquainted) = (USERS.to_string(), ACQUAINTED.to_string());
     if matches!(server.contender, Contender::Peer(_)) && server.authentication != "plain" {
-        let users = USERS.to_string();
         // In-band registration; accounts that are there already are no failure.
         let _ = server.measure(&["register", "--users", &users], &pid);
+        let _ = server.measure(&["register", "--users", &acquainted, "--prefix", "p"], &pid);
     }
     // Once, unmeasured: fills the generator's cache of salted passwords, as a real client has it.
-    server.measure(MEASURES[0].1, &pid)?;
+    server.measure(&["login", "--users", &users, "--concurrency", "64", "--settle", "0"], &pid)?;
+    if server.authentication != "plain" {
+        server.measure(&["roster", "--users", &acquainted, "--k", CONTACTS, "--prefix", "p"], &pid)?;
+    }
+    measure_rounds(server, MEASURES, rounds, pid, readings)?;
+    if server.authentication != "plain" {
+        server.archive = true;
+        let pid = server.start()?;
+        measure_rounds(server, ARCHIVED, rounds, pid, readings)?;
+    }
+    Ok(())
+}
+
+fn measure_rounds(
+    server: &mut Server,
+    measures: &[Measure],
+    rounds: usize,
+    mut pid: String,
+    readings: &mut Vec<Reading>,
+) -> Result<()> {
     for round in 1..=rounds {
-        for (measure, words, fresh) in MEASURES {
-            if *fresh {
-                pid = server.start()?;
+        for (measure, words, taken) in measures {
+            match taken {
+                Taken::FreshOnce if round > 1 => continue,
+                Taken::EachRound => {}
+                Taken::Fresh | Taken::FreshOnce => pid = server.start()?,
             }
             eprintln!("bench: {} {measure}, round {round} of {rounds}", server.label);
             match server.measure(words, &pid) {
