@@ -129,18 +129,20 @@ pub struct StanzaError {
     pub text: Option<Cow<'static, str>>,
     /// A condition of an extension's own, in its own namespace.
     pub app: Option<Box<Element>>,
+    /// The number of older protocols (XEP-0086), where clients still look for it.
+    pub code: Option<u16>,
 }
 
 impl From<Condition> for StanzaError {
     fn from(condition: Condition) -> Self {
-        Self { kind: condition.kind(), condition, text: None, app: None }
+        Self::new(condition.kind(), condition)
     }
 }
 
 impl StanzaError {
     /// An error of a type that is not the recommended one.
     pub fn new(kind: ErrorKind, condition: Condition) -> Self {
-        Self { kind, condition, text: None, app: None }
+        Self { kind, condition, text: None, app: None, code: None }
     }
 
     /// The same with words.
@@ -188,6 +190,9 @@ impl StanzaError {
         let mut error = Element::new("error", ns::CLIENT)
             .with_attr("type", self.kind.as_str())
             .with_child(Element::new(self.condition.as_str(), ns::STANZA_ERRORS));
+        if let Some(code) = self.code {
+            error = error.with_attr("code", code.to_string());
+        }
         if let Some(text) = &self.text {
             error.push(Element::new("text", ns::STANZA_ERRORS).with_text(text.as_ref()));
         }

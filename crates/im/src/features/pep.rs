@@ -11,7 +11,11 @@ use crate::{About, Im, Spec};
 pub const ABOUT: About = About {
     name: "pep",
     specs: &[Spec::xep(163, "1.2.2"), Spec::xep(222, "1.0"), Spec::xep(223, "1.1"), Spec::xep(490, "1.0.1")],
-    disco: &["http://jabber.org/protocol/pubsub#publish"],
+    // COMPAT: profanity asks the server, and not the account, whether it may publish with options.
+    disco: &[
+        "http://jabber.org/protocol/pubsub#publish",
+        "http://jabber.org/protocol/pubsub#publish-options",
+    ],
     account: &[
         NS,
         "http://jabber.org/protocol/pubsub#access-authorize",

@@ -37,6 +37,8 @@ pub const ABOUT: About = About {
 const SHARED_NODES_MAX: usize = 20_000;
 /// Nodes of the shared service that one person owns.
 const NODES_PER_OWNER_MAX: usize = 200;
+/// What item-not-found was in older protocols (XEP-0086 §3).
+const NOT_FOUND: u16 = 404;
 /// Random bytes in a name that we choose: of a node, or of an item.
 const NAME_BYTES: usize = 12;
 
@@ -160,7 +162,12 @@ pub(crate) async fn answer(
     let request = Request::from_element(payload, set)?;
     match request {
         Request::Items { node, ids, max, page } => {
-            items::items(im, service, asker, &node, &items::Wanted { ids, max, page }).await.map(Some)
+            let found = items::items(im, service, asker, &node, &items::Wanted { ids, max, page }).await;
+            // COMPAT: profanity tells by the number that somebody has no list of devices yet (XEP-0384).
+            found.map(Some).map_err(|error| match error.condition {
+                Condition::ItemNotFound => StanzaError { code: Some(NOT_FOUND), ..error },
+                _ => error,
+            })
         }
         Request::Publish { node, item, options } => {
             items::publish(im, service, asker, &node, item, options.as_ref()).await.map(Some)
