@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{BareJid, Timestamp};
-use store::{Entry, Seq, StanzaId};
+use store::{Archives, Entry, Seq, StanzaId};
+use xmpp::xep::hints;
 use xmpp::{Builder, Condition, Context, Stamp, Stanza, StanzaError};
 
 use crate::Im;
-use crate::features::stanza_ids;
+use crate::features::{retraction, stanza_ids};
 use crate::outbox::Item;
 use crate::router::Target;
 use crate::sessions::{Account, Seat};
@@ -47,11 +48,18 @@ impl Im {
             stanza: stanza_bytes.clone(),
             at,
             spool: true,
-            archives: self.archives(from, owner),
+            archives: if hints::is_archived(stanza) {
+                self.archives(from, owner)
+            } else {
+                Archives::default()
+            },
             told: None,
         };
         match self.store.journal_append(entry) {
-            Ok(seq) => Ok(Accepted { item: Item::kept(stanza_bytes, seq), kept: Some((id, at)) }),
+            Ok(seq) => {
+                retraction::heed(self, stanza, from, owner);
+                Ok(Accepted { item: Item::kept(stanza_bytes, seq), kept: Some((id, at)) })
+            }
             Err(error) => {
                 tracing::warn!(%error, "a message was refused because it could not be kept");
                 metrics::counter!("carillon_im_messages_refused_total").increment(1);

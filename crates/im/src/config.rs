@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::DomainPart;
 use store::ArchiveDefault;
@@ -11,6 +12,22 @@ use crate::limits::Limits;
 
 /// Is this address one of `[network] trusted`? Failures from there are not limited.
 pub type Trusted = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
+
+/// How long archives keep what was said; `None` for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// In the archives of users.
+    pub users: Option<Duration>,
+    /// In the archives of rooms.
+    pub rooms: Option<Duration>,
+}
+
+/// What an operator decides about messaging and may decide anew while it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policies {
+    /// How long archives keep what was said.
+    pub retention: Retention,
+}
 
 /// What an operator decides about messaging.
 #[derive(Clone)]
@@ -27,6 +44,8 @@ pub struct ImConfig {
     pub unknown_users: xmpp::sasl::UnknownUsers,
     /// What is archived of users who said nothing else (XEP-0441).
     pub archive_default: ArchiveDefault,
+    /// What may be decided anew while it runs.
+    pub policies: Policies,
     /// The version that XEP-0092 tells.
     pub version: &'static str,
 }
@@ -42,6 +61,7 @@ impl ImConfig {
             trusted: Arc::new(|_| false),
             unknown_users: xmpp::sasl::UnknownUsers { secret, iterations },
             archive_default: ArchiveDefault::default(),
+            policies: Policies::default(),
             version: env!("CARGO_PKG_VERSION"),
         }
     }

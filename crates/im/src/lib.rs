@@ -18,6 +18,7 @@ mod outbox;
 mod pipeline;
 mod presence_output;
 mod pubsub;
+mod retention;
 mod router;
 mod services;
 mod sessions;
@@ -38,7 +39,7 @@ use store::Store;
 
 pub use about::{About, Spec};
 pub use c2s::{HIGH_WATER_BYTES, Link, Moved, RunningSession, Transport, Wire};
-pub use config::{ImConfig, Trusted};
+pub use config::{ImConfig, Policies, Retention, Trusted};
 pub use delivery::MessageType;
 pub use error::Error;
 pub use gateway::{Contact, Gateway, GatewayMessage, Inbound, Offer};
@@ -75,6 +76,8 @@ struct Users {
     archive_preferences: features::archive::Preferences,
     blocked: features::blocking::Blocked,
     avatars: features::avatars::Avatars,
+    /// What the operator decided for all of them.
+    policies: ArcSwap<Policies>,
 }
 
 struct Arrivals {
@@ -99,7 +102,7 @@ impl Im {
             resumable: papaya::HashMap::new(),
             gateway: ArcSwapOption::empty(),
             contacts: papaya::HashMap::new(),
-            users: Users::default(),
+            users: Users { policies: ArcSwap::from_pointee(config.policies.clone()), ..Users::default() },
             rooms: muc::Rooms::new(config.domain.as_str()),
             services: services::Services::new(config.domain.as_str()),
             output: presence_output::Output::default(),
@@ -116,6 +119,7 @@ impl Im {
             tls,
         });
         presence_output::start(&im);
+        retention::start(&im);
         let weak = Arc::downgrade(&im);
         im.store.on_given_up(move |entries| {
             if let Some(im) = weak.upgrade() {
@@ -149,6 +153,11 @@ impl Im {
     /// Replaces the limits (a reload of the configuration).
     pub fn set_limits(&self, limits: Limits) {
         self.limits.store(Arc::new(limits));
+    }
+
+    /// Replaces what the operator decided (a reload of the configuration).
+    pub fn set_policies(&self, policies: Policies) {
+        self.users.policies.store(Arc::new(policies));
     }
 
     /// Sets the way to users whom no session serves.

@@ -51,6 +51,7 @@ macro_rules! scripts {
 
 scripts! {
     archive,
+    archive_rules,
     archive_search,
     avatars,
     blocking,
@@ -62,12 +63,15 @@ scripts! {
     displayed_synchronization,
     errors,
     forged_from,
+    forged_payload,
     messages,
+    moderated_retraction,
     offline,
     personal_events,
     presence,
     pubsub,
     pubsub_access,
+    retraction,
     rooms,
     roster,
     sign_in,

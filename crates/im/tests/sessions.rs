@@ -20,6 +20,8 @@ mod limits;
 mod phone;
 #[path = "sessions/resume.rs"]
 mod resume;
+#[path = "sessions/retention.rs"]
+mod retention;
 #[path = "sessions/sign_in.rs"]
 mod sign_in;
 #[path = "sessions/storage.rs"]

@@ -16,6 +16,7 @@ pub mod pep;
 pub mod ping;
 pub mod presence;
 pub mod private_storage;
+pub mod retraction;
 pub mod roster;
 pub mod stanza_ids;
 pub mod stream_management;
@@ -46,6 +47,7 @@ pub const ALL: &[About] = &[
     presence::ABOUT,
     private_storage::ABOUT,
     crate::pubsub::ABOUT,
+    retraction::ABOUT,
     roster::ABOUT,
     stanza_ids::ABOUT,
     stream_management::ABOUT,

@@ -24,15 +24,22 @@ pub(crate) fn mark(owner: &str, id: StanzaId) -> Bytes {
     out.freeze()
 }
 
-/// Cuts what a client must not say in our name (XEP-0359 §6, XEP-0203 §5): a stanza-id by an address of our
-/// domain, a delay from it. Stanzas without such children are not touched.
+/// Cuts what a client must not say in our name: a stanza-id by an address of our domain (XEP-0359 §6), a delay from
+/// it (XEP-0203 §5), and what only an archive or the own server says to a client, copies of messages (XEP-0280 §11)
+/// and results (XEP-0313 §10). Stanzas without such children are not touched.
 pub(crate) fn cut_forged(stanza: &mut Stanza, domain: &str) {
-    if !stanza.children().any(|child| matches!(child.name(), "stanza-id" | "delay")) {
+    if !stanza
+        .children()
+        .any(|child| matches!(child.name(), "stanza-id" | "delay" | "sent" | "received" | "result" | "fin"))
+    {
         return;
     }
     stanza.cut_children(|child| {
         if child.is("delay", xep::delay::NS) {
             return child.element().attr("from").is_some_and(|from| ours(from, domain));
+        }
+        if matches!(&*child.ns(), xep::carbons::NS | xep::mam::NS) {
+            return matches!(child.name(), "sent" | "received" | "result" | "fin");
         }
         xep::stanza_ids::is_forged(child, |by| ours(by, domain))
     });

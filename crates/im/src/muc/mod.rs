@@ -9,6 +9,7 @@ mod config;
 mod join;
 mod moderation;
 mod questions;
+mod retraction;
 mod room;
 mod service;
 mod speech;
@@ -33,6 +34,7 @@ pub const ABOUT: About = About {
         Spec::xep(410, "1.1.0"),
         Spec::xep(421, "0.2.0"),
         Spec::xep(486, "0.1.0"),
+        Spec::xep(425, "0.3.0"),
     ],
     disco: &[],
     account: &[],

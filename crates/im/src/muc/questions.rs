@@ -4,11 +4,13 @@ use bytes::Bytes;
 use model::Jid;
 use xmpp::xep::disco::{INFO, ITEMS, Identity, Info};
 use xmpp::xep::forms::{self, Form, FormType};
+use xmpp::xep::retraction::MODERATE;
 use xmpp::xep::{fulltext, mam, ping};
 use xmpp::{Condition, Context, Element, ErrorKind, Stamp, Stanza, StanzaError};
 
 use super::affiliation::Affiliation;
 use super::card;
+use super::retraction;
 use super::room::Room;
 use super::service::{SharedRoom, keep, post};
 use super::wire::{ADMIN, OCCUPANT_ID, OWNER};
@@ -89,6 +91,7 @@ pub(crate) async fn answer_iq(
             Ok(Some((results, Some(fin))))
         }
         (false, mam::NS, "query") => Ok(only(Some(archive::form()))),
+        (true, MODERATE, "moderate") => retraction::moderate(im, seat, &room, &payload).await.map(only),
         _ => Err(Condition::ServiceUnavailable.into()),
     }
 }
@@ -139,7 +142,11 @@ fn room_info(room: &Room, query: &Element) -> Result<Element, StanzaError> {
     }
     let name = room.jid.node().map_or("", |node| node.as_str());
     let name = if room.config.name.is_empty() { name } else { room.config.name.as_str() };
-    Ok(info(name, own.into_iter().chain(room.config.features()), vec![form.to_element()]))
+    Ok(info(
+        name,
+        own.into_iter().chain(retraction::FEATURES).chain(room.config.features()),
+        vec![form.to_element()],
+    ))
 }
 
 fn owner(room: &Room, seat: &Seat) -> Result<(), StanzaError> {

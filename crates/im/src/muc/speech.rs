@@ -6,6 +6,7 @@ use store::{Archives, Entry, Seq};
 use xmpp::{Builder, Condition, Context, Element, ErrorKind, Stamp, Stanza, StanzaError, ns, xep};
 
 use super::affiliation::{Affiliation, Role};
+use super::retraction;
 use super::room::{Room, Said};
 use super::service::{SharedRoom, keep_behind, post};
 use super::wire::{self, OCCUPANT_ID, USER};
@@ -48,29 +49,46 @@ fn to_all(im: &Im, seat: &Seat, stanza: &Stanza, shared: &SharedRoom) -> Result<
     if me.role < allowed {
         return Err(forbidden());
     }
-    let from = room.address(&me.nick);
-    let (id, at) = (im.store.stanza_id(), im.runtime.timestamp());
-    let mut marks = BytesMut::from(&stanza_ids::mark(room.jid.as_str(), id)[..]);
-    wire::occupant_id(&room.occupant_id(&me.user)).write(&mut marks, Context::Client);
+    let (from, author) = (room.address(&me.nick), room.occupant_id(&me.user));
     let mut stanza = wire::without_room_payload(stanza);
     let own = room.jid.as_str().to_owned();
     stanza.cut_children(|child| {
         child.is("delay", xep::delay::NS) || xep::stanza_ids::is_forged(child, |by| by == own)
     });
-    let keeps = room.config.archived && is_kept(&stanza);
-    let stamp = Stamp::default().from(&from).to_nobody().adding(&marks);
-    let bytes = stanza.to_bytes(Context::Framed, &stamp);
-    let said = xmpp::parse_one(bytes).map_err(|_| Condition::InternalServerError)?;
-    let seq =
-        if keeps { Some(archive(im, &room, &said, (&from, seat.jid.as_str()), (id, at))?) } else { None };
-    room.broadcast(&said, &mut |session, bytes| post(im, session, bytes));
+    let (said, seq) = say(im, &room, &stanza, (&from, seat.jid.as_str()), Some(&author))?;
     if subject {
-        room.subject = Some(Said { stanza: said, at });
+        room.subject = Some(said);
         keep_behind(im, &room);
-    } else if is_kept(&said) {
-        room.remember(Said { stanza: said, at });
+    } else {
+        retraction::heed(im, &mut room, &said.stanza, &author);
+        if is_kept(&said.stanza) {
+            room.remember(said);
+        }
     }
     Ok(seq)
+}
+
+/// A message of the room, `from` an occupant or from the room itself, goes into the archive and to everybody. With
+/// its place when it was kept; `sender` is told if it cannot be.
+pub(crate) fn say(
+    im: &Im,
+    room: &Room,
+    stanza: &Stanza,
+    (from, sender): (&str, &str),
+    author: Option<&str>,
+) -> Result<(Said, Option<Seq>), StanzaError> {
+    let (id, at) = (im.store.stanza_id(), im.runtime.timestamp());
+    let mut marks = BytesMut::from(&stanza_ids::mark(room.jid.as_str(), id)[..]);
+    if let Some(author) = author {
+        wire::occupant_id(author).write(&mut marks, Context::Client);
+    }
+    let keeps = room.config.archived && is_kept(stanza) && xep::hints::is_archived(stanza);
+    let stamp = Stamp::default().from(from).to_nobody().adding(&marks);
+    let bytes = stanza.to_bytes(Context::Framed, &stamp);
+    let stanza = xmpp::parse_one(bytes).map_err(|_| Condition::InternalServerError)?;
+    let seq = if keeps { Some(archive(im, room, &stanza, (from, sender), (id, at))?) } else { None };
+    room.broadcast(&stanza, &mut |session, bytes| post(im, session, bytes));
+    Ok((Said { stanza, at }, seq))
 }
 
 fn archive(

@@ -10,8 +10,8 @@ const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 /// True when the message is to be kept for a user who has no session that takes messages.
 ///
 /// Kept are messages of type `normal` and `chat` that are more than a chat state; never `groupchat`,
-/// `headline` and `error` (XEP-0160 §3). The sender's `no-store`, `no-permanent-store` and `store` decide
-/// before that, within those types (XEP-0334 §4).
+/// `headline` and `error` (XEP-0160 §3). The sender's `no-store` and `store` decide before that, within those
+/// types (XEP-0334 §4).
 pub fn is_kept_offline(message: &Stanza) -> bool {
     if message.kind() != Kind::Message {
         return false;
@@ -23,11 +23,16 @@ pub fn is_kept_offline(message: &Stanza) -> bool {
         Some(_) => true,
     };
     let hint = |name| message.has_child(name, NS);
-    if !kept_type || hint("no-store") || hint("no-permanent-store") {
+    if !kept_type || hint("no-store") {
         return false;
     }
     hint("store")
         || message.children().any(|child| !matches!(&*child.ns(), CHAT_STATES | NS) && !is_thread(&child))
+}
+
+/// True when a message that is kept may also stay in archives and not only until it is delivered (XEP-0334 §4.1).
+pub fn is_archived(message: &Stanza) -> bool {
+    !message.has_child("no-permanent-store", NS) && !message.has_child("no-store", NS)
 }
 
 /// A thread alone says nothing; it goes with a body or with a chat state (XEP-0085 §5.3).
@@ -70,7 +75,7 @@ mod tests {
     #[test]
     fn the_sender_may_say_otherwise() {
         assert!(!kept("type='chat'", "<body>hi</body><no-store xmlns='urn:xmpp:hints'/>"));
-        assert!(!kept("type='chat'", "<body>hi</body><no-permanent-store xmlns='urn:xmpp:hints'/>"));
+        assert!(kept("type='chat'", "<body>hi</body><no-permanent-store xmlns='urn:xmpp:hints'/>"));
         assert!(kept(
             "type='chat'",
             "<active xmlns='http://jabber.org/protocol/chatstates'/><store xmlns='urn:xmpp:hints'/>"
