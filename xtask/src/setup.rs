@@ -37,7 +37,7 @@ const DEBIAN: &[&str] = &[
     "chromium",
 ];
 /// What the tests need from PyPI.
-const PYPI: &[&str] = &["slixmpp==1.17.0"];
+const PYPI: &[&str] = &["slixmpp==1.17.0", "aiohttp==3.14.5"];
 /// The file that asks Debian's maintainer scripts to start nothing.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 

@@ -46,6 +46,9 @@ pub struct ImConfig {
     pub archive_default: ArchiveDefault,
     /// What may be decided anew while it runs.
     pub policies: Policies,
+    /// The address of HTTPS as clients reach it, without a slash at its end, such as `https://chat.example.org:8443`:
+    /// where they put files (XEP-0363). `None` when no files are taken.
+    pub upload_url: Option<String>,
     /// The version that XEP-0092 tells.
     pub version: &'static str,
 }
@@ -62,6 +65,7 @@ impl ImConfig {
             unknown_users: xmpp::sasl::UnknownUsers { secret, iterations },
             archive_default: ArchiveDefault::default(),
             policies: Policies::default(),
+            upload_url: None,
             version: env!("CARGO_PKG_VERSION"),
         }
     }

@@ -104,7 +104,7 @@ impl Im {
             contacts: papaya::HashMap::new(),
             users: Users { policies: ArcSwap::from_pointee(config.policies.clone()), ..Users::default() },
             rooms: muc::Rooms::new(config.domain.as_str()),
-            services: services::Services::new(config.domain.as_str()),
+            services: services::Services::new(config.domain.as_str(), config.upload_url.is_some()),
             output: presence_output::Output::default(),
             arrivals: Arrivals {
                 guard: signin_guard::SignInGuard::default(),

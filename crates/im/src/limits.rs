@@ -13,6 +13,8 @@ pub struct Limits {
     pub session: SessionLimits,
     /// Limits of one account.
     pub account: AccountLimits,
+    /// Limits of files that users send.
+    pub upload: UploadLimits,
 }
 
 /// Limits of one stream's bytes: over them the stream ends with `policy-violation` (RFC 6120 §4.9.3.14).
@@ -156,6 +158,33 @@ impl Default for AccountLimits {
             spool_page: 100,
             capabilities_max: 4_096,
             capability_features_max: 256,
+        }
+    }
+}
+
+/// Limits of files that users send (XEP-0363).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadLimits {
+    /// One file, in bytes; then `not-acceptable` with the limit (§5).
+    pub file_bytes_max: u64,
+    /// Files of one user within 24 hours; then `resource-constraint` with the time to try again. 0 forbids it.
+    pub user_files_a_day: u64,
+    /// Bytes of one user within 24 hours; likewise.
+    pub user_bytes_a_day: u64,
+    /// How long a file is kept; `None` for ever.
+    pub keep_time: Option<Duration>,
+    /// How long a slot waits for its file to begin to come in.
+    pub slot_time: Duration,
+}
+
+impl Default for UploadLimits {
+    fn default() -> Self {
+        Self {
+            file_bytes_max: 100 << 20,
+            user_files_a_day: 500,
+            user_bytes_a_day: 1 << 30,
+            keep_time: Some(Duration::from_secs(90 * 24 * 3_600)),
+            slot_time: Duration::from_secs(300),
         }
     }
 }

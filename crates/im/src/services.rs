@@ -6,6 +6,7 @@ use xmpp::{Condition, Element, Stanza, StanzaError};
 
 use crate::Im;
 use crate::delivery::Address;
+use crate::features::upload;
 use crate::outbox::Item;
 use crate::pubsub;
 use crate::router::{Routed, Target};
@@ -16,21 +17,25 @@ use crate::sessions::Seat;
 pub(crate) enum ServiceName {
     /// Publish and subscribe (XEP-0060).
     Pubsub,
+    /// Files of users (XEP-0363).
+    Upload,
 }
 
 /// The addresses of our services.
 pub(crate) struct Services {
     pubsub: BareJid,
+    /// `None` where no files are taken.
+    upload: Option<BareJid>,
 }
 
 impl Services {
-    /// The services under a domain.
-    pub(crate) fn new(domain: &str) -> Self {
+    /// The services under a domain, with or without the one for files.
+    pub(crate) fn new(domain: &str, takes_files: bool) -> Self {
         let under = |name: &str| {
             let address = format!("{name}.{domain}");
             address.parse::<BareJid>().expect("a name before a domain is a domain")
         };
-        Self { pubsub: under("pubsub") }
+        Self { pubsub: under("pubsub"), upload: takes_files.then(|| under("upload")) }
     }
 
     /// The address of publish and subscribe.
@@ -38,9 +43,18 @@ impl Services {
         &self.pubsub
     }
 
+    /// The address that takes files.
+    pub(crate) fn upload(&self) -> Option<&BareJid> {
+        self.upload.as_ref()
+    }
+
     /// The service that an address belongs to.
     pub(crate) fn at(&self, jid: &Jid) -> Option<ServiceName> {
-        (jid.domain() == self.pubsub.domain()).then_some(ServiceName::Pubsub)
+        let is = |service: &BareJid| jid.domain() == service.domain();
+        if is(&self.pubsub) {
+            return Some(ServiceName::Pubsub);
+        }
+        self.upload.as_ref().is_some_and(is).then_some(ServiceName::Upload)
     }
 }
 
@@ -57,6 +71,7 @@ pub(crate) async fn iq(
             let service = pubsub::Service::shared(im.services.pubsub());
             pubsub::iq(im, &service, asker, stanza).await
         }
+        ServiceName::Upload => upload::answer(im, asker, stanza).await,
     }
 }
 
@@ -76,6 +91,7 @@ pub(crate) async fn message(
             let service = pubsub::Service::shared(im.services.pubsub());
             pubsub::authorization(im, &service, sender, stanza).await
         }
+        ServiceName::Upload => Err(Condition::ServiceUnavailable.into()),
     }
 }
 
@@ -125,10 +141,13 @@ mod tests {
 
     #[test]
     fn services_are_known_by_their_domain() {
-        let services = Services::new("example.org");
+        let services = Services::new("example.org", true);
         let at = |address: &str| services.at(&address.parse().unwrap());
         assert_eq!(at("pubsub.example.org"), Some(ServiceName::Pubsub));
         assert_eq!(at("x@pubsub.example.org/y"), Some(ServiceName::Pubsub));
+        assert_eq!(at("upload.example.org"), Some(ServiceName::Upload));
         assert_eq!(at("example.org"), None);
+        let without = Services::new("example.org", false);
+        assert_eq!(without.at(&"upload.example.org".parse().unwrap()), None);
     }
 }

@@ -77,6 +77,7 @@ scripts! {
     sign_in,
     stream_management,
     subscription,
+    upload,
 }
 
 fn folder() -> PathBuf {

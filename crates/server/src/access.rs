@@ -115,6 +115,7 @@ pub async fn context(config: &Config, runtime: &Runtime) -> Result<Context, Fail
         runtime: runtime.clone(),
         domain: config.domain.clone(),
         folder: config.folder.clone(),
+        uploads: store::Files::new(config.files_path(), runtime),
         files: vec![config.certificate_path(), config.key_path()],
         node: None,
     })

@@ -12,7 +12,7 @@ use presence::{Engine, Rules};
 use runtime::{Runtime, SocketOptions};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use store::Store;
+use store::{Files, Store};
 use xmpp::sasl::scram::ITERATIONS_DEFAULT;
 
 use crate::certificate;
@@ -26,6 +26,9 @@ pub const ECHO_NUMBER: &str = "600";
 const UNKNOWN_USERS_SETTING: &str = "im.unknown_users_secret";
 /// How often observations that ran out are looked for.
 const LAPSE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A day, for settings that count in days.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// A running node.
 pub struct Node {
@@ -61,12 +64,15 @@ impl Node {
         calls.hear(reports);
         apps::gateway::simple::join(&im, &calls, &runtime);
         let web_tls = Arc::new(web::Tls::new(chain.clone(), key.clone_key())?);
+        let files = Files::new(config.files_path(), &runtime);
+        files.forget_incoming().await.context("files that users send")?;
         let rows = Arc::new(Rooms { im: Arc::clone(&im), calls: calls.clone() });
         let rooms = web::Rooms {
             store: store.clone(),
             presence: Arc::clone(&presence),
             status: Arc::clone(&rows) as Arc<dyn web::StatusSource>,
             metrics: web::Metrics::install()?,
+            files,
             tls: Arc::clone(&web_tls),
             im: Arc::clone(&im),
         };
@@ -157,6 +163,7 @@ async fn start_im(
     let mut im_config = ImConfig::new(config.domain.clone(), secret, ITERATIONS_DEFAULT);
     im_config.limits = im_limits(config);
     im_config.archive_default = config.archive.default;
+    im_config.upload_url = config.upload_url();
     let trusted = config.network.trusted.clone();
     im_config.trusted = Arc::new(move |address| trusted.iter().any(|network| network.contains(address)));
     let im = Im::start(im_config, store.clone(), Arc::clone(presence), runtime.clone(), Arc::clone(tls));
@@ -182,6 +189,12 @@ fn im_limits(config: &Config) -> im::Limits {
     limits.stream.signed_in.stanza_bytes_max = ours.stanza_bytes;
     limits.session.queued_stanzas_max = ours.queued_stanzas;
     limits.session.resume_time_max = Duration::from_secs(ours.resume_seconds);
+    let files = &config.upload;
+    limits.upload.file_bytes_max = files.file_mib << 20;
+    limits.upload.user_files_a_day = files.user_files_a_day;
+    limits.upload.user_bytes_a_day = files.user_mib_a_day << 20;
+    limits.upload.keep_time =
+        (files.keep_days > 0).then(|| DAY * u32::try_from(files.keep_days).unwrap_or(u32::MAX));
     limits
 }
 

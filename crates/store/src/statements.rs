@@ -4,7 +4,7 @@ use crate::db::Bulk;
 use crate::{
     archive, archive_preference, archive_removal, archive_text, backup, binding, blocked, connect,
     credential, given_up, journal, last_activity, line, pubsub, pubsub_member, room, roster, schema, setting,
-    spool, subscription_request, user, user_document, verify,
+    spool, subscription_request, upload, user, user_document, verify,
 };
 
 const BOTH: &[&[&str]] = &[
@@ -27,6 +27,7 @@ const BOTH: &[&[&str]] = &[
     setting::STATEMENTS,
     spool::STATEMENTS,
     subscription_request::STATEMENTS,
+    upload::STATEMENTS,
     user::STATEMENTS,
     user_document::STATEMENTS,
     verify::STATEMENTS,

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::db::{Bulk, Connection, Row, args, bulk};
 use crate::{
     Conflict, Error, NewLine, ScramRecord, Store, archive, blocked, credential, line, pubsub, pubsub_member,
-    user_document,
+    upload, user_document,
 };
 
 /// The most users that one import takes.
@@ -149,6 +149,7 @@ impl Store {
                         pubsub_member::remove_member(connection, jid.as_str()).await?;
                         connection.execute(user_document::REMOVE_OWNER, args![&jid]).await?;
                         connection.execute(blocked::REMOVE_OWNER, args![&jid]).await?;
+                        connection.execute(upload::REMOVE_OWNER, args![&jid]).await?;
                     }
                     Ok(())
                 })

@@ -1,4 +1,4 @@
-//! HTTP: the status page behind the administrator's sign-in, health, metrics, and XMPP for browsers.
+//! HTTP: the status page behind the administrator's sign-in, health, metrics, files of users, and XMPP for browsers.
 //!
 //! Owns: the HTTPS, loopback HTTP and metrics listeners, the administrator's sign-in, the pages. Does not own
 //! what it shows: `im`, `calls` and `presence` are asked through [`StatusSource`]. Chat over WebSocket is a wire of `im`'s.
@@ -21,6 +21,7 @@ mod serve;
 mod sessions;
 mod status;
 mod tls;
+mod upload;
 mod websocket;
 
 use std::net::SocketAddr;
@@ -98,6 +99,8 @@ pub struct Rooms {
     pub status: Arc<dyn StatusSource>,
     /// The recorder of metrics.
     pub metrics: Metrics,
+    /// The contents of the files that users upload.
+    pub files: store::Files,
     /// The certificate for HTTPS.
     pub tls: Arc<Tls>,
     /// Messaging, for chat clients that come by HTTP.
@@ -110,6 +113,7 @@ pub struct Web {
     runtime: Runtime,
     rooms: Rooms,
     sign_in: SignIn,
+    uploads: upload::Uploads,
     addresses: Addresses,
     started: Instant,
 }
@@ -173,6 +177,7 @@ impl Web {
                 failures: Failures::default(),
                 hashing: Semaphore::new(limits::HASHES_AT_ONCE_MAX),
             },
+            uploads: upload::Uploads::default(),
             config,
             runtime: runtime.clone(),
             rooms,
@@ -187,6 +192,7 @@ impl Web {
             serve::start(&web, listener, address, Door::Metrics);
         }
         web.rooms.metrics.keep_up(runtime);
+        upload::upkeep::start(&web);
         Ok(web)
     }
 

@@ -50,3 +50,14 @@ pub const PASSWORD_BYTES_MAX: usize = 256;
 pub const ROWS_MAX: usize = 200;
 /// How often metrics are tidied up.
 pub const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// Files that come in at a time; more are asked to come again.
+pub const UPLOADS_AT_ONCE_MAX: usize = 128;
+/// Time for one file to come in or to go out.
+pub const TRANSFER_TIME_MAX: Duration = Duration::from_secs(3_600);
+/// Time without a byte after which a file that comes in is given up.
+pub const TRANSFER_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// How often files whose time is over are looked for.
+pub const UPLOAD_UPKEEP: Duration = Duration::from_secs(60);
+/// How often files that belong to no upload are looked for.
+pub const UPLOAD_STRAYS_INTERVAL: Duration = Duration::from_secs(24 * 3_600);

@@ -15,7 +15,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::limits::{BODY_BYTES_MAX, REQUEST_TIME_MAX};
 use crate::pages::{password, sign_in, status};
-use crate::{Door, Web, answer, guard, health, host_meta, websocket};
+use crate::{Door, Web, answer, guard, health, host_meta, upload, websocket};
 
 const STYLE: &str = include_str!("../assets/style.css");
 const REFRESH: &str = include_str!("../assets/refresh.js");
@@ -44,7 +44,7 @@ pub(crate) fn router(web: &Arc<Web>, door: Door) -> Router {
     let paths = paths.fallback(not_found).layer(layers);
     match door {
         Door::Metrics => paths.with_state(place),
-        Door::Https(_) | Door::Http(_) => paths.merge(for_all()).with_state(place),
+        Door::Https(_) | Door::Http(_) => paths.merge(for_all()).merge(upload::router()).with_state(place),
     }
 }
 
@@ -71,7 +71,7 @@ fn pages() -> Router<Place> {
 /// Services that have their path but are not built yet: they say so, instead of looking mistyped.
 fn later() -> Router<Place> {
     let mut router = Router::new();
-    for path in ["/bosh", "/upload", "/upload/{*rest}", "/api/v1", "/api/v1/{*rest}"] {
+    for path in ["/bosh", "/api/v1", "/api/v1/{*rest}"] {
         router = router.route(path, any(not_built));
     }
     router
@@ -88,7 +88,6 @@ async fn metrics(State(place): State<Place>, headers: HeaderMap) -> Response {
 async fn not_built(uri: Uri, headers: HeaderMap) -> Response {
     let service = match uri.path().split('/').nth(1) {
         Some("bosh") => "XMPP over BOSH",
-        Some("upload") => "File upload",
         _ => "The programming interface",
     };
     let title = format!("{service} is not part of this version");

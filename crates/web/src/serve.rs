@@ -18,7 +18,7 @@ use tower::ServiceExt;
 
 use crate::limits::{
     CONNECTION_TIME_MAX, CONNECTIONS_MAX, HANDSHAKE_TIME_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX,
-    HEADER_TIME_MAX, STOP_TIME_MAX, STREAMS_MAX,
+    HEADER_TIME_MAX, STOP_TIME_MAX, STREAMS_MAX, TRANSFER_TIME_MAX,
 };
 use crate::{Door, Web, routes};
 
@@ -107,6 +107,13 @@ impl Connection {
             _ = connection.as_mut() => return,
         }
         connection.as_mut().graceful_shutdown();
+        // A file on its way has its time, unless the node stops.
+        tokio::select! {
+            biased;
+            () = runtime.stopping() => {}
+            () = runtime.sleep(TRANSFER_TIME_MAX) => {}
+            _ = connection.as_mut() => return,
+        }
         let _ = tokio::time::timeout(STOP_TIME_MAX, connection).await;
     }
 }

@@ -25,7 +25,8 @@ pub(crate) fn host_info(query: &Element) -> Result<Option<Element>, StanzaError>
 pub(crate) fn host_items(im: &Im, query: &Element) -> Result<Option<Element>, StanzaError> {
     without_node(query)?;
     let items = Items::default().to_element().with_child(crate::muc::service_item(im));
-    Ok(Some(items.with_child(pubsub::service_item(im))))
+    let items = items.with_child(pubsub::service_item(im));
+    Ok(Some(super::upload::service_item(im).into_iter().fold(items, Element::with_child)))
 }
 
 /// What an account offers: its nodes of personal events (XEP-0163 §6.2), or the items of one.

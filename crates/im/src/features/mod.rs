@@ -22,6 +22,7 @@ pub mod stanza_ids;
 pub mod stream_management;
 pub mod subscription;
 pub mod time;
+pub mod upload;
 pub mod vcard;
 pub mod version;
 
@@ -53,6 +54,7 @@ pub const ALL: &[About] = &[
     stream_management::ABOUT,
     subscription::ABOUT,
     time::ABOUT,
+    upload::ABOUT,
     vcard::ABOUT,
     version::ABOUT,
 ];

@@ -50,6 +50,8 @@ impl House {
         drive(&runtime, store.users_import(users)).await.expect("accounts");
         let mut config = ImConfig::new(DOMAIN.parse().expect("a domain"), [7; 32], 1);
         config.mechanisms = vec![Mechanism::Plain];
+        config.upload_url = Some("https://localhost:8443".to_owned());
+        config.limits.upload.user_files_a_day = 3;
         let engine = Arc::new(presence::Engine::new(presence::Rules::default()));
         let (chain, key) = identity();
         let tls = Arc::new(Tls::new(chain, key).expect("its own key fits"));

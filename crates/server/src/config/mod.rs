@@ -50,6 +50,8 @@ pub struct Config {
     pub log: LogSection,
     /// `[limits]`
     pub limits: LimitsSection,
+    /// `[upload]`
+    pub upload: UploadSection,
 }
 
 /// Where the server listens. A port of 0 means: not at all. The ports here have the offset in them already.
@@ -172,6 +174,21 @@ pub struct LimitsSection {
     pub call_seconds: u64,
 }
 
+/// Files that users send. The limits are read again on SIGHUP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadSection {
+    /// The address of HTTPS as clients reach it; empty for the domain and the HTTPS port.
+    pub url: String,
+    /// One file, in MiB.
+    pub file_mib: u64,
+    /// Files of one user in 24 hours; 0 for none at all.
+    pub user_files_a_day: u64,
+    /// MiB of one user in 24 hours; 0 for none at all.
+    pub user_mib_a_day: u64,
+    /// How long a file is kept, in days; 0 for ever.
+    pub keep_days: u64,
+}
+
 impl Config {
     /// The defaults for a domain and a data directory.
     pub fn new(folder: &Path, domain: DomainPart) -> Self {
@@ -212,6 +229,13 @@ impl Config {
                 calls_per_line: 8,
                 call_seconds: 24 * 3_600,
             },
+            upload: UploadSection {
+                url: String::new(),
+                file_mib: 100,
+                user_files_a_day: 500,
+                user_mib_a_day: 1_024,
+                keep_days: 90,
+            },
         }
     }
 
@@ -239,6 +263,22 @@ impl Config {
     pub fn database_path(&self) -> Option<PathBuf> {
         let path = self.storage.url.strip_prefix("sqlite:")?;
         Some(self.folder.join(path.strip_prefix("//").unwrap_or(path)))
+    }
+
+    /// The address under which clients put and get files; `None` when nobody could.
+    pub fn upload_url(&self) -> Option<String> {
+        let (given, port) = (&self.upload.url, self.listen.https);
+        match (given.is_empty(), port) {
+            (false, _) => Some(given.trim_end_matches('/').to_owned()),
+            (true, 0) => None,
+            (true, 443) => Some(format!("https://{}", self.domain)),
+            (true, port) => Some(format!("https://{}:{port}", self.domain)),
+        }
+    }
+
+    /// The folder of the files that users send.
+    pub fn files_path(&self) -> PathBuf {
+        self.folder.join("files")
     }
 
     /// The certificate's file.

@@ -200,6 +200,25 @@ settings! {
         |config, value| { config.limits.calls_per_line = within(value, 1, 100)?; Some(()) };
     "limits" "call_seconds": "seconds, 60 to 604800", OnReload(limits.call_seconds),
         |config, value| { config.limits.call_seconds = within(value, 60, 604_800)?; Some(()) };
+
+    "upload" "url": "the address of HTTPS as clients reach it, such as \"https://files.example.org\", or \"\"",
+        AtStart(upload.url),
+        |config, value| {
+            let url = value.text()?;
+            config.upload.url = url.to_owned();
+            let is_plain = |host: &str| {
+                !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]/".contains(&b))
+            };
+            (url.is_empty() || url.strip_prefix("https://").is_some_and(is_plain)).then_some(())
+        };
+    "upload" "file_mib": "MiB, 1 to 10240", OnReload(upload.file_mib),
+        |config, value| { config.upload.file_mib = within(value, 1, 10_240)?; Some(()) };
+    "upload" "user_files_a_day": "files, 0 to 100000", OnReload(upload.user_files_a_day),
+        |config, value| { config.upload.user_files_a_day = within(value, 0, 100_000)?; Some(()) };
+    "upload" "user_mib_a_day": "MiB, 0 to 1048576", OnReload(upload.user_mib_a_day),
+        |config, value| { config.upload.user_mib_a_day = within(value, 0, 1 << 20)?; Some(()) };
+    "upload" "keep_days": "days, 0 to 36500; 0 for ever", OnReload(upload.keep_days),
+        |config, value| { config.upload.keep_days = within(value, 0, 36_500)?; Some(()) };
 }
 
 const ADVERTISE: &str = "the IP address that the outside world knows, or \"\" for none";

@@ -32,7 +32,7 @@ pub fn template(start: &Start) -> String {
         "\
 # Carillon's configuration. A line that begins with # shows a default. Every key may also be set by the
 # environment: CARILLON__SECTION__KEY. `carillon check` says whether all is well; a change of
-# [limits], [log] level and personal_data or the certificates is taken by `carillon reload` (or SIGHUP), all others by a restart.
+# [limits], [upload], [log] level and personal_data or the certificates is taken by `carillon reload` (or SIGHUP), all others by a restart.
 
 version = 1
 domain = \"{domain}\"
@@ -84,6 +84,13 @@ key = \"key.pem\"
 # ring_seconds = 120
 # calls_per_line = 8             # at once
 # call_seconds = 86400           # the longest call
+
+[upload]                         # files that users send
+# url = \"\"                       # https://DOMAIN:PORT unless given: the address of HTTPS as clients reach it
+# file_mib = 100                 # one file
+# user_files_a_day = 500         # of one user in 24 hours; 0 turns files off
+# user_mib_a_day = 1024
+# keep_days = 90                 # then a file is removed; 0 keeps all for ever
 ",
         domain = start.domain,
     )
@@ -124,7 +131,10 @@ mod tests {
         assert_eq!(shown.sip, default.sip);
         assert_eq!(shown.log, default.log);
         assert_eq!(shown.limits, default.limits);
-        for setting in super::super::SETTINGS.iter().filter(|s| matches!(s.section, "log" | "limits")) {
+        assert_eq!(shown.upload, default.upload);
+        for setting in
+            super::super::SETTINGS.iter().filter(|s| matches!(s.section, "log" | "limits" | "upload"))
+        {
             assert!(text.contains(&format!("# {} = ", setting.name)), "{setting:?} is not shown");
         }
         assert_eq!(shown.network.trusted, default.network.trusted);

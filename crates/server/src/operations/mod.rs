@@ -18,7 +18,7 @@ use std::sync::Arc;
 use model::{BareJid, DomainPart, LineId};
 use runtime::Runtime;
 use serde::{Deserialize, Serialize};
-use store::Store;
+use store::{Files, Store};
 
 pub use administrator::set_password as set_administrator_password;
 pub use failure::{Failure, RowFailure};
@@ -39,6 +39,8 @@ pub struct Context {
     pub runtime: Runtime,
     /// The one domain of users, and the realm of lines.
     pub domain: DomainPart,
+    /// The contents of the files that users send.
+    pub uploads: Files,
     /// The data directory, for the files that go with a backup.
     pub folder: PathBuf,
     /// Files beside the configuration that go with a backup.

@@ -36,5 +36,7 @@ pub(crate) async fn backup(context: &Context, path: &Path) -> Result<PathBuf, Fa
 }
 
 pub(crate) async fn verify(context: &Context) -> Result<Verified, Failure> {
-    Ok(Verified { findings: context.store.verify().await? })
+    let mut findings = context.store.verify().await?;
+    findings.extend(context.uploads.verify(&context.store).await?);
+    Ok(Verified { findings })
 }

@@ -146,7 +146,12 @@ pub(crate) async fn set_enabled(
 pub(crate) async fn remove(context: &Context, jid: &BareJid) -> Result<UserShown, Failure> {
     let user = show(context, jid).await?;
     let lines = context.store.lines_of(jid).await?;
+    let uploads = context.store.uploads_of(jid).await?;
     context.store.user_remove(jid).await?;
+    if let Err(error) = context.uploads.remove(uploads).await {
+        // Nobody can get them any more, and they are looked for every day.
+        tracing::warn!(%error, "files of a removed user are still there");
+    }
     context.changed(&Change::UserRemoved(jid.clone()));
     for line in lines {
         context.changed(&Change::LineRemoved(line.line));

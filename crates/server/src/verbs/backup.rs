@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::operations::{Failure, Request};
 use crate::print;
 
-/// Write database, configuration and certificate into one new file, while the server runs
+/// Write database, configuration and certificate into one new file, while the server runs; DIR/files is not in it
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The file to write; the running server writes it, as its user
@@ -26,7 +26,8 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
         print::json(&serde_json::json!({ "file": path }));
     } else {
         print::line(&format!(
-            "{} holds everything; it is as secret as the server itself. Restore it with `carillon restore {} --data DIR`",
+            "{} holds everything but the files that users sent, which lie in DIR/files: copy that folder too. It is as \
+             secret as the server itself. Restore it with `carillon restore {} --data DIR`",
             path.display(),
             path.display()
         ));

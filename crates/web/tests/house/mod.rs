@@ -10,7 +10,7 @@ use model::{BareJid, LineId, Number, Timestamp};
 use presence::{Engine, Observation, Observed, Rules, Show, Source};
 use runtime::Runtime;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
-use store::{NewUser, ScramRecord, Store};
+use store::{Files, NewUser, ScramRecord, Store};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use web::{CallRow, Metrics, RegistrationRow, Rooms, SessionRow, StatusSource, Tls, Web, WebConfig};
@@ -27,6 +27,7 @@ pub struct House {
     pub im: Arc<im::Im>,
     pub store: Store,
     pub runtime: Runtime,
+    pub files: Files,
     certificate: rustls::pki_types::CertificateDer<'static>,
     _directory: tempfile::TempDir,
 }
@@ -108,6 +109,7 @@ pub fn rooms(store: &Store, runtime: &Runtime) -> Rooms {
         presence,
         status: Arc::new(Scene),
         metrics: Metrics::detached(),
+        files: Files::new(std::env::temp_dir().join("carillon-nobody-sends-files-here"), runtime),
         tls: tls().0,
         im,
     }
@@ -136,7 +138,8 @@ impl House {
             store.user_add(user).await.unwrap();
         }
         let (tls, certificate) = tls();
-        let rooms = Rooms { tls, ..rooms(&store, &runtime) };
+        let files = Files::new(directory.path().join("files"), &runtime);
+        let rooms = Rooms { tls, files: files.clone(), ..rooms(&store, &runtime) };
         let im = Arc::clone(&rooms.im);
         let local: Vec<SocketAddr> = vec!["127.0.0.1:0".parse().unwrap()];
         let config = WebConfig {
@@ -147,7 +150,7 @@ impl House {
             metrics: local,
         };
         let web = Web::start(config, rooms, &runtime).unwrap();
-        Self { web, im, store, runtime, certificate, _directory: directory }
+        Self { web, im, store, runtime, files, certificate, _directory: directory }
     }
 
     pub fn http(&self) -> SocketAddr {

@@ -19,6 +19,7 @@ pub mod roster;
 pub mod rsm;
 pub mod stanza_ids;
 pub mod time;
+pub mod upload;
 pub mod version;
 
 /// A payload that lacks what its schema demands; answered with `bad-request` (RFC 6120 §8.3.3.1).
