@@ -186,6 +186,11 @@ impl Im {
         self.users.avatars.forget(user.as_str());
     }
 
+    /// The archive of a room was changed by somebody else: what is held of it is forgotten.
+    pub fn archive_changed(&self, owner: &BareJid) {
+        self.rooms.archive_changed(owner);
+    }
+
     /// The stored roster of a user was changed by somebody else (an import): what is held of it is forgotten.
     pub fn roster_changed(&self, user: &BareJid) {
         if let Some(account) = self.sessions.account(user.as_str()) {

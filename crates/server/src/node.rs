@@ -118,6 +118,7 @@ impl Node {
         self.web_tls.replace(chain.clone(), key.clone_key())?;
         self.calls.set_tls(sip_tls);
         self.im.set_limits(im_limits(config));
+        self.im.set_policies(im_policies(config));
         self.calls.set_limits(call_limits(config));
         self.calls.set_sign_in_limits(phone_sign_in_limits(config));
         self.store.limit_size(config.storage_bytes_max());
@@ -134,6 +135,7 @@ impl Node {
                 }
                 tracing::info!(sessions = ended, "sessions of a user were ended");
             }
+            Change::ArchiveChanged(owner) => self.im.archive_changed(owner),
             // Call control follows the store's lines by itself.
             Change::LineRemoved(_) => {}
         }
@@ -164,6 +166,7 @@ async fn start_im(
     im_config.limits = im_limits(config);
     im_config.archive_default = config.archive.default;
     im_config.upload_url = config.upload_url();
+    im_config.policies = im_policies(config);
     let trusted = config.network.trusted.clone();
     im_config.trusted = Arc::new(move |address| trusted.iter().any(|network| network.contains(address)));
     let im = Im::start(im_config, store.clone(), Arc::clone(presence), runtime.clone(), Arc::clone(tls));
@@ -196,6 +199,14 @@ fn im_limits(config: &Config) -> im::Limits {
     limits.upload.keep_time =
         (files.keep_days > 0).then(|| DAY * u32::try_from(files.keep_days).unwrap_or(u32::MAX));
     limits
+}
+
+fn im_policies(config: &Config) -> im::Policies {
+    let days = |days: u32| (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
+    let archive = &config.archive;
+    let retention =
+        im::Retention { users: days(archive.retention_days), rooms: days(archive.rooms_retention_days) };
+    im::Policies { retention }
 }
 
 /// The secret that must stay the same over restarts, made at the first start.

@@ -7,6 +7,7 @@
 
 pub mod administrator;
 mod answer;
+mod archive;
 mod failures;
 mod guard;
 mod health;

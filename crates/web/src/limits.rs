@@ -46,6 +46,11 @@ pub const PASSWORD_CHARS_MIN: usize = 12;
 /// The administrator's password, in bytes, at most.
 pub const PASSWORD_BYTES_MAX: usize = 256;
 
+/// Messages on a page of an archive when nobody names a number.
+pub const ARCHIVE_PAGE: usize = 50;
+/// Messages on a page of an archive.
+pub const ARCHIVE_PAGE_MAX: usize = 250;
+
 /// Rows that one table of the status page shows.
 pub const ROWS_MAX: usize = 200;
 /// How often metrics are tidied up.

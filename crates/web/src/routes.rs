@@ -15,7 +15,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::limits::{BODY_BYTES_MAX, REQUEST_TIME_MAX};
 use crate::pages::{password, sign_in, status};
-use crate::{Door, Web, answer, guard, health, host_meta, upload, websocket};
+use crate::{Door, Web, answer, archive, guard, health, host_meta, upload, websocket};
 
 const STYLE: &str = include_str!("../assets/style.css");
 const REFRESH: &str = include_str!("../assets/refresh.js");
@@ -63,6 +63,7 @@ fn pages() -> Router<Place> {
         .route("/sign-in/link/{token}", get(sign_in::by_link))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/password", get(password::form).post(password::choose))
+        .route("/api/v1/archive/search", get(archive::search))
         .route("/style.css", get(|| asset("text/css; charset=utf-8", STYLE)))
         .route("/refresh.js", get(|| asset("text/javascript; charset=utf-8", REFRESH)))
         .route("/icon.svg", get(|| asset("image/svg+xml", ICON)))

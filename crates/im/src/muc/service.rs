@@ -93,6 +93,17 @@ impl Rooms {
         Ok(room)
     }
 
+    /// The archive of a room was changed by somebody else: what it remembers is read anew.
+    pub(crate) fn archive_changed(&self, jid: &BareJid) {
+        if let Some(room) = self.find(jid) {
+            let mut room = room.lock();
+            if room.config.archived {
+                room.history.clear();
+                room.remembers = false;
+            }
+        }
+    }
+
     /// Takes away a room that is over: destroyed, or left by all and not to stay.
     pub(crate) fn tidy(&self, jid: &BareJid) {
         let mut rooms = self.rooms.lock();
@@ -240,12 +251,15 @@ async fn remember(im: &Im, room: &SharedRoom) -> Result<(), StanzaError> {
     if std::mem::replace(&mut room.remembers, true) {
         return Ok(());
     }
-    for entry in page.entries {
-        let stanza = crate::features::archive::named(&entry.stanza);
-        if let Ok(stanza) = xmpp::parse_one(stanza) {
+    // What was said since the page was read is there already.
+    let newer = std::mem::take(&mut room.history);
+    let until = newer.front().map_or(model::Timestamp(i64::MAX), |said| said.at);
+    for entry in page.entries.into_iter().filter(|entry| entry.at < until) {
+        if let Ok(stanza) = xmpp::parse_inheriting(entry.stanza) {
             room.remember(Said { stanza, at: entry.at });
         }
     }
+    newer.into_iter().for_each(|said| room.remember(said));
     Ok(())
 }
 

@@ -98,6 +98,10 @@ pub struct TlsSection {
 /// What users find of what was said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ArchiveSection {
+    /// Days after which users' messages leave the archives; 0 for never.
+    pub retention_days: u32,
+    /// Days after which what was said in rooms leaves their archives; 0 for never.
+    pub rooms_retention_days: u32,
     /// What is archived of users who said nothing else.
     pub default: ArchiveDefault,
 }

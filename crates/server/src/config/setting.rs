@@ -123,6 +123,11 @@ settings! {
     "archive" "default": "\"always\", \"roster\" (with contacts only) or \"never\", for users who chose nothing",
         AtStart(archive.default),
         |config, value| { config.archive.default = value.text()?.parse().ok()?; Some(()) };
+    "archive" "retention_days": "days after which users' messages go, 0 for never", OnReload(archive.retention_days),
+        |config, value| { config.archive.retention_days = value.number()?; Some(()) };
+    "archive" "rooms_retention_days": "days after which what was said in rooms goes, 0 for never",
+        OnReload(archive.rooms_retention_days),
+        |config, value| { config.archive.rooms_retention_days = value.number()?; Some(()) };
 
     "media" "rtp_ports": "a range of UDP ports, such as \"16384-32766\", at least 8 of them",
         AtStart(media.rtp_ports),

@@ -55,6 +55,11 @@ url = \"sqlite:carillon.db\"       # or postgres://USER@HOST/DATABASE
 certificate = \"certificate.pem\"  # self-signed at first: put your own here
 key = \"key.pem\"
 
+[archive]
+# default = \"always\"            # what is kept of users who chose nothing: or \"roster\", \"never\"
+# retention_days = 0             # days after which users' messages go, 0 for never
+# rooms_retention_days = 0
+
 # Behind NAT or on a rented server: the address that phones outside your networks must use.
 [sip]
 # advertise = \"203.0.113.5\"
@@ -129,6 +134,7 @@ mod tests {
         assert_eq!(format!("{:?}", shown.listen), format!("{:?}", default.listen));
         assert_eq!(shown.media, default.media);
         assert_eq!(shown.sip, default.sip);
+        assert_eq!(shown.archive, default.archive);
         assert_eq!(shown.log, default.log);
         assert_eq!(shown.limits, default.limits);
         assert_eq!(shown.upload, default.upload);

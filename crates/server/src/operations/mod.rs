@@ -2,6 +2,7 @@
 //! the administration over HTTP all come here.
 
 mod administrator;
+mod archive;
 mod failure;
 mod import;
 mod line;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use store::{Files, Store};
 
 pub use administrator::set_password as set_administrator_password;
+pub use archive::Deleted;
 pub use failure::{Failure, RowFailure};
 pub use import::{Imported, Row, read_rows};
 pub use line::{LineAdded, LineShown, NewLine};
@@ -65,6 +67,8 @@ pub enum Change {
     UserDisabled(BareJid),
     /// The user is gone: end their sessions.
     UserRemoved(BareJid),
+    /// Somebody's archive, or a room's, is not as it was.
+    ArchiveChanged(BareJid),
     /// The line is gone: forget its registrations.
     LineRemoved(LineId),
 }
@@ -105,6 +109,9 @@ pub async fn perform(
         Request::LineRemove { line } => json(line::remove(context, &line).await?),
         Request::LineSetPassword { line, password } => {
             json(line::set_password(context, &line, password).await?)
+        }
+        Request::ArchiveDelete { owner, before, with } => {
+            json(archive::delete(context, owner, before.as_deref(), with).await?)
         }
         Request::Backup { path } => json(storage::backup(context, &path).await?),
         Request::Verify => json(storage::verify(context).await?),

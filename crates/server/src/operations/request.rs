@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use model::{BareJid, LineId};
+use model::{BareJid, Jid, LineId};
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
@@ -62,6 +62,15 @@ pub enum Request {
         line: LineId,
         /// The new password.
         password: Option<Secret>,
+    },
+    /// Takes messages out of the archive of a user or a room.
+    ArchiveDelete {
+        /// Whose.
+        owner: BareJid,
+        /// Older than this day or time.
+        before: Option<String>,
+        /// Exchanged with this address.
+        with: Option<Jid>,
     },
     /// Writes a backup into a new file.
     Backup {

@@ -1,5 +1,6 @@
 //! The verbs of the command line, one file each.
 
+mod archive;
 mod backup;
 mod check;
 mod completions;
@@ -51,6 +52,7 @@ enum Verb {
     Demo(demo::Arguments),
     User(user::Arguments),
     Line(line::Arguments),
+    Archive(archive::Arguments),
     Backup(backup::Arguments),
     Restore(restore::Arguments),
     Verify(verify::Arguments),
@@ -113,6 +115,7 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Demo(arguments) => demo::run(&arguments).await,
         Verb::User(arguments) => user::run(arguments, &runtime).await,
         Verb::Line(arguments) => line::run(arguments, &runtime).await,
+        Verb::Archive(arguments) => archive::run(arguments, &runtime).await,
         Verb::Backup(arguments) => backup::run(arguments, &runtime).await,
         Verb::Restore(arguments) => restore::run(arguments, &runtime).await,
         Verb::Verify(arguments) => verify::run(arguments, &runtime).await,
@@ -133,6 +136,7 @@ impl Verb {
             Self::Init(arguments) => arguments.json(),
             Self::User(arguments) => arguments.common().json,
             Self::Line(arguments) => arguments.common().json,
+            Self::Archive(arguments) => arguments.common().json,
             Self::Backup(arguments) => arguments.common.json,
             Self::Restore(arguments) => arguments.common.json,
             Self::Verify(arguments) => arguments.common.json,

@@ -294,3 +294,17 @@ fn manual_pages_and_completions_are_written() {
     }
     assert!(house.verb(&["--help"]).out.contains("Exit codes:"));
 }
+
+#[test]
+fn an_archive_is_emptied_by_day_and_by_whom_it_was_talked_with() {
+    let house = House::new();
+    let done = house.verb(&["archive", "delete", "ann@localhost", "--before", "2026-01-31", "--json"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let deleted: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(deleted, json!({ "owner": "ann@localhost", "messages": 0 }));
+    let done = house.verb(&["archive", "delete", "ann@localhost", "--with", "bob@localhost"]);
+    assert!(done.out.contains("0 messages are gone"), "{done:?}");
+    let wrong = house.verb(&["archive", "delete", "ann@localhost", "--before", "yesterday"]);
+    assert_eq!(wrong.code, 6, "{wrong:?}");
+    assert!(wrong.err.contains("2026-01-31"), "{wrong:?}");
+}
