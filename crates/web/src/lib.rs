@@ -1,13 +1,16 @@
 //! HTTP: the status page behind the administrator's sign-in, health, metrics, files of users, and XMPP for browsers.
 //!
 //! Owns: the HTTPS, loopback HTTP and metrics listeners, the administrator's sign-in, the pages. Does not own
-//! what it shows: `im`, `calls` and `presence` are asked through [`StatusSource`]. Chat over WebSocket is a wire of `im`'s.
+//! what it shows: `im`, `calls` and `presence` are asked through [`StatusSource`]. Chat over
+//! WebSocket and BOSH is a wire of `im`'s.
 //!
-//! Specs: RFC 9110, RFC 6455 and RFC 7395 (WebSocket), XEP-0156 (host-meta), RFC 6265 (cookies), Content Security Policy Level 3, WCAG 2.2 AA.
+//! Specs: RFC 9110, RFC 6455 and RFC 7395 (WebSocket), XEP-0124 and XEP-0206 (BOSH), XEP-0156
+//! (host-meta), RFC 6265 (cookies), Content Security Policy Level 3, WCAG 2.2 AA.
 
 pub mod administrator;
 mod answer;
 mod archive;
+mod bosh;
 mod failures;
 mod guard;
 mod health;
@@ -115,6 +118,7 @@ pub struct Web {
     rooms: Rooms,
     sign_in: SignIn,
     uploads: upload::Uploads,
+    bosh: bosh::Table,
     addresses: Addresses,
     started: Instant,
 }
@@ -179,6 +183,7 @@ impl Web {
                 hashing: Semaphore::new(limits::HASHES_AT_ONCE_MAX),
             },
             uploads: upload::Uploads::default(),
+            bosh: bosh::Table::default(),
             config,
             runtime: runtime.clone(),
             rooms,

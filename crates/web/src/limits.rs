@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// Connections at a time on one listener; more wait in the kernel's queue.
-pub const CONNECTIONS_MAX: usize = 1_024;
+/// Connections at a time on one listener; more wait in the kernel's queue. A client of BOSH has up to two, a
+/// WebSocket none: it is counted as a chat client.
+pub const CONNECTIONS_MAX: usize = 4_096;
 /// Time for a TLS handshake.
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Time for a request's header, and how long a connection may wait for its next request.
@@ -22,6 +23,15 @@ pub const CONNECTION_TIME_MAX: Duration = Duration::from_secs(600);
 pub const STREAMS_MAX: u32 = 32;
 /// Time for running requests to end when the node stops.
 pub const STOP_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// One request over BOSH, in bytes: the longest stanza, or some short ones.
+pub const BOSH_BODY_BYTES_MAX: usize = 512 * 1024;
+/// The same before signing in, in bytes.
+pub const BOSH_BODY_BYTES_BEFORE_SIGN_IN_MAX: usize = 16 * 1024;
+/// Sessions over BOSH at a time, those that nobody has signed in to included.
+pub const BOSH_SESSIONS_MAX: usize = 8_192;
+/// The identifier of a session over BOSH, in bytes of entropy.
+pub const BOSH_SESSION_BYTES: usize = 16;
 
 /// Signed-in browsers at a time; the oldest is signed out for the next.
 pub const SESSIONS_MAX: usize = 256;

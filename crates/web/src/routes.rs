@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -15,7 +15,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::limits::{BODY_BYTES_MAX, REQUEST_TIME_MAX};
 use crate::pages::{password, sign_in, status};
-use crate::{Door, Web, answer, archive, guard, health, host_meta, upload, websocket};
+use crate::{Door, Web, answer, archive, bosh, guard, health, host_meta, upload, websocket};
 
 const STYLE: &str = include_str!("../assets/style.css");
 const REFRESH: &str = include_str!("../assets/refresh.js");
@@ -52,6 +52,7 @@ pub(crate) fn router(web: &Arc<Web>, door: Door) -> Router {
 fn for_all() -> Router<Place> {
     Router::new()
         .route("/ws", any(websocket::connect))
+        .route("/bosh", post(bosh::post).options(bosh::preflight).fallback(bosh::about))
         .route("/.well-known/host-meta", get(host_meta::xml).options(host_meta::preflight))
         .route("/.well-known/host-meta.json", get(host_meta::json).options(host_meta::preflight))
 }
@@ -72,7 +73,7 @@ fn pages() -> Router<Place> {
 /// Services that have their path but are not built yet: they say so, instead of looking mistyped.
 fn later() -> Router<Place> {
     let mut router = Router::new();
-    for path in ["/bosh", "/api/v1", "/api/v1/{*rest}"] {
+    for path in ["/api/v1", "/api/v1/{*rest}"] {
         router = router.route(path, any(not_built));
     }
     router
@@ -86,14 +87,10 @@ async fn metrics(State(place): State<Place>, headers: HeaderMap) -> Response {
     place.web.rooms.metrics.page(&headers)
 }
 
-async fn not_built(uri: Uri, headers: HeaderMap) -> Response {
-    let service = match uri.path().split('/').nth(1) {
-        Some("bosh") => "XMPP over BOSH",
-        _ => "The programming interface",
-    };
-    let title = format!("{service} is not part of this version");
+async fn not_built(headers: HeaderMap) -> Response {
+    let title = "The programming interface is not part of this version";
     let text = "Chat clients connect by XMPP on port 5222 or 5223, telephones by SIP on port 5060 or 5061.";
-    answer::message_for(&headers, StatusCode::NOT_IMPLEMENTED, &title, text)
+    answer::message_for(&headers, StatusCode::NOT_IMPLEMENTED, title, text)
 }
 
 async fn not_found(State(place): State<Place>, headers: HeaderMap) -> Response {

@@ -92,7 +92,7 @@ async fn an_unknown_path_is_told_to_people_and_to_programs() {
 #[tokio::test]
 async fn services_that_are_not_built_say_so() {
     let house = House::start().await;
-    for path in ["/bosh", "/api/v1", "/api/v1/users"] {
+    for path in ["/api/v1", "/api/v1/users"] {
         assert_eq!(house.get(path, "").await.status, 501, "{path}");
         assert_eq!(house.post(path, "", "").await.status, 501, "{path}");
     }

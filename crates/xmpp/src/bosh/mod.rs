@@ -6,6 +6,7 @@
 mod answer;
 mod body;
 mod session;
+mod state;
 #[cfg(test)]
 mod tests;
 mod window;

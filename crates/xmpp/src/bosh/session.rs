@@ -12,11 +12,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::answer::{Tag, Terminal, recoverable};
+use super::state::{Activity, Received, State, Terms, Waiting};
 use super::window::{Held, Place, Window};
-use super::{
-    ANSWER_BYTES_MAX, HOLD_MAX, INACTIVITY_MAX, INACTIVITY_POLLING_MAX, PAUSE_MAX, POLLING_MIN,
-    RECEIVED_BYTES_MAX, Request, VERSION, WAIT_MAX, Wrapper,
-};
+use super::{ANSWER_BYTES_MAX, PAUSE_MAX, POLLING_MIN, RECEIVED_BYTES_MAX, Request, Wrapper};
 use crate::{ContentNamespace, Frame, StreamHeader, framing};
 
 /// The driver's name for one HTTP request.
@@ -30,68 +28,6 @@ pub struct Answer {
     pub ticket: Ticket,
     /// The whole `<body/>`.
     pub body: Bytes,
-}
-
-/// What client and server agreed on (XEP-0124 §7.2).
-#[derive(Clone, Debug)]
-struct Terms {
-    sid: String,
-    wait: Duration,
-    hold: u32,
-    ver: (u16, u16),
-    acknowledges: bool,
-    /// The domain, for streams that begin again.
-    to: Option<String>,
-    lang: Option<String>,
-}
-
-impl Terms {
-    fn is_polling(&self) -> bool {
-        self.hold == 0
-    }
-
-    fn inactivity(&self) -> Duration {
-        if self.is_polling() { INACTIVITY_POLLING_MAX } else { INACTIVITY_MAX }
-    }
-}
-
-/// What came in and the stream has not taken yet.
-#[derive(Debug, Default)]
-struct Received {
-    frames: VecDeque<Frame>,
-    bytes: usize,
-}
-
-/// What the stream has written and no answer carries yet.
-#[derive(Debug, Default)]
-struct Waiting {
-    elements: VecDeque<Bytes>,
-    bytes: usize,
-    /// Our stream header, until an answer has told it.
-    header: Option<StreamHeader>,
-    /// All elements that were ever queued.
-    queued: u64,
-    /// Those that have arrived.
-    delivered: u64,
-}
-
-/// When was what.
-#[derive(Debug)]
-struct Activity {
-    /// Since when no request waits.
-    quiet_since: Instant,
-    inactivity: Duration,
-    /// The last new request, and whether its answer would be worth asking again at once.
-    last: Instant,
-    last_was_fruitless: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
-    /// The stream has ended: the next answer says so.
-    Closing(Option<Terminal>),
-    Dead(Terminal),
 }
 
 /// The machine of one session.
@@ -119,18 +55,7 @@ impl Session {
         if wrapper.to.as_deref().is_none_or(str::is_empty) {
             return Err(Terminal::ImproperAddressing);
         }
-        let wait = Duration::from_secs(wrapper.wait.map_or(WAIT_MAX.as_secs(), u64::from)).min(WAIT_MAX);
-        // XEP-0124 §12: `wait` or `hold` of 0 asks for polling.
-        let hold = if wait.is_zero() { 0 } else { wrapper.hold.unwrap_or(HOLD_MAX).min(HOLD_MAX) };
-        let terms = Terms {
-            sid,
-            wait,
-            hold,
-            ver: wrapper.ver.map_or(VERSION, |ver| ver.min(VERSION)),
-            acknowledges: wrapper.ack == Some(1),
-            to: wrapper.to.clone(),
-            lang: wrapper.lang.clone(),
-        };
+        let terms = Terms::agree(sid, wrapper);
         let activity = Activity {
             quiet_since: now,
             inactivity: terms.inactivity(),
@@ -253,6 +178,11 @@ impl Session {
     /// The client will not hear another word.
     pub fn is_dead(&self) -> bool {
         matches!(self.state, State::Dead(_))
+    }
+
+    /// The stream has ended, and there is a client to be told.
+    pub fn is_closing(&self) -> bool {
+        matches!(self.state, State::Closing(_))
     }
 
     /// When [`Session::flush`] has something to do, if nothing comes before.
