@@ -29,7 +29,6 @@ mod subscription_state;
 mod tls;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -83,7 +82,7 @@ struct Users {
 struct Arrivals {
     guard: signin_guard::SignInGuard,
     policy: Arc<xmpp::stream::ServerPolicy>,
-    unauthenticated: AtomicUsize,
+    places: c2s::Places,
     started: Instant,
 }
 
@@ -109,7 +108,7 @@ impl Im {
             arrivals: Arrivals {
                 guard: signin_guard::SignInGuard::default(),
                 policy: Arc::new(policy(&config)),
-                unauthenticated: AtomicUsize::new(0),
+                places: c2s::Places::default(),
                 started: runtime.now(),
             },
             config,

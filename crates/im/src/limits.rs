@@ -57,6 +57,8 @@ pub struct SignInLimits {
     pub remembered_max: usize,
     /// Connections that are not yet signed in, all together; further ones are closed at once.
     pub unauthenticated_connections_max: usize,
+    /// Of those, connections of one host that is not trusted; further ones are closed at once.
+    pub unauthenticated_connections_per_host_max: usize,
 }
 
 impl Default for SignInLimits {
@@ -70,6 +72,7 @@ impl Default for SignInLimits {
             failure_delay_max: Duration::from_secs(8),
             remembered_max: 65_536,
             unauthenticated_connections_max: 4_096,
+            unauthenticated_connections_per_host_max: 1_024,
         }
     }
 }

@@ -5,6 +5,7 @@ mod closing;
 mod inactivity;
 mod link;
 mod parking;
+mod place;
 mod session;
 mod stanzas;
 mod stream;
@@ -14,7 +15,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -27,6 +27,7 @@ use crate::Im;
 use arrival::{Allowance, Arrival, Arrived};
 pub use link::{HIGH_WATER_BYTES, Link};
 pub(crate) use parking::Parking;
+pub(crate) use place::Places;
 use stream::Stream;
 pub use wire::{Moved, Wire};
 
@@ -116,7 +117,7 @@ impl Im {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let _place = self.place()?;
+        let _place = self.place(peer.ip())?;
         let allowance = Allowance::new(&self);
         match transport {
             Transport::Protected => {
@@ -150,23 +151,12 @@ impl Im {
         let negotiation =
             ServerNegotiation::direct_tls(self.policy(), self.seed(), ChannelBinding::default());
         let session = Box::pin(async move {
-            let _place = self.place()?;
+            let _place = self.place(peer.ip())?;
             self.sign_in(wire, (peer.ip(), Allowance::new(&self)), negotiation).await
         });
         if let Some(session) = session.await {
             session.await;
         }
-    }
-
-    /// A place among the connections that are not signed in; none when all are taken.
-    fn place(self: &Arc<Self>) -> Option<Place> {
-        let max = self.limits.load().sign_in.unauthenticated_connections_max;
-        let place = Place::take(self);
-        if place.count > max {
-            tracing::warn!(limit = max, "too many connections that are not signed in");
-            return None;
-        }
-        Some(place)
     }
 
     /// The limits of a client's elements before it has signed in, for whoever makes a [`Wire`].
@@ -237,23 +227,4 @@ impl Im {
 fn note_handshake(error: &io::Error) {
     metrics::counter!("carillon_im_tls_failures_total").increment(1);
     tracing::debug!(%error, "the TLS handshake failed");
-}
-
-/// A place among the connections that are not signed in.
-struct Place {
-    im: Arc<Im>,
-    count: usize,
-}
-
-impl Place {
-    fn take(im: &Arc<Im>) -> Self {
-        let count = im.arrivals.unauthenticated.fetch_add(1, Ordering::Relaxed) + 1;
-        Self { im: Arc::clone(im), count }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.im.arrivals.unauthenticated.fetch_sub(1, Ordering::Relaxed);
-    }
 }

@@ -119,6 +119,29 @@ async fn what_is_sent_before_sign_in_is_limited_though_it_is_white_space() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_host_full_of_strangers_locks_out_nobody_else() {
+    let mut limits = Limits::default();
+    limits.sign_in.unauthenticated_connections_per_host_max = 2;
+    let house = House::with(limits).await;
+    let mut strangers = Vec::new();
+    for _ in 0..2 {
+        let mut stranger = Client::new(&house, house.connect_from([192, 0, 2, 1]), "ann");
+        stranger.open().await;
+        strangers.push(stranger);
+    }
+    let mut third = Client::new(&house, house.connect_from([192, 0, 2, 1]), "ann");
+    assert!(third.frame().await.is_none(), "closed at once");
+    let mut ann = Client::new(&house, house.connect_from([192, 0, 2, 2]), "ann");
+    ann.sign_in(PASSWORD).await;
+    // Who has signed in gives their place back.
+    assert_eq!(strangers[0].try_password(PASSWORD).await.name(), "success");
+    strangers[0].open().await;
+    strangers[0].bind("desk").await;
+    let mut next = Client::new(&house, house.connect_from([192, 0, 2, 1]), "ann");
+    next.sign_in(PASSWORD).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sender_is_held_while_the_journal_is_behind() {
     let mut limits = Limits::default();
     limits.session.journal_behind_entries_max = 5;
