@@ -35,6 +35,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use model::BareJid;
 use runtime::Runtime;
 use store::Store;
+use tokio::sync::Semaphore;
 
 pub use about::{About, Spec};
 pub use c2s::{HIGH_WATER_BYTES, Link, Moved, RunningSession, Transport, Wire};
@@ -83,6 +84,8 @@ struct Arrivals {
     guard: signin_guard::SignInGuard,
     policy: Arc<xmpp::stream::ServerPolicy>,
     places: c2s::Places,
+    /// Turns to compare a password.
+    comparisons: Arc<Semaphore>,
     started: Instant,
 }
 
@@ -109,6 +112,7 @@ impl Im {
                 guard: signin_guard::SignInGuard::default(),
                 policy: Arc::new(policy(&config)),
                 places: c2s::Places::default(),
+                comparisons: Arc::new(Semaphore::new(config.limits.sign_in.comparisons_max)),
                 started: runtime.now(),
             },
             config,

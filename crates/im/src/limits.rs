@@ -59,6 +59,8 @@ pub struct SignInLimits {
     pub unauthenticated_connections_max: usize,
     /// Of those, connections of one host that is not trusted; further ones are closed at once.
     pub unauthenticated_connections_per_host_max: usize,
+    /// Passwords that are compared at a time (PLAIN), each on a thread; the next ones wait. Read at start.
+    pub comparisons_max: usize,
 }
 
 impl Default for SignInLimits {
@@ -73,6 +75,7 @@ impl Default for SignInLimits {
             remembered_max: 65_536,
             unauthenticated_connections_max: 4_096,
             unauthenticated_connections_per_host_max: 1_024,
+            comparisons_max: 16,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Signing in: what the store knows of an account, who tries too often, and how a failure is counted.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{BareJid, Private};
-use xmpp::sasl::Credentials;
 use xmpp::sasl::scram::Record;
+use xmpp::sasl::{Comparison, Credentials};
 
 use crate::Im;
 
@@ -48,6 +49,19 @@ impl Im {
                 Err(Unanswered::Storage)
             }
         }
+    }
+
+    /// Compares a password on a thread for such work, some at a time: those who come later wait in turn, as long
+    /// as their time to sign in lasts. `None` when the work did not come to an end.
+    pub(crate) async fn compare(&self, mut comparison: Comparison) -> Option<Comparison> {
+        let turn = Arc::clone(&self.arrivals.comparisons).acquire_owned().await.ok()?;
+        let work = move || {
+            comparison.run();
+            // The turn is over when the work is, though nobody should wait for it any more.
+            drop(turn);
+            comparison
+        };
+        self.runtime.blocking(work).join().await
     }
 
     /// Counts a failure; gives the time to wait before saying so.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{BareJid, FullJid, ResourcePart};
+use xmpp::sasl::Credentials;
 use xmpp::stream::{Output, ServerNegotiation};
 use xmpp::{Condition, StreamCondition, StreamError};
 
@@ -155,6 +156,7 @@ impl<W: Wire> Arrival<W> {
                     self.wire.restart(self.im.limits.load().stream.signed_in);
                 }
                 Output::LookUp(user) => self.look_up(user).await,
+                Output::LookUpNobody => self.answer(None).await,
                 Output::Bind { user, resource } => self.bind(user, resource).await,
                 Output::Resume { user, previd, h } => self.resume(user, &previd, h).await,
                 Output::Established(_) => return Next::Session,
@@ -176,12 +178,23 @@ impl<W: Wire> Arrival<W> {
     async fn look_up(&mut self, user: BareJid) {
         let attempt = Attempt::new(self.peer, user);
         match self.im.credentials(&attempt).await {
-            Ok(found) => self.negotiation.credentials(found.as_ref()),
+            Ok(found) => self.answer(found.as_ref()).await,
             Err(Unanswered::Limited) => self.negotiation.unavailable(),
             // That the storage fails is not the user's fault: nothing is counted.
             Err(Unanswered::Storage) => return self.negotiation.unavailable(),
         }
         self.attempt = Some(attempt);
+    }
+
+    /// Gives the machine what was found. A password is compared where it holds up no other session.
+    async fn answer(&mut self, found: Option<&Credentials>) {
+        match self.negotiation.comparison(found) {
+            None => self.negotiation.credentials(found),
+            Some(comparison) => match self.im.compare(comparison).await {
+                Some(comparison) => self.negotiation.compared(comparison),
+                None => self.negotiation.unavailable(),
+            },
+        }
     }
 
     async fn bind(&mut self, user: BareJid, wish: Option<ResourcePart>) {

@@ -55,12 +55,17 @@ impl<'h> Client<'h> {
 
     /// Tries a password: the answer, and whether it is a success.
     pub async fn try_password(&mut self, password: &str) -> Stanza {
+        self.send_password(password).await;
+        self.any().await
+    }
+
+    /// Sends a password and does not wait for the answer.
+    pub async fn send_password(&mut self, password: &str) {
         let plain = base64::engine::general_purpose::STANDARD.encode(format!("\0{}\0{password}", self.user));
         self.send(&format!(
             "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{plain}</auth>"
         ))
         .await;
-        self.any().await
     }
 
     pub async fn sign_in(&mut self, password: &str) {

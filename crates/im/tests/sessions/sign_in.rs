@@ -38,6 +38,32 @@ async fn wrong_passwords_and_unknown_users_look_alike() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_that_no_account_can_have_looks_like_one_that_none_has() {
+    let house = House::open().await;
+    let mut answers = Vec::new();
+    for user in ["nobody", "ann@localhost"] {
+        let mut client = Client::new(&house, house.connect(), user);
+        client.open().await;
+        answers.push(client.try_password(PASSWORD).await.bytes().clone());
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn passwords_wait_for_their_turn_and_hold_up_nothing_else() {
+    let mut limits = im::Limits::default();
+    limits.sign_in.comparisons_max = 0;
+    let house = House::with(limits).await;
+    let mut ann = Client::new(&house, house.connect(), "ann");
+    ann.open().await;
+    ann.send_password(PASSWORD).await;
+    let mut bob = Client::new(&house, house.connect(), "bob");
+    bob.open().await;
+    house.pass(xmpp::stream::NEGOTIATION_TIME_MAX + Duration::from_secs(1)).await;
+    assert_eq!(ann.stream_error().await, "connection-timeout");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_disabled_account_is_told_after_the_right_password_only() {
     let house = House::open().await;
     let jid = "bob@localhost".parse().expect("an address");

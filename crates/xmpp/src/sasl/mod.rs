@@ -11,7 +11,7 @@ mod server;
 
 pub use client::{Client, ClientError};
 pub use mechanism::{ChannelBinding, Condition, Mechanism};
-pub use server::{Server, Step, UnknownUsers};
+pub use server::{Comparison, Server, Step, UnknownUsers};
 
 use scram::{Hash, Record};
 

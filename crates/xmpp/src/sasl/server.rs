@@ -52,6 +52,52 @@ pub enum Step {
     Failure(Condition),
 }
 
+/// A password of PLAIN and the record that it is compared with: a whole derivation (about 2 ms), to be run where
+/// it holds up nobody.
+pub struct Comparison {
+    message: Plain,
+    hash: Hash,
+    record: Record,
+    /// False for a record that only costs the same time.
+    known: bool,
+    enabled: bool,
+    equal: bool,
+}
+
+impl Comparison {
+    fn new(message: Plain, found: Option<&Credentials>, unknown: &UnknownUsers) -> Self {
+        let invented = unknown.record(Hash::Sha256, &message.username);
+        let record = found.and_then(plain::record).map(|(hash, record)| (hash, record.clone()));
+        let known = record.is_some();
+        let enabled = found.is_some_and(|credentials| credentials.enabled);
+        let (hash, record) = record.unwrap_or((Hash::Sha256, invented));
+        Self { message, hash, record, known, enabled, equal: false }
+    }
+
+    /// Compares. Until then the password counts as wrong.
+    pub fn run(&mut self) {
+        self.equal = self.message.verifies(self.hash, &self.record);
+    }
+
+    fn step(self) -> Step {
+        match self.equal && self.known {
+            false => Step::Failure(Condition::NotAuthorized),
+            true if !self.enabled => Step::Failure(Condition::AccountDisabled),
+            true => Step::Success {
+                username: self.message.username,
+                authzid: self.message.authzid,
+                additional: None,
+            },
+        }
+    }
+}
+
+impl std::fmt::Debug for Comparison {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Comparison").field("hash", &self.hash).finish_non_exhaustive()
+    }
+}
+
 /// Signs clients in on one stream, attempt after attempt.
 pub struct Server {
     offered: Vec<Mechanism>,
@@ -66,6 +112,8 @@ enum State {
     First(Mechanism, String),
     ScramRecord(Box<ClientFirst>, String),
     PlainRecord(Plain),
+    /// The edge compares.
+    Comparing,
     /// `enabled`, and whether the record is a real one, decide after the proof.
     ScramFinal {
         exchange: Box<ScramServer>,
@@ -132,8 +180,30 @@ impl Server {
         }
     }
 
-    /// The edge has looked; `None` for a user who does not exist. For PLAIN this costs a whole derivation
-    /// (about 2 ms), whether the user exists or not.
+    /// The edge has looked, and compares by itself: what PLAIN costs, whether the user exists or not. `None` for
+    /// the other mechanisms, and then nothing has changed. [`Server::compared`] goes on.
+    pub fn comparison(&mut self, found: Option<&Credentials>) -> Option<Comparison> {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::PlainRecord(message) => {
+                self.state = State::Comparing;
+                Some(Comparison::new(message, found, &self.unknown))
+            }
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
+    /// The comparison was run.
+    pub fn compared(&mut self, comparison: Comparison) -> Step {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Comparing => comparison.step(),
+            _ => Step::Failure(Condition::TemporaryAuthFailure),
+        }
+    }
+
+    /// The edge has looked; `None` for a user who does not exist. For PLAIN this runs the [`Comparison`] at once.
     pub fn credentials(&mut self, found: Option<&Credentials>) -> Step {
         let enabled = found.is_some_and(|credentials| credentials.enabled);
         match std::mem::replace(&mut self.state, State::Idle) {
@@ -147,19 +217,9 @@ impl Server {
                 Step::Challenge(challenge)
             }
             State::PlainRecord(message) => {
-                let invented = self.unknown.record(Hash::Sha256, &message.username);
-                let record = found.and_then(plain::record);
-                let known = record.is_some();
-                let (hash, record) = record.unwrap_or((Hash::Sha256, &invented));
-                match message.verifies(hash, record) && known {
-                    false => Step::Failure(Condition::NotAuthorized),
-                    true if !enabled => Step::Failure(Condition::AccountDisabled),
-                    true => Step::Success {
-                        username: message.username,
-                        authzid: message.authzid,
-                        additional: None,
-                    },
-                }
+                let mut comparison = Comparison::new(message, found, &self.unknown);
+                comparison.run();
+                comparison.step()
             }
             _ => Step::Failure(Condition::TemporaryAuthFailure),
         }
@@ -376,6 +436,39 @@ mod tests {
         assert_eq!(server.respond(b"\0ann\0pencil"), Step::LookUp("ann".into()));
         assert!(matches!(server.credentials(Some(&credentials())), Step::Success { .. }));
         assert_eq!(server.respond(b"more"), Step::Failure(Condition::MalformedRequest));
+    }
+
+    #[test]
+    fn the_edge_may_compare_a_password_and_no_other_proof() {
+        let offered = [Mechanism::Plain, Mechanism::ScramSha256];
+        let compare = |password: &str, run: bool| {
+            let mut server = Server::new(&offered, ChannelBinding::default(), unknown());
+            let message = plain::message("ann", password);
+            assert_eq!(server.start("PLAIN", Some(&message), "x".into()), Step::LookUp("ann".into()));
+            let mut comparison = server.comparison(Some(&credentials())).expect("there is a password");
+            assert!(server.comparison(None).is_none(), "it is taken once");
+            if run {
+                comparison.run();
+            }
+            server.compared(comparison)
+        };
+        assert!(matches!(compare("pencil", true), Step::Success { .. }));
+        assert_eq!(compare("wrong", true), Step::Failure(Condition::NotAuthorized));
+        assert_eq!(compare("pencil", false), Step::Failure(Condition::NotAuthorized));
+        let mut server = Server::new(&offered, ChannelBinding::default(), unknown());
+        server.start("SCRAM-SHA-256", Some(b"n,,n=ann,r=clientnonce"), "x".into());
+        assert!(server.comparison(Some(&credentials())).is_none());
+        assert!(matches!(server.credentials(Some(&credentials())), Step::Challenge(_)), "as if nobody asked");
+    }
+
+    #[test]
+    fn a_comparison_that_comes_after_an_abort_signs_nobody_in() {
+        let mut server = Server::new(&[Mechanism::Plain], ChannelBinding::default(), unknown());
+        server.start("PLAIN", Some(&plain::message("ann", "pencil")), "x".into());
+        let mut comparison = server.comparison(Some(&credentials())).expect("there is a password");
+        comparison.run();
+        server.abort();
+        assert_eq!(server.compared(comparison), Step::Failure(Condition::TemporaryAuthFailure));
     }
 
     #[test]

@@ -98,6 +98,7 @@ impl Server {
                     self.framer.restart();
                     self.framer.set_limits(Limits::signed_in());
                 }
+                Output::LookUpNobody => self.machine.credentials(None),
                 Output::LookUp(user) => {
                     assert!(self.machine.is_waiting());
                     let known = user.as_str() == "ann@localhost";

@@ -125,6 +125,7 @@ async fn advance<S: AsyncRead + AsyncWrite + Unpin>(
                 Output::StartTls => return Some(false),
                 Output::Refused => {}
                 Output::Restart => framer.restart(),
+                Output::LookUpNobody => negotiation.credentials(None),
                 Output::LookUp(user) => {
                     negotiation.credentials((user.as_str() == "ann@localhost").then(credentials).as_ref())
                 }

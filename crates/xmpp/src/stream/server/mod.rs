@@ -19,7 +19,7 @@ use jid::{BareJid, DomainPart, FullJid, Jid, NodePart, ResourcePart};
 
 use super::seed::Seed;
 use super::{BIND_ATTEMPTS_MAX, LOGIN_ATTEMPTS_MAX, decode_sasl, encode_sasl, features};
-use crate::sasl::{self, ChannelBinding, Credentials, Mechanism, Step, UnknownUsers};
+use crate::sasl::{self, ChannelBinding, Comparison, Credentials, Mechanism, Step, UnknownUsers};
 use crate::sm::{SESSION_ID_BYTES_MAX, Signal};
 use crate::{
     Builder, Condition, ContentNamespace, Context, Frame, Kind, Stanza, StanzaError, StreamCondition,
@@ -57,8 +57,11 @@ pub enum Output {
     /// An attempt to sign in has failed; the bytes that say so come next, so that the edge can count it and
     /// keep them back for a while.
     Refused,
-    /// Call [`ServerNegotiation::credentials`] or [`ServerNegotiation::unavailable`].
+    /// Call [`ServerNegotiation::credentials`] or [`ServerNegotiation::unavailable`], or compare elsewhere what
+    /// [`ServerNegotiation::comparison`] gives.
     LookUp(BareJid),
+    /// Likewise, of a name that no account can have: there is nothing to look for, and the answer is the same.
+    LookUpNobody,
     /// Call [`ServerNegotiation::bound`] or [`ServerNegotiation::bind_refused`].
     Bind {
         /// Who signed in.
@@ -220,7 +223,24 @@ impl ServerNegotiation {
         }
     }
 
-    /// What the store has for the user of [`Output::LookUp`]. See [`sasl::Server::credentials`] for its cost.
+    /// The costly work that [`ServerNegotiation::credentials`] would do here and now, if there is any: to be run
+    /// elsewhere, and given to [`ServerNegotiation::compared`].
+    pub fn comparison(&mut self, found: Option<&Credentials>) -> Option<Comparison> {
+        let sasl = self.sasl.as_mut().filter(|_| matches!(self.stage, Stage::LookingUp))?;
+        sasl.comparison(found)
+    }
+
+    /// The comparison was run.
+    pub fn compared(&mut self, comparison: Comparison) {
+        if matches!(self.stage, Stage::LookingUp)
+            && let Some(sasl) = &mut self.sasl
+        {
+            let step = sasl.compared(comparison);
+            self.sasl_step(step);
+        }
+    }
+
+    /// What the store has for the user of [`Output::LookUp`]. See [`Comparison`] for its cost.
     pub fn credentials(&mut self, found: Option<&Credentials>) {
         if matches!(self.stage, Stage::LookingUp)
             && let Some(sasl) = &mut self.sasl

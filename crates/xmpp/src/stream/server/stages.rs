@@ -150,11 +150,8 @@ impl ServerNegotiation {
             }
             Step::LookUp(username) => {
                 self.stage = Stage::LookingUp;
-                match self.address(&username) {
-                    Some(user) => self.request = Some(Output::LookUp(user)),
-                    // Such a name cannot have an account, and gets the same answers as one that has none.
-                    None => self.credentials(None),
-                }
+                // A name that cannot have an account gets the same answers as one that has none.
+                self.request = Some(self.address(&username).map_or(Output::LookUpNobody, Output::LookUp));
             }
             Step::Success { username, authzid, additional } => {
                 let user = self.address(&username);
