@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use futures::future::BoxFuture;
 use model::{BareJid, LineId};
@@ -167,6 +167,8 @@ pub(crate) struct Shared {
     pub given_up: GivenUp,
     /// The largest size of the database in bytes; 0 for none.
     pub size_bytes_max: AtomicI64,
+    /// The database has a commit in its hands.
+    pub writing: AtomicBool,
 }
 
 impl Shared {
@@ -181,6 +183,7 @@ impl Shared {
             state: watch::Sender::new(StorageState::Ok),
             given_up: GivenUp::default(),
             size_bytes_max: AtomicI64::new(0),
+            writing: AtomicBool::new(false),
         }
     }
 

@@ -75,6 +75,11 @@ impl Store {
         self.inner.shared.state()
     }
 
+    /// Has the database a commit in its hands? It works in real time: a simulated clock stands still meanwhile.
+    pub fn is_writing(&self) -> bool {
+        self.inner.shared.writing.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// Limits the size of an SQLite database in bytes, from the next commit on; `None` takes the limit away.
     /// PostgreSQL's size is its own affair.
     pub fn limit_size(&self, bytes_max: Option<u64>) {

@@ -1,6 +1,7 @@
 //! The one writer: groups what waits into commits, and keeps the journal's entries until they are durable.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use runtime::Runtime;
@@ -175,6 +176,8 @@ impl Writer {
 
     /// One try, cut short where entries wait that would be given up meanwhile. Jobs may take longer.
     async fn attempt_in_time(&mut self, work: &mut Work, give_up_at: Instant) -> Result<(), Error> {
+        let shared = Arc::clone(&self.shared);
+        let _busy = Busy::new(&shared);
         let cut = !work.entries.is_empty() && work.jobs.is_empty();
         let runtime = self.runtime.clone();
         let stopped = async {
@@ -276,6 +279,22 @@ impl Writer {
             }
             Err(_) => Err(Error::Failing("the database did not answer in time".into())),
         }
+    }
+}
+
+/// While it lives, the database has a commit in its hands.
+struct Busy<'s>(&'s Shared);
+
+impl<'s> Busy<'s> {
+    fn new(shared: &'s Shared) -> Self {
+        shared.writing.store(true, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.writing.store(false, Ordering::Relaxed);
     }
 }
 

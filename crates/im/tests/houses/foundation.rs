@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use runtime::Runtime;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use store::{NewUser, ScramRecord};
+use store::{NewUser, ScramRecord, Store};
 use xmpp::sasl::Credentials;
 use xmpp::sasl::scram::Hash;
 
@@ -13,25 +13,50 @@ use xmpp::sasl::scram::Hash;
 pub const PASSWORD: &str = "secret";
 /// The step of the clock while something is waited for: the store works in real time.
 const TICK: Duration = Duration::from_millis(1);
+/// How long one write may take, in real time, before the clock goes on.
+const WRITE_TICKS_MAX: usize = 30_000;
 
 /// Waits for something that the store does, with the clock going.
 pub async fn drive<F: Future>(runtime: &Runtime, work: F) -> F::Output {
+    ticking(work, async || tick(runtime).await).await
+}
+
+/// Waits for something, tick by tick.
+pub async fn ticking<F: Future>(work: F, tick: impl AsyncFn()) -> F::Output {
     tokio::pin!(work);
     loop {
         tokio::select! {
             biased;
             done = &mut work => return done,
-            () = tick(runtime) => {}
+            () = tick() => {}
         }
     }
 }
 
-/// Waits a moment in real time, on a channel that nobody sends on, and moves the clock by as much.
+/// Waits a moment in real time and moves the clock by as much.
 pub async fn tick(runtime: &Runtime) {
+    wait(runtime).await;
+    tokio::time::advance(TICK).await;
+}
+
+/// Likewise, with the clock standing still while the store writes: however slow the machine is, no limit of time
+/// runs out for that.
+pub async fn tick_with(runtime: &Runtime, store: &Store) {
+    wait(runtime).await;
+    for _ in 0..WRITE_TICKS_MAX {
+        if !store.is_writing() {
+            break;
+        }
+        wait(runtime).await;
+    }
+    tokio::time::advance(TICK).await;
+}
+
+/// Waits a moment in real time, on a channel that nobody sends on.
+async fn wait(runtime: &Runtime) {
     let (quiet, silence) = mpsc::channel::<()>();
     runtime.blocking(move || silence.recv_timeout(TICK).is_ok()).join().await;
     drop(quiet);
-    tokio::time::advance(TICK).await;
 }
 
 /// An account. One iteration will do where the password is not what is tested, for PLAIN knows no lower bound.

@@ -12,7 +12,7 @@ use store::{RosterItem, Store, Subscription};
 use tokio::io::DuplexStream;
 use xmpp::sasl::Mechanism;
 
-use super::foundation::{drive, identity, tick, user};
+use super::foundation::{drive, identity, tick_with, ticking, user};
 
 /// The one domain of all scripts.
 pub const DOMAIN: &str = "localhost";
@@ -65,7 +65,9 @@ impl House {
             let (user, contact) = (user.parse().expect("a user"), contact.parse().expect("a contact"));
             let mut item = RosterItem::new(contact);
             item.subscription = Subscription::Both;
-            drive(&self.runtime, self.store.roster_put(&user, item)).await.expect("a roster item");
+            ticking(self.store.roster_put(&user, item), async || self.tick().await)
+                .await
+                .expect("a roster item");
             self.im.roster_changed(&user);
         }
     }
@@ -80,7 +82,7 @@ impl House {
 
     /// Lets everybody work for a moment.
     pub async fn tick(&self) {
-        tick(&self.runtime).await;
+        tick_with(&self.runtime, &self.store).await;
     }
 
     /// Lets time pass.
@@ -97,6 +99,6 @@ impl House {
     /// Ends all sessions and the store.
     pub async fn close(self) {
         self.runtime.stop();
-        drive(&self.runtime, self.store.close()).await;
+        ticking(self.store.close(), async || self.tick().await).await;
     }
 }

@@ -13,7 +13,7 @@ use tokio::io::DuplexStream;
 use xmpp::sasl::Mechanism;
 
 use super::client::Client;
-use super::foundation::{PASSWORD, drive, identity, tick, user};
+use super::foundation::{PASSWORD, drive, identity, tick_with, ticking, user};
 
 /// 2026-11-20T09:30:00Z.
 const EPOCH: Timestamp = Timestamp(1_795_167_000_000_000);
@@ -157,7 +157,7 @@ impl House {
 
     /// Lets everybody work for a moment.
     pub async fn tick(&self) {
-        tick(&self.runtime).await;
+        tick_with(&self.runtime, &self.store).await;
     }
 
     /// Lets time pass.
@@ -173,6 +173,6 @@ impl House {
 
     /// Waits for something that the store does.
     pub async fn wait<F: Future>(&self, work: F) -> F::Output {
-        drive(&self.runtime, work).await
+        ticking(work, async || self.tick().await).await
     }
 }
