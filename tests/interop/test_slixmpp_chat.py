@@ -1,4 +1,5 @@
-"""Sign in, roster, subscription, chat to every device, discovery, ping, version, time, last activity.
+"""Sign in (also with direct TLS, XEP-0368), roster, subscription, chat to every device (RFC 6120, RFC 6121), discovery (XEP-0030),
+ping (XEP-0199), version (XEP-0092), time (XEP-0202), last activity (XEP-0012).
 
 peer: slixmpp
 server: running

@@ -1,4 +1,5 @@
-"""Archive, copies on all devices, personal events, bookmarks, blocking and cards, as slixmpp uses them.
+"""Archive (XEP-0313), copies on all devices (XEP-0280), personal events (XEP-0163), blocking (XEP-0191), cards (XEP-0054) and
+a client that nobody looks at (XEP-0352), as slixmpp uses them.
 
 peer: slixmpp
 server: running
@@ -44,6 +45,17 @@ async def test():
         found = await archive(who, with_jid=other, rsm={"max": 10})
         assert found == expected, found
     assert await archive(ann, with_jid=f"carol@{DOMAIN}") == []
+
+    bob.plugin["xep_0352"].send_inactive()
+    for show in ("away", "dnd", "xa"):
+        ann.send_presence(pshow=show)
+    await ann.plugin["xep_0199"].ping(DOMAIN)
+    ann.send_message(f"bob@{DOMAIN}", "look here", mtype="chat")
+    await until(lambda: bob.heard("look here"), "a message comes at once")
+    shown = [p.xml.findtext("{jabber:client}show") for p in bob.seen(f"ann@{DOMAIN}")]
+    assert "xa" in shown and "away" not in shown and "dnd" not in shown, shown
+    bob.plugin["xep_0352"].send_active()
+    ann.send_presence()
 
     await bob.plugin["xep_0118"].publish_tune(title="Greensleeves")
     await until(lambda: "Greensleeves" in tunes, "ann hears of bob's tune")

@@ -1,4 +1,5 @@
-"""A room with three people: history, nicknames, private words, moderation, its archive; and a restart that it survives.
+"""A room (XEP-0045) with three people: history, nicknames, private words, moderation, self-ping (XEP-0410), invitations (XEP-0249), its
+archive (XEP-0313); and a crash that it survives.
 
 peer: slixmpp
 server: own
@@ -9,7 +10,7 @@ import asyncio
 from carillon import DOMAIN, Server, client, main, until
 
 ROOM = f"ball@conference.{DOMAIN}"
-PLUGINS = ("xep_0199", "xep_0030", "xep_0045", "xep_0313", "xep_0004", "xep_0410")
+PLUGINS = ("xep_0199", "xep_0030", "xep_0045", "xep_0313", "xep_0004", "xep_0249", "xep_0410")
 
 
 async def enter(user, nick=None, **options):
@@ -50,6 +51,11 @@ async def test():
     await until(lambda: "Welcome" in bodies(carol), "who comes later hears what was said")
     assert set(carol.plugin["xep_0045"].get_roster(ROOM)) == {"ann", "bob", "carol"}
 
+    await bob.plugin["xep_0199"].ping(f"{ROOM}/bob")
+    invited = []
+    carol.add_event_handler("groupchat_direct_invite", lambda m: invited.append(m["groupchat_invite"]["jid"]))
+    bob.plugin["xep_0249"].send_invitation(f"carol@{DOMAIN}", ROOM, reason="come")
+    await until(lambda: invited == [ROOM], "an invitation from person to person")
     bob.send_message(f"{ROOM}/carol", "Just us", mtype="chat")
     await until(lambda: carol.heard("Just us"), "a private word")
     assert carol.heard("Just us")[0]["from"] == f"{ROOM}/bob" and not ann.heard("Just us")

@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod compliance;
 mod floors;
 mod fuzz;
 mod interop;
@@ -38,6 +39,8 @@ enum Task {
     Interop(interop::Options),
     /// Take the pictures in the documents anew
     Picture,
+    /// Write docs/compliance.md and docs/doap.xml from what the code declares and the tests name
+    Compliance(compliance::Options),
     /// Measure side by side with the peers and write docs/benchmarks.md
     Bench(bench::Options),
 }
@@ -62,6 +65,7 @@ fn run(task: Task) -> Result<()> {
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Interop(options) => interop::run(&options),
         Task::Picture => picture::run(),
+        Task::Compliance(options) => compliance::run(&options),
         Task::Bench(options) => bench::run(&options),
     }
 }

@@ -7,6 +7,8 @@ pub enum Spec {
     Rfc(u16, &'static str),
     /// A XEP, with the version that was read.
     Xep(u16, &'static str),
+    /// A XEP of which something is missing: the version that was read, and what is missing.
+    Partly(u16, &'static str, &'static str),
 }
 
 impl Spec {
@@ -18,6 +20,11 @@ impl Spec {
     /// XEP `number` at `version`.
     pub const fn xep(number: u16, version: &'static str) -> Self {
         Self::Xep(number, version)
+    }
+
+    /// XEP `number` at `version`, without what `missing` says.
+    pub const fn partly(number: u16, version: &'static str, missing: &'static str) -> Self {
+        Self::Partly(number, version, missing)
     }
 }
 

@@ -7,6 +7,7 @@
 //! Specs: RFC 9110, RFC 6455 and RFC 7395 (WebSocket), XEP-0124 and XEP-0206 (BOSH), XEP-0156
 //! (host-meta), RFC 6265 (cookies), Content Security Policy Level 3, WCAG 2.2 AA.
 
+mod about;
 pub mod administrator;
 mod answer;
 mod archive;
@@ -37,6 +38,7 @@ use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+pub use about::SPECIFICATIONS;
 pub use metrics_page::Metrics;
 pub use status::{CallRow, RegistrationRow, SessionRow, StatusSource};
 pub use tls::Tls;

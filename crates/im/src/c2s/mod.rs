@@ -23,13 +23,21 @@ use tokio_rustls::server::TlsStream;
 use xmpp::sasl::ChannelBinding;
 use xmpp::stream::ServerNegotiation;
 
-use crate::Im;
+use crate::{About, Im, Spec};
 use arrival::{Allowance, Arrival, Arrived};
 pub use link::{HIGH_WATER_BYTES, Link};
 pub(crate) use parking::Parking;
 pub(crate) use place::Places;
 use stream::Stream;
 pub use wire::{Moved, Wire};
+
+/// What streams are: framing, TLS, sign-in and binding.
+pub const ABOUT: About = About {
+    name: "c2s",
+    specs: &[Spec::rfc(6120, "§4–§8, §13"), Spec::rfc(7590, "§3"), Spec::xep(368, "1.1.0")],
+    disco: &[],
+    account: &[],
+};
 
 /// A session that was bound: it runs while it is awaited.
 pub type RunningSession = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -35,6 +35,7 @@ pub const ALL: &[About] = &[
     avatars::ABOUT,
     blocking::ABOUT,
     bookmarks::ABOUT,
+    crate::c2s::ABOUT,
     caps::ABOUT,
     carbons::ABOUT,
     client_state::ABOUT,
