@@ -22,6 +22,8 @@ const WRITE_BYTES: usize = 256 * 1024;
 const INCOMING: &str = "incoming";
 /// The digits of a name that choose its folder.
 const SHARD_DIGITS: usize = 2;
+/// What the name of a small picture ends with.
+const THUMBNAIL: &str = ".thumbnail";
 /// The most findings of one kind that are told.
 const FINDINGS_MAX: usize = 20;
 
@@ -82,20 +84,42 @@ impl Files {
         .await
     }
 
+    /// Opens the small picture of a file, which is empty when none can be made; gives its size too.
+    ///
+    /// # Errors
+    /// It was not made yet, or cannot be read.
+    pub async fn open_thumbnail(&self, id: &UploadId) -> io::Result<(File, u64)> {
+        let path = self.thumbnail_path(id);
+        self.work(move || {
+            let file = File::open(path)?;
+            let size = file.metadata()?.len();
+            Ok((file, size))
+        })
+        .await
+    }
+
+    /// Keeps the small picture of a file. It can be made again, so that it need not be durable.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn keep_thumbnail(&self, id: &UploadId, picture: Bytes) -> io::Result<()> {
+        let mut incoming = self.create(id).await?;
+        incoming.target = self.thumbnail_path(id);
+        incoming.write(picture).await?;
+        incoming.keep().await
+    }
+
     /// Removes contents; those that are not there are gone already. Gives the number of files.
     ///
     /// # Errors
     /// A file cannot be removed.
     pub async fn remove(&self, ids: Vec<UploadId>) -> io::Result<u64> {
-        let paths: Vec<PathBuf> = ids.iter().map(|id| self.path(id)).collect();
+        let paths: Vec<_> = ids.iter().map(|id| [self.path(id), self.thumbnail_path(id)]).collect();
         self.work(move || {
             let mut removed = 0;
-            for path in paths {
-                match std::fs::remove_file(path) {
-                    Ok(()) => removed += 1,
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
-                }
+            for [content, thumbnail] in paths {
+                removed += u64::from(remove_file(&content)?);
+                remove_file(&thumbnail)?;
             }
             Ok(removed)
         })
@@ -141,14 +165,14 @@ impl Files {
     pub async fn remove_strays(&self, store: &Store) -> Result<u64, Error> {
         let mut removed = 0;
         for shard in shards() {
-            let found = self.found(&shard).await?;
+            let found: BTreeSet<UploadId> = self.found(&shard).await?.into_iter().map(|(id, _)| id).collect();
             if found.is_empty() {
                 continue;
             }
             // Read after the folder: a row is there before its file is.
             let known: BTreeSet<UploadId> =
                 store.uploads_beginning(&shard).await?.into_iter().map(|listed| listed.id).collect();
-            let strays = found.into_keys().filter(|id| !known.contains(id)).collect();
+            let strays = found.into_iter().filter(|id| !known.contains(id)).collect();
             removed += self.remove(strays).await.map_err(|error| trouble(&self.folder, &error))?;
         }
         Ok(removed)
@@ -161,7 +185,9 @@ impl Files {
     pub async fn verify(&self, store: &Store) -> Result<Vec<String>, Error> {
         let (mut missing, mut wrong, mut strays) = (Vec::new(), Vec::new(), Vec::new());
         for shard in shards() {
-            let mut found = self.found(&shard).await?;
+            let contents = self.found(&shard).await?.into_iter();
+            let mut found: BTreeMap<UploadId, u64> =
+                contents.filter_map(|(id, size)| Some((id, size?))).collect();
             for listed in store.uploads_beginning(&shard).await? {
                 match found.remove(&listed.id) {
                     // A slot is not filled yet, or its file has just got its name.
@@ -188,16 +214,20 @@ impl Files {
         Ok(findings)
     }
 
-    /// The files in one folder with their sizes.
-    async fn found(&self, shard: &str) -> Result<BTreeMap<UploadId, u64>, Error> {
+    /// The files in one folder: contents with their sizes, small pictures without.
+    async fn found(&self, shard: &str) -> Result<Vec<(UploadId, Option<u64>)>, Error> {
         let folder = self.folder.join(shard);
         let listed = self
             .work(move || {
-                let mut found = BTreeMap::new();
+                let mut found = Vec::new();
                 for name in names(&folder)? {
+                    if let Some(id) = name.strip_suffix(THUMBNAIL).and_then(|id| id.parse().ok()) {
+                        found.push((id, None));
+                        continue;
+                    }
                     let Ok(id) = name.parse() else { continue };
                     match std::fs::metadata(folder.join(name)) {
-                        Ok(metadata) => drop(found.insert(id, metadata.len())),
+                        Ok(metadata) => found.push((id, Some(metadata.len()))),
                         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                         Err(error) => return Err(error),
                     }
@@ -210,6 +240,10 @@ impl Files {
 
     fn path(&self, id: &UploadId) -> PathBuf {
         self.folder.join(&id.as_str()[..SHARD_DIGITS]).join(id.as_str())
+    }
+
+    fn thumbnail_path(&self, id: &UploadId) -> PathBuf {
+        self.path(id).with_extension(&THUMBNAIL[1..])
     }
 
     async fn work<T, F>(&self, work: F) -> io::Result<T>
@@ -301,6 +335,15 @@ impl Drop for Incoming {
     }
 }
 
+/// True when there was a file.
+fn remove_file(path: &Path) -> io::Result<bool> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 fn shards() -> impl Iterator<Item = String> {
     (0..=u8::MAX).map(|byte| format!("{byte:02x}"))
 }
@@ -354,6 +397,19 @@ mod tests {
         assert_eq!(files.open(&id).await.unwrap().1, 5 * WRITE_BYTES as u64 / 2);
         assert!(names(&files.folder.join(INCOMING)).unwrap().is_empty());
         assert_eq!(files.remove(vec![id.clone(), id]).await.unwrap(), 1);
+        assert_eq!(all(&files), 0);
+    }
+
+    #[tokio::test]
+    async fn a_small_picture_goes_with_its_file() {
+        let (files, _folder) = house();
+        let id = UploadId::random(&files.runtime);
+        let incoming = files.create(&id).await.unwrap();
+        incoming.keep().await.unwrap();
+        assert!(files.open_thumbnail(&id).await.is_err());
+        files.keep_thumbnail(&id, Bytes::from_static(b"small")).await.unwrap();
+        assert_eq!((files.open_thumbnail(&id).await.unwrap().1, files.open(&id).await.unwrap().1), (5, 0));
+        assert_eq!(files.remove(vec![id]).await.unwrap(), 1);
         assert_eq!(all(&files), 0);
     }
 

@@ -76,3 +76,18 @@ pub const TRANSFER_PAUSE_MAX: Duration = Duration::from_secs(30);
 pub const UPLOAD_UPKEEP: Duration = Duration::from_secs(60);
 /// How often files that belong to no upload are looked for.
 pub const UPLOAD_STRAYS_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
+
+/// The longer side of a small picture, in pixels.
+pub const THUMBNAIL_EDGE_PIXELS: u32 = 256;
+/// A picture that is made small, in bytes of its file.
+pub const THUMBNAIL_SOURCE_BYTES_MAX: u64 = 32 << 20;
+/// A picture that is made small, in pixels.
+pub const THUMBNAIL_PIXELS_MAX: u64 = 32_000_000;
+/// A picture that is made small, in bytes once it is unpacked.
+pub const THUMBNAIL_MEMORY_BYTES_MAX: u64 = 128 << 20;
+/// Time to make a picture small, waiting included.
+pub const THUMBNAIL_TIME_MAX: Duration = Duration::from_secs(15);
+/// Pictures that are made small at a time.
+pub const THUMBNAILS_AT_ONCE_MAX: usize = 2;
+/// Requests that wait for a small picture; more are asked to come again.
+pub const THUMBNAILS_WAITING_MAX: usize = 32;

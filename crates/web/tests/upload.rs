@@ -377,3 +377,65 @@ async fn a_transfer_ends_when_the_node_stops() {
     assert!(house.runtime.drained(Duration::from_secs(5)).await);
     assert_eq!(on_disk(&house), 0);
 }
+
+/// A red picture in PNG.
+fn picture() -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let mut picture = image::RgbaImage::new(600, 300);
+    picture.pixels_mut().for_each(|pixel| *pixel = image::Rgba([200, 10, 10, 255]));
+    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+/// Puts bytes that are no text.
+async fn put_bytes(house: &House, path: &str, body: &[u8]) {
+    let head = format!(
+        "PUT {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(house.http()).await.unwrap();
+    stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_picture_has_a_small_one() {
+    let house = House::start().await;
+    let picture = picture();
+    let path = slot(&house, Wish::new("a.png", "image/png", picture.len() as u64)).await;
+    put_bytes(&house, &path, &picture).await;
+    let small = format!("{path}?thumbnail");
+    for _ in 0..2 {
+        let head = ask(house.http(), "HEAD", &small, &[], "").await;
+        assert_eq!((head.status, head.field("content-type")), (200, Some("image/jpeg")));
+        assert_eq!(head.field("x-content-type-options"), Some("nosniff"));
+        let size: usize = head.field("content-length").unwrap().parse().unwrap();
+        assert!((100..20_000).contains(&size), "{size}");
+        assert_eq!(on_disk(&house), 2, "it is made once");
+    }
+    let whole = ask(house.http(), "HEAD", &path, &[], "").await;
+    let etag = ask(house.http(), "HEAD", &small, &[], "").await.field("etag").map(str::to_owned);
+    assert_ne!(whole.field("etag").map(str::to_owned), etag);
+    house.store.user_remove(&"ann@localhost".parse().unwrap()).await.unwrap();
+    house.files.remove_strays(&house.store).await.unwrap();
+    assert_eq!((on_disk(&house), get(&house, &small, &[]).await.status), (0, 404));
+}
+
+#[tokio::test]
+async fn what_only_calls_itself_a_picture_has_no_small_one() {
+    let house = House::start().await;
+    for (content_type, body) in
+        [("image/png", "hello"), ("image/jpeg", ""), ("text/plain", "hello"), ("", "x")]
+    {
+        let path = stored(&house, "a.png", content_type, body).await;
+        let small = format!("{path}?thumbnail");
+        for _ in 0..2 {
+            assert_eq!(get(&house, &small, &[]).await.status, 415, "{content_type}");
+        }
+        assert_eq!(get(&house, &path, &[]).await.status, 200);
+    }
+    assert_eq!(get(&house, "/upload/0/a.png?thumbnail", &[]).await.status, 404);
+}

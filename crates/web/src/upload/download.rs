@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +13,7 @@ use runtime::Runtime;
 use store::{Upload, UploadId};
 
 use super::range::{Validators, Wanted, wanted, written};
-use super::{Refusal, kind, storage_failed};
+use super::{Refusal, kind, storage_failed, thumbnail};
 use crate::Web;
 use crate::routes::Place;
 
@@ -26,10 +26,15 @@ const CACHE: &str = "private, max-age=86400, immutable";
 pub(crate) async fn get(
     State(place): State<Place>,
     Path((id, name)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    match serve(&place.web, &id, &name, &method, &headers).await {
+    let served = match query.as_deref() {
+        Some("thumbnail") => thumbnail::serve(&place.web, &id, &name, &method, &headers).await,
+        _ => serve(&place.web, &id, &name, &method, &headers).await,
+    };
+    match served {
         Ok(response) => {
             metrics::counter!("carillon_upload_served_total").increment(1);
             response

@@ -47,6 +47,11 @@ pub(crate) fn served(content_type: &str, name: &str) -> (&'static str, String) {
     (shown.unwrap_or(OTHER), format!("{disposition}; filename*=UTF-8''{name}"))
 }
 
+/// Is it of a type that a small picture can be made of?
+pub(crate) fn is_picture(content_type: &str) -> bool {
+    matches!(served(content_type, "").0, "image/gif" | "image/jpeg" | "image/png" | "image/webp")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

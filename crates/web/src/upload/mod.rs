@@ -7,6 +7,7 @@ mod download;
 mod kind;
 mod range;
 mod receive;
+mod thumbnail;
 pub(crate) mod upkeep;
 
 use std::collections::BTreeSet;
@@ -51,11 +52,16 @@ pub(crate) struct Uploads {
     /// Slots that are being filled.
     filling: Mutex<BTreeSet<UploadId>>,
     places: Semaphore,
+    makers: thumbnail::Makers,
 }
 
 impl Default for Uploads {
     fn default() -> Self {
-        Self { filling: Mutex::default(), places: Semaphore::new(UPLOADS_AT_ONCE_MAX) }
+        Self {
+            filling: Mutex::default(),
+            places: Semaphore::new(UPLOADS_AT_ONCE_MAX),
+            makers: thumbnail::Makers::default(),
+        }
     }
 }
 
@@ -131,6 +137,12 @@ enum Refusal {
     /// The client's.
     #[error("This is of another type than the slot.")]
     WrongType,
+    /// The client's, or the uploader's.
+    #[error("No picture can be made of this.")]
+    NoPicture,
+    /// The uploader's: it would take too much memory or time.
+    #[error("This picture is too large to be made small.")]
+    PictureTooLarge,
     /// The client's: nothing more came.
     #[error("This came too slowly.")]
     TooSlow,
@@ -156,9 +168,9 @@ impl Refusal {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Conflict => StatusCode::CONFLICT,
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge | Self::PictureTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSmall => StatusCode::BAD_REQUEST,
-            Self::WrongType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::WrongType | Self::NoPicture => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::ConditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::Busy | Self::Failed => StatusCode::SERVICE_UNAVAILABLE,
