@@ -1,4 +1,4 @@
-"""Files go up by the slot that the service gives, come down whole and in parts, and nobody else can change them.
+"""XEP-0363: files go up by the slot that the service gives, come down whole and in parts, and nobody else can change them.
 
 peer: slixmpp
 server: running
