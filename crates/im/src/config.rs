@@ -22,11 +22,56 @@ pub struct Retention {
     pub rooms: Option<Duration>,
 }
 
+/// Which of a user's devices get a message to the bare address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Routing {
+    /// All with a non-negative priority (RFC 6121 §8.5.2.1).
+    #[default]
+    Standard,
+    /// The first message all of those, then only the one that answers (`IM-01`).
+    AnsweringDevice,
+}
+
+impl std::str::FromStr for Routing {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        match word {
+            "standard" => Ok(Self::Standard),
+            "answering-device" => Ok(Self::AnsweringDevice),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Where people who are responsible are reached (XEP-0157 §2): addresses as URIs, by what they are for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContactAddresses {
+    /// For reports of abuse.
+    pub abuse: Vec<String>,
+    /// Of who runs the service.
+    pub admin: Vec<String>,
+    /// For what people want to say about it.
+    pub feedback: Vec<String>,
+    /// For who wants to buy it.
+    pub sales: Vec<String>,
+    /// For reports of weaknesses.
+    pub security: Vec<String>,
+    /// Where it is told how the service is.
+    pub status: Vec<String>,
+    /// For who needs help.
+    pub support: Vec<String>,
+}
+
 /// What an operator decides about messaging and may decide anew while it runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policies {
     /// How long archives keep what was said.
     pub retention: Retention,
+    /// Which of a user's devices get a message.
+    pub routing: Routing,
+    /// Where people who are responsible are reached.
+    pub contacts: ContactAddresses,
 }
 
 /// What an operator decides about messaging.

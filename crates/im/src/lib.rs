@@ -8,6 +8,7 @@ mod about;
 mod acceptance;
 mod c2s;
 mod config;
+mod conversation;
 mod delivery;
 mod error;
 pub mod features;
@@ -39,7 +40,7 @@ use tokio::sync::Semaphore;
 
 pub use about::{About, Spec};
 pub use c2s::{HIGH_WATER_BYTES, Link, Moved, RunningSession, Transport, Wire};
-pub use config::{ImConfig, Policies, Retention, Trusted};
+pub use config::{ContactAddresses, ImConfig, Policies, Retention, Routing, Trusted};
 pub use delivery::MessageType;
 pub use error::Error;
 pub use gateway::{Contact, Gateway, GatewayMessage, Inbound, Offer};

@@ -61,6 +61,7 @@ pub(crate) fn message(im: &Im, seat: &Seat, stanza: &mut Stanza) -> ControlFlow<
     if im.rooms.owns(to) {
         return ControlFlow::Break(muc::message(im, seat, stanza, to).into());
     }
+    im.note_answer(seat, stanza, to);
     match im.route_message(stanza, seat.jid.as_str(), to) {
         Ok(Routed::Absent(owner, address)) => ControlFlow::Continue(Later::Absent(owner, address)),
         Ok(Routed::Service(service)) => ControlFlow::Continue(Later::Service(service)),
@@ -217,7 +218,7 @@ fn pass_iq(im: &Im, seat: &Seat, stanza: &Stanza, other: &Seat) -> Handled {
 async fn host(im: &Im, stanza: &Stanza) -> Result<Option<Element>, StanzaError> {
     let (set, payload) = payload(stanza)?;
     match (set, payload.ns(), payload.name()) {
-        (false, disco::INFO, "query") => disco::host_info(&payload),
+        (false, disco::INFO, "query") => disco::host_info(im, &payload),
         (false, disco::ITEMS, "query") => disco::host_items(im, &payload),
         (false, ping::NS, "ping") => ping::get(),
         (false, version::NS, "query") => version::get(im),

@@ -129,7 +129,10 @@ impl Im {
             delivery @ (Delivery::Resource | Delivery::NonNegative) => {
                 let accepted =
                     self.accept_message(stanza, from, &account.jid, hints::is_kept_offline(stanza))?;
-                let alone = seat.filter(|_| delivery == Delivery::Resource);
+                let alone = match delivery {
+                    Delivery::Resource => seat,
+                    _ => self.answering_device(account, stanza, from),
+                };
                 let got_it = |seat: &Seat| match &alone {
                     Some(alone) => std::ptr::eq(&**alone, seat),
                     None => seat.takes_messages(),

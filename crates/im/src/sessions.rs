@@ -12,6 +12,7 @@ use store::Roster;
 use tokio::sync::Notify;
 use xmpp::Stanza;
 
+use crate::conversation::Conversations;
 use crate::outbox::Outbox;
 
 /// Nodes of personal events that a client asks for.
@@ -119,6 +120,8 @@ impl Seat {
 pub(crate) struct Account {
     /// The bare address.
     pub(crate) jid: BareJid,
+    /// Which conversations are with which of its devices.
+    pub(crate) conversations: Conversations,
     seats: ArcSwap<Vec<Arc<Seat>>>,
     roster: Mutex<CachedRoster>,
 }
@@ -133,7 +136,12 @@ struct CachedRoster {
 
 impl Account {
     fn new(jid: BareJid) -> Self {
-        Self { jid, seats: ArcSwap::default(), roster: Mutex::default() }
+        Self {
+            jid,
+            conversations: Conversations::default(),
+            seats: ArcSwap::default(),
+            roster: Mutex::default(),
+        }
     }
 
     /// The sessions, oldest first.

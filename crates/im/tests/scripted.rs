@@ -51,6 +51,7 @@ macro_rules! scripts {
 
 scripts! {
     archive,
+    answering_device,
     archive_rules,
     archive_search,
     avatars,
@@ -165,6 +166,10 @@ impl Stage {
             Step::Disconnects { peer } => self.peer(peer)?.close().await,
             Step::Loses { peer } => self.peers.remove(peer).map(drop).ok_or(format!("{peer} is not there")),
             Step::IsDisconnected { peer } => self.is_disconnected(peer).await,
+            Step::AnsweringDevice => {
+                self.house.route_to_answering_devices();
+                Ok(())
+            }
             Step::Passes(time) => {
                 self.house.pass(*time).await;
                 Ok(())

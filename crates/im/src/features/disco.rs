@@ -15,10 +15,18 @@ pub const ABOUT: About =
     About { name: "disco", specs: &[Spec::xep(30, "2.5.0")], disco: &[INFO, ITEMS], account: &[INFO, ITEMS] };
 
 /// Who the server is and what it can do.
-pub(crate) fn host_info(query: &Element) -> Result<Option<Element>, StanzaError> {
+pub(crate) fn host_info(im: &Im, query: &Element) -> Result<Option<Element>, StanzaError> {
     without_node(query)?;
+    let mut info = server_info();
+    if let Some(form) = super::contact_addresses::form(&im.users.policies.load().contacts) {
+        info.push(form);
+    }
+    Ok(Some(info))
+}
+
+fn server_info() -> Element {
     let features = ALL.iter().flat_map(|about| about.disco.iter().copied());
-    Ok(Some(info(("server", "im", Some("Carillon")), features)))
+    info(("server", "im", Some("Carillon")), features)
 }
 
 /// What the server offers under other addresses.
@@ -116,7 +124,7 @@ mod tests {
 
     #[test]
     fn every_feature_of_the_host_is_named_once() {
-        let info = host_info(&Element::new("query", INFO)).unwrap().unwrap();
+        let info = server_info();
         let found = features(&info);
         for about in ALL {
             for feature in about.disco {
@@ -129,7 +137,7 @@ mod tests {
     #[test]
     fn a_node_that_nobody_has_is_not_found() {
         let query = Element::new("query", INFO).with_attr("node", "urn:nothing");
-        assert_eq!(host_info(&query).unwrap_err().condition, Condition::ItemNotFound);
+        assert_eq!(without_node(&query).unwrap_err().condition, Condition::ItemNotFound);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod bookmarks;
 pub mod caps;
 pub mod carbons;
 pub mod client_state;
+pub mod contact_addresses;
 pub mod disco;
 pub mod last;
 pub mod messages;
@@ -39,6 +40,7 @@ pub const ALL: &[About] = &[
     caps::ABOUT,
     carbons::ABOUT,
     client_state::ABOUT,
+    contact_addresses::ABOUT,
     disco::ABOUT,
     last::ABOUT,
     messages::ABOUT,

@@ -41,6 +41,7 @@ pub(crate) async fn available(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Res
     *seat.shown.lock() = Some(Box::new(stanza.clone()));
     // Seen by senders before the spool is read: see `offline`.
     seat.set_priority(Some(said.priority));
+    seat.account.conversations.release(seat.resource());
     im.presence.observe(said.observation(seat, now), now);
     caps::learn(im, seat, stanza);
     let roster = im.roster(&seat.account).await.map_err(|error| storage_error(&error))?;
@@ -248,6 +249,7 @@ pub(crate) async fn unavailable(im: &Im, seat: &Arc<Seat>, stanza: Option<&Stanz
     let user = &seat.account.jid;
     let now = im.runtime.timestamp();
     seat.set_priority(None);
+    seat.account.conversations.release(seat.resource());
     *seat.shown.lock() = None;
     im.presence.withdraw(user, &Source::Resource(seat.resource().to_owned()), now);
     let from = seat.jid.as_str();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use im::{Im, ImConfig, Tls, Transport};
+use im::{Im, ImConfig, Policies, Routing, Tls, Transport};
 use model::Timestamp;
 use runtime::Runtime;
 use store::{RosterItem, Store, Subscription};
@@ -70,6 +70,11 @@ impl House {
                 .expect("a roster item");
             self.im.roster_changed(&user);
         }
+    }
+
+    /// What `[im] routing = "answering-device"` does.
+    pub fn route_to_answering_devices(&self) {
+        self.im.set_policies(Policies { routing: Routing::AnsweringDevice, ..Policies::default() });
     }
 
     /// A new connection: the peer's end of it.

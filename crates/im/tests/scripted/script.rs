@@ -35,6 +35,8 @@ pub enum Step {
     Loses { peer: String },
     /// `romeo is disconnected`: the server has closed the stream.
     IsDisconnected { peer: String },
+    /// `messages go to the device that answers`.
+    AnsweringDevice,
     /// `2 minutes pass`.
     Passes(Duration),
 }
@@ -99,6 +101,7 @@ fn step(sentence: &str, xml: String) -> Result<Step, String> {
             Step::Receives { peer: own(peer), elements: elements(&xml)?, ordered: false }
         }
         [peer, "receives", "nothing"] => Step::ReceivesNothing { peer: own(peer) },
+        ["messages", "go", "to", "the", "device", "that", "answers"] => Step::AnsweringDevice,
         [peer, "disconnects"] => Step::Disconnects { peer: own(peer) },
         [peer, "loses", "the", "connection"] => Step::Loses { peer: own(peer) },
         [peer, "is", "disconnected"] => Step::IsDisconnected { peer: own(peer) },

@@ -18,7 +18,8 @@ async fn count(house: &House, owner: &str) -> i64 {
 #[tokio::test(start_paused = true)]
 async fn what_is_too_old_goes_and_what_waits_stays() {
     let house = House::configured(|config| {
-        config.policies = Policies { retention: Retention { users: Some(HOUR), rooms: None } };
+        config.policies =
+            Policies { retention: Retention { users: Some(HOUR), rooms: None }, ..Policies::default() };
     })
     .await;
     let mut ann = house.bound("ann", "desk").await;
@@ -52,7 +53,10 @@ async fn what_is_too_old_goes_and_what_waits_stays() {
     assert_eq!(bob.body().await, "old", "it had not been delivered");
     bob.settle().await;
     // Decided anew while it runs.
-    house.im.set_policies(Policies { retention: Retention { users: None, rooms: Some(HOUR) } });
+    house.im.set_policies(Policies {
+        retention: Retention { users: None, rooms: Some(HOUR) },
+        ..Policies::default()
+    });
     for _ in 0..4 {
         house.pass(HOUR / 4).await;
     }

@@ -40,6 +40,10 @@ pub struct Config {
     pub tls: TlsSection,
     /// `[archive]`
     pub archive: ArchiveSection,
+    /// `[im]`
+    pub im: ImSection,
+    /// `[contact]`
+    pub contact: im::ContactAddresses,
     /// `[media]`
     pub media: MediaSection,
     /// `[sip]`
@@ -104,6 +108,13 @@ pub struct ArchiveSection {
     pub rooms_retention_days: u32,
     /// What is archived of users who said nothing else.
     pub default: ArchiveDefault,
+}
+
+/// How messages go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImSection {
+    /// Which of a user's devices get a message.
+    pub routing: im::Routing,
 }
 
 /// RTP.
@@ -214,6 +225,8 @@ impl Config {
             storage: StorageSection { url: "sqlite:carillon.db".to_owned(), size_mib_max: None },
             tls: TlsSection { certificate: "certificate.pem".into(), key: "key.pem".into() },
             archive: ArchiveSection::default(),
+            im: ImSection::default(),
+            contact: im::ContactAddresses::default(),
             media: MediaSection {
                 rtp_ports: (16_384, 32_766),
                 video_call_audio: Dscp::Af41,

@@ -49,6 +49,8 @@ impl Setting {
     }
 }
 
+const CONTACT: &str =
+    "a list of addresses with their scheme, such as [\"mailto:help@example.org\", \"xmpp:help@example.org\"]";
 const PORT: &str = "a port, 1 to 65535, or 0 for none";
 
 macro_rules! settings {
@@ -128,6 +130,25 @@ settings! {
     "archive" "rooms_retention_days": "days after which what was said in rooms goes, 0 for never",
         OnReload(archive.rooms_retention_days),
         |config, value| { config.archive.rooms_retention_days = value.number()?; Some(()) };
+
+    "im" "routing": "\"standard\", or \"answering-device\": the first message to all devices, later ones to the one that answers",
+        OnReload(im.routing),
+        |config, value| { config.im.routing = value.text()?.parse().ok()?; Some(()) };
+
+    "contact" "abuse": CONTACT, OnReload(contact.abuse),
+        |config, value| { config.contact.abuse = addresses(value)?; Some(()) };
+    "contact" "admin": CONTACT, OnReload(contact.admin),
+        |config, value| { config.contact.admin = addresses(value)?; Some(()) };
+    "contact" "feedback": CONTACT, OnReload(contact.feedback),
+        |config, value| { config.contact.feedback = addresses(value)?; Some(()) };
+    "contact" "sales": CONTACT, OnReload(contact.sales),
+        |config, value| { config.contact.sales = addresses(value)?; Some(()) };
+    "contact" "security": CONTACT, OnReload(contact.security),
+        |config, value| { config.contact.security = addresses(value)?; Some(()) };
+    "contact" "status": CONTACT, OnReload(contact.status),
+        |config, value| { config.contact.status = addresses(value)?; Some(()) };
+    "contact" "support": CONTACT, OnReload(contact.support),
+        |config, value| { config.contact.support = addresses(value)?; Some(()) };
 
     "media" "rtp_ports": "a range of UDP ports, such as \"16384-32766\", at least 8 of them",
         AtStart(media.rtp_ports),
@@ -245,4 +266,14 @@ fn address(value: &Value) -> Option<Option<std::net::IpAddr>> {
 fn within<T: TryFrom<i64>>(value: &Value, least: i64, most: i64) -> Option<T> {
     let number: i64 = value.number()?;
     (least..=most).contains(&number).then(|| T::try_from(number).ok()).flatten()
+}
+
+/// Addresses as URIs (XEP-0157 §2).
+fn addresses(value: &Value) -> Option<Vec<String>> {
+    let all: Vec<String> = value.list()?;
+    all.iter()
+        .all(|address| {
+            address.split_once(':').is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty())
+        })
+        .then_some(all)
 }

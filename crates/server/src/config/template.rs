@@ -60,6 +60,12 @@ key = \"key.pem\"
 # retention_days = 0             # days after which users' messages go, 0 for never
 # rooms_retention_days = 0
 
+[im]
+# routing = \"standard\"           # or \"answering-device\": first to all devices, then to the one that answers
+
+[contact]
+# support = [\"mailto:help@{domain}\"]   # told to clients (XEP-0157); also abuse, admin, feedback, sales, security, status
+
 # Behind NAT or on a rented server: the address that phones outside your networks must use.
 [sip]
 # advertise = \"203.0.113.5\"
