@@ -9,6 +9,7 @@ use store::ArchiveDefault;
 use xmpp::sasl::Mechanism;
 
 use crate::limits::Limits;
+use crate::s2s::{FederationConfig, Network};
 
 /// Is this address one of `[network] trusted`? Failures from there are not limited.
 pub type Trusted = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
@@ -96,6 +97,10 @@ pub struct ImConfig {
     pub upload_url: Option<String>,
     /// The version that XEP-0092 tells.
     pub version: &'static str,
+    /// What is decided about other servers.
+    pub federation: FederationConfig,
+    /// The way to other servers; the real network unless given.
+    pub network: Option<Arc<dyn Network>>,
 }
 
 impl ImConfig {
@@ -112,6 +117,8 @@ impl ImConfig {
             policies: Policies::default(),
             upload_url: None,
             version: env!("CARGO_PKG_VERSION"),
+            federation: FederationConfig::default(),
+            network: None,
         }
     }
 }

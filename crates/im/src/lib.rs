@@ -21,6 +21,7 @@ mod presence_output;
 mod pubsub;
 mod retention;
 mod router;
+pub mod s2s;
 mod services;
 mod sessions;
 mod signin;
@@ -59,12 +60,13 @@ pub struct Im {
     sessions: sessions::Sessions,
     /// Sessions that can be resumed, by the identifier that stream management gave (XEP-0198 §5).
     resumable: papaya::HashMap<Box<str>, Arc<sessions::Seat>>,
-    gateway: ArcSwapOption<Box<dyn Gateway>>,
     contacts: papaya::HashMap<Box<str>, Arc<dyn Contact>>,
     users: Users,
     rooms: muc::Rooms,
     services: services::Services,
     output: presence_output::Output,
+    /// Other servers.
+    s2s: s2s::Federation,
     /// What connections that are not yet signed in share.
     arrivals: Arrivals,
 }
@@ -77,16 +79,18 @@ struct Users {
     archive_preferences: features::archive::Preferences,
     blocked: features::blocking::Blocked,
     avatars: features::avatars::Avatars,
+    /// The way to those whom no session serves.
+    gateway: ArcSwapOption<Box<dyn Gateway>>,
     /// What the operator decided for all of them.
     policies: ArcSwap<Policies>,
 }
 
 struct Arrivals {
-    guard: signin_guard::SignInGuard,
     policy: Arc<xmpp::stream::ServerPolicy>,
     places: c2s::Places,
     /// Turns to compare a password.
     comparisons: Arc<Semaphore>,
+    guard: signin_guard::SignInGuard,
     started: Instant,
 }
 
@@ -103,17 +107,17 @@ impl Im {
             limits: ArcSwap::from_pointee(config.limits.clone()),
             sessions: sessions::Sessions::default(),
             resumable: papaya::HashMap::new(),
-            gateway: ArcSwapOption::empty(),
             contacts: papaya::HashMap::new(),
             users: Users { policies: ArcSwap::from_pointee(config.policies.clone()), ..Users::default() },
             rooms: muc::Rooms::new(config.domain.as_str()),
             services: services::Services::new(config.domain.as_str(), config.upload_url.is_some()),
             output: presence_output::Output::default(),
+            s2s: s2s::Federation::new(&config, &runtime),
             arrivals: Arrivals {
-                guard: signin_guard::SignInGuard::default(),
                 policy: Arc::new(policy(&config)),
                 places: c2s::Places::default(),
                 comparisons: Arc::new(Semaphore::new(config.limits.sign_in.comparisons_max)),
+                guard: signin_guard::SignInGuard::default(),
                 started: runtime.now(),
             },
             config,
@@ -166,7 +170,7 @@ impl Im {
 
     /// Sets the way to users whom no session serves.
     pub fn set_gateway(&self, gateway: impl Gateway) {
-        self.gateway.store(Some(Arc::new(Box::new(gateway))));
+        self.users.gateway.store(Some(Arc::new(Box::new(gateway))));
     }
 
     /// Adds a contact that answers by itself, such as `echo@localhost`. A user of that address, if there is

@@ -15,6 +15,8 @@ pub struct Limits {
     pub account: AccountLimits,
     /// Limits of files that users send.
     pub upload: UploadLimits,
+    /// Limits of talking to other servers.
+    pub federation: FederationLimits,
 }
 
 /// Limits of one stream's bytes: over them the stream ends with `policy-violation` (RFC 6120 §4.9.3.14).
@@ -191,6 +193,63 @@ impl Default for UploadLimits {
             user_bytes_a_day: 1 << 30,
             keep_time: Some(Duration::from_secs(90 * 24 * 3_600)),
             slot_time: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Limits of talking to other servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FederationLimits {
+    /// Stanzas that wait for one domain; then `resource-constraint` for the sender.
+    pub queued_stanzas_max: usize,
+    /// Bytes that wait for one domain; likewise.
+    pub queued_bytes_max: usize,
+    /// How long a message waits for a server that is away; then `remote-server-timeout`.
+    pub queue_time_max: Duration,
+    /// One connection, and one TLS handshake.
+    pub connect_time_max: Duration,
+    /// All addresses of a domain together.
+    pub attempt_time_max: Duration,
+    /// From a connection that comes in until its server is authenticated; then `connection-timeout`.
+    pub unauthenticated_time_max: Duration,
+    /// Pause after the first try that fails; it doubles with each further one.
+    pub retry_delay_min: Duration,
+    /// The longest pause.
+    pub retry_delay_max: Duration,
+    /// Silence after which a stream of ours is closed.
+    pub idle_time_max: Duration,
+    /// Silence after which we look whether the other server is still there.
+    pub idle_before_ping: Duration,
+    /// How long the other server may take to acknowledge, and a write to make progress; then the stream counts as lost.
+    pub answer_time_max: Duration,
+    /// Stanzas that the other server has not acknowledged; then nothing more is sent for a while.
+    pub unacknowledged_stanzas_max: usize,
+    /// Stanzas of one domain in a second; more are read later.
+    pub stanzas_per_second_max: u32,
+    /// How long a domain may send more than that without a pause; then `policy-violation`.
+    pub flood_time_max: Duration,
+    /// Connections of servers that are not authenticated; further ones are closed at once.
+    pub unauthenticated_streams_max: usize,
+}
+
+impl Default for FederationLimits {
+    fn default() -> Self {
+        Self {
+            queued_stanzas_max: 5_000,
+            queued_bytes_max: 16 << 20,
+            queue_time_max: Duration::from_secs(30 * 60),
+            connect_time_max: Duration::from_secs(15),
+            attempt_time_max: Duration::from_secs(60),
+            unauthenticated_time_max: Duration::from_secs(90),
+            retry_delay_min: Duration::from_secs(5),
+            retry_delay_max: Duration::from_secs(5 * 60),
+            idle_time_max: Duration::from_secs(20 * 60),
+            idle_before_ping: Duration::from_secs(5 * 60),
+            answer_time_max: Duration::from_secs(60),
+            unacknowledged_stanzas_max: 1_000,
+            stanzas_per_second_max: 1_000,
+            flood_time_max: Duration::from_secs(30),
+            unauthenticated_streams_max: 1_024,
         }
     }
 }

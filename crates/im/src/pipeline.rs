@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::BareJid;
+use model::{BareJid, Jid};
 use store::Seq;
 use xmpp::xep::pubsub::{NS, OWNER};
 use xmpp::{Builder, Condition, Context, Element, Stamp, Stanza, StanzaError, ns};
@@ -59,7 +59,7 @@ pub(crate) fn message(im: &Im, seat: &Seat, stanza: &mut Stanza) -> ControlFlow<
     // RFC 6121 §5.2.1: a message without `to` is to oneself.
     let to = to.as_deref().unwrap_or(seat.account.jid.as_str());
     if im.rooms.owns(to) {
-        return ControlFlow::Break(muc::message(im, seat, stanza, to).into());
+        return ControlFlow::Break(muc::message(im, seat.visitor(), stanza, to).into());
     }
     im.note_answer(seat, stanza, to);
     match im.route_message(stanza, seat.jid.as_str(), to) {
@@ -92,7 +92,7 @@ pub(crate) async fn presence(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Hand
         return if error.app.is_some() { Handled::Refused(error) } else { Handled::Done(None) };
     }
     if let Some(to) = to.as_deref().filter(|to| im.rooms.owns(to)) {
-        return match muc::presence(im, seat, stanza, to).await {
+        return match muc::presence(im, seat.visitor(), stanza, to).await {
             Ok(()) => Handled::Done(None),
             Err(error) => Handled::Answers(vec![muc::refusal(stanza, seat.jid.as_str(), &error)]),
         };
@@ -133,10 +133,10 @@ pub(crate) async fn iq(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
         return if request { Handled::Refused(error) } else { Handled::Done(None) };
     }
     if let Some(to) = to.as_deref().filter(|to| im.rooms.owns(to)) {
-        return match muc::answer_iq(im, seat, stanza, to).await {
+        return match muc::answer_iq(im, seat.visitor(), stanza, to).await {
             Ok(None) => Handled::Done(None),
             Ok(Some((mut answers, payload))) => {
-                answers.push(result(stanza, seat, payload));
+                answers.push(result(stanza, seat.jid.as_str(), payload));
                 Handled::Answers(answers)
             }
             Err(_) if !request => Handled::Done(None),
@@ -157,13 +157,18 @@ pub(crate) async fn iq(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
             caps::answer(im, seat, stanza).await;
             return Handled::Done(None);
         }
+        Target::Remote(to) => {
+            return match im.iq_remote(stanza, seat.jid.as_str(), &to) {
+                Err(error) if request => Handled::Refused(error),
+                _ => Handled::Done(None),
+            };
+        }
         _ if !request => return Handled::Done(None),
         Target::Host => host(im, stanza).await,
         Target::Service(service) => services::iq(im, service, &seat.jid, stanza).await,
-        Target::Absent(user, Address::Bare) => other_account(im, seat, stanza, &user).await,
+        Target::Absent(user, Address::Bare) => other_account(im, &seat.jid, stanza, &user).await,
         Target::Absent(..) => Err(Condition::ServiceUnavailable.into()),
         Target::Contact(..) => contact(stanza),
-        Target::Remote => Err(Condition::RemoteServerNotFound.into()),
         Target::Malformed => Err(Condition::JidMalformed.into()),
     };
     answered(stanza, seat, answer)
@@ -181,7 +186,7 @@ async fn iq_online(
         (Delivery::Resource, Some(other)) => pass_iq(im, seat, stanza, other),
         (Delivery::OnBehalf, _) if Arc::ptr_eq(account, &seat.account) => own_account(im, seat, stanza).await,
         (Delivery::OnBehalf, _) => {
-            let answer = other_account(im, seat, stanza, &account.jid).await;
+            let answer = other_account(im, &seat.jid, stanza, &account.jid).await;
             answered(stanza, seat, answer)
         }
         (Delivery::Bounce, _) => Handled::Refused(Condition::ServiceUnavailable.into()),
@@ -191,7 +196,7 @@ async fn iq_online(
 }
 
 /// RFC 6120 §8.2.3: a type that is one of four, an `id`, and in a request exactly one child. True for a request.
-fn check_iq(stanza: &Stanza) -> Result<bool, StanzaError> {
+pub(crate) fn check_iq(stanza: &Stanza) -> Result<bool, StanzaError> {
     let kind = stanza.type_();
     let bad = |text| Err(StanzaError::from(Condition::BadRequest).with_text(text));
     if stanza.id().is_none() {
@@ -215,7 +220,7 @@ fn pass_iq(im: &Im, seat: &Seat, stanza: &Stanza, other: &Seat) -> Handled {
 }
 
 /// What the server itself answers.
-async fn host(im: &Im, stanza: &Stanza) -> Result<Option<Element>, StanzaError> {
+pub(crate) async fn host(im: &Im, stanza: &Stanza) -> Result<Option<Element>, StanzaError> {
     let (set, payload) = payload(stanza)?;
     match (set, payload.ns(), payload.name()) {
         (false, disco::INFO, "query") => disco::host_info(im, &payload),
@@ -238,7 +243,7 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
     let answer = match (set, payload.ns(), payload.name()) {
         (false, ns::ROSTER, "query") => match roster::get(im, seat, &payload).await {
             Ok((answer, pushes)) => {
-                let mut answers = vec![result(stanza, seat, answer)];
+                let mut answers = vec![result(stanza, seat.jid.as_str(), answer)];
                 answers.extend(pushes);
                 return Handled::Answers(answers);
             }
@@ -247,7 +252,7 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
         (true, ns::ROSTER, "query") => roster::set(im, seat, &payload).await.map(|()| None),
         (true, archive::NS, "query") => match archive::page_of(im, user, &seat.jid, &payload).await {
             Ok((mut answers, fin)) => {
-                answers.push(result(stanza, seat, Some(fin)));
+                answers.push(result(stanza, seat.jid.as_str(), Some(fin)));
                 return Handled::Answers(answers);
             }
             Err(error) => Err(error),
@@ -282,28 +287,25 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
 
 /// What the server answers for somebody else's account; an unknown account gives the same answers as one
 /// that lets nobody look (RFC 6121 §8.5.1).
-async fn other_account(
+pub(crate) async fn other_account(
     im: &Im,
-    seat: &Seat,
+    asker: &Jid,
     stanza: &Stanza,
     user: &BareJid,
 ) -> Result<Option<Element>, StanzaError> {
     let (set, payload) = payload(stanza)?;
-    let asker = &seat.account.jid;
     match (set, payload.ns(), payload.name()) {
-        (false, disco::INFO, "query") => disco::account_info(im, &seat.jid, user, &payload).await,
-        (false, last::NS, "query") => last::account(im, asker, user).await,
+        (false, disco::INFO, "query") => disco::account_info(im, asker, user, &payload).await,
+        (false, last::NS, "query") => last::account(im, &asker.to_bare(), user).await,
         (false, vcard::NS, "vCard") => vcard::of(im, user).await,
-        (_, NS | OWNER, "pubsub") => {
-            pubsub::answer(im, &Service::personal(user), &seat.jid, set, &payload).await
-        }
-        (false, disco::ITEMS, "query") => disco::items(im, &seat.jid, user, &payload).await,
+        (_, NS | OWNER, "pubsub") => pubsub::answer(im, &Service::personal(user), asker, set, &payload).await,
+        (false, disco::ITEMS, "query") => disco::items(im, asker, user, &payload).await,
         _ => Err(Condition::ServiceUnavailable.into()),
     }
 }
 
 /// What a contact of ours answers: that it is there.
-fn contact(stanza: &Stanza) -> Result<Option<Element>, StanzaError> {
+pub(crate) fn contact(stanza: &Stanza) -> Result<Option<Element>, StanzaError> {
     let (set, payload) = payload(stanza)?;
     match (set, payload.ns(), payload.name()) {
         (false, disco::INFO, "query") => disco::contact_info(&payload),
@@ -319,16 +321,16 @@ fn payload(stanza: &Stanza) -> Result<(bool, Element), StanzaError> {
 
 fn answered(stanza: &Stanza, seat: &Seat, answer: Result<Option<Element>, StanzaError>) -> Handled {
     match answer {
-        Ok(payload) => Handled::Answers(vec![result(stanza, seat, payload)]),
+        Ok(payload) => Handled::Answers(vec![result(stanza, seat.jid.as_str(), payload)]),
         Err(error) => Handled::Refused(error),
     }
 }
 
 /// The result of a request, from whom it was sent to.
-fn result(stanza: &Stanza, seat: &Seat, payload: Option<Element>) -> Bytes {
+pub(crate) fn result(stanza: &Stanza, asker: &str, payload: Option<Element>) -> Bytes {
     let (id, to) = (stanza.id(), stanza.to());
     let mut result = Builder::iq(Context::Client);
-    result.type_("result").to(seat.jid.as_str()).attr_if("id", id.as_deref()).attr_if("from", to.as_deref());
+    result.type_("result").to(asker).attr_if("id", id.as_deref()).attr_if("from", to.as_deref());
     if let Some(payload) = payload {
         result.element(&payload);
     }

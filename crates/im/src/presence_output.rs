@@ -133,6 +133,9 @@ impl Im {
             feature::watchers(self, user, &roster, |watcher| {
                 self.push_to_available(watcher, &now.overlay.virtual_presence(user, &watcher.jid));
             });
+            feature::remote_watchers(self, user, &roster, |contact| {
+                self.tell_remote(now.overlay.virtual_presence(user, contact));
+            });
         } else if said.is_some_and(|said| said.by_phone) {
             self.phone_leaves(user, &roster);
         }
@@ -145,11 +148,13 @@ impl Im {
 
     fn phone_leaves(&self, user: &BareJid, roster: &store::Roster) {
         let from = phone_jid(user);
+        let gone = |to: &BareJid| {
+            Builder::presence(Context::Client).type_("unavailable").from(&from).to(to.as_str()).finish()
+        };
         feature::watchers(self, user, roster, |watcher| {
-            let mut gone = Builder::presence(Context::Client);
-            gone.type_("unavailable").from(&from).to(watcher.jid.as_str());
-            self.push_to_available(watcher, &gone.finish());
+            self.push_to_available(watcher, &gone(&watcher.jid));
         });
+        feature::remote_watchers(self, user, roster, |contact| self.tell_remote(gone(contact)));
     }
 
     async fn refresh_all(&self, users: impl Iterator<Item = (BareJid, bool)>) {

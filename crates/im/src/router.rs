@@ -28,7 +28,7 @@ pub(crate) enum Target {
     /// An address of our domain without sessions; whether there is such an account only the store knows.
     Absent(BareJid, Address),
     /// Another domain.
-    Remote,
+    Remote(Jid),
     /// No address.
     Malformed,
 }
@@ -55,7 +55,10 @@ impl Im {
         }
         let Ok(jid) = to.parse::<Jid>() else { return Target::Malformed };
         if jid.domain().as_str() != self.domain() {
-            return self.services.at(&jid).map_or(Target::Remote, Target::Service);
+            return match self.services.at(&jid) {
+                Some(service) => Target::Service(service),
+                None => Target::Remote(jid),
+            };
         }
         if jid.node().is_none() {
             return Target::Host;
@@ -83,7 +86,7 @@ impl Im {
             }
             Target::Service(service) => Ok(Routed::Service(service)),
             Target::Host => Err(Condition::ServiceUnavailable.into()),
-            Target::Remote => Err(Condition::RemoteServerNotFound.into()),
+            Target::Remote(to) => self.message_remote(stanza, from, &to).map(Routed::Done),
             Target::Malformed => Err(Condition::JidMalformed.into()),
         }
     }
@@ -161,7 +164,7 @@ impl Im {
         let accepted = self.accept_message(stanza, from, owner, true)?;
         carbons::sent(self, stanza, from, owner.as_str(), &accepted);
         if let (Some(gateway), Some((id, at)), Some(seq), Ok(from)) =
-            (self.gateway.load().as_ref(), accepted.kept, accepted.item.seq, from.parse())
+            (self.users.gateway.load().as_ref(), accepted.kept, accepted.item.seq, from.parse())
         {
             let message = GatewayMessage {
                 owner: owner.clone(),

@@ -48,6 +48,11 @@ impl Services {
         self.upload.as_ref()
     }
 
+    /// Is this the domain of one of them?
+    pub(crate) fn serves(&self, domain: &str) -> bool {
+        domain.parse().is_ok_and(|jid: Jid| self.at(&jid).is_some())
+    }
+
     /// The service that an address belongs to.
     pub(crate) fn at(&self, jid: &Jid) -> Option<ServiceName> {
         let is = |service: &BareJid| jid.domain() == service.domain();
@@ -115,6 +120,7 @@ impl Im {
                     self.push(seat, Item::passing(bytes.clone()));
                 }
             }
+            Target::Remote(_) => self.tell_remote(bytes.clone()),
             _ => {}
         }
     }

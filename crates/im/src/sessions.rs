@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use xmpp::Stanza;
 
 use crate::conversation::Conversations;
+use crate::muc::Visitor;
 use crate::outbox::Outbox;
 
 /// Nodes of personal events that a client asks for.
@@ -92,6 +93,11 @@ impl Seat {
     /// Does the client ask for the events of a node?
     pub(crate) fn wants_events_of(&self, node: &str) -> bool {
         self.interests.load().as_ref().is_some_and(|interests| interests.contains(node))
+    }
+
+    /// The session as rooms know it.
+    pub(crate) fn visitor(&self) -> Visitor<'_> {
+        Visitor { jid: &self.jid, user: &self.account.jid }
     }
 
     /// The resource's name.

@@ -8,6 +8,7 @@ use rustls::{CipherSuite, ServerConfig};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::Error;
+use crate::s2s::PeerTls;
 
 /// The TLS side of all streams.
 pub struct Tls(ArcSwap<Identity>);
@@ -18,6 +19,8 @@ pub(crate) struct Identity {
     pub(crate) config: Arc<ServerConfig>,
     /// The same, telling the protocol of direct TLS (XEP-0368 §2).
     pub(crate) direct: Arc<ServerConfig>,
+    /// For streams between servers.
+    pub(crate) peers: PeerTls,
     /// `tls-server-end-point` (RFC 5929 §4.1).
     pub(crate) end_point: Vec<u8>,
 }
@@ -45,7 +48,7 @@ impl Tls {
 
 fn identity(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Identity, Error> {
     let Some(first) = chain.first() else { return Err(Error::Certificate("the chain is empty".to_owned())) };
-    let end_point = end_point(first)?;
+    let (end_point, peers) = (end_point(first)?, PeerTls::new(&chain, &key)?);
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
     // AES-128 is strong enough for all we carry, and its key schedule on SHA-256 costs half of that on SHA-384,
     // which clients name first out of habit: 6 % of a whole sign-in.
@@ -64,7 +67,7 @@ fn identity(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) ->
         rustls::crypto::aws_lc_rs::Ticketer::new().map_err(|error| Error::Certificate(error.to_string()))?;
     let mut direct = config.clone();
     direct.alpn_protocols = vec![b"xmpp-client".to_vec()];
-    Ok(Identity { config: Arc::new(config), direct: Arc::new(direct), end_point })
+    Ok(Identity { config: Arc::new(config), direct: Arc::new(direct), peers, end_point })
 }
 
 /// The certificate's hash by the hash function of its signature; MD5 and SHA-1 count as SHA-256.

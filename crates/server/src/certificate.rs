@@ -63,15 +63,26 @@ pub fn load(
     certificate: &Path,
     key: &Path,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), CertificateError> {
-    let wrong =
-        |path: &Path, cause: String| CertificateError::File { path: path.display().to_string(), cause };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
-    let chain = chain.map_err(|error| wrong(certificate, error.to_string()))?;
-    if chain.is_empty() {
-        return Err(wrong(certificate, "there is no certificate in it".to_owned()));
-    }
+    let chain = load_chain(certificate)?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, error.to_string()))?;
     Ok((chain, key))
+}
+
+/// Reads certificates without a key.
+///
+/// # Errors
+/// Names the file that is not right.
+pub fn load_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let chain = chain.map_err(|error| wrong(path, error.to_string()))?;
+    if chain.is_empty() {
+        return Err(wrong(path, "there is no certificate in it".to_owned()));
+    }
+    Ok(chain)
+}
+
+fn wrong(path: &Path, cause: String) -> CertificateError {
+    CertificateError::File { path: path.display().to_string(), cause }
 }
 
 #[cfg(test)]

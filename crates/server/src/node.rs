@@ -1,11 +1,13 @@
 //! A node: everything that serves, started and stopped as one. The one constructor for the binary and the tests.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use calls::{CallLimits, Calls, CallsConfig};
+use im::s2s::FederationConfig;
 use im::{Im, ImConfig, Transport};
 use media::{Media, MediaConfig};
 use presence::{Engine, Rules};
@@ -113,12 +115,13 @@ impl Node {
     /// A certificate is not right; then all stays as it was.
     pub fn reload(&self, config: &Config) -> Result<()> {
         let (chain, key) = certificate::load(&config.certificate_path(), &config.key_path())?;
-        let sip_tls = Arc::new(sip_tls(&chain, &key)?);
+        let (sip_tls, federation) = (Arc::new(sip_tls(&chain, &key)?), federation_config(config)?);
         self.im_tls.replace(chain.clone(), key.clone_key())?;
         self.web_tls.replace(chain.clone(), key.clone_key())?;
         self.calls.set_tls(sip_tls);
         self.im.set_limits(im_limits(config));
         self.im.set_policies(im_policies(config));
+        self.im.set_federation(federation);
         self.calls.set_limits(call_limits(config));
         self.calls.set_sign_in_limits(phone_sign_in_limits(config));
         self.store.limit_size(config.storage_bytes_max());
@@ -167,11 +170,25 @@ async fn start_im(
     im_config.archive_default = config.archive.default;
     im_config.upload_url = config.upload_url();
     im_config.policies = im_policies(config);
+    im_config.federation = federation_config(config)?;
     let trusted = config.network.trusted.clone();
     im_config.trusted = Arc::new(move |address| trusted.iter().any(|network| network.contains(address)));
     let im = Im::start(im_config, store.clone(), Arc::clone(presence), runtime.clone(), Arc::clone(tls));
     im.load().await?;
+    im.federate().await?;
     let listen = &config.listen;
+    if config.federation.enabled {
+        let ports =
+            [(listen.xmpp_servers, Transport::StartTls), (listen.xmpps_servers, Transport::DirectTls)];
+        for (port, transport) in ports {
+            for address in listen.at(port) {
+                let listener = runtime.listen_tcp(address, SocketOptions::default()).with_context(|| {
+                    format!("cannot listen on {address}; `carillon check` says what has it")
+                })?;
+                im.listen_to_servers(listener, transport)?;
+            }
+        }
+    }
     for (port, transport) in [(listen.xmpp, Transport::StartTls), (listen.xmpps, Transport::DirectTls)] {
         for address in listen.at(port) {
             let listener = runtime
@@ -181,6 +198,38 @@ async fn start_im(
         }
     }
     Ok(im)
+}
+
+/// Where systems keep the certificates of the authorities that they trust.
+const SYSTEM_AUTHORITIES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+fn federation_config(config: &Config) -> Result<FederationConfig> {
+    let ours = config.federation.clone();
+    let authorities = match &ours.authorities {
+        Some(path) => {
+            certificate::load_chain(&config.folder.join(path)).context("[federation] authorities")?
+        }
+        None => {
+            let found =
+                SYSTEM_AUTHORITIES.iter().find_map(|path| certificate::load_chain(Path::new(path)).ok());
+            if found.is_none() && ours.enabled {
+                tracing::warn!(
+                    "this system trusts no authorities: install ca-certificates, or set [federation] authorities"
+                );
+            }
+            found.unwrap_or_default()
+        }
+    };
+    Ok(FederationConfig {
+        enabled: ours.enabled,
+        allow: ours.allow,
+        deny: ours.deny,
+        unverified: ours.unverified,
+        without_tls: ours.without_tls,
+        routes: ours.routes,
+        authorities,
+    })
 }
 
 fn im_limits(config: &Config) -> im::Limits {
@@ -198,6 +247,9 @@ fn im_limits(config: &Config) -> im::Limits {
     limits.upload.user_bytes_a_day = files.user_mib_a_day << 20;
     limits.upload.keep_time =
         (files.keep_days > 0).then(|| DAY * u32::try_from(files.keep_days).unwrap_or(u32::MAX));
+    limits.federation.queue_time_max = Duration::from_secs(ours.federation_queue_seconds);
+    limits.federation.queued_stanzas_max = ours.federation_queued_stanzas;
+    limits.federation.stanzas_per_second_max = ours.federation_stanzas_per_second;
     limits
 }
 

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures::future::BoxFuture;
+use im::s2s::{FederationState, Step};
+use model::DomainPart;
 use parking_lot::Mutex;
 use runtime::Runtime;
 use store::StorageState;
@@ -101,5 +104,13 @@ impl Running for Serving {
             registrations: rows.registrations(),
             calls: rows.calls(),
         }
+    }
+
+    fn federation(&self) -> Vec<FederationState> {
+        self.node.im().federation()
+    }
+
+    fn test_federation(&self, domain: DomainPart) -> BoxFuture<'_, Vec<Step>> {
+        Box::pin(async move { self.node.im().test_federation(&domain).await })
     }
 }

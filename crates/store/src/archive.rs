@@ -17,14 +17,17 @@ const CLOCK_SLACK_MICROS: i64 = 2_000_000;
 
 const SELECT_HORIZON: &str = "SELECT seq FROM archive_horizon";
 const SET_HORIZON: &str = "UPDATE archive_horizon SET seq = $1";
-/// A bare address is what stands before the first slash.
+/// A bare address is what stands before the first slash. An owner that is a domain stands for another server: what it
+/// keeps is found under who it is for.
 const INDEX_LITE: &str = "INSERT INTO archive (owner, seq, peer) \
      SELECT owner, seq, CASE WHEN owner = s THEN r ELSE s END FROM (SELECT owner, seq, \
        CASE instr(sender, '/') WHEN 0 THEN sender ELSE substr(sender, 1, instr(sender, '/') - 1) END AS s, \
        CASE instr(recipient, '/') WHEN 0 THEN recipient ELSE substr(recipient, 1, instr(recipient, '/') - 1) END AS r \
        FROM journal WHERE seq > $1 AND seq <= $2 AND archive & 1 = 1) \
      UNION ALL \
-     SELECT CASE instr(sender, '/') WHEN 0 THEN sender ELSE substr(sender, 1, instr(sender, '/') - 1) END, seq, owner \
+     SELECT CASE instr(sender, '/') WHEN 0 THEN sender ELSE substr(sender, 1, instr(sender, '/') - 1) END, seq, \
+       CASE WHEN instr(owner, '@') > 0 THEN owner WHEN instr(recipient, '/') = 0 THEN recipient \
+         ELSE substr(recipient, 1, instr(recipient, '/') - 1) END \
        FROM journal WHERE seq > $1 AND seq <= $2 AND archive & 2 = 2 \
      ON CONFLICT (owner, seq) DO NOTHING";
 const INDEX_PG: &str = "INSERT INTO archive (owner, seq, peer) \
@@ -32,7 +35,8 @@ const INDEX_PG: &str = "INSERT INTO archive (owner, seq, peer) \
        ELSE split_part(sender, '/', 1) END \
        FROM journal WHERE seq > $1 AND seq <= $2 AND archive & 1 = 1 \
      UNION ALL \
-     SELECT split_part(sender, '/', 1), seq, owner FROM journal WHERE seq > $1 AND seq <= $2 AND archive & 2 = 2 \
+     SELECT split_part(sender, '/', 1), seq, \
+       CASE WHEN owner LIKE '%@%' THEN owner ELSE split_part(recipient, '/', 1) END FROM journal WHERE seq > $1 AND seq <= $2 AND archive & 2 = 2 \
      ON CONFLICT (owner, seq) DO NOTHING";
 
 macro_rules! page {

@@ -143,6 +143,8 @@ struct Queue {
     /// Up to which the archives' index is made.
     indexed: i64,
     text: TextIndex,
+    /// Up to which the spool's rows stand for what waits, as the database has it or is about to.
+    horizon: i64,
     entries: Vec<Queued>,
     bytes: usize,
     jobs: Vec<Job>,
@@ -175,7 +177,8 @@ impl Shared {
     pub(crate) fn new(last: Seq, indexed: Seq, text_indexed: Seq) -> Self {
         let young = Young { base: last.0 + 1, slots: VecDeque::new() };
         let text = TextIndex { indexed: text_indexed.0, wanted: 0 };
-        let queue = Queue { last: last.0, indexed: indexed.0, text, young, ..Queue::default() };
+        let (last_seq, indexed) = (last.0, indexed.0);
+        let queue = Queue { last: last_seq, indexed, horizon: last_seq, text, young, ..Queue::default() };
         Self {
             queue: Mutex::new(queue),
             wake: Notify::new(),
@@ -341,7 +344,8 @@ impl Shared {
                 || !queue.handed_on.is_empty()
                 || !queue.soft.is_empty()
                 || queue.indexed < queue.last
-                || queue.text.is_due(queue.last),
+                || queue.text.is_due(queue.last)
+                || queue.horizon < queue.last,
             hurry: !queue.settlers.is_empty() || queue.young.slots.len() >= YOUNG_ENTRIES_MAX,
             closing: queue.closing,
         }
@@ -369,7 +373,9 @@ impl Shared {
                 work.waiting.extend(owner.map(|owner| (owner, Seq(seq))));
             }
             queue.young.base = queue.last + 1;
-            work.horizon = (queue.young.base != base).then_some(Seq(queue.last));
+            // Also when all of it was handed on meanwhile: else the next start would take it for waiting.
+            work.horizon = (queue.horizon != queue.last).then_some(Seq(queue.last));
+            queue.horizon = queue.last;
             queue.unsettled = !work.waiting.is_empty() || !work.handed_on.is_empty();
         }
         if all || last || queue.last - queue.indexed >= INDEX_BEHIND_ENTRIES {

@@ -130,7 +130,12 @@ pub fn parse_one_in(bytes: Bytes, content: ContentNamespace, limits: Limits) -> 
 
 /// Reads one stanza as it goes over a client's stream, from which it inherits its namespace, such as the journal keeps.
 pub fn parse_inheriting(bytes: Bytes) -> Result<Stanza, StreamError> {
-    parse_alone(bytes, Scope::standalone(ContentNamespace::Client, crate::ns::CLIENT), Limits::signed_in())
+    parse_inheriting_in(bytes, ContentNamespace::Client)
+}
+
+/// [`parse_inheriting`] for the streams of another content namespace.
+pub fn parse_inheriting_in(bytes: Bytes, content: ContentNamespace) -> Result<Stanza, StreamError> {
+    parse_alone(bytes, Scope::standalone(content, content.as_str()), Limits::signed_in())
 }
 
 pub(crate) fn parse_alone(mut bytes: Bytes, scope: Scope, limits: Limits) -> Result<Stanza, StreamError> {

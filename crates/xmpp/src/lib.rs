@@ -34,7 +34,7 @@ pub use builder::Builder;
 pub use context::{ContentNamespace, Context};
 pub use element::{Attribute, Element, Node};
 pub use error::{Condition, ErrorKind, StanzaError};
-pub use framer::{Frame, Framer, parse_inheriting, parse_one, parse_one_in};
+pub use framer::{Frame, Framer, parse_inheriting, parse_inheriting_in, parse_one, parse_one_in};
 pub use header::StreamHeader;
 pub use limits::{Limits, STANZA_BYTES_BEFORE_SIGN_IN_MAX, STANZA_BYTES_MAX};
 pub use stamp::{Stamp, Value};

@@ -3,13 +3,13 @@
 mod arrival;
 mod closing;
 mod inactivity;
-mod link;
+pub(crate) mod link;
 mod parking;
 mod place;
 mod session;
 mod stanzas;
 mod stream;
-mod wire;
+pub(crate) mod wire;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -225,7 +225,7 @@ impl Im {
         }
     }
 
-    fn seed(&self) -> [u8; 32] {
+    pub(crate) fn seed(&self) -> [u8; 32] {
         let mut seed = [0; 32];
         self.runtime.fill(&mut seed);
         seed

@@ -66,6 +66,12 @@ impl Im {
         }
     }
 
+    /// Does a message from `from` to somebody elsewhere belong in the sender's archive?
+    pub(crate) fn archives_sent(&self, from: &str, peer: &BareJid) -> bool {
+        let sender = from.split_once('/').map_or(from, |(bare, _)| bare);
+        self.is_user(sender) && self.wants_archived(sender, peer.as_str())
+    }
+
     /// A sender of ours who is no contact that answers by itself. Only addresses of our domain come with a
     /// session behind them, so that nobody else is asked for.
     fn is_user(&self, bare: &str) -> bool {

@@ -42,6 +42,7 @@ pub const ALL: &[About] = &[
     client_state::ABOUT,
     contact_addresses::ABOUT,
     disco::ABOUT,
+    crate::s2s::ABOUT,
     last::ABOUT,
     messages::ABOUT,
     crate::muc::ABOUT,

@@ -94,11 +94,11 @@ impl SpoolReader {
 }
 
 /// The stanza with the time of its acceptance (XEP-0203), before its end tag.
-fn delayed(domain: &str, entry: &Spooled) -> Bytes {
+pub(crate) fn delayed(domain: &str, entry: &Spooled) -> Bytes {
     with_delay(&entry.stanza, domain, entry.at)
 }
 
-fn with_delay(stanza: &Bytes, domain: &str, at: Timestamp) -> Bytes {
+pub(crate) fn with_delay(stanza: &Bytes, domain: &str, at: Timestamp) -> Bytes {
     const END: &[u8] = b"</message>";
     let Some(head) = stanza.strip_suffix(END) else { return stanza.clone() };
     let mut out = BytesMut::with_capacity(stanza.len() + 128);

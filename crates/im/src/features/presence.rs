@@ -99,7 +99,21 @@ pub(crate) fn broadcast(im: &Im, seat: &Seat, roster: &Roster) {
     watchers(im, user, roster, |account| {
         im.push_to_available(account, &shown_bytes(seat, &shown, overlay, account.jid.as_str()));
     });
+    remote_watchers(im, user, roster, |contact| {
+        im.tell_remote(shown_bytes(seat, &shown, overlay, contact.as_str()));
+    });
     im.check_said(user, overlay);
+}
+
+/// Calls `tell` with every contact elsewhere that may see the user.
+pub(crate) fn remote_watchers(im: &Im, user: &BareJid, roster: &Roster, mut tell: impl FnMut(&BareJid)) {
+    let elsewhere =
+        |contact: &BareJid| contact.domain() != user.domain() && im.is_remote(contact.domain().as_str());
+    for item in roster.items.iter().filter(|item| item.subscription.to_contact()) {
+        if elsewhere(&item.contact) && !im.users.blocked.parts(user, &item.contact) {
+            tell(&item.contact);
+        }
+    }
 }
 
 /// Calls `tell` with the user's own account and with every signed-in account that may see the user.
@@ -159,6 +173,11 @@ async fn show_contact_to(im: &Im, contact: &BareJid, seat: &Seat) -> Result<(), 
     if im.users.blocked.parts(user, contact) {
         return Ok(());
     }
+    if im.is_remote(contact.domain().as_str()) {
+        // §4.3.1: their server knows. It answers to the bare address, and so to all of the user's clients.
+        im.tell_remote(typed("probe", user.as_str(), contact.as_str()));
+        return Ok(());
+    }
     if let Some(account) = im.sessions.account(contact.as_str()) {
         let theirs = im.roster(&account).await?;
         let grants = theirs.items.iter().any(|item| item.contact == *user && item.subscription.to_contact());
@@ -188,44 +207,66 @@ fn show_seat(im: &Im, shows: &Seat, overlay: Option<Overlay>, to: &Seat) {
 
 /// The contact may see the user from now on.
 pub(crate) fn show_to(im: &Im, user: &BareJid, contact: &BareJid) {
-    let Some(watcher) = im.sessions.account(contact.as_str()) else { return };
     if im.users.blocked.parts(user, contact) {
         return;
     }
+    for bytes in now_shown(im, user, contact) {
+        deliver(im, contact.as_str(), &bytes);
+    }
+}
+
+/// What `contact` sees of the user at this moment: every client that is available, or the phone.
+fn now_shown(im: &Im, user: &BareJid, contact: &BareJid) -> Vec<Bytes> {
     let overlay = im.overlay(user);
     match im.sessions.account(user.as_str()) {
         Some(account) => {
-            for seat in account.seats().iter() {
-                if let Some(stanza) = shown(seat) {
-                    im.push_to_available(&watcher, &shown_bytes(seat, &stanza, overlay, contact.as_str()));
-                }
-            }
+            let seats = account.seats();
+            let shows = |seat: &Arc<Seat>| {
+                shown(seat).map(|stanza| shown_bytes(seat, &stanza, overlay, contact.as_str()))
+            };
+            seats.iter().filter_map(shows).collect()
         }
         None => {
-            if let Some(overlay) = overlay.filter(|overlay| overlay.activity.is_some()) {
-                im.push_to_available(&watcher, &overlay.virtual_presence(user, contact));
-            }
+            let overlay = overlay.filter(|overlay| overlay.activity.is_some());
+            overlay.map(|overlay| overlay.virtual_presence(user, contact)).into_iter().collect()
         }
     }
 }
 
+/// Another server asks for a user's presence (§4.3.2).
+pub(crate) async fn probed(im: &Im, contact: &BareJid, user: &BareJid) -> Result<(), StanzaError> {
+    if im.contacts.pin().contains_key(user.as_str()) && im.sessions.account(user.as_str()).is_none() {
+        im.tell_remote(contact_presence(im, user, contact));
+        return Ok(());
+    }
+    let may = presence::may_watch(&im.store, contact, user).await.map_err(|error| storage_error(&error))?;
+    if !may {
+        im.tell_remote(typed("unsubscribed", user.as_str(), contact.as_str()));
+        return Ok(());
+    }
+    let shown = now_shown(im, user, contact);
+    if shown.is_empty() {
+        im.tell_remote(typed("unavailable", user.as_str(), contact.as_str()));
+    }
+    shown.into_iter().for_each(|bytes| im.tell_remote(bytes));
+    Ok(())
+}
+
+fn typed(kind: &str, from: &str, to: &str) -> Bytes {
+    Builder::presence(Context::Client).type_(kind).from(from).to(to).finish()
+}
+
 /// The contact may no longer see the user (§3.2.2, §3.3.3).
 pub(crate) fn hide_from(im: &Im, user: &BareJid, contact: &BareJid) {
-    let (Some(watcher), Some(account)) =
-        (im.sessions.account(contact.as_str()), im.sessions.account(user.as_str()))
-    else {
-        return;
-    };
+    let Some(account) = im.sessions.account(user.as_str()) else { return };
     for seat in account.seats().iter().filter(|seat| seat.priority().is_some()) {
-        im.push_to_available(&watcher, &unavailable_bytes(seat.jid.as_str(), contact.as_str(), None));
+        deliver(im, contact.as_str(), &unavailable_bytes(seat.jid.as_str(), contact.as_str(), None));
     }
 }
 
 /// A contact that answers by itself shows itself to one who has subscribed.
 pub(crate) fn show_contact(im: &Im, contact: &BareJid, to: &BareJid) {
-    if let Some(watcher) = im.sessions.account(to.as_str()) {
-        im.push_to_available(&watcher, &contact_presence(im, contact, to));
-    }
+    deliver(im, to.as_str(), &contact_presence(im, contact, to));
 }
 
 fn contact_presence(im: &Im, contact: &BareJid, to: &BareJid) -> Bytes {
@@ -256,10 +297,16 @@ pub(crate) async fn unavailable(im: &Im, seat: &Arc<Seat>, stanza: Option<&Stanz
     let mut told: Vec<BareJid> = Vec::new();
     if was_available {
         match im.roster(&seat.account).await {
-            Ok(roster) => watchers(im, user, &roster, |account| {
-                im.push_to_available(account, &unavailable_bytes(from, account.jid.as_str(), stanza));
-                told.push(account.jid.clone());
-            }),
+            Ok(roster) => {
+                watchers(im, user, &roster, |account| {
+                    im.push_to_available(account, &unavailable_bytes(from, account.jid.as_str(), stanza));
+                    told.push(account.jid.clone());
+                });
+                remote_watchers(im, user, &roster, |contact| {
+                    im.tell_remote(unavailable_bytes(from, contact.as_str(), stanza));
+                    told.push(contact.clone());
+                });
+            }
             Err(error) => tracing::warn!(%error, "contacts do not hear that a client left"),
         }
     }
@@ -267,7 +314,7 @@ pub(crate) async fn unavailable(im: &Im, seat: &Arc<Seat>, stanza: Option<&Stanz
     for to in
         directed.iter().filter(|to| !told.iter().any(|told| to.split('/').next() == Some(told.as_str())))
     {
-        send_directed(im, to, &unavailable_bytes(from, to, stanza));
+        deliver(im, to, &unavailable_bytes(from, to, stanza));
     }
     im.look_again(user);
 }
@@ -291,10 +338,9 @@ fn unavailable_bytes(from: &str, to: &str, stanza: Option<&Stanza>) -> Bytes {
 
 /// Presence to somebody in particular (§4.6), who need not be in the roster.
 pub(crate) fn directed(im: &Im, seat: &Seat, stanza: &Stanza, to: &str) -> Result<(), StanzaError> {
-    match im.locate(to) {
-        Target::Remote => return Err(Condition::RemoteServerNotFound.into()),
-        Target::Malformed => return Err(Condition::JidMalformed.into()),
-        _ => {}
+    let target = im.locate(to);
+    if matches!(target, Target::Malformed) {
+        return Err(Condition::JidMalformed.into());
     }
     let kind = stanza.type_();
     let mut known = seat.directed.lock();
@@ -311,12 +357,21 @@ pub(crate) fn directed(im: &Im, seat: &Seat, stanza: &Stanza, to: &str) -> Resul
         Some(_) => {}
     }
     drop(known);
-    send_directed(im, to, &stanza.to_bytes(Context::Client, &Stamp::default().from(seat.jid.as_str())));
+    let bytes = stanza.to_bytes(Context::Client, &Stamp::default().from(seat.jid.as_str()));
+    if let Target::Remote(_) = target {
+        return im.post_remote(bytes).or_else(|error| if kind.is_none() { Err(error) } else { Ok(()) });
+    }
+    deliver(im, to, &bytes);
     Ok(())
 }
 
-fn send_directed(im: &Im, to: &str, bytes: &Bytes) {
-    let Target::Online(account, address, seat) = im.locate(to) else { return };
+/// Gives presence to its addressee, here or elsewhere (§8.5).
+pub(crate) fn deliver(im: &Im, to: &str, bytes: &Bytes) {
+    let (account, address, seat) = match im.locate(to) {
+        Target::Online(account, address, seat) => (account, address, seat),
+        Target::Remote(_) => return im.tell_remote(bytes.clone()),
+        _ => return,
+    };
     match (decide(What::Presence, address, Reach::Reachable), seat) {
         (Delivery::Resource, Some(seat)) => im.push_bytes(&seat, bytes.clone()),
         (Delivery::Available, _) => im.push_to_available(&account, bytes),
@@ -327,8 +382,5 @@ fn send_directed(im: &Im, to: &str, bytes: &Bytes) {
 /// A client asks for somebody's presence again (§4.3.1: usually the server does it).
 pub(crate) async fn probe(im: &Im, seat: &Seat, to: &str) -> Result<(), StanzaError> {
     let contact = to.parse::<model::Jid>().map_err(|_| Condition::JidMalformed)?.to_bare();
-    if contact.domain().as_str() != im.domain() {
-        return Err(Condition::RemoteServerNotFound.into());
-    }
     show_contact_to(im, &contact, seat).await.map_err(|error| storage_error(&error))
 }

@@ -95,8 +95,9 @@ pub(crate) async fn outbound(
     if contact == *user {
         return Err(Condition::NotAllowed.into());
     }
-    if contact.domain().as_str() != im.domain() {
-        return Err(Condition::RemoteServerNotFound.into());
+    let elsewhere = im.is_remote(contact.domain().as_str());
+    if !elsewhere && contact.node().is_none() {
+        return Err(Condition::ServiceUnavailable.into());
     }
     let before;
     let transition;
@@ -118,14 +119,18 @@ pub(crate) async fn outbound(
         // RFC 6121 §3.1.2: from the bare address, to the bare address.
         let stamp = Stamp::default().from(user.as_str()).to(contact.as_str());
         let bytes = stanza.to_bytes(Context::Client, &stamp);
-        inbound(im, user, &contact, bytes, request).await?;
+        if elsewhere {
+            im.post_remote(bytes)?;
+        } else {
+            inbound(im, user, &contact, bytes, request).await?;
+        }
     }
     granted_or_revoked(im, user, &contact, before, transition.next);
     Ok(())
 }
 
 /// A request arrives for a user of ours (RFC 6121 §3.1.3, §3.2.3, §3.3.3).
-async fn inbound(
+pub(crate) async fn inbound(
     im: &Im,
     from: &BareJid,
     user: &BareJid,
@@ -206,6 +211,10 @@ fn deliver(im: &Im, user: &BareJid, stanza: &Bytes) {
 async fn answer(im: &Im, user: &BareJid, to: &BareJid, request: Request) -> Result<(), StanzaError> {
     let stanza =
         Builder::presence(Context::Client).type_(name(request)).from(user.as_str()).to(to.as_str()).finish();
+    if im.is_remote(to.domain().as_str()) {
+        im.tell_remote(stanza);
+        return Ok(());
+    }
     Box::pin(inbound(im, user, to, stanza, request)).await
 }
 
@@ -227,7 +236,7 @@ async fn contact_answers(
                 .from(&contact_jid(contact))
                 .to(from.as_str())
                 .finish();
-            deliver(im, from, &gone);
+            presence::deliver(im, from.as_str(), &gone);
         }
         Request::Subscribed | Request::Unsubscribed => {}
     }
@@ -264,13 +273,11 @@ pub(crate) async fn remove_contact(im: &Im, user: &BareJid, contact: &BareJid) -
             im.push_change(user, version, removed_element(contact));
         }
     }
-    if contact.domain().as_str() == im.domain() {
-        if before.subscription().from_contact() || before.pending_out() {
-            answer(im, user, contact, Request::Unsubscribe).await?;
-        }
-        if before.subscription().to_contact() || before.pending_in() {
-            answer(im, user, contact, Request::Unsubscribed).await?;
-        }
+    if before.subscription().from_contact() || before.pending_out() {
+        answer(im, user, contact, Request::Unsubscribe).await?;
+    }
+    if before.subscription().to_contact() || before.pending_in() {
+        answer(im, user, contact, Request::Unsubscribed).await?;
     }
     granted_or_revoked(im, user, contact, before, State::None);
     Ok(())

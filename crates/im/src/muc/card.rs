@@ -3,11 +3,11 @@
 use model::{BareJid, FullJid};
 use xmpp::{Condition, Element, ErrorKind, StanzaError};
 
+use super::Visitor;
 use super::affiliation::Affiliation;
 use super::service::{SharedRoom, keep, post};
 use crate::Im;
 use crate::features::{avatars, vcard};
-use crate::sessions::Seat;
 
 /// Pictures in one card: the same picture in several formats (XEP-0486 §4.1).
 const PICTURES_MAX: usize = 8;
@@ -21,13 +21,13 @@ pub(super) async fn get(im: &Im, room: &SharedRoom) -> Result<Option<Element>, S
 /// An owner writes the card: everybody in the room hears that something has changed (XEP-0486 §3.2).
 pub(super) async fn set(
     im: &Im,
-    seat: &Seat,
+    who: Visitor<'_>,
     shared: &SharedRoom,
     card: &Element,
 ) -> Result<Option<Element>, StanzaError> {
     let jid = {
         let room = shared.lock();
-        if room.affiliation(&seat.account.jid) != Affiliation::Owner {
+        if room.affiliation(who.user) != Affiliation::Owner {
             let refused = StanzaError::new(ErrorKind::Auth, Condition::Forbidden);
             return Err(refused.with_text("only owners set the picture of a room"));
         }
@@ -57,13 +57,13 @@ pub(super) async fn set(
 /// The card of an occupant who is a user of ours: their client would not answer for it.
 pub(super) async fn of_occupant(
     im: &Im,
-    seat: &Seat,
+    who: Visitor<'_>,
     room: &SharedRoom,
     nick: &str,
 ) -> Result<Option<Element>, StanzaError> {
     let user: BareJid = {
         let room = room.lock();
-        if room.occupant_of(&seat.jid).is_none() {
+        if room.occupant_of(who.jid).is_none() {
             return Err(StanzaError::new(ErrorKind::Cancel, Condition::NotAcceptable));
         }
         room.occupants.get(nick).map(|other| other.user.clone()).ok_or(Condition::ItemNotFound)?

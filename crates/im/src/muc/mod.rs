@@ -20,8 +20,17 @@ mod tests;
 
 use crate::{About, Spec};
 
+/// Who deals with a room: a session of ours, or somebody elsewhere.
+#[derive(Clone, Copy)]
+pub(crate) struct Visitor<'a> {
+    /// The full address.
+    pub(crate) jid: &'a model::FullJid,
+    /// The bare one.
+    pub(crate) user: &'a model::BareJid,
+}
+
 pub(crate) use questions::{answer_iq, service_item};
-pub(crate) use service::{Rooms, presence, session_gone};
+pub(crate) use service::{Rooms, presence, session_gone, unreachable};
 pub(crate) use speech::message;
 pub(crate) use wire::refusal;
 

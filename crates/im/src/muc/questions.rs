@@ -8,6 +8,7 @@ use xmpp::xep::retraction::MODERATE;
 use xmpp::xep::{fulltext, mam, ping};
 use xmpp::{Condition, Context, Element, ErrorKind, Stamp, Stanza, StanzaError};
 
+use super::Visitor;
 use super::affiliation::Affiliation;
 use super::card;
 use super::retraction;
@@ -16,7 +17,6 @@ use super::service::{SharedRoom, keep, post};
 use super::wire::{ADMIN, OCCUPANT_ID, OWNER};
 use crate::Im;
 use crate::features::{archive, vcard};
-use crate::sessions::Seat;
 
 /// Rooms that one list shows.
 const LISTED_MAX: usize = 500;
@@ -36,7 +36,7 @@ pub(crate) fn service_item(im: &Im) -> Element {
 /// An IQ to the service, to a room, or to somebody in it.
 pub(crate) async fn answer_iq(
     im: &Im,
-    seat: &Seat,
+    who: Visitor<'_>,
     stanza: &Stanza,
     to: &str,
 ) -> Result<Answer, StanzaError> {
@@ -51,9 +51,9 @@ pub(crate) async fn answer_iq(
     };
     if let Some(nick) = jid.resource() {
         if kind.as_deref() == Some("get") && stanza.has_child("vCard", vcard::NS) {
-            return card::of_occupant(im, seat, &room, nick.as_str()).await.map(only);
+            return card::of_occupant(im, who, &room, nick.as_str()).await.map(only);
         }
-        return to_occupant(im, seat, stanza, &room.lock(), nick.as_str(), request);
+        return to_occupant(im, who, stanza, &room.lock(), nick.as_str(), request);
     }
     if !request {
         return Ok(None);
@@ -67,31 +67,31 @@ pub(crate) async fn answer_iq(
         (false, ITEMS, "query") => Ok(only(Some(Element::new("query", ITEMS)))),
         (false, ping::NS, "ping") => Ok(only(None)),
         (false, vcard::NS, "vCard") => card::get(im, &room).await.map(only),
-        (true, vcard::NS, "vCard") => card::set(im, seat, &room, &payload).await.map(only),
-        (false, ADMIN, "query") => room.lock().list(&seat.jid, &payload).map(Some).map(only),
+        (true, vcard::NS, "vCard") => card::set(im, who, &room, &payload).await.map(only),
+        (false, ADMIN, "query") => room.lock().list(who.jid, &payload).map(Some).map(only),
         (true, ADMIN, "query") => {
-            room.lock().administer(&seat.jid, &payload, &mut post)?;
+            room.lock().administer(who.jid, &payload, &mut post)?;
             keep(im, &room).await?;
             Ok(only(None))
         }
         (false, OWNER, "query") => {
             let room = room.lock();
-            owner(&room, seat)?;
+            owner(&room, who)?;
             let form = room.config.form().to_element();
             Ok(only(Some(Element::new("query", OWNER).with_child(form))))
         }
-        (true, OWNER, "query") => own(im, seat, &room, &payload).await.map(only),
+        (true, OWNER, "query") => own(im, who, &room, &payload).await.map(only),
         (true, mam::NS, "query") => {
             let room_jid = {
                 let room = room.lock();
-                readable(&room, seat)?;
+                readable(&room, who)?;
                 room.jid.clone()
             };
-            let (results, fin) = archive::page_of(im, &room_jid, &seat.jid, &payload).await?;
+            let (results, fin) = archive::page_of(im, &room_jid, who.jid, &payload).await?;
             Ok(Some((results, Some(fin))))
         }
         (false, mam::NS, "query") => Ok(only(Some(archive::form()))),
-        (true, MODERATE, "moderate") => retraction::moderate(im, seat, &room, &payload).await.map(only),
+        (true, MODERATE, "moderate") => retraction::moderate(im, who, &room, &payload).await.map(only),
         _ => Err(Condition::ServiceUnavailable.into()),
     }
 }
@@ -149,17 +149,17 @@ fn room_info(room: &Room, query: &Element) -> Result<Element, StanzaError> {
     ))
 }
 
-fn owner(room: &Room, seat: &Seat) -> Result<(), StanzaError> {
-    if room.affiliation(&seat.account.jid) == Affiliation::Owner {
+fn owner(room: &Room, who: Visitor<'_>) -> Result<(), StanzaError> {
+    if room.affiliation(who.user) == Affiliation::Owner {
         return Ok(());
     }
     Err(StanzaError::new(ErrorKind::Auth, Condition::Forbidden))
 }
 
 /// What was said is for those who are in, and for those who belong to the room.
-fn readable(room: &Room, seat: &Seat) -> Result<(), StanzaError> {
-    let belongs = room.affiliation(&seat.account.jid) >= Affiliation::Member;
-    if belongs || room.occupant_of(&seat.jid).is_some() {
+fn readable(room: &Room, who: Visitor<'_>) -> Result<(), StanzaError> {
+    let belongs = room.affiliation(who.user) >= Affiliation::Member;
+    if belongs || room.occupant_of(who.jid).is_some() {
         return Ok(());
     }
     Err(StanzaError::new(ErrorKind::Auth, Condition::Forbidden))
@@ -167,14 +167,14 @@ fn readable(room: &Room, seat: &Seat) -> Result<(), StanzaError> {
 
 async fn own(
     im: &Im,
-    seat: &Seat,
+    who: Visitor<'_>,
     shared: &SharedRoom,
     query: &Element,
 ) -> Result<Option<Element>, StanzaError> {
     let mut post = |session: &model::FullJid, bytes| post(im, session, bytes);
     let jid = {
         let mut room = shared.lock();
-        owner(&room, seat)?;
+        owner(&room, who)?;
         if let Some(destroy) = query.child("destroy", OWNER) {
             room.destroy(destroy, &mut post);
         } else {
@@ -201,13 +201,13 @@ async fn own(
 /// other's client, under the nickname of the asker (§17.4).
 fn to_occupant(
     im: &Im,
-    seat: &Seat,
+    who: Visitor<'_>,
     stanza: &Stanza,
     room: &Room,
     nick: &str,
     request: bool,
 ) -> Result<Answer, StanzaError> {
-    let Some(me) = room.occupant_of(&seat.jid) else {
+    let Some(me) = room.occupant_of(who.jid) else {
         let error = StanzaError::new(ErrorKind::Cancel, Condition::NotAcceptable);
         return if request { Err(error) } else { Ok(None) };
     };

@@ -5,6 +5,7 @@ use store::StanzaId;
 use xmpp::xep::retraction::{self as xep, MODERATE, Moderation, NS};
 use xmpp::{Builder, Condition, Context, Element, ErrorKind, Stanza, StanzaError};
 
+use super::Visitor;
 use super::affiliation::Role;
 use super::room::Room;
 use super::service::SharedRoom;
@@ -12,7 +13,6 @@ use super::speech;
 use super::wire::{self, OCCUPANT_ID};
 use crate::Im;
 use crate::acceptance::storage_error;
-use crate::sessions::Seat;
 
 /// An occupant may take back what they said themselves; the room's id names it (XEP-0424 §6).
 pub(crate) fn heed(im: &Im, room: &mut Room, said: &Stanza, author: &str) {
@@ -31,7 +31,7 @@ pub(crate) fn heed(im: &Im, room: &mut Room, said: &Stanza, author: &str) {
 /// A moderator asks that a message be taken back (XEP-0425 §3): everybody is told, by the room.
 pub(crate) async fn moderate(
     im: &Im,
-    seat: &Seat,
+    who: Visitor<'_>,
     shared: &SharedRoom,
     payload: &Element,
 ) -> Result<Option<Element>, StanzaError> {
@@ -39,7 +39,7 @@ pub(crate) async fn moderate(
     let id: StanzaId = asked.id.parse().map_err(|_| Condition::ItemNotFound)?;
     let (jid, retracted) = {
         let mut room = shared.lock();
-        let me = room.occupant_of(&seat.jid).filter(|me| me.role == Role::Moderator);
+        let me = room.occupant_of(who.jid).filter(|me| me.role == Role::Moderator);
         let me = me.ok_or_else(|| {
             let text = "only moderators take back what others said";
             StanzaError::new(ErrorKind::Auth, Condition::Forbidden).with_text(text)
@@ -52,7 +52,7 @@ pub(crate) async fn moderate(
             .element(&asked.retract(&by, &occupant_id))
             .finish();
         let told = xmpp::parse_one(told).map_err(|_| Condition::InternalServerError)?;
-        let (from, sender) = (room.jid.to_string(), seat.jid.as_str());
+        let (from, sender) = (room.jid.to_string(), who.jid.as_str());
         speech::say(im, &room, &told, (&from, sender), None)?;
         let retracted = asked.retracted(&im.runtime.timestamp().to_string(), &by, &occupant_id);
         forget(&mut room, &id.to_string(), &retracted, None);

@@ -9,12 +9,12 @@ use parking_lot::Mutex;
 use store::{ArchiveQuery, PageFrom};
 use xmpp::{Condition, ErrorKind, Stanza, StanzaError};
 
+use super::Visitor;
 use super::affiliation::Affiliation;
 use super::config::RoomConfig;
 use super::room::{HISTORY_MAX, Room, Said};
 use crate::Im;
 use crate::acceptance::storage_error;
-use crate::sessions::Seat;
 
 /// Rooms that are open at a time, kept ones included.
 const ROOMS_MAX: usize = 20_000;
@@ -175,18 +175,34 @@ pub(crate) fn post(im: &Im, session: &FullJid, bytes: Bytes) {
     let bare = address.split_once('/').map_or(address, |(bare, _)| bare);
     if let Some(seat) = im.sessions.seat(bare, session.resource().as_str()) {
         im.push_bytes(&seat, bytes);
+    } else if im.is_remote(session.domain().as_str()) {
+        im.tell_remote(bytes);
+    }
+}
+
+/// An occupant cannot be reached any more: they are out (XEP-0045 §9.8).
+pub(crate) fn unreachable(im: &Im, room: &BareJid, session: &FullJid) {
+    if let Some(found) = im.rooms.find(room) {
+        found.lock().leave(session, None, &mut |other, bytes| post(im, other, bytes));
+        im.rooms.left(session, room);
+        im.rooms.tidy(room);
     }
 }
 
 /// Presence to a room: somebody comes in, shows themselves, takes another nickname, or leaves.
-pub(crate) async fn presence(im: &Im, seat: &Seat, stanza: &Stanza, to: &str) -> Result<(), StanzaError> {
+pub(crate) async fn presence(
+    im: &Im,
+    who: Visitor<'_>,
+    stanza: &Stanza,
+    to: &str,
+) -> Result<(), StanzaError> {
     let jid: Jid = to.parse().map_err(|_| Condition::JidMalformed)?;
     let bare = jid.to_bare();
     match stanza.type_().as_deref() {
         Some("unavailable" | "error") => {
             if let Some(room) = im.rooms.find(&bare) {
-                room.lock().leave(&seat.jid, Some(stanza), &mut |session, bytes| post(im, session, bytes));
-                im.rooms.left(&seat.jid, &bare);
+                room.lock().leave(who.jid, Some(stanza), &mut |session, bytes| post(im, session, bytes));
+                im.rooms.left(who.jid, &bare);
                 im.rooms.tidy(&bare);
             }
             return Ok(());
@@ -201,9 +217,9 @@ pub(crate) async fn presence(im: &Im, seat: &Seat, stanza: &Stanza, to: &str) ->
     if stanza.bytes().len() > im.limits.load().session.presence_bytes_max {
         return Err(Condition::PolicyViolation.into());
     }
-    im.rooms.visits(&seat.jid, &bare)?;
+    im.rooms.visits(who.jid, &bare)?;
     for _ in 0..ENTRIES_MAX {
-        let room = im.rooms.find_or_make(im, &bare, &seat.account.jid)?;
+        let room = im.rooms.find_or_make(im, &bare, who.user)?;
         remember(im, &room).await?;
         let (entered, is_in) = {
             let mut room = room.lock();
@@ -212,16 +228,16 @@ pub(crate) async fn presence(im: &Im, seat: &Seat, stanza: &Stanza, to: &str) ->
                 continue;
             }
             let tell = &mut |session: &FullJid, bytes| post(im, session, bytes);
-            let entered = room.enter(&seat.jid, nick.as_str(), (stanza, im.runtime.timestamp()), tell);
-            (entered, room.occupant_of(&seat.jid).is_some())
+            let entered = room.enter(who.jid, nick.as_str(), (stanza, im.runtime.timestamp()), tell);
+            (entered, room.occupant_of(who.jid).is_some())
         };
         if !is_in {
-            im.rooms.left(&seat.jid, &bare);
+            im.rooms.left(who.jid, &bare);
             im.rooms.tidy(&bare);
         }
         return entered;
     }
-    im.rooms.left(&seat.jid, &bare);
+    im.rooms.left(who.jid, &bare);
     Err(Condition::Gone.into())
 }
 

@@ -5,6 +5,7 @@ use model::Jid;
 use store::{Archives, Entry, Seq};
 use xmpp::{Builder, Condition, Context, Element, ErrorKind, Stamp, Stanza, StanzaError, ns, xep};
 
+use super::Visitor;
 use super::affiliation::{Affiliation, Role};
 use super::retraction;
 use super::room::{Room, Said};
@@ -14,21 +15,25 @@ use crate::Im;
 use crate::acceptance::storage_error;
 use crate::features::stanza_ids;
 use crate::router::Routed;
-use crate::sessions::Seat;
 
 /// The namespace of chat states, which nobody wants to read later.
 const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 
 /// A message to a room, or to somebody in it. With its place when it was kept.
-pub(crate) fn message(im: &Im, seat: &Seat, stanza: &Stanza, to: &str) -> Result<Option<Seq>, StanzaError> {
+pub(crate) fn message(
+    im: &Im,
+    who: Visitor<'_>,
+    stanza: &Stanza,
+    to: &str,
+) -> Result<Option<Seq>, StanzaError> {
     let jid: Jid = to.parse().map_err(|_| Condition::JidMalformed)?;
     let room = im.rooms.find(&jid.to_bare()).ok_or(Condition::ItemNotFound)?;
     match (stanza.type_().as_deref(), jid.resource()) {
         (Some("error"), _) => Ok(None),
-        (Some("groupchat"), None) => to_all(im, seat, stanza, &room),
+        (Some("groupchat"), None) => to_all(im, who, stanza, &room),
         (Some("groupchat"), Some(_)) => Err(StanzaError::new(ErrorKind::Modify, Condition::BadRequest)),
-        (_, Some(nick)) => to_one(im, seat, stanza, &room.lock(), nick.as_str()),
-        (_, None) => invite(im, seat, stanza, &room),
+        (_, Some(nick)) => to_one(im, who, stanza, &room.lock(), nick.as_str()),
+        (_, None) => invite(im, who, stanza, &room),
     }
 }
 
@@ -40,9 +45,14 @@ fn forbidden() -> StanzaError {
     StanzaError::new(ErrorKind::Auth, Condition::Forbidden)
 }
 
-fn to_all(im: &Im, seat: &Seat, stanza: &Stanza, shared: &SharedRoom) -> Result<Option<Seq>, StanzaError> {
+fn to_all(
+    im: &Im,
+    who: Visitor<'_>,
+    stanza: &Stanza,
+    shared: &SharedRoom,
+) -> Result<Option<Seq>, StanzaError> {
     let mut room = shared.lock();
-    let me = room.occupant_of(&seat.jid).ok_or_else(not_an_occupant)?;
+    let me = room.occupant_of(who.jid).ok_or_else(not_an_occupant)?;
     // §7.2.15: a subject is a message with a subject and without words.
     let subject = stanza.has_child("subject", ns::CLIENT) && !stanza.has_child("body", ns::CLIENT);
     let allowed = if subject && !room.config.open_subject { Role::Moderator } else { Role::Participant };
@@ -55,7 +65,7 @@ fn to_all(im: &Im, seat: &Seat, stanza: &Stanza, shared: &SharedRoom) -> Result<
     stanza.cut_children(|child| {
         child.is("delay", xep::delay::NS) || xep::stanza_ids::is_forged(child, |by| by == own)
     });
-    let (said, seq) = say(im, &room, &stanza, (&from, seat.jid.as_str()), Some(&author))?;
+    let (said, seq) = say(im, &room, &stanza, (&from, who.jid.as_str()), Some(&author))?;
     if subject {
         room.subject = Some(said);
         keep_behind(im, &room);
@@ -124,12 +134,12 @@ fn is_kept(stanza: &Stanza) -> bool {
 /// §7.5: to one occupant, under the nickname of the sender.
 fn to_one(
     im: &Im,
-    seat: &Seat,
+    who: Visitor<'_>,
     stanza: &Stanza,
     room: &Room,
     nick: &str,
 ) -> Result<Option<Seq>, StanzaError> {
-    let me = room.occupant_of(&seat.jid).ok_or_else(not_an_occupant)?;
+    let me = room.occupant_of(who.jid).ok_or_else(not_an_occupant)?;
     let other = room.occupants.get(nick).ok_or(Condition::ItemNotFound)?;
     let mut marks = BytesMut::new();
     Element::new("x", USER).write(&mut marks, Context::Client);
@@ -143,17 +153,22 @@ fn to_one(
 }
 
 /// §7.8.2: an invitation that the room passes on.
-fn invite(im: &Im, seat: &Seat, stanza: &Stanza, shared: &SharedRoom) -> Result<Option<Seq>, StanzaError> {
+fn invite(
+    im: &Im,
+    who: Visitor<'_>,
+    stanza: &Stanza,
+    shared: &SharedRoom,
+) -> Result<Option<Seq>, StanzaError> {
     let x =
         stanza.child("x", USER).ok_or_else(|| StanzaError::new(ErrorKind::Modify, Condition::BadRequest))?;
     let Some(invite) = x.child("invite", USER) else {
         // §7.8.2: a refusal goes back to who invited.
-        return decline(im, seat, &x, &shared.lock());
+        return decline(im, who, &x, &shared.lock());
     };
     let invited: Jid = invite.attr("to").and_then(|to| to.parse().ok()).ok_or(Condition::JidMalformed)?;
     let (invitation, room_jid) = {
         let mut room = shared.lock();
-        let me = room.occupant_of(&seat.jid).ok_or_else(not_an_occupant)?;
+        let me = room.occupant_of(who.jid).ok_or_else(not_an_occupant)?;
         let admin = room.affiliation(&me.user) >= Affiliation::Admin;
         if !admin && (!room.config.open_invitations || me.role < Role::Participant) {
             return Err(forbidden());
@@ -165,7 +180,7 @@ fn invite(im: &Im, seat: &Seat, stanza: &Stanza, shared: &SharedRoom) -> Result<
             room.affiliations.insert(invited.to_bare(), Affiliation::Member);
             keep_behind(im, &room);
         }
-        let mut told = Element::new("invite", USER).with_attr("from", seat.account.jid.as_str());
+        let mut told = Element::new("invite", USER).with_attr("from", who.user.as_str());
         if let Some(reason) = invite.child("reason", USER) {
             told.push(reason.clone());
         }
@@ -180,10 +195,10 @@ fn invite(im: &Im, seat: &Seat, stanza: &Stanza, shared: &SharedRoom) -> Result<
     send(im, invitation, &room_jid, invited.as_str())
 }
 
-fn decline(im: &Im, seat: &Seat, x: &Element, room: &Room) -> Result<Option<Seq>, StanzaError> {
+fn decline(im: &Im, who: Visitor<'_>, x: &Element, room: &Room) -> Result<Option<Seq>, StanzaError> {
     let decline = x.child("decline", USER).ok_or(Condition::BadRequest)?;
     let to: Jid = decline.attr("to").and_then(|to| to.parse().ok()).ok_or(Condition::JidMalformed)?;
-    let mut told = Element::new("decline", USER).with_attr("from", seat.account.jid.as_str());
+    let mut told = Element::new("decline", USER).with_attr("from", who.user.as_str());
     if let Some(reason) = decline.child("reason", USER) {
         told.push(reason.clone());
     }

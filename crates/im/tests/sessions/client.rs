@@ -30,7 +30,7 @@ impl<'h> Client<'h> {
     }
 
     pub fn bare(&self) -> String {
-        format!("{}@localhost", self.user)
+        format!("{}@{}", self.user, self.house.domain)
     }
 
     pub fn jid(&self) -> String {
@@ -43,10 +43,11 @@ impl<'h> Client<'h> {
 
     pub async fn open(&mut self) {
         self.framer = Framer::new(ContentNamespace::Client, Limits::signed_in());
-        self.send(
+        let domain = self.house.domain;
+        self.send(&format!(
             "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
-             to='localhost' version='1.0'>",
-        )
+             to='{domain}' version='1.0'>"
+        ))
         .await;
         assert!(matches!(self.frame().await, Some(Frame::Open(_))));
         let features = self.any().await;
@@ -189,7 +190,8 @@ impl<'h> Client<'h> {
                 self.house.tick().await;
             }
             self.send(&format!(
-                "<iq type='get' id='{round}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>"
+                "<iq type='get' id='{round}' to='{}'><ping xmlns='urn:xmpp:ping'/></iq>",
+                self.house.domain
             ))
             .await;
             loop {

@@ -8,6 +8,7 @@ use im::{Im, ImConfig, Limits, Tls, Transport};
 use model::{BareJid, LineId, Timestamp};
 use presence::{Observation, Observed, Source};
 use runtime::Runtime;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use store::Store;
 use tokio::io::DuplexStream;
 use xmpp::sasl::Mechanism;
@@ -20,6 +21,16 @@ const EPOCH: Timestamp = Timestamp(1_795_167_000_000_000);
 /// What a connection holds, in bytes.
 const PIPE_BYTES: usize = 256 * 1024;
 
+/// A certificate chain and its key.
+pub type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// What the houses of all tests are like.
+pub fn config(domain: &str) -> ImConfig {
+    let mut config = ImConfig::new(domain.parse().expect("a domain"), [7; 32], 1);
+    config.mechanisms = vec![Mechanism::ScramSha256Plus, Mechanism::Plain];
+    config
+}
+
 /// The house; one that is opened again has the same store.
 pub struct House {
     pub im: Arc<Im>,
@@ -27,6 +38,8 @@ pub struct House {
     pub store: Store,
     pub engine: Arc<presence::Engine>,
     pub tls: Arc<Tls>,
+    /// The domain of its users.
+    pub domain: &'static str,
     directory: tempfile::TempDir,
     /// While it is held, the paused clock moves only when the test says so.
     _clock: mpsc::Sender<()>,
@@ -45,36 +58,51 @@ impl House {
 
     /// A house whose operator decided something else.
     pub async fn configured(decide: impl FnOnce(&mut ImConfig)) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        Self::start(directory, decide, true).await
+        let mut config = config("localhost");
+        decide(&mut config);
+        Self::with_config(config, identity()).await
     }
 
-    async fn start(directory: tempfile::TempDir, decide: impl FnOnce(&mut ImConfig), fresh: bool) -> Self {
-        let runtime = Runtime::simulated(1, EPOCH);
+    /// A house as `config` says, with a certificate of its own.
+    pub async fn with_config(config: ImConfig, identity: Identity) -> Self {
+        Self::start(tempfile::tempdir().expect("a directory"), config, identity, true).await
+    }
+
+    async fn start(
+        directory: tempfile::TempDir,
+        config: ImConfig,
+        (chain, key): Identity,
+        fresh: bool,
+    ) -> Self {
+        let domain: &'static str = String::leak(config.domain.to_string());
+        let seed = domain.bytes().map(u64::from).sum();
+        let runtime = Runtime::simulated(seed, EPOCH);
         let (clock, held) = mpsc::channel::<()>();
         runtime.blocking(move || held.recv().is_err());
         let url = format!("sqlite:{}", directory.path().join("carillon.db").display());
         let store = drive(&runtime, Store::open(&url, &runtime)).await.expect("a store");
         if fresh {
-            let users = ["ann", "bob", "carol"].map(|name| user(&format!("{name}@localhost"), 1)).to_vec();
+            let users = ["ann", "bob", "carol"].map(|name| user(&format!("{name}@{domain}"), 1)).to_vec();
             drive(&runtime, store.users_import(users)).await.expect("accounts");
         }
         let engine = Arc::new(presence::Engine::new(presence::Rules::default()));
-        let mut config = ImConfig::new("localhost".parse().expect("a domain"), [7; 32], 1);
-        config.mechanisms = vec![Mechanism::ScramSha256Plus, Mechanism::Plain];
-        decide(&mut config);
-        let (chain, key) = identity();
         let tls = Arc::new(Tls::new(chain, key).expect("its own key fits"));
         let im = Im::start(config, store.clone(), Arc::clone(&engine), runtime.clone(), Arc::clone(&tls));
-        Self { im, runtime, store, engine, tls, directory, _clock: clock }
+        Self { im, runtime, store, engine, tls, domain, directory, _clock: clock }
     }
 
     /// Stops the house in good order and opens it again.
     pub async fn again(self) -> Self {
+        let config = config("localhost");
+        self.again_with(config, identity()).await
+    }
+
+    /// The same, with another configuration.
+    pub async fn again_with(self, config: ImConfig, identity: Identity) -> Self {
         self.stop().await;
         let Self { runtime, store, directory, .. } = self;
         drive(&runtime, store.close()).await;
-        Self::start(directory, |_| {}, false).await
+        Self::start(directory, config, identity, false).await
     }
 
     /// Stops the house and waits until nobody is signed in.
@@ -128,7 +156,7 @@ impl House {
 
     /// Puts bob's line into a call, or ends it.
     pub fn line_of(&self, user: &str, in_call: bool) {
-        let user: BareJid = format!("{user}@localhost").parse().expect("an address");
+        let user: BareJid = format!("{user}@{}", self.domain).parse().expect("an address");
         let source = Source::Line(LineId::from("1002".parse::<model::Number>().expect("a number")));
         let now = self.runtime.timestamp();
         if in_call {

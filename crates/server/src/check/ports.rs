@@ -40,6 +40,8 @@ fn services(listen: &ListenSection) -> Vec<Service> {
     vec![
         public("xmpp", listen.xmpp, false),
         public("xmpps", listen.xmpps, false),
+        public("xmpp_servers", listen.xmpp_servers, false),
+        public("xmpps_servers", listen.xmpps_servers, false),
         public("sip", listen.sip, false),
         public("sip", listen.sip, true),
         public("sips", listen.sips, false),
@@ -95,6 +97,8 @@ mod tests {
             port_offset: 0,
             xmpp: port,
             xmpps: 0,
+            xmpp_servers: 0,
+            xmpps_servers: 0,
             sip: 0,
             sips: 0,
             https: 0,

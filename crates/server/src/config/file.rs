@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(config.database_path(), None);
         assert_eq!(config.media.rtp_ports, (20_000, 20_100));
         assert_eq!(config.media.video_call_audio, runtime::Dscp::Ef);
-        assert_eq!(config.listen.ports(), [15222, 15223, 15060, 15061, 18080, 19464]);
+        assert_eq!(config.listen.ports(), [15222, 15223, 15269, 15270, 15060, 15061, 18080, 19464]);
         assert_eq!(config.sip.digest.len(), 2);
         assert!(config.network.trusted[0].contains("127.0.0.9".parse().unwrap()));
         assert_eq!(config.limits.ring_seconds, 30);

@@ -6,10 +6,12 @@ mod setting;
 mod template;
 mod value;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use calls::address::Network;
+use im::s2s::{Domains, Route};
 use model::DomainPart;
 use runtime::Dscp;
 use sip::digest::Algorithm;
@@ -52,6 +54,8 @@ pub struct Config {
     pub network: NetworkSection,
     /// `[log]`
     pub log: LogSection,
+    /// `[federation]`
+    pub federation: FederationSection,
     /// `[limits]`
     pub limits: LimitsSection,
     /// `[upload]`
@@ -69,6 +73,10 @@ pub struct ListenSection {
     pub xmpp: u16,
     /// XMPP with direct TLS (XEP-0368).
     pub xmpps: u16,
+    /// Other XMPP servers, with STARTTLS (RFC 6120 §14.7).
+    pub xmpp_servers: u16,
+    /// Other XMPP servers, with direct TLS (XEP-0368).
+    pub xmpps_servers: u16,
     /// SIP over UDP and TCP.
     pub sip: u16,
     /// SIP over TLS.
@@ -79,6 +87,40 @@ pub struct ListenSection {
     pub http_loopback: u16,
     /// Metrics on loopback.
     pub metrics: u16,
+}
+
+/// Other XMPP servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FederationSection {
+    /// Whether they are talked to at all.
+    pub enabled: bool,
+    /// If not empty, only these.
+    pub allow: Domains,
+    /// Not these.
+    pub deny: Domains,
+    /// Their certificates are not looked at: dialback is enough.
+    pub unverified: Domains,
+    /// They may do without TLS.
+    pub without_tls: Domains,
+    /// Where the servers of domains are that no name service knows.
+    pub routes: BTreeMap<String, Route>,
+    /// The authorities that are trusted, in PEM; the system's unless given.
+    pub authorities: Option<PathBuf>,
+}
+
+impl FederationSection {
+    fn new() -> Self {
+        let nobody = Domains::default;
+        Self {
+            enabled: true,
+            allow: nobody(),
+            deny: nobody(),
+            unverified: nobody(),
+            without_tls: nobody(),
+            routes: BTreeMap::new(),
+            authorities: None,
+        }
+    }
 }
 
 /// Where data is kept.
@@ -181,6 +223,12 @@ pub struct LimitsSection {
     pub queued_stanzas: usize,
     /// How long a lost session can be resumed, in seconds.
     pub resume_seconds: u64,
+    /// How long a message waits for another server that is away, in seconds.
+    pub federation_queue_seconds: u64,
+    /// Stanzas that wait for one other domain.
+    pub federation_queued_stanzas: usize,
+    /// Stanzas that one other domain may send in a second.
+    pub federation_stanzas_per_second: u32,
     /// How long phones ring, in seconds.
     pub ring_seconds: u64,
     /// Calls of one line at once.
@@ -216,6 +264,8 @@ impl Config {
                 port_offset: 0,
                 xmpp: 5222,
                 xmpps: 5223,
+                xmpp_servers: 5269,
+                xmpps_servers: 5270,
                 sip: 5060,
                 sips: 5061,
                 https: 8443,
@@ -235,6 +285,7 @@ impl Config {
             sip: SipSection { digest: vec![Algorithm::Md5], advertise: None },
             network: NetworkSection { local: Vec::new(), trusted: Vec::new() },
             log: LogSection { level: "info".to_owned(), format: LogFormat::Text, personal_data: false },
+            federation: FederationSection::new(),
             limits: LimitsSection {
                 failures_per_account: 10,
                 failures_per_address: 20,
@@ -242,6 +293,9 @@ impl Config {
                 stanza_bytes: xmpp::STANZA_BYTES_MAX,
                 queued_stanzas: 2_000,
                 resume_seconds: 600,
+                federation_queue_seconds: 1_800,
+                federation_queued_stanzas: 5_000,
+                federation_stanzas_per_second: 1_000,
                 ring_seconds: 120,
                 calls_per_line: 8,
                 call_seconds: 24 * 3_600,
@@ -336,10 +390,12 @@ impl ListenSection {
         all.ports_mut().into_iter().map(|port| *port).filter(|port| *port != 0).collect()
     }
 
-    fn ports_mut(&mut self) -> [&mut u16; 7] {
+    fn ports_mut(&mut self) -> [&mut u16; 9] {
         [
             &mut self.xmpp,
             &mut self.xmpps,
+            &mut self.xmpp_servers,
+            &mut self.xmpps_servers,
             &mut self.sip,
             &mut self.sips,
             &mut self.https,

@@ -1,6 +1,7 @@
 //! Every setting: its section and name, what is allowed, and where it goes. The one list that parsing, the
 //! environment, error messages and documents are made from.
 
+use im::s2s::Domains;
 use runtime::Dscp;
 use sip::digest::Algorithm;
 
@@ -90,6 +91,10 @@ settings! {
         |config, value| { config.listen.xmpp = value.number()?; Some(()) };
     "listen" "xmpps": PORT, AtStart(listen.xmpps),
         |config, value| { config.listen.xmpps = value.number()?; Some(()) };
+    "listen" "xmpp_servers": PORT, AtStart(listen.xmpp_servers),
+        |config, value| { config.listen.xmpp_servers = value.number()?; Some(()) };
+    "listen" "xmpps_servers": PORT, AtStart(listen.xmpps_servers),
+        |config, value| { config.listen.xmpps_servers = value.number()?; Some(()) };
     "listen" "sip": PORT, AtStart(listen.sip),
         |config, value| { config.listen.sip = value.number()?; Some(()) };
     "listen" "sips": PORT, AtStart(listen.sips),
@@ -188,6 +193,34 @@ settings! {
     "network" "trusted": NETWORKS, AtStart(network.trusted),
         |config, value| { config.network.trusted = value.list()?; Some(()) };
 
+    "federation" "enabled": "true or false", OnReload(federation.enabled),
+        |config, value| { config.federation.enabled = value.flag()?; Some(()) };
+    "federation" "allow": DOMAINS, OnReload(federation.allow),
+        |config, value| { config.federation.allow = Domains::new(value.list()?)?; Some(()) };
+    "federation" "deny": DOMAINS, OnReload(federation.deny),
+        |config, value| { config.federation.deny = Domains::new(value.list()?)?; Some(()) };
+    "federation" "unverified": DOMAINS, OnReload(federation.unverified),
+        |config, value| { config.federation.unverified = Domains::new(value.list()?)?; Some(()) };
+    "federation" "without_tls": DOMAINS, OnReload(federation.without_tls),
+        |config, value| { config.federation.without_tls = Domains::new(value.list()?)?; Some(()) };
+    "federation" "routes": "a list of ways, such as [\"example.org=10.0.0.5:5269\"]", OnReload(federation.routes),
+        |config, value| {
+            let ways: Vec<String> = value.list()?;
+            let way = |way: &String| {
+                let (domain, route) = way.split_once('=')?;
+                let domain: model::DomainPart = domain.trim().parse().ok()?;
+                Some((domain.as_str().to_owned(), route.trim().parse().ok()?))
+            };
+            config.federation.routes = ways.iter().map(way).collect::<Option<_>>()?;
+            Some(())
+        };
+    "federation" "authorities": "the file of the trusted authorities' certificates in PEM, or \"\" for the system's",
+        OnReload(federation.authorities),
+        |config, value| {
+            config.federation.authorities = Some(value.text()?).filter(|path| !path.is_empty()).map(Into::into);
+            Some(())
+        };
+
     "log" "level": "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"", OnReload(log.level),
         |config, value| {
             let level = value.text()?;
@@ -220,6 +253,13 @@ settings! {
         |config, value| { config.limits.queued_stanzas = within(value, 100, 100_000)?; Some(()) };
     "limits" "resume_seconds": "seconds, 0 to 86400", OnReload(limits.resume_seconds),
         |config, value| { config.limits.resume_seconds = within(value, 0, 86_400)?; Some(()) };
+    "limits" "federation_queue_seconds": "seconds, 10 to 604800", OnReload(limits.federation_queue_seconds),
+        |config, value| { config.limits.federation_queue_seconds = within(value, 10, 604_800)?; Some(()) };
+    "limits" "federation_queued_stanzas": "stanzas, 10 to 100000", OnReload(limits.federation_queued_stanzas),
+        |config, value| { config.limits.federation_queued_stanzas = within(value, 10, 100_000)?; Some(()) };
+    "limits" "federation_stanzas_per_second": "stanzas, 10 to 100000",
+        OnReload(limits.federation_stanzas_per_second),
+        |config, value| { config.limits.federation_stanzas_per_second = within(value, 10, 100_000)?; Some(()) };
     "limits" "ring_seconds": "seconds, 5 to 600", OnReload(limits.ring_seconds),
         |config, value| { config.limits.ring_seconds = within(value, 5, 600)?; Some(()) };
     "limits" "calls_per_line": "calls, 1 to 100", OnReload(limits.calls_per_line),
@@ -248,6 +288,7 @@ settings! {
 }
 
 const ADVERTISE: &str = "the IP address that the outside world knows, or \"\" for none";
+const DOMAINS: &str = "a list of domains, such as [\"example.org\", \"*.example.net\"], or [\"*\"] for all";
 const NETWORKS: &str = "a list of networks, such as [\"10.0.0.0/8\", \"fd00::/8\"]";
 
 fn path(value: &Value) -> Option<std::path::PathBuf> {

@@ -42,6 +42,8 @@ domain = \"{domain}\"
 {offset}
 # xmpp = 5222                    # chat, with STARTTLS; 0 turns a port off
 # xmpps = 5223                   # chat, with direct TLS
+# xmpp_servers = 5269            # other XMPP servers, with STARTTLS
+# xmpps_servers = 5270           # other XMPP servers, with direct TLS
 # sip = 5060                     # phones, UDP and TCP
 # sips = 5061                    # phones, TLS
 # https = 8443                   # status page and browsers
@@ -80,6 +82,16 @@ key = \"key.pem\"
 # local = [\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\"]
 # trusted = []                   # failures to sign in from here are not limited
 
+# Other XMPP servers. `carillon federation test DOMAIN` tells step by step whether one can be reached.
+[federation]
+# enabled = true
+# allow = []                     # if not empty, only these domains; \"*.example.org\" is all below it
+# deny = []
+# unverified = []                # domains whose certificates are not looked at, [\"*\"] for all: dialback is enough
+# without_tls = []               # domains that may do without TLS
+# routes = []                    # \"example.org=10.0.0.5:5269\" where the name service knows no way
+# authorities = \"\"               # certificates in PEM that are trusted instead of the system's
+
 [log]
 # level = \"info\"                 # error, warn, info, debug or trace; `carillon log level` changes one module's
 # format = \"text\"                # or json
@@ -92,6 +104,9 @@ key = \"key.pem\"
 # stanza_bytes = 262144          # one stanza of a client
 # queued_stanzas = 2000          # that wait for one slow client
 # resume_seconds = 600           # how long a lost client can come back to its session
+# federation_queue_seconds = 1800 # how long a message waits for another server that is away
+# federation_queued_stanzas = 5000 # that wait for one other domain
+# federation_stanzas_per_second = 1000 # of one other domain
 # ring_seconds = 120
 # calls_per_line = 8             # at once
 # call_seconds = 86400           # the longest call
@@ -142,11 +157,11 @@ mod tests {
         assert_eq!(shown.sip, default.sip);
         assert_eq!(shown.archive, default.archive);
         assert_eq!(shown.log, default.log);
+        assert_eq!(shown.federation, default.federation);
         assert_eq!(shown.limits, default.limits);
         assert_eq!(shown.upload, default.upload);
-        for setting in
-            super::super::SETTINGS.iter().filter(|s| matches!(s.section, "log" | "limits" | "upload"))
-        {
+        let shown_all = |section: &str| matches!(section, "federation" | "log" | "limits" | "upload");
+        for setting in super::super::SETTINGS.iter().filter(|s| shown_all(s.section)) {
             assert!(text.contains(&format!("# {} = ", setting.name)), "{setting:?} is not shown");
         }
         assert_eq!(shown.network.trusted, default.network.trusted);

@@ -122,6 +122,8 @@ pub async fn perform(
         }
         Request::Reload => json(running::node(context)?.reload()?),
         Request::Status => json(running::node(context)?.status()),
+        Request::FederationList => json(running::node(context)?.federation()),
+        Request::FederationTest { domain } => json(running::node(context)?.test_federation(domain).await),
         Request::Version => json(env!("CARGO_PKG_VERSION")),
     };
     Ok(answer)

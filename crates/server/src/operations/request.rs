@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use model::{BareJid, Jid, LineId};
+use model::{BareJid, DomainPart, Jid, LineId};
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
@@ -97,6 +97,13 @@ pub enum Request {
     Reload,
     /// What the running node does at this moment.
     Status,
+    /// How other domains stand.
+    FederationList,
+    /// The running node tries the way to another domain.
+    FederationTest {
+        /// Which.
+        domain: DomainPart,
+    },
     /// The running node's version.
     Version,
 }

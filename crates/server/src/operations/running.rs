@@ -1,5 +1,8 @@
 //! What only a running node can do or tell.
 
+use futures::future::BoxFuture;
+use im::s2s::{FederationState, Step};
+use model::DomainPart;
 use serde::{Deserialize, Serialize};
 use web::{CallRow, RegistrationRow, SessionRow};
 
@@ -20,6 +23,10 @@ pub trait Running: Send + Sync {
     fn reload(&self) -> Result<Reloaded, Failure>;
     /// What it does at this moment.
     fn status(&self) -> Status;
+    /// How other domains stand.
+    fn federation(&self) -> Vec<FederationState>;
+    /// Tries the way to another domain, and tells every step.
+    fn test_federation(&self, domain: DomainPart) -> BoxFuture<'_, Vec<Step>>;
 }
 
 /// What a reload did.

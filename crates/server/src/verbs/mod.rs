@@ -5,6 +5,7 @@ mod backup;
 mod check;
 mod completions;
 mod demo;
+mod federation;
 mod init;
 mod line;
 mod log;
@@ -59,6 +60,7 @@ enum Verb {
     Reload(reload::Arguments),
     Status(status::Arguments),
     Log(log::Arguments),
+    Federation(federation::Arguments),
     Check(check::Arguments),
     RecoverAdmin(recover_admin::Arguments),
     Version(version::Arguments),
@@ -122,6 +124,7 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Reload(arguments) => reload::run(arguments, &runtime).await,
         Verb::Status(arguments) => status::run(arguments, &runtime).await,
         Verb::Log(arguments) => log::run(arguments, &runtime).await,
+        Verb::Federation(arguments) => federation::run(arguments, &runtime).await,
         Verb::Check(arguments) => check::run(arguments, &runtime).await,
         Verb::RecoverAdmin(arguments) => recover_admin::run(arguments, &runtime).await,
         Verb::Version(arguments) => version::run(arguments, &runtime).await,
@@ -143,6 +146,7 @@ impl Verb {
             Self::Reload(arguments) => arguments.common.json,
             Self::Status(arguments) => arguments.common.json,
             Self::Log(arguments) => arguments.common().json,
+            Self::Federation(arguments) => arguments.common().json,
             Self::Check(arguments) => arguments.common.json,
             Self::RecoverAdmin(arguments) => arguments.common.json,
             Self::Version(arguments) => arguments.common.json,

@@ -80,7 +80,17 @@ impl House {
         let first =
             34_000 + (std::process::id() % 600) as u16 * 40 + NEXT_RTP.fetch_add(8, Ordering::Relaxed) % 40;
         let mut command = command(&self.data(), &["serve"]);
-        for port in ["XMPP", "XMPPS", "SIP", "SIPS", "HTTPS", "HTTP_LOOPBACK", "METRICS"] {
+        for port in [
+            "XMPP",
+            "XMPPS",
+            "XMPP_SERVERS",
+            "XMPPS_SERVERS",
+            "SIP",
+            "SIPS",
+            "HTTPS",
+            "HTTP_LOOPBACK",
+            "METRICS",
+        ] {
             command.env(format!("CARILLON__LISTEN__{port}"), "0");
         }
         command.env("CARILLON__LISTEN__ADDRESSES", "[\"127.0.0.1\"]");

@@ -5,6 +5,7 @@
 
 mod client;
 mod features;
+pub mod peer;
 mod seed;
 mod server;
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod activity;
 pub mod caps;
 pub mod carbons;
 pub mod delay;
+pub mod dialback;
 pub mod disco;
 pub mod forms;
 pub mod forward;
