@@ -177,7 +177,7 @@ async fn start_im(
     im.load().await?;
     im.federate().await?;
     let listen = &config.listen;
-    if config.federation.enabled {
+    if config.im.federation.enabled {
         let ports =
             [(listen.xmpp_servers, Transport::StartTls), (listen.xmpps_servers, Transport::DirectTls)];
         for (port, transport) in ports {
@@ -205,7 +205,7 @@ const SYSTEM_AUTHORITIES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 fn federation_config(config: &Config) -> Result<FederationConfig> {
-    let ours = config.federation.clone();
+    let ours = config.im.federation.clone();
     let authorities = match &ours.authorities {
         Some(path) => {
             certificate::load_chain(&config.folder.join(path)).context("[federation] authorities")?

@@ -67,8 +67,8 @@ fn wanted(config: &Config) -> Vec<(&'static str, u16)> {
     let records = [
         ("_xmpp-client._tcp", listen.xmpp),
         ("_xmpps-client._tcp", listen.xmpps),
-        ("_xmpp-server._tcp", if config.federation.enabled { listen.xmpp_servers } else { 0 }),
-        ("_xmpps-server._tcp", if config.federation.enabled { listen.xmpps_servers } else { 0 }),
+        ("_xmpp-server._tcp", if config.im.federation.enabled { listen.xmpp_servers } else { 0 }),
+        ("_xmpps-server._tcp", if config.im.federation.enabled { listen.xmpps_servers } else { 0 }),
         ("_sip._udp", listen.sip),
         ("_sip._tcp", listen.sip),
         ("_sips._tcp", listen.sips),
@@ -100,7 +100,7 @@ mod tests {
         let mut config = Config::new(std::path::Path::new("/data"), "example.org".parse().unwrap());
         config.listen.sips = 0;
         let names: Vec<&str> = wanted(&config).into_iter().map(|(name, _)| name).collect();
-        config.federation.enabled = false;
+        config.im.federation.enabled = false;
         let without: Vec<&str> = wanted(&config).into_iter().map(|(name, _)| name).collect();
         assert_eq!(without, ["_xmpp-client._tcp", "_xmpps-client._tcp", "_sip._udp", "_sip._tcp"]);
         assert_eq!(&names[2..4], ["_xmpp-server._tcp", "_xmpps-server._tcp"]);

@@ -42,7 +42,7 @@ pub struct Config {
     pub tls: TlsSection,
     /// `[archive]`
     pub archive: ArchiveSection,
-    /// `[im]`
+    /// `[im]` and `[federation]`
     pub im: ImSection,
     /// `[contact]`
     pub contact: im::ContactAddresses,
@@ -54,8 +54,6 @@ pub struct Config {
     pub network: NetworkSection,
     /// `[log]`
     pub log: LogSection,
-    /// `[federation]`
-    pub federation: FederationSection,
     /// `[limits]`
     pub limits: LimitsSection,
     /// `[upload]`
@@ -108,8 +106,8 @@ pub struct FederationSection {
     pub authorities: Option<PathBuf>,
 }
 
-impl FederationSection {
-    fn new() -> Self {
+impl Default for FederationSection {
+    fn default() -> Self {
         let nobody = Domains::default;
         Self {
             enabled: true,
@@ -152,11 +150,13 @@ pub struct ArchiveSection {
     pub default: ArchiveDefault,
 }
 
-/// How messages go.
+/// How messages go, here and to other servers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImSection {
     /// Which of a user's devices get a message.
     pub routing: im::Routing,
+    /// `[federation]`
+    pub federation: FederationSection,
 }
 
 /// RTP.
@@ -285,7 +285,6 @@ impl Config {
             sip: SipSection { digest: vec![Algorithm::Md5], advertise: None },
             network: NetworkSection { local: Vec::new(), trusted: Vec::new() },
             log: LogSection { level: "info".to_owned(), format: LogFormat::Text, personal_data: false },
-            federation: FederationSection::new(),
             limits: LimitsSection {
                 failures_per_account: 10,
                 failures_per_address: 20,

@@ -193,17 +193,17 @@ settings! {
     "network" "trusted": NETWORKS, AtStart(network.trusted),
         |config, value| { config.network.trusted = value.list()?; Some(()) };
 
-    "federation" "enabled": "true or false", OnReload(federation.enabled),
-        |config, value| { config.federation.enabled = value.flag()?; Some(()) };
-    "federation" "allow": DOMAINS, OnReload(federation.allow),
-        |config, value| { config.federation.allow = Domains::new(value.list()?)?; Some(()) };
-    "federation" "deny": DOMAINS, OnReload(federation.deny),
-        |config, value| { config.federation.deny = Domains::new(value.list()?)?; Some(()) };
-    "federation" "unverified": DOMAINS, OnReload(federation.unverified),
-        |config, value| { config.federation.unverified = Domains::new(value.list()?)?; Some(()) };
-    "federation" "without_tls": DOMAINS, OnReload(federation.without_tls),
-        |config, value| { config.federation.without_tls = Domains::new(value.list()?)?; Some(()) };
-    "federation" "routes": "a list of ways, such as [\"example.org=10.0.0.5:5269\"]", OnReload(federation.routes),
+    "federation" "enabled": "true or false", OnReload(im.federation.enabled),
+        |config, value| { config.im.federation.enabled = value.flag()?; Some(()) };
+    "federation" "allow": DOMAINS, OnReload(im.federation.allow),
+        |config, value| { config.im.federation.allow = Domains::new(value.list()?)?; Some(()) };
+    "federation" "deny": DOMAINS, OnReload(im.federation.deny),
+        |config, value| { config.im.federation.deny = Domains::new(value.list()?)?; Some(()) };
+    "federation" "unverified": DOMAINS, OnReload(im.federation.unverified),
+        |config, value| { config.im.federation.unverified = Domains::new(value.list()?)?; Some(()) };
+    "federation" "without_tls": DOMAINS, OnReload(im.federation.without_tls),
+        |config, value| { config.im.federation.without_tls = Domains::new(value.list()?)?; Some(()) };
+    "federation" "routes": "a list of ways, such as [\"example.org=10.0.0.5:5269\"]", OnReload(im.federation.routes),
         |config, value| {
             let ways: Vec<String> = value.list()?;
             let way = |way: &String| {
@@ -211,13 +211,13 @@ settings! {
                 let domain: model::DomainPart = domain.trim().parse().ok()?;
                 Some((domain.as_str().to_owned(), route.trim().parse().ok()?))
             };
-            config.federation.routes = ways.iter().map(way).collect::<Option<_>>()?;
+            config.im.federation.routes = ways.iter().map(way).collect::<Option<_>>()?;
             Some(())
         };
     "federation" "authorities": "the file of the trusted authorities' certificates in PEM, or \"\" for the system's",
-        OnReload(federation.authorities),
+        OnReload(im.federation.authorities),
         |config, value| {
-            config.federation.authorities = Some(value.text()?).filter(|path| !path.is_empty()).map(Into::into);
+            config.im.federation.authorities = Some(value.text()?).filter(|path| !path.is_empty()).map(Into::into);
             Some(())
         };
 

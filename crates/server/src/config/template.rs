@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(shown.sip, default.sip);
         assert_eq!(shown.archive, default.archive);
         assert_eq!(shown.log, default.log);
-        assert_eq!(shown.federation, default.federation);
+        assert_eq!(shown.im, default.im);
         assert_eq!(shown.limits, default.limits);
         assert_eq!(shown.upload, default.upload);
         let shown_all = |section: &str| matches!(section, "federation" | "log" | "limits" | "upload");
