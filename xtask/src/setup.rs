@@ -38,6 +38,9 @@ const DEBIAN: &[&str] = &[
 ];
 /// What the tests need from PyPI.
 const PYPI: &[&str] = &["slixmpp==1.17.0", "aiohttp==3.14.5"];
+/// What the tests need from npm, and in Debian what runs it where there is no other.
+const NPM: &[&str] = &["@xmpp/client@0.14.0", "converse.js@14.0.0", "strophe.js@5.0.0", "ws@8.23.0"];
+const NODE: &[&str] = &["nodejs", "npm"];
 /// The file that asks Debian's maintainer scripts to start nothing.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
@@ -45,11 +48,14 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 pub fn run() -> Result<()> {
     debian()?;
     python()?;
+    npm()?;
     cargo_deny()
 }
 
 fn debian() -> Result<()> {
-    let missing: Vec<&str> = DEBIAN.iter().copied().filter(|package| !installed(package)).collect();
+    let node = if have("npm") { &[] } else { NODE };
+    let missing: Vec<&str> =
+        DEBIAN.iter().chain(node).copied().filter(|package| !installed(package)).collect();
     if missing.is_empty() {
         println!("setup: all {} Debian packages are there", DEBIAN.len());
         return Ok(());
@@ -109,6 +115,32 @@ fn python() -> Result<()> {
     }
     let mut words = vec![&*python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     words.extend(PYPI);
+    process::run(&words)
+}
+
+fn npm() -> Result<()> {
+    let folder = process::peers().join("node");
+    let is_there = |package: &&str| {
+        let Some((name, version)) = package.rsplit_once('@') else { return false };
+        let described = folder.join("node_modules").join(name).join("package.json");
+        let wanted = format!("\"version\": \"{version}\"");
+        fs::read_to_string(described).is_ok_and(|text| text.contains(&wanted))
+    };
+    if NPM.iter().all(is_there) {
+        println!("setup: all {} npm packages are there", NPM.len());
+        return Ok(());
+    }
+    println!("setup: installing from npm into {}: {}", folder.display(), NPM.join(" "));
+    // Anew: npm cannot change a folder in which a package names one of its own parts that it does not ship.
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let folder = folder.to_string_lossy();
+    let quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--save-exact", "--loglevel=error"];
+    let mut words = vec!["npm", "install", "--prefix", &*folder];
+    words.extend(quiet);
+    words.extend(NPM);
     process::run(&words)
 }
 

@@ -1,7 +1,7 @@
 //! Tests against foreign software on real sockets; each result is a line in tests/interop/results.jsonl.
 //!
 //! A test is a Python program tests/interop/NAME.py whose doc string says what it proves, then `peer: SOFTWARE`
-//! (with the Debian or PyPI package that gives the version) and `server: running` (the driver starts a fresh one
+//! (with the Debian, npm or PyPI package that gives the version) and `server: running` (the driver starts a fresh one
 //! with ann, bob and carol on lines 1001 to 1003) or `server: own` (the test starts it, for instance to kill it).
 
 mod server;
@@ -138,7 +138,7 @@ fn python() -> String {
     if ours.exists() { ours.to_string_lossy().into_owned() } else { "python3".to_owned() }
 }
 
-/// The version of a Debian or PyPI package; the machine's own word, or `unknown`.
+/// The version of a Debian, npm or PyPI package; the machine's own word, or `unknown`.
 fn version(peer: &str) -> String {
     let debian =
         process::command(&["dpkg-query", "-W", "-f", "${Version}", peer]).stderr(Stdio::null()).output();
@@ -146,6 +146,12 @@ fn version(peer: &str) -> String {
         debian.as_ref().map_err(drop).and_then(|o| if o.status.success() { Ok(o) } else { Err(()) })
     {
         return String::from_utf8_lossy(&output.stdout).into_owned();
+    }
+    let npm = process::peers().join("node/node_modules").join(peer).join("package.json");
+    let described =
+        fs::read(npm).ok().and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+    if let Some(version) = described.as_ref().and_then(|package| package["version"].as_str()) {
+        return version.to_owned();
     }
     let code = format!("from importlib.metadata import version; print(version('{peer}'))");
     let pypi = process::command(&[&python(), "-c", &code]).stderr(Stdio::null()).output();
