@@ -12,6 +12,8 @@ use runtime::Runtime;
 use store::{Entry, Seq, Store};
 
 const STANZA_BYTES: usize = 368;
+/// Pairs of users who talk in turn.
+const PAIRS: usize = 200;
 /// Clock ticks per second of /proc/self/stat on Linux.
 const TICKS: f64 = 100.0;
 
@@ -27,18 +29,23 @@ async fn main() {
     let archived = matches!(&*more, "archive" | "words");
     let archives = store::Archives { owner: archived, sender: archived };
     let stanza = Bytes::from(stanza(if more == "words" { "body" } else { "text" }));
-    let owner: model::BareJid = "bob@localhost".parse().expect("an address");
+    let pairs: Vec<(model::BareJid, String)> = (0..PAIRS)
+        .map(|pair| {
+            (format!("bob{pair}@localhost").parse().expect("an address"), format!("ann{pair}@localhost/desk"))
+        })
+        .collect();
     let before = cpu_seconds();
     let began = runtime.now();
     let (mut sent, mut refused, mut last) = (0_u64, 0_u64, Seq(0));
     while runtime.now().duration_since(began) < Duration::from_secs(seconds) {
         let due = runtime.now().duration_since(began).as_micros() as u64 * rate / 1_000_000;
         while sent < due {
+            let (owner, from) = &pairs[sent as usize % PAIRS];
             let entry = Entry {
                 id: store.stanza_id(),
                 owner: owner.clone(),
-                from: "ann@localhost/desk".to_owned(),
-                to: "bob@localhost".to_owned(),
+                from: from.clone(),
+                to: owner.to_string(),
                 stanza: stanza.clone(),
                 at: runtime.timestamp(),
                 spool: true,
@@ -48,9 +55,10 @@ async fn main() {
             match store.journal_append(entry) {
                 Ok(seq) => {
                     last = seq;
-                    sent += 1;
                     // The receiver confirms a little later.
-                    store.handed_on(&owner, Seq(seq.0 - 100));
+                    let (before, _) = &pairs[(sent as usize + PAIRS / 2) % PAIRS];
+                    store.handed_on(before, Seq(seq.0 - PAIRS as i64 / 2));
+                    sent += 1;
                 }
                 Err(_) => {
                     refused += 1;

@@ -8,18 +8,14 @@ use crate::{ArchiveRemoval, Entry, Error, Seq, StanzaId, Store, TextQuery};
 
 /// The most entries that one page has.
 pub const ARCHIVE_PAGE_MAX: usize = 250;
-/// The index is made in steps of at most so many entries, so that no commit waits long for it.
-pub(crate) const INDEX_STEP_ENTRIES: i64 = 4_000;
-/// So many entries behind, the index is made without waiting for a quiet moment.
-pub(crate) const INDEX_BEHIND_ENTRIES: i64 = 2_000;
 /// Ids and times are read from one clock at two moments; never further apart than this.
 const CLOCK_SLACK_MICROS: i64 = 2_000_000;
 
 const SELECT_HORIZON: &str = "SELECT seq FROM archive_horizon";
 const SET_HORIZON: &str = "UPDATE archive_horizon SET seq = $1";
 /// A bare address is what stands before the first slash. An owner that is a domain stands for another server: what it
-/// keeps is found under who it is for.
-const INDEX_LITE: &str = "INSERT INTO archive (owner, seq, peer) \
+/// keeps is found under who it is for. In the order of the index, neighbours share their pages.
+const INDEX_LITE: &str = "INSERT OR IGNORE INTO archive (owner, seq, peer) \
      SELECT owner, seq, CASE WHEN owner = s THEN r ELSE s END FROM (SELECT owner, seq, \
        CASE instr(sender, '/') WHEN 0 THEN sender ELSE substr(sender, 1, instr(sender, '/') - 1) END AS s, \
        CASE instr(recipient, '/') WHEN 0 THEN recipient ELSE substr(recipient, 1, instr(recipient, '/') - 1) END AS r \
@@ -29,7 +25,7 @@ const INDEX_LITE: &str = "INSERT INTO archive (owner, seq, peer) \
        CASE WHEN instr(owner, '@') > 0 THEN owner WHEN instr(recipient, '/') = 0 THEN recipient \
          ELSE substr(recipient, 1, instr(recipient, '/') - 1) END \
        FROM journal WHERE seq > $1 AND seq <= $2 AND archive & 2 = 2 \
-     ON CONFLICT (owner, seq) DO NOTHING";
+     ORDER BY 1, 2";
 const INDEX_PG: &str = "INSERT INTO archive (owner, seq, peer) \
      SELECT owner, seq, CASE WHEN owner = split_part(sender, '/', 1) THEN split_part(recipient, '/', 1) \
        ELSE split_part(sender, '/', 1) END \

@@ -5,13 +5,6 @@ use std::fmt::Write;
 use crate::db::{Bulk, Connection, args};
 use crate::{Error, Seq, words};
 
-/// The index is made when it is at least so many entries behind, or when somebody searches: a small batch costs
-/// as much as a large one.
-pub(crate) const TEXT_BATCH_ENTRIES: i64 = 500;
-/// The most entries of one batch, so that no commit waits long for it. So many behind, it is made without waiting
-/// for a quiet moment.
-pub(crate) const TEXT_STEP_ENTRIES: i64 = 2_000;
-
 const SELECT_HORIZON: &str = "SELECT seq FROM archive_text_horizon";
 const SET_HORIZON: &str = "UPDATE archive_text_horizon SET seq = $1";
 const SELECT: &str = "SELECT seq, owner, sender, archive, stanza FROM journal \

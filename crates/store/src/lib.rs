@@ -16,6 +16,7 @@ mod archive_preference;
 mod archive_removal;
 mod archive_text;
 mod backup;
+mod behind;
 mod binding;
 mod blocked;
 mod connect;

@@ -10,8 +10,7 @@ use model::{BareJid, LineId};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 
-use crate::archive::{INDEX_BEHIND_ENTRIES, INDEX_STEP_ENTRIES};
-use crate::archive_text::{TEXT_BATCH_ENTRIES, TEXT_STEP_ENTRIES};
+use crate::behind::Behind;
 use crate::db::Connection;
 use crate::given_up::GivenUp;
 use crate::{Binding, Entry, Error, LastActivity, Seq};
@@ -122,27 +121,13 @@ impl Young {
     }
 }
 
-/// How far the full-text index is made, and has to be.
-#[derive(Clone, Copy, Debug, Default)]
-struct TextIndex {
-    indexed: i64,
-    /// Somebody searches and waits for it up to here.
-    wanted: i64,
-}
-
-impl TextIndex {
-    /// Is a batch worth its price, or is somebody waiting for it?
-    fn is_due(self, last: i64) -> bool {
-        last - self.indexed >= TEXT_BATCH_ENTRIES || self.wanted > self.indexed
-    }
-}
-
 #[derive(Default)]
 struct Queue {
     last: i64,
-    /// Up to which the archives' index is made.
-    indexed: i64,
-    text: TextIndex,
+    /// The archives' index.
+    index: Behind,
+    /// The full-text index.
+    text: Behind,
     /// Up to which the spool's rows stand for what waits, as the database has it or is about to.
     horizon: i64,
     entries: Vec<Queued>,
@@ -176,9 +161,8 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(last: Seq, indexed: Seq, text_indexed: Seq) -> Self {
         let young = Young { base: last.0 + 1, slots: VecDeque::new() };
-        let text = TextIndex { indexed: text_indexed.0, wanted: 0 };
-        let (last_seq, indexed) = (last.0, indexed.0);
-        let queue = Queue { last: last_seq, indexed, horizon: last_seq, text, young, ..Queue::default() };
+        let (index, text) = (Behind::new(indexed), Behind::new(text_indexed));
+        let queue = Queue { last: last.0, horizon: last.0, index, text, young, ..Queue::default() };
         Self {
             queue: Mutex::new(queue),
             wake: Notify::new(),
@@ -274,22 +258,23 @@ impl Shared {
 
     /// Returns when the archives' index has everything that was appended before.
     pub(crate) async fn catch_up(&self) -> Result<(), Error> {
-        let wanted = self.queue.lock().last;
-        while self.queue.lock().indexed < wanted {
-            self.settled().await?;
-        }
-        Ok(())
+        self.catch_up_index(|queue| &mut queue.index).await
     }
 
     /// Returns when the full-text index has everything that was appended before.
     pub(crate) async fn catch_up_text(&self) -> Result<(), Error> {
         self.catch_up().await?;
+        self.catch_up_index(|queue| &mut queue.text).await
+    }
+
+    async fn catch_up_index(&self, which: fn(&mut Queue) -> &mut Behind) -> Result<(), Error> {
         let wanted = {
             let mut queue = self.queue.lock();
-            queue.text.wanted = queue.last;
-            queue.last
+            let last = queue.last;
+            which(&mut queue).want(last);
+            last
         };
-        while self.queue.lock().text.indexed < wanted {
+        while !which(&mut self.queue.lock()).has(wanted) {
             self.settled().await?;
         }
         Ok(())
@@ -343,7 +328,7 @@ impl Shared {
             soft: !queue.young.slots.is_empty()
                 || !queue.handed_on.is_empty()
                 || !queue.soft.is_empty()
-                || queue.indexed < queue.last
+                || queue.index.is_due(queue.last)
                 || queue.text.is_due(queue.last)
                 || queue.horizon < queue.last,
             hurry: !queue.settlers.is_empty() || queue.young.slots.len() >= YOUNG_ENTRIES_MAX,
@@ -378,14 +363,9 @@ impl Shared {
             queue.horizon = queue.last;
             queue.unsettled = !work.waiting.is_empty() || !work.handed_on.is_empty();
         }
-        if all || last || queue.last - queue.indexed >= INDEX_BEHIND_ENTRIES {
-            let until = queue.last.min(queue.indexed + INDEX_STEP_ENTRIES);
-            work.index = (until > queue.indexed).then_some((Seq(queue.indexed), Seq(until)));
-        }
-        let behind = queue.last - queue.text.indexed;
-        if (all && queue.text.is_due(queue.last)) || behind >= TEXT_STEP_ENTRIES {
-            let until = queue.last.min(queue.text.indexed + TEXT_STEP_ENTRIES);
-            work.text_index = Some((Seq(queue.text.indexed), Seq(until)));
+        work.index = queue.index.step(queue.last, all || last);
+        if work.index.is_none() {
+            work.text_index = queue.text.step(queue.last, all || last);
         }
         queue.closed |= last;
         work
@@ -396,10 +376,10 @@ impl Shared {
         let recovered = {
             let mut queue = self.queue.lock();
             if let Some((_, until)) = work.index {
-                queue.indexed = until.0;
+                queue.index.made(until);
             }
             if let Some((_, until)) = work.text_index {
-                queue.text.indexed = until.0;
+                queue.text.made(until);
             }
             queue.unsettled = false;
             queue.failing.take().is_some()
