@@ -45,7 +45,7 @@ class Browser(Peer):
         self.page, self.library, self.settings = page, library, settings
         self.commands = asyncio.Queue()
 
-    async def open(self):
+    async def open(self, *flags):
         port = free_port(socket.SOCK_STREAM)
         self.server = await asyncio.start_server(self.serve, "127.0.0.1", port)
         self.path = folder(f"chromium-{self.page}-{port}")
@@ -53,7 +53,7 @@ class Browser(Peer):
         self.process = await asyncio.create_subprocess_exec(
             "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--ignore-certificate-errors", "--disable-background-timer-throttling", "--enable-logging=stderr",
-            f"--user-data-dir={self.path}/profile", f"http://127.0.0.1:{port}/{self.page}.html",
+            f"--user-data-dir={self.path}/profile", *flags, f"http://127.0.0.1:{port}/{self.page}.html",
             stdin=asyncio.subprocess.DEVNULL, stdout=self.log, stderr=self.log,
         )  # fmt: skip
         await self.wait("loaded", f"{self.page} is loaded in Chromium; see {self.path}/log", seconds=60)

@@ -1,4 +1,4 @@
-"""Strophe.js in Chromium over BOSH, from another origin: lost answers are given again, nothing is lost, nothing comes twice.
+"""Strophe.js in Chromium over BOSH (XEP-0124, XEP-0206), from another origin: lost answers are given again, nothing is lost, nothing comes twice.
 
 peer: strophe.js
 server: running

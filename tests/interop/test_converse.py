@@ -1,4 +1,4 @@
-"""Converse.js in Chromium over WebSocket and BOSH: roster, chat both ways, and a break that a person does not notice.
+"""Converse.js in Chromium over WebSocket (RFC 7395), by BOSH (XEP-0124) and by what host-meta names (XEP-0156): chat, and an unnoticed break.
 
 peer: converse.js
 server: running
@@ -33,7 +33,12 @@ async def test():
     await page.close()
 
     page = Browser("converse", "converse.js", bosh_service_url=f"http://127.0.0.1:{HTTP}/bosh", jid=f"carol@{DOMAIN}/other", password="pw-carol")
-    await talk(await page.open(), bob, told, said)
+    told, said = await talk(await page.open(), bob, told, said)
+    await page.close()
+
+    # Nothing but the address is known: https://localhost/.well-known/host-meta leads to wss://localhost/ws.
+    page = Browser("converse", "converse.js", discover_connection_methods=True, jid=f"carol@{DOMAIN}/found", password="pw-carol")
+    await talk(await page.open(f"--host-resolver-rules=MAP localhost:443 localhost:{HTTPS}"), bob, told, said)
     await page.close()
 
 

@@ -1,4 +1,4 @@
-"""@xmpp/client and Strophe.js sign in over WebSocket, talk, and a broken socket is resumed without loss or doubles.
+"""@xmpp/client and Strophe.js sign in over WebSocket (RFC 7395), talk, and a broken socket is resumed (XEP-0198) without loss or doubles.
 
 peer: @xmpp/client
 server: running

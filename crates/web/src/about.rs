@@ -6,6 +6,15 @@ use im::{About, Spec};
 pub const SPECIFICATIONS: &[About] = &[
     About { name: "websocket", specs: &[Spec::rfc(7395, "")], disco: &[], account: &[] },
     About {
+        name: "bosh",
+        specs: &[
+            Spec::partly(124, "1.11.2", "key sequences and several streams a session, both optional"),
+            Spec::xep(206, "1.4"),
+        ],
+        disco: &[],
+        account: &[],
+    },
+    About {
         name: "host_meta",
         specs: &[Spec::xep(156, "1.4.0"), Spec::rfc(6415, "§2, §3")],
         disco: &[],
