@@ -81,6 +81,8 @@ struct Users {
     avatars: features::avatars::Avatars,
     /// The way to those whom no session serves.
     gateway: ArcSwapOption<Box<dyn Gateway>>,
+    /// Who is in whose roster by a shared group, as clients were told.
+    colleagues: ArcSwap<store::Colleagues>,
     /// What the operator decided for all of them.
     policies: ArcSwap<Policies>,
 }
@@ -142,6 +144,7 @@ impl Im {
     /// # Errors
     /// The storage could not be read.
     pub async fn load(&self) -> Result<(), store::Error> {
+        self.users.colleagues.store(self.store.colleagues());
         self.users.archive_preferences.load(&self.store).await?;
         self.users.blocked.load(&self.store).await?;
         self.users.avatars.load(&self.store).await?;

@@ -77,6 +77,7 @@ scripts! {
     retraction,
     rooms,
     roster,
+    shared_groups,
     sign_in,
     stream_management,
     subscription,
@@ -166,6 +167,14 @@ impl Stage {
             Step::Disconnects { peer } => self.peer(peer)?.close().await,
             Step::Loses { peer } => self.peers.remove(peer).map(drop).ok_or(format!("{peer} is not there")),
             Step::IsDisconnected { peer } => self.is_disconnected(peer).await,
+            Step::Joins { user, group } => {
+                self.house.join(user, group).await;
+                Ok(())
+            }
+            Step::Leaves { user, group } => {
+                self.house.leave(user, group).await;
+                Ok(())
+            }
             Step::AnsweringDevice => {
                 self.house.route_to_answering_devices();
                 Ok(())

@@ -137,11 +137,23 @@ impl Node {
                     self.im.forget(user);
                 }
                 tracing::info!(sessions = ended, "sessions of a user were ended");
+                self.groups_changed();
             }
+            Change::GroupsChanged => self.groups_changed(),
             Change::ArchiveChanged(owner) => self.im.archive_changed(owner),
             // Call control follows the store's lines by itself.
             Change::LineRemoved(_) => {}
         }
+    }
+
+    /// Tells clients behind what goes on.
+    fn groups_changed(&self) {
+        let im = Arc::clone(&self.im);
+        self.runtime.spawn_session(async move {
+            if let Err(error) = im.groups_changed().await {
+                tracing::warn!(%error, "clients learn of changed groups when they fetch their rosters");
+            }
+        });
     }
 
     /// Stops: streams are told and end, then what waits is written and the storage closed; takes at most `time`.

@@ -26,6 +26,7 @@ mod digest_cache;
 mod error;
 mod files;
 mod given_up;
+mod group;
 mod journal;
 mod last_activity;
 mod line;
@@ -58,6 +59,9 @@ pub use credential::{Credentials, ScramRecord};
 pub use error::{Conflict, Error};
 pub use files::{Files, Incoming};
 pub use given_up::UNDURABLE_TIME_MAX;
+pub use group::{
+    Colleagues, GROUP_MEMBERS_MAX, GROUP_NAME_BYTES_MAX, GROUPS_MAX, Group, SHARED_GROUP_MEMBERS_MAX,
+};
 pub use journal::{Archives, Entry, Seq};
 pub use last_activity::{LastActivity, STATUS_BYTES_MAX};
 pub use line::{DigestAccount, DigestSecret, Line, NewLine};

@@ -1,5 +1,6 @@
 //! Rosters: whom a user knows, versioned so that a client fetches only what changed (RFC 6121 §2).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -195,10 +196,14 @@ impl Store {
         // The version is read first: a change that comes between is then sent again, never missed.
         let version = match self.db().row(SELECT_STATE, args![user]).await? {
             Some(row) => row.int(0)?,
-            None => return Ok(Roster { version: 0, items: Vec::new() }),
+            None => {
+                let items = self.colleagues().shown_all(user, Vec::new());
+                return Ok(Roster { version: 0, items });
+            }
         };
         let rows = self.db().rows(SELECT_ALL, args![user]).await?;
-        Ok(Roster { version, items: rows.iter().map(item).collect::<Result<_, _>>()? })
+        let items = rows.iter().map(item).collect::<Result<_, _>>()?;
+        Ok(Roster { version, items: self.colleagues().shown_all(user, items) })
     }
 
     /// What the roster of `user` says about `contact`.
@@ -206,7 +211,8 @@ impl Store {
     /// # Errors
     /// The storage could not be read.
     pub async fn roster_item(&self, user: &BareJid, contact: &BareJid) -> Result<Option<RosterItem>, Error> {
-        self.db().row(SELECT_ONE, args![user, contact]).await?.as_ref().map(item).transpose()
+        let item = self.db().row(SELECT_ONE, args![user, contact]).await?.as_ref().map(item).transpose()?;
+        Ok(self.colleagues().shown(user, contact, item))
     }
 
     /// Everything that changed after `version` (RFC 6121 §2.6); `None` when that is no longer known or never was,
@@ -227,7 +233,19 @@ impl Store {
             return Ok(None);
         }
         let rows = self.db().rows(SELECT_SINCE, args![user, version]).await?;
-        rows.iter().map(change).collect::<Result<_, _>>().map(Some)
+        let colleagues = self.colleagues();
+        let shown = |change| match change {
+            RosterChange::Put { version, item } => {
+                let contact = item.contact.clone();
+                let item = colleagues.shown(user, &contact, Some(item.clone())).unwrap_or(item);
+                RosterChange::Put { version, item }
+            }
+            RosterChange::Removed { version, contact } => match colleagues.shown(user, &contact, None) {
+                Some(item) => RosterChange::Put { version, item },
+                None => RosterChange::Removed { version, contact },
+            },
+        };
+        rows.iter().map(|row| change(row).map(shown)).collect::<Result<_, _>>().map(Some)
     }
 
     /// In whose rosters `contact` stands, with the state from the owner's side.
@@ -236,7 +254,13 @@ impl Store {
     /// The storage could not be read.
     pub async fn rosters_with(&self, contact: &BareJid) -> Result<Vec<(BareJid, Subscription)>, Error> {
         let rows = self.db().rows(SELECT_CONTACT_OF, args![contact]).await?;
-        rows.iter().map(|row| Ok((row.parsed(0)?, row.parsed(1)?))).collect()
+        let mut found = rows
+            .iter()
+            .map(|row| Ok((row.parsed(0)?, row.parsed(1)?)))
+            .collect::<Result<BTreeMap<BareJid, Subscription>, Error>>()?;
+        found
+            .extend(self.colleagues().of(contact).into_keys().map(|user| (user.clone(), Subscription::Both)));
+        Ok(found.into_iter().collect())
     }
 
     /// Adds or replaces an item and says the roster's new version.
@@ -247,8 +271,20 @@ impl Store {
         if item.groups.len() > ROSTER_GROUPS_MAX {
             return Err(Error::Limit { what: "groups of a contact", max: ROSTER_GROUPS_MAX });
         }
-        let user = user.clone();
-        self.write(move |connection| Box::pin(async move { put(connection, &user, item).await })).await
+        let (user, colleagues) = (user.clone(), self.colleagues());
+        self.write(move |connection| {
+            Box::pin(async move {
+                let item = if colleagues.are(&user, &item.contact) {
+                    let kept = connection.row(SELECT_ONE, args![&user, &item.contact]).await?;
+                    let kept = kept.as_ref().map(self::item).transpose()?;
+                    colleagues.own(&user, item, kept)
+                } else {
+                    item
+                };
+                put(connection, &user, item).await
+            })
+        })
+        .await
     }
 
     /// Removes an item and says the roster's new version; `None` when there was none.

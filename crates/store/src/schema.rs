@@ -13,6 +13,7 @@ const LITE: &[&str] = &[
     include_str!("../migrations/sqlite/0005_pubsub_members.sql"),
     include_str!("../migrations/sqlite/0006_archive_text.sql"),
     include_str!("../migrations/sqlite/0007_upload.sql"),
+    include_str!("../migrations/sqlite/0008_people_group.sql"),
 ];
 const PG: &[&str] = &[
     include_str!("../migrations/postgres/0001_start.sql"),
@@ -22,6 +23,7 @@ const PG: &[&str] = &[
     include_str!("../migrations/postgres/0005_pubsub_members.sql"),
     include_str!("../migrations/postgres/0006_archive_text.sql"),
     include_str!("../migrations/postgres/0007_upload.sql"),
+    include_str!("../migrations/postgres/0008_people_group.sql"),
 ];
 
 const CREATE_VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";

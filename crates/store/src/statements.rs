@@ -3,8 +3,8 @@
 use crate::db::Bulk;
 use crate::{
     archive, archive_preference, archive_removal, archive_text, backup, binding, blocked, connect,
-    credential, given_up, journal, last_activity, line, pubsub, pubsub_member, room, roster, schema, setting,
-    spool, subscription_request, upload, user, user_document, verify,
+    credential, given_up, group, journal, last_activity, line, pubsub, pubsub_member, room, roster, schema,
+    setting, spool, subscription_request, upload, user, user_document, verify,
 };
 
 const BOTH: &[&[&str]] = &[
@@ -18,6 +18,7 @@ const BOTH: &[&[&str]] = &[
     journal::STATEMENTS,
     last_activity::STATEMENTS,
     given_up::STATEMENTS,
+    group::STATEMENTS,
     line::STATEMENTS,
     pubsub::STATEMENTS,
     pubsub_member::STATEMENTS,
@@ -38,6 +39,7 @@ const BULKS: &[&[Bulk]] = &[
     archive_text::BULKS,
     binding::BULKS,
     credential::BULKS,
+    group::BULKS,
     last_activity::BULKS,
     line::BULKS,
     spool::BULKS,

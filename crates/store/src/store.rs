@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use model::BareJid;
+use parking_lot::RwLock;
 use runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
@@ -13,7 +14,7 @@ use crate::digest_cache::DigestCache;
 use crate::queue::{JobDone, Shared, Soft, StorageState};
 use crate::stanza_id::StanzaIds;
 use crate::writer::Writer;
-use crate::{Error, LastActivity, archive, archive_text, journal, schema, spool};
+use crate::{Colleagues, Error, LastActivity, archive, archive_text, group, journal, schema, spool};
 
 /// The handle to all that is kept. Cloning it is cheap.
 #[derive(Clone)]
@@ -28,6 +29,7 @@ struct Inner {
     runtime: Runtime,
     stanza_ids: StanzaIds,
     digest_cache: DigestCache,
+    colleagues: RwLock<Arc<Colleagues>>,
     ended: watch::Receiver<bool>,
 }
 
@@ -55,9 +57,17 @@ impl Store {
             end.send_replace(true);
         });
         let db = connector.readers();
-        let digest_cache = DigestCache::default();
-        let inner =
-            Inner { db, connector, shared, runtime: runtime.clone(), stanza_ids, digest_cache, ended };
+        let colleagues = RwLock::new(Arc::new(group::load(&db).await?));
+        let inner = Inner {
+            db,
+            connector,
+            shared,
+            runtime: runtime.clone(),
+            stanza_ids,
+            digest_cache: DigestCache::default(),
+            colleagues,
+            ended,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -105,6 +115,10 @@ impl Store {
 
     pub(crate) fn stanza_ids(&self) -> &StanzaIds {
         &self.inner.stanza_ids
+    }
+
+    pub(crate) fn colleagues_held(&self) -> &RwLock<Arc<Colleagues>> {
+        &self.inner.colleagues
     }
 
     pub(crate) fn digest_cache(&self) -> &DigestCache {

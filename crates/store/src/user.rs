@@ -124,7 +124,9 @@ impl Store {
     pub async fn user_remove(&self, jid: &BareJid) -> Result<(), Error> {
         // Most of it batch by batch, for an archive may be long.
         self.archive_remove_all(jid).await?;
-        self.user_update(jid, DELETE, None).await
+        self.user_update(jid, DELETE, None).await?;
+        // Colleagues lose one of theirs.
+        self.groups_changed().await
     }
 
     async fn user_update(

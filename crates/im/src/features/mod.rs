@@ -19,6 +19,7 @@ pub mod presence;
 pub mod private_storage;
 pub mod retraction;
 pub mod roster;
+pub mod shared_groups;
 pub mod stanza_ids;
 pub mod stream_management;
 pub mod subscription;
@@ -54,6 +55,7 @@ pub const ALL: &[About] = &[
     crate::pubsub::ABOUT,
     retraction::ABOUT,
     roster::ABOUT,
+    shared_groups::ABOUT,
     stanza_ids::ABOUT,
     stream_management::ABOUT,
     subscription::ABOUT,

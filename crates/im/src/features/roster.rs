@@ -62,7 +62,10 @@ impl Im {
     pub(crate) async fn put_item(&self, user: &BareJid, item: RosterItem) -> Result<(), StanzaError> {
         let version =
             self.store.roster_put(user, item.clone()).await.map_err(|error| storage_error(&error))?;
-        self.push_change(user, version, item_element(&item));
+        // A colleague is shown with what comes with the group.
+        let shown =
+            self.store.roster_item(user, &item.contact).await.map_err(|error| storage_error(&error))?;
+        self.push_change(user, version, item_element(&shown.unwrap_or(item)));
         Ok(())
     }
 
@@ -107,6 +110,9 @@ pub(crate) async fn get(
 pub(crate) async fn set(im: &Im, seat: &Arc<Seat>, query: &Element) -> Result<(), StanzaError> {
     let asked = Asked::read(im, seat, query)?;
     if asked.remove {
+        if im.store.colleagues().are(&seat.account.jid, &asked.contact) {
+            return Err(super::shared_groups::is_colleague());
+        }
         return super::subscription::remove_contact(im, &seat.account.jid, &asked.contact).await;
     }
     let user = &seat.account.jid;

@@ -99,6 +99,11 @@ pub(crate) async fn outbound(
     if !elsewhere && contact.node().is_none() {
         return Err(Condition::ServiceUnavailable.into());
     }
+    if matches!(request, Request::Unsubscribe | Request::Unsubscribed)
+        && im.store.colleagues().are(user, &contact)
+    {
+        return Err(super::shared_groups::is_colleague());
+    }
     let before;
     let transition;
     {

@@ -72,6 +72,22 @@ impl House {
         }
     }
 
+    /// Puts a user into a shared group, which is made when there is none.
+    pub async fn join(&self, user: &str, group: &str) {
+        let user = user.parse().expect("a user");
+        // It may be there already.
+        let _made = drive(&self.runtime, self.store.group_add(group, true)).await.is_ok();
+        drive(&self.runtime, self.store.group_member_add(group, &[user])).await.expect("a member");
+        drive(&self.runtime, self.im.groups_changed()).await.expect("told");
+    }
+
+    /// Takes a user out of a group.
+    pub async fn leave(&self, user: &str, group: &str) {
+        let user = user.parse().expect("a user");
+        drive(&self.runtime, self.store.group_member_remove(group, &[user])).await.expect("a member");
+        drive(&self.runtime, self.im.groups_changed()).await.expect("told");
+    }
+
     /// What `[im] routing = "answering-device"` does.
     pub fn route_to_answering_devices(&self) {
         self.im.set_policies(Policies { routing: Routing::AnsweringDevice, ..Policies::default() });

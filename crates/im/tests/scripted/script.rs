@@ -35,6 +35,10 @@ pub enum Step {
     Loses { peer: String },
     /// `romeo is disconnected`: the server has closed the stream.
     IsDisconnected { peer: String },
+    /// `romeo@localhost belongs to the shared group Team`.
+    Joins { user: String, group: String },
+    /// `romeo@localhost leaves the group Team`.
+    Leaves { user: String, group: String },
     /// `messages go to the device that answers`.
     AnsweringDevice,
     /// `2 minutes pass`.
@@ -70,6 +74,7 @@ impl Script {
     /// The bare addresses of all who have an account.
     pub fn users(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().flat_map(|(_, step)| match step {
+            Step::Joins { user, .. } => vec![bare(user)],
             Step::User(jid) | Step::Connects { jid, .. } | Step::SignsIn { jid, .. } => vec![bare(jid)],
             Step::SeeEachOther(one, other) => vec![bare(one), bare(other)],
             _ => Vec::new(),
@@ -101,6 +106,10 @@ fn step(sentence: &str, xml: String) -> Result<Step, String> {
             Step::Receives { peer: own(peer), elements: elements(&xml)?, ordered: false }
         }
         [peer, "receives", "nothing"] => Step::ReceivesNothing { peer: own(peer) },
+        [user, "belongs", "to", "the", "shared", "group", group] => {
+            Step::Joins { user: own(user), group: own(group) }
+        }
+        [user, "leaves", "the", "group", group] => Step::Leaves { user: own(user), group: own(group) },
         ["messages", "go", "to", "the", "device", "that", "answers"] => Step::AnsweringDevice,
         [peer, "disconnects"] => Step::Disconnects { peer: own(peer) },
         [peer, "loses", "the", "connection"] => Step::Loses { peer: own(peer) },

@@ -13,7 +13,7 @@ use runtime::Runtime;
 
 use crate::config::{Config, ListenSection};
 use crate::node::{ECHO_NUMBER, Node};
-use crate::operations::{Request, Secret, perform};
+use crate::operations::{GroupChange, Request, Secret, perform};
 use crate::{access, certificate, folder, verbs};
 
 /// The domain of the demo.
@@ -21,6 +21,8 @@ pub const DOMAIN: &str = "localhost";
 /// Users and their lines. Passwords are the names: everything is on loopback.
 pub const USERS: [(&str, &str, &str); 3] =
     [("ann", "Ann", "1001"), ("bob", "Bob", "1002"), ("carol", "Carol", "1003")];
+/// The group that they are colleagues in.
+const GROUP: &str = "Colleagues";
 /// The contact that answers.
 const ECHO: &str = "echo@localhost";
 /// The scene has failed when it is not over by then.
@@ -75,6 +77,11 @@ async fn prepare(data: &Path, port_offset: u16, runtime: &Runtime) -> Result<Con
         csv.push_str(&format!("{user}@{DOMAIN},{name},{secret},{line},{secret}\n", secret = password(user)));
     }
     perform(&context, Request::UserImport { csv: Secret(csv) }, &|_| {}).await?;
+    let team = |change| Request::GroupChange { name: GROUP.to_owned(), change };
+    perform(&context, team(GroupChange::Add { shared: true }), &|_| {}).await?;
+    let members = USERS.iter().map(|(user, ..)| format!("{user}@{DOMAIN}").parse());
+    let members = members.collect::<Result<Vec<model::BareJid>, _>>()?;
+    perform(&context, team(GroupChange::MemberAdd(members)), &|_| {}).await?;
     context.store.close().await;
     Ok(config)
 }

@@ -51,8 +51,8 @@ pub(super) async fn play(stage: &Stage) -> Result<()> {
     let mut desk = Person::arrive(stage, "bob", "desk").await?;
     let mut mobile = Person::arrive(stage, "bob", "mobile").await?;
     narrator.tell("bob signs in at his desk and on his mobile");
-    befriend(&mut ann, &mut desk).await?;
-    narrator.tell("ann and bob become contacts; ann's client sees bob: available");
+    meet(&mut ann, &mut desk).await?;
+    narrator.tell("ann and bob are colleagues, so neither adds the other; ann's client sees bob: available");
     presence_follows_the_call(stage, &narrator, &mut ann, (&mut desk, &mut mobile)).await?;
     sound_goes_both_ways(stage, &narrator).await?;
     ann.client.chat(ECHO, "are you there?").await?;
@@ -65,13 +65,8 @@ pub(super) async fn play(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// Mutual subscription, by asking and approving.
-async fn befriend(ann: &mut Person, bob: &mut Person) -> Result<()> {
-    let (ann_jid, bob_jid) = (format!("ann@{DOMAIN}").parse()?, format!("bob@{DOMAIN}").parse()?);
-    bob.client.approve(&ann_jid).await?;
-    ann.client.approve(&bob_jid).await?;
-    ann.client.subscribe(&bob_jid).await?;
-    bob.client.subscribe(&ann_jid).await?;
+/// They belong to a shared group: each sees the other without asking.
+async fn meet(ann: &mut Person, bob: &mut Person) -> Result<()> {
     ann.sees("bob", "bob available", |p| p.kind().is_empty() && p.show().is_empty()).await?;
     bob.sees("ann", "ann available", |p| p.kind().is_empty() && p.show().is_empty()).await?;
     Ok(())

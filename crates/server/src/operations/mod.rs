@@ -4,6 +4,7 @@
 mod administrator;
 mod archive;
 mod failure;
+mod group;
 mod import;
 mod line;
 mod log;
@@ -24,6 +25,7 @@ use store::{Files, Store};
 pub use administrator::set_password as set_administrator_password;
 pub use archive::Deleted;
 pub use failure::{Failure, RowFailure};
+pub use group::{GroupChange, GroupShown};
 pub use import::{Imported, Row, read_rows};
 pub use line::{LineAdded, LineShown, NewLine};
 pub use password::{Secret, weakness};
@@ -67,6 +69,8 @@ pub enum Change {
     UserDisabled(BareJid),
     /// The user is gone: end their sessions.
     UserRemoved(BareJid),
+    /// Groups of people are not as they were.
+    GroupsChanged,
     /// Somebody's archive, or a room's, is not as it was.
     ArchiveChanged(BareJid),
     /// The line is gone: forget its registrations.
@@ -110,6 +114,8 @@ pub async fn perform(
         Request::LineSetPassword { line, password } => {
             json(line::set_password(context, &line, password).await?)
         }
+        Request::GroupList => json(group::list(context).await?),
+        Request::GroupChange { name, change } => json(group::change(context, &name, &change).await?),
         Request::ArchiveDelete { owner, before, with } => {
             json(archive::delete(context, owner, before.as_deref(), with).await?)
         }

@@ -7,6 +7,7 @@ use model::{BareJid, DomainPart, Jid, LineId};
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
+use super::group::GroupChange;
 use super::line::NewLine;
 use super::user::NewUser;
 
@@ -62,6 +63,15 @@ pub enum Request {
         line: LineId,
         /// The new password.
         password: Option<Secret>,
+    },
+    /// All groups of people.
+    GroupList,
+    /// Changes a group of people.
+    GroupChange {
+        /// Its name.
+        name: String,
+        /// How.
+        change: GroupChange,
     },
     /// Takes messages out of the archive of a user or a room.
     ArchiveDelete {

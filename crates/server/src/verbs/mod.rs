@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod demo;
 mod federation;
+mod group;
 mod init;
 mod line;
 mod log;
@@ -53,6 +54,7 @@ enum Verb {
     Demo(demo::Arguments),
     User(user::Arguments),
     Line(line::Arguments),
+    Group(group::Arguments),
     Archive(archive::Arguments),
     Backup(backup::Arguments),
     Restore(restore::Arguments),
@@ -117,6 +119,7 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Demo(arguments) => demo::run(&arguments).await,
         Verb::User(arguments) => user::run(arguments, &runtime).await,
         Verb::Line(arguments) => line::run(arguments, &runtime).await,
+        Verb::Group(arguments) => group::run(arguments, &runtime).await,
         Verb::Archive(arguments) => archive::run(arguments, &runtime).await,
         Verb::Backup(arguments) => backup::run(arguments, &runtime).await,
         Verb::Restore(arguments) => restore::run(arguments, &runtime).await,
@@ -139,6 +142,7 @@ impl Verb {
             Self::Init(arguments) => arguments.json(),
             Self::User(arguments) => arguments.common().json,
             Self::Line(arguments) => arguments.common().json,
+            Self::Group(arguments) => arguments.common().json,
             Self::Archive(arguments) => arguments.common().json,
             Self::Backup(arguments) => arguments.common.json,
             Self::Restore(arguments) => arguments.common.json,

@@ -308,3 +308,25 @@ fn an_archive_is_emptied_by_day_and_by_whom_it_was_talked_with() {
     assert_eq!(wrong.code, 6, "{wrong:?}");
     assert!(wrong.err.contains("2026-01-31"), "{wrong:?}");
 }
+
+#[test]
+fn a_group_is_made_shared_filled_and_removed() {
+    let house = House::new();
+    for name in ["ann", "bob"] {
+        house
+            .verb_with(&["user", "add", &format!("{name}@localhost"), "--password-stdin"], "correct horse\n");
+    }
+    let made = house.verb(&["group", "add", "Team"]);
+    assert!(made.out.contains("not shared"), "{made:?}");
+    let filled = house.verb(&["group", "member", "add", "Team", "ann@localhost", "bob@localhost"]);
+    assert!(filled.out.contains("2 members"), "{filled:?}");
+    assert!(house.verb(&["group", "share", "Team"]).out.contains("shared, 2 members"));
+    let listed = house.verb(&["group", "list", "--json"]);
+    let listed: Value = serde_json::from_str(&listed.out).unwrap();
+    let members = ["ann@localhost", "bob@localhost"];
+    assert_eq!(listed, json!([{ "name": "Team", "shared": true, "in_rosters": true, "members": members }]));
+    assert_eq!(house.verb(&["group", "member", "remove", "Team", "carol@localhost"]).code, 4);
+    assert_eq!(house.verb(&["group", "share", "Crew"]).code, 4);
+    assert_eq!(house.verb(&["group", "remove", "Team"]).code, 0);
+    assert_eq!(house.verb(&["group", "list", "--json"]).out.trim(), "[]");
+}
