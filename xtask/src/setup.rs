@@ -29,6 +29,7 @@ const DEBIAN: &[&str] = &[
     "baresip",
     "linphone-cli",
     "profanity",
+    "coturn",
     "tmux",
     "sox",
     "iproute2",

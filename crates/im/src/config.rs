@@ -8,6 +8,7 @@ use model::DomainPart;
 use store::ArchiveDefault;
 use xmpp::sasl::Mechanism;
 
+use crate::features::external_services::ExternalServices;
 use crate::limits::Limits;
 use crate::s2s::{FederationConfig, Network};
 
@@ -95,6 +96,10 @@ pub struct ImConfig {
     /// The address of HTTPS as clients reach it, without a slash at its end, such as `https://chat.example.org:8443`:
     /// where they put files (XEP-0363). `None` when no files are taken.
     pub upload_url: Option<String>,
+    /// STUN and TURN servers that clients are told of (XEP-0215).
+    pub external_services: ExternalServices,
+    /// Push notifications name the sender of the last message (XEP-0357).
+    pub push_shows_sender: bool,
     /// The version that XEP-0092 tells.
     pub version: &'static str,
     /// What is decided about other servers.
@@ -116,6 +121,8 @@ impl ImConfig {
             archive_default: ArchiveDefault::default(),
             policies: Policies::default(),
             upload_url: None,
+            external_services: ExternalServices::default(),
+            push_shows_sender: false,
             version: env!("CARGO_PKG_VERSION"),
             federation: FederationConfig::default(),
             network: None,

@@ -19,6 +19,7 @@ mod outbox;
 mod pipeline;
 mod presence_output;
 mod pubsub;
+mod push_service;
 mod retention;
 mod router;
 pub mod s2s;
@@ -44,8 +45,10 @@ pub use c2s::{HIGH_WATER_BYTES, Link, Moved, RunningSession, Transport, Wire};
 pub use config::{ContactAddresses, ImConfig, Policies, Retention, Routing, Trusted};
 pub use delivery::MessageType;
 pub use error::Error;
+pub use features::external_services::{ExternalService, ExternalServices, NotAService};
 pub use gateway::{Contact, Gateway, GatewayMessage, Inbound, Offer};
 pub use limits::Limits;
+pub use push_service::{NS as PUSH_NS, PushKeys, PushNotice, PushSender, PushTarget};
 pub use snapshot::SessionSnapshot;
 pub use tls::Tls;
 
@@ -85,6 +88,7 @@ struct Users {
     colleagues: ArcSwap<store::Colleagues>,
     /// What the operator decided for all of them.
     policies: ArcSwap<Policies>,
+    push: features::push::Subscribers,
 }
 
 struct Arrivals {
@@ -148,6 +152,8 @@ impl Im {
         self.users.archive_preferences.load(&self.store).await?;
         self.users.blocked.load(&self.store).await?;
         self.users.avatars.load(&self.store).await?;
+        self.users.push.load(&self.store).await?;
+        self.services.push_service().load(&self.store).await?;
         self.rooms.load(&self.store).await
     }
 
@@ -195,6 +201,8 @@ impl Im {
     /// An account was removed: one that is made later by the same name begins with nothing of it.
     pub fn forget(&self, user: &BareJid) {
         self.users.avatars.forget(user.as_str());
+        self.users.push.forget(user.as_str());
+        self.services.push_service().forget(user.as_str());
     }
 
     /// The archive of a room was changed by somebody else: what is held of it is forgotten.

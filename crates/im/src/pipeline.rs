@@ -12,8 +12,8 @@ use xmpp::{Builder, Condition, Context, Element, Stamp, Stanza, StanzaError, ns}
 use crate::Im;
 use crate::delivery::{Address, Delivery, Reach, What, decide};
 use crate::features::{
-    archive, avatars, blocking, caps, carbons, disco, last, ping, presence, private_storage, roster,
-    stanza_ids, subscription, time, vcard, version,
+    archive, avatars, blocking, caps, carbons, disco, external_services, last, ping, presence,
+    private_storage, push, roster, stanza_ids, subscription, time, vcard, version,
 };
 use crate::muc;
 use crate::outbox::Item;
@@ -164,6 +164,9 @@ pub(crate) async fn iq(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
             };
         }
         _ if !request => return Handled::Done(None),
+        Target::Host if external_services::is_asked(stanza) => {
+            external_services::answer(im, &seat.jid, stanza)
+        }
         Target::Host => host(im, stanza).await,
         Target::Service(service) => services::iq(im, service, &seat.jid, stanza).await,
         Target::Absent(user, Address::Bare) => other_account(im, &seat.jid, stanza, &user).await,
@@ -270,6 +273,7 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
         (true, private_storage::NS, "query") => private_storage::set(im, user, &payload).await,
         (false, vcard::NS, "vCard") => vcard::own(im, user).await,
         (true, vcard::NS, "vCard") => vcard::set(im, user, &payload).await,
+        (true, push::NS, "enable" | "disable") => push::set(im, seat, &payload).await,
         (true, carbons::NS, word @ ("enable" | "disable")) => {
             carbons::set(seat, word == "enable");
             Ok(None)

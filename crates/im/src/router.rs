@@ -9,7 +9,7 @@ use xmpp::{Condition, Stanza, StanzaError};
 use crate::Im;
 use crate::acceptance::storage_error;
 use crate::delivery::{Address, Delivery, MessageType, Reach, What, decide};
-use crate::features::carbons;
+use crate::features::{carbons, push};
 use crate::gateway::{Contact, GatewayMessage, Offer};
 use crate::outbox::Item;
 use crate::services::ServiceName;
@@ -148,6 +148,9 @@ impl Im {
                     // looked for that number in the spool (see `features::offline`).
                     None => self.push_to_all(account, &accepted.item),
                 };
+                if accepted.kept.is_some() {
+                    push::consider(self, &account.jid, from, stanza);
+                }
                 Ok(accepted.item.seq)
             }
             Delivery::Available | Delivery::OnBehalf | Delivery::Ignore => Ok(None),
@@ -179,6 +182,7 @@ impl Im {
             }
         }
         metrics::counter!("carillon_im_messages_spooled_total").increment(1);
+        push::consider(self, owner, from, stanza);
         // A session that became available since the decision has looked into the spool too early, or too late
         // for it to matter: it drops what it gets twice.
         if let Some(account) = self.sessions.account(owner.as_str()) {

@@ -1,14 +1,17 @@
 //! The services that we run at addresses under the domain, beside rooms.
 
 use bytes::Bytes;
-use model::{BareJid, Jid};
+use model::{BareJid, Jid, Private};
+use xmpp::xep::disco::ITEMS;
 use xmpp::{Condition, Element, Stanza, StanzaError};
 
 use crate::Im;
 use crate::delivery::Address;
+use crate::features::push::Registration;
 use crate::features::upload;
 use crate::outbox::Item;
 use crate::pubsub;
+use crate::push_service::{self, PushService};
 use crate::router::{Routed, Target};
 use crate::sessions::Seat;
 
@@ -19,6 +22,8 @@ pub(crate) enum ServiceName {
     Pubsub,
     /// Files of users (XEP-0363).
     Upload,
+    /// Push notifications (XEP-0357).
+    Push,
 }
 
 /// The addresses of our services.
@@ -26,6 +31,8 @@ pub(crate) struct Services {
     pubsub: BareJid,
     /// `None` where no files are taken.
     upload: Option<BareJid>,
+    push: BareJid,
+    push_service: PushService,
 }
 
 impl Services {
@@ -35,7 +42,12 @@ impl Services {
             let address = format!("{name}.{domain}");
             address.parse::<BareJid>().expect("a name before a domain is a domain")
         };
-        Self { pubsub: under("pubsub"), upload: takes_files.then(|| under("upload")) }
+        Self {
+            pubsub: under("pubsub"),
+            upload: takes_files.then(|| under("upload")),
+            push: under("push"),
+            push_service: PushService::default(),
+        }
     }
 
     /// The address of publish and subscribe.
@@ -53,14 +65,40 @@ impl Services {
         domain.parse().is_ok_and(|jid: Jid| self.at(&jid).is_some())
     }
 
+    /// The address of push notifications.
+    pub(crate) fn push(&self) -> &BareJid {
+        &self.push
+    }
+
+    /// What the push service keeps in memory.
+    pub(crate) fn push_service(&self) -> &PushService {
+        &self.push_service
+    }
+
     /// The service that an address belongs to.
     pub(crate) fn at(&self, jid: &Jid) -> Option<ServiceName> {
         let is = |service: &BareJid| jid.domain() == service.domain();
         if is(&self.pubsub) {
             return Some(ServiceName::Pubsub);
         }
+        if is(&self.push) {
+            return Some(ServiceName::Push);
+        }
         self.upload.as_ref().is_some_and(is).then_some(ServiceName::Upload)
     }
+}
+
+/// Our services among what the server offers.
+pub(crate) fn items(im: &Im) -> Vec<Element> {
+    let item = |address: &BareJid, name: &str| {
+        Element::new("item", ITEMS).with_attr("jid", address.as_str()).with_attr("name", name)
+    };
+    let mut items = vec![item(&im.services.pubsub, "Publish and subscribe")];
+    if im.services.push_service.is_open() {
+        items.push(item(&im.services.push, "Push notifications"));
+    }
+    items.extend(upload::service_item(im));
+    items
 }
 
 /// A request to a service, from an address whose right to it was checked.
@@ -77,6 +115,7 @@ pub(crate) async fn iq(
             pubsub::iq(im, &service, asker, stanza).await
         }
         ServiceName::Upload => upload::answer(im, asker, stanza).await,
+        ServiceName::Push => push_service::iq(im, asker, stanza).await,
     }
 }
 
@@ -96,7 +135,7 @@ pub(crate) async fn message(
             let service = pubsub::Service::shared(im.services.pubsub());
             pubsub::authorization(im, &service, sender, stanza).await
         }
-        ServiceName::Upload => Err(Condition::ServiceUnavailable.into()),
+        ServiceName::Upload | ServiceName::Push => Err(Condition::ServiceUnavailable.into()),
     }
 }
 
@@ -123,6 +162,12 @@ impl Im {
             Target::Remote(_) => self.tell_remote(bytes.clone()),
             _ => {}
         }
+    }
+
+    /// Publishes a notification at a push service that is not ours. One of a name under which nobody can answer is
+    /// not asked again (XEP-0357 §7.1).
+    pub(crate) fn ask_elsewhere(&self, _iq: Bytes, owner: &BareJid, to: &Registration) {
+        tracing::debug!(owner = %Private(owner), service = %to.service, "a push service is out of reach");
     }
 
     /// Sends a message of ours as if somebody had: it is kept for one who is away. What cannot be sent is dropped,

@@ -36,6 +36,8 @@ pub(crate) struct Seat {
     pub(crate) wants_roster: AtomicBool,
     /// The session gets copies of what its user's other sessions send and get (XEP-0280).
     pub(crate) wants_carbons: AtomicBool,
+    /// Nobody looks at the client (XEP-0352).
+    inactive: AtomicBool,
     /// The nodes whose events the client's capabilities ask for (XEP-0163 §4.3); shared by all clients alike.
     interests: ArcSwapOption<Interests>,
     /// Who got directed presence and must hear when the session goes (RFC 6121 §4.6.3).
@@ -70,6 +72,7 @@ impl Seat {
             shown: Mutex::default(),
             wants_roster: AtomicBool::default(),
             wants_carbons: AtomicBool::default(),
+            inactive: AtomicBool::default(),
             interests: ArcSwapOption::empty(),
             directed: Mutex::default(),
             origin,
@@ -98,6 +101,16 @@ impl Seat {
     /// The session as rooms know it.
     pub(crate) fn visitor(&self) -> Visitor<'_> {
         Visitor { jid: &self.jid, user: &self.account.jid }
+    }
+
+    /// Said the client that nobody looks at it?
+    pub(crate) fn is_inactive(&self) -> bool {
+        self.inactive.load(Ordering::Relaxed)
+    }
+
+    /// Notes what the client says.
+    pub(crate) fn set_inactive(&self, inactive: bool) {
+        self.inactive.store(inactive, Ordering::Relaxed);
     }
 
     /// The resource's name.

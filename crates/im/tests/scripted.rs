@@ -65,6 +65,7 @@ scripts! {
     discovery,
     displayed_synchronization,
     errors,
+    external_services,
     forged_from,
     forged_payload,
     messages,

@@ -18,6 +18,8 @@ mod house;
 mod limits;
 #[path = "sessions/phone.rs"]
 mod phone;
+#[path = "sessions/push.rs"]
+mod push;
 #[path = "sessions/resume.rs"]
 mod resume;
 #[path = "sessions/retention.rs"]

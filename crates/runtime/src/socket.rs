@@ -70,6 +70,11 @@ impl Runtime {
         TcpListener::from_std(socket.into())
     }
 
+    /// The addresses of a host, as the system finds them; an address in text is itself.
+    pub async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((host, port)).await?.collect())
+    }
+
     /// Connects over TCP.
     pub async fn connect_tcp(&self, address: SocketAddr, options: SocketOptions) -> io::Result<TcpStream> {
         let socket = open(address, Type::STREAM, Protocol::TCP, options)?;

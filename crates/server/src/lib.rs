@@ -15,6 +15,7 @@ pub mod logging;
 pub mod node;
 pub mod notify;
 pub mod operations;
+mod outside;
 mod print;
 mod serving;
 mod status;

@@ -20,6 +20,7 @@ use xmpp::sasl::scram::ITERATIONS_DEFAULT;
 use crate::certificate;
 use crate::config::Config;
 use crate::operations::Change;
+use crate::outside;
 use crate::status::Rooms;
 
 /// The number that echoes sound.
@@ -79,6 +80,7 @@ impl Node {
             im: Arc::clone(&im),
         };
         let web = web::Web::start(web_config(config), rooms, &runtime)?;
+        outside::start_push(config, &store, &im, &runtime).await?;
         lapse(&presence, &runtime);
         Ok(Arc::new(Self { runtime, store, im, calls, web, rows, im_tls, web_tls }))
     }
@@ -183,6 +185,8 @@ async fn start_im(
     im_config.upload_url = config.upload_url();
     im_config.policies = im_policies(config);
     im_config.federation = federation_config(config)?;
+    im_config.push_shows_sender = config.outside.push.sender;
+    im_config.external_services = outside::turn(config)?;
     let trusted = config.network.trusted.clone();
     im_config.trusted = Arc::new(move |address| trusted.iter().any(|network| network.contains(address)));
     let im = Im::start(im_config, store.clone(), Arc::clone(presence), runtime.clone(), Arc::clone(tls));
@@ -270,7 +274,7 @@ fn im_policies(config: &Config) -> im::Policies {
     let archive = &config.archive;
     let retention =
         im::Retention { users: days(archive.retention_days), rooms: days(archive.rooms_retention_days) };
-    im::Policies { retention, routing: config.im.routing, contacts: config.contact.clone() }
+    im::Policies { retention, routing: config.im.routing, contacts: config.outside.contact.clone() }
 }
 
 /// The secret that must stay the same over restarts, made at the first start.

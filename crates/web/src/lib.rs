@@ -1,11 +1,12 @@
-//! HTTP: the status page behind the administrator's sign-in, health, metrics, files of users, and XMPP for browsers.
+//! HTTP: the status page behind the administrator's sign-in, health, metrics, files of users, XMPP for browsers, and notices
+//! for sleeping devices.
 //!
 //! Owns: the HTTPS, loopback HTTP and metrics listeners, the administrator's sign-in, the pages. Does not own
 //! what it shows: `im`, `calls` and `presence` are asked through [`StatusSource`]. Chat over
 //! WebSocket and BOSH is a wire of `im`'s.
 //!
 //! Specs: RFC 9110, RFC 6455 and RFC 7395 (WebSocket), XEP-0124 and XEP-0206 (BOSH), XEP-0156
-//! (host-meta), RFC 6265 (cookies), Content Security Policy Level 3, WCAG 2.2 AA.
+//! (host-meta), RFC 8030, RFC 8291 and RFC 8292 (Web Push), RFC 6265 (cookies), Content Security Policy Level 3, WCAG 2.2 AA.
 
 mod about;
 pub mod administrator;
@@ -21,6 +22,7 @@ mod links;
 mod metrics_page;
 mod open;
 mod pages;
+pub mod push;
 mod routes;
 mod serve;
 mod sessions;

@@ -42,7 +42,9 @@ impl<W: Wire> Session<W> {
                 if self.spool.take().is_some_and(|spool| spool.is_reading()) {
                     seat.outbox.look_into_spool();
                 }
+                let left = counts.outbound.unacknowledged().filter(|item| item.seq.is_some()).count();
                 parking.park(counts);
+                features::push::left_behind(&im, &seat.account.jid, left);
                 self.say_last(&over).await;
                 // The connection's memory goes back while the session waits.
                 drop(self);

@@ -127,6 +127,8 @@ pub(super) struct Session<W> {
 impl<W: Wire> Session<W> {
     pub(super) fn new(im: Arc<Im>, wire: W, seat: Arc<Seat>, counts: Option<Box<Counts>>) -> Self {
         let (durable, heard) = (im.store.durable(), im.runtime.now());
+        // XEP-0352 §5: whoever comes, or comes again, is active until they say otherwise.
+        seat.set_inactive(false);
         let mut session = Self {
             im,
             seat,

@@ -13,7 +13,7 @@ use super::Parking;
 use super::inactivity::Inactivity;
 use super::session::{Counts, Over, Session};
 use super::wire::Wire;
-use crate::features::stream_management;
+use crate::features::{push, stream_management};
 use crate::pipeline::{self, Handled};
 
 impl<W: Wire> Session<W> {
@@ -118,6 +118,10 @@ impl<W: Wire> Session<W> {
     /// Stream management, or an element that nobody knows (RFC 6120 §4.9.3.24).
     fn signal(&mut self, stanza: &Stanza) -> Result<(), Over> {
         if let Some(inactive) = Inactivity::said(stanza) {
+            self.seat.set_inactive(inactive);
+            if !inactive {
+                push::seen(&self.im, &self.seat.account.jid);
+            }
             for item in self.inactivity.set(inactive) {
                 self.send(item)?;
             }

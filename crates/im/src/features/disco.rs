@@ -8,6 +8,7 @@ use xmpp::{Condition, Element, StanzaError};
 use super::ALL;
 use crate::acceptance::storage_error;
 use crate::pubsub::{self, Service};
+use crate::services;
 use crate::{About, Im, Spec};
 
 /// What this feature is.
@@ -33,8 +34,7 @@ fn server_info() -> Element {
 pub(crate) fn host_items(im: &Im, query: &Element) -> Result<Option<Element>, StanzaError> {
     without_node(query)?;
     let items = Items::default().to_element().with_child(crate::muc::service_item(im));
-    let items = items.with_child(pubsub::service_item(im));
-    Ok(Some(super::upload::service_item(im).into_iter().fold(items, Element::with_child)))
+    Ok(Some(services::items(im).into_iter().fold(items, Element::with_child)))
 }
 
 /// What an account offers: its nodes of personal events (XEP-0163 §6.2), or the items of one.

@@ -10,6 +10,7 @@ pub mod carbons;
 pub mod client_state;
 pub mod contact_addresses;
 pub mod disco;
+pub mod external_services;
 pub mod last;
 pub mod messages;
 pub mod offline;
@@ -17,6 +18,7 @@ pub mod pep;
 pub mod ping;
 pub mod presence;
 pub mod private_storage;
+pub mod push;
 pub mod retraction;
 pub mod roster;
 pub mod shared_groups;
@@ -43,6 +45,7 @@ pub const ALL: &[About] = &[
     client_state::ABOUT,
     contact_addresses::ABOUT,
     disco::ABOUT,
+    external_services::ABOUT,
     crate::s2s::ABOUT,
     last::ABOUT,
     messages::ABOUT,
@@ -53,6 +56,7 @@ pub const ALL: &[About] = &[
     presence::ABOUT,
     private_storage::ABOUT,
     crate::pubsub::ABOUT,
+    push::ABOUT,
     retraction::ABOUT,
     roster::ABOUT,
     shared_groups::ABOUT,

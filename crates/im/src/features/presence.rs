@@ -8,7 +8,7 @@ use presence::{Observation, Observed, Show, Source};
 use store::{LastActivity, Roster};
 use xmpp::{Builder, Condition, Context, Stamp, Stanza, StanzaError, ns};
 
-use super::{activity, caps};
+use super::{activity, caps, push};
 use crate::acceptance::storage_error;
 use crate::delivery::{Delivery, Reach, What, decide};
 use crate::presence_output::Overlay;
@@ -47,6 +47,7 @@ pub(crate) async fn available(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Res
     let roster = im.roster(&seat.account).await.map_err(|error| storage_error(&error))?;
     broadcast(im, seat, &roster);
     if first {
+        push::seen(im, &seat.account.jid);
         greet(im, seat, &roster).await?;
     }
     Ok(if seat.takes_messages() && !took_messages { Became::TakingMessages } else { Became::Other })

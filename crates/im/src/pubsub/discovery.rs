@@ -14,13 +14,6 @@ use crate::Im;
 /// Nodes, or items, that one list shows.
 const LISTED_MAX: usize = 200;
 
-/// The service among what the server offers.
-pub(crate) fn service_item(im: &Im) -> Element {
-    Element::new("item", ITEMS)
-        .with_attr("jid", im.services.pubsub().as_str())
-        .with_attr("name", "Publish and subscribe")
-}
-
 /// What the service can do (§5.1).
 pub(super) fn service_info() -> Element {
     let identities = vec![Identity::new("pubsub", "service", "Publish and subscribe")];

@@ -22,7 +22,7 @@ use crate::acceptance::storage_error;
 use crate::{About, Im, Spec};
 use config::NodeConfig;
 
-pub(crate) use discovery::{node_info, node_items, personal_items, service_item};
+pub(crate) use discovery::{node_info, node_items, personal_items};
 pub(crate) use subscriptions::authorization;
 
 /// What this feature is.

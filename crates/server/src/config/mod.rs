@@ -44,8 +44,6 @@ pub struct Config {
     pub archive: ArchiveSection,
     /// `[im]` and `[federation]`
     pub im: ImSection,
-    /// `[contact]`
-    pub contact: im::ContactAddresses,
     /// `[media]`
     pub media: MediaSection,
     /// `[sip]`
@@ -58,6 +56,8 @@ pub struct Config {
     pub limits: LimitsSection,
     /// `[upload]`
     pub upload: UploadSection,
+    /// `[contact]`, `[push]`, `[turn]`
+    pub outside: OutsideSections,
 }
 
 /// Where the server listens. A port of 0 means: not at all. The ports here have the offset in them already.
@@ -252,6 +252,58 @@ pub struct UploadSection {
     pub keep_days: u64,
 }
 
+/// What is beside this server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutsideSections {
+    /// `[contact]`: who is responsible, for others.
+    pub contact: im::ContactAddresses,
+    /// `[push]`
+    pub push: PushSection,
+    /// `[turn]`
+    pub turn: TurnSection,
+}
+
+impl Default for OutsideSections {
+    fn default() -> Self {
+        Self {
+            contact: im::ContactAddresses::default(),
+            push: PushSection::default(),
+            turn: TurnSection { credentials_seconds: 24 * 3_600, ..TurnSection::empty() },
+        }
+    }
+}
+
+/// Notices that wake devices.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PushSection {
+    /// Notices name the sender.
+    pub sender: bool,
+    /// An address of the operator for push services; empty for the postmaster of the domain.
+    pub contact: String,
+    /// Devices may be reached in private networks and without TLS.
+    pub private_endpoints: bool,
+}
+
+/// TURN servers that clients are told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnSection {
+    /// The services.
+    pub services: Vec<im::ExternalService>,
+    /// What is shared with them, from the environment.
+    pub secret: String,
+    /// The file of the same.
+    pub secret_file: String,
+    /// How long credentials hold, in seconds.
+    pub credentials_seconds: u64,
+}
+
+impl TurnSection {
+    fn empty() -> Self {
+        let text = String::new;
+        Self { services: Vec::new(), secret: text(), secret_file: text(), credentials_seconds: 0 }
+    }
+}
+
 impl Config {
     /// The defaults for a domain and a data directory.
     pub fn new(folder: &Path, domain: DomainPart) -> Self {
@@ -276,7 +328,6 @@ impl Config {
             tls: TlsSection { certificate: "certificate.pem".into(), key: "key.pem".into() },
             archive: ArchiveSection::default(),
             im: ImSection::default(),
-            contact: im::ContactAddresses::default(),
             media: MediaSection {
                 rtp_ports: (16_384, 32_766),
                 video_call_audio: Dscp::Af41,
@@ -306,6 +357,7 @@ impl Config {
                 user_mib_a_day: 1_024,
                 keep_days: 90,
             },
+            outside: OutsideSections::default(),
         }
     }
 

@@ -140,20 +140,20 @@ settings! {
         OnReload(im.routing),
         |config, value| { config.im.routing = value.text()?.parse().ok()?; Some(()) };
 
-    "contact" "abuse": CONTACT, OnReload(contact.abuse),
-        |config, value| { config.contact.abuse = addresses(value)?; Some(()) };
-    "contact" "admin": CONTACT, OnReload(contact.admin),
-        |config, value| { config.contact.admin = addresses(value)?; Some(()) };
-    "contact" "feedback": CONTACT, OnReload(contact.feedback),
-        |config, value| { config.contact.feedback = addresses(value)?; Some(()) };
-    "contact" "sales": CONTACT, OnReload(contact.sales),
-        |config, value| { config.contact.sales = addresses(value)?; Some(()) };
-    "contact" "security": CONTACT, OnReload(contact.security),
-        |config, value| { config.contact.security = addresses(value)?; Some(()) };
-    "contact" "status": CONTACT, OnReload(contact.status),
-        |config, value| { config.contact.status = addresses(value)?; Some(()) };
-    "contact" "support": CONTACT, OnReload(contact.support),
-        |config, value| { config.contact.support = addresses(value)?; Some(()) };
+    "contact" "abuse": CONTACT, OnReload(outside.contact.abuse),
+        |config, value| { config.outside.contact.abuse = addresses(value)?; Some(()) };
+    "contact" "admin": CONTACT, OnReload(outside.contact.admin),
+        |config, value| { config.outside.contact.admin = addresses(value)?; Some(()) };
+    "contact" "feedback": CONTACT, OnReload(outside.contact.feedback),
+        |config, value| { config.outside.contact.feedback = addresses(value)?; Some(()) };
+    "contact" "sales": CONTACT, OnReload(outside.contact.sales),
+        |config, value| { config.outside.contact.sales = addresses(value)?; Some(()) };
+    "contact" "security": CONTACT, OnReload(outside.contact.security),
+        |config, value| { config.outside.contact.security = addresses(value)?; Some(()) };
+    "contact" "status": CONTACT, OnReload(outside.contact.status),
+        |config, value| { config.outside.contact.status = addresses(value)?; Some(()) };
+    "contact" "support": CONTACT, OnReload(outside.contact.support),
+        |config, value| { config.outside.contact.support = addresses(value)?; Some(()) };
 
     "media" "rtp_ports": "a range of UDP ports, such as \"16384-32766\", at least 8 of them",
         AtStart(media.rtp_ports),
@@ -285,6 +285,30 @@ settings! {
         |config, value| { config.upload.user_mib_a_day = within(value, 0, 1 << 20)?; Some(()) };
     "upload" "keep_days": "days, 0 to 36500; 0 for ever", OnReload(upload.keep_days),
         |config, value| { config.upload.keep_days = within(value, 0, 36_500)?; Some(()) };
+
+    "push" "sender": "true or false", AtStart(outside.push.sender),
+        |config, value| { config.outside.push.sender = value.flag()?; Some(()) };
+    "push" "contact": "an address such as \"mailto:postmaster@example.org\", or \"\"",
+        AtStart(outside.push.contact),
+        |config, value| {
+            let contact = value.text()?;
+            config.outside.push.contact = contact.to_owned();
+            (contact.is_empty() || contact.starts_with("mailto:") || contact.starts_with("https://"))
+                .then_some(())
+        };
+    "push" "private_endpoints": "true or false", AtStart(outside.push.private_endpoints),
+        |config, value| { config.outside.push.private_endpoints = value.flag()?; Some(()) };
+
+    "turn" "services": "a list such as [\"turn:turn.example.org:3478?transport=udp\"]",
+        AtStart(outside.turn.services),
+        |config, value| { config.outside.turn.services = value.list()?; Some(()) };
+    "turn" "secret": "what the TURN servers share with this one; better by secret_file or the environment",
+        AtStart(outside.turn.secret),
+        |config, value| { config.outside.turn.secret = value.text()?.to_owned(); Some(()) };
+    "turn" "secret_file": "the file of the secret, or \"\"", AtStart(outside.turn.secret_file),
+        |config, value| { config.outside.turn.secret_file = value.text()?.to_owned(); Some(()) };
+    "turn" "credentials_seconds": "seconds, 60 to 604800", AtStart(outside.turn.credentials_seconds),
+        |config, value| { config.outside.turn.credentials_seconds = within(value, 60, 604_800)?; Some(()) };
 }
 
 const ADVERTISE: &str = "the IP address that the outside world knows, or \"\" for none";

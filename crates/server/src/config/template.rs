@@ -117,6 +117,16 @@ key = \"key.pem\"
 # user_files_a_day = 500         # of one user in 24 hours; 0 turns files off
 # user_mib_a_day = 1024
 # keep_days = 90                 # then a file is removed; 0 keeps all for ever
+
+[push]                           # notices that wake sleeping devices (Web Push, UnifiedPush)
+# sender = false                 # true names the sender; the words never leave
+# contact = \"\"                   # mailto:postmaster@DOMAIN unless given: for the push services
+# private_endpoints = false      # true lets devices be reached in private networks and without TLS
+
+[turn]                           # relays for calls that clients are told of (XEP-0215)
+# services = []                  # such as [\"stun:turn.example.org\", \"turn:turn.example.org?transport=udp\"]
+# secret_file = \"\"               # the file of what the TURN server calls static-auth-secret
+# credentials_seconds = 86400
 ",
         domain = start.domain,
     )
@@ -160,6 +170,8 @@ mod tests {
         assert_eq!(shown.im, default.im);
         assert_eq!(shown.limits, default.limits);
         assert_eq!(shown.upload, default.upload);
+        assert_eq!(shown.outside.push, default.outside.push);
+        assert_eq!(shown.outside.turn, default.outside.turn);
         let shown_all = |section: &str| matches!(section, "federation" | "log" | "limits" | "upload");
         for setting in super::super::SETTINGS.iter().filter(|s| shown_all(s.section)) {
             assert!(text.contains(&format!("# {} = ", setting.name)), "{setting:?} is not shown");
