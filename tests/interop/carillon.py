@@ -110,7 +110,7 @@ def client(user, resource, **options):
 
     class Client(slixmpp.ClientXMPP):
         def __init__(self):
-            super().__init__(f"{user}@{DOMAIN}/{resource}", options.get("password", password(user)))
+            super().__init__(f"{user}@{options.get('domain', DOMAIN)}/{resource}", options.get("password", password(user)))
             self.ssl_context.check_hostname = False
             self.ssl_context.verify_mode = ssl.CERT_NONE
             self.messages, self.errors, self.presences, self.events = [], [], [], []
@@ -127,7 +127,7 @@ def client(user, resource, **options):
             self.auto_subscribe = options.get("auto_subscribe", True)
 
         async def sign_in(self, available=True, priority=None):
-            self.connect("127.0.0.1", options.get("port", XMPP))
+            self.connect(options.get("host", "127.0.0.1"), options.get("port", XMPP))
             await asyncio.wait_for(self.ready.wait(), 15)
             await self.get_roster()
             if available:

@@ -14,6 +14,7 @@ use support::{Database, cases, durable, entry, jid};
 
 cases! {
     both_sides_find_what_they_said,
+    what_went_to_another_server_is_found_under_whom_it_was_for,
     pages_follow_each_other_without_a_gap,
     an_unknown_id_means_its_place,
     times_and_peers_narrow_a_page,
@@ -33,6 +34,21 @@ cases! {
 }
 
 const BOTH: Archives = Archives { owner: true, sender: true };
+
+async fn what_went_to_another_server_is_found_under_whom_it_was_for(database: Database) {
+    let store = database.open().await;
+    // The owner is the other server, which has no archive here.
+    let mut sent = said(&store, "ann@localhost", "elsewhere.example", "hello", 1_000_000);
+    sent.to = "eve@elsewhere.example/home".to_owned();
+    sent.archives = Archives { owner: false, sender: true };
+    let id = sent.id;
+    durable(&store, store.journal_append(sent).unwrap()).await;
+    for (with, found) in [("eve@elsewhere.example", vec![id]), ("elsewhere.example", vec![])] {
+        let query = ArchiveQuery { with: Some(with.parse().unwrap()), max: 10, ..ArchiveQuery::default() };
+        assert_eq!(ids(&store, "ann@localhost", &query).await, found, "{with}");
+    }
+    store.close().await;
+}
 
 /// `sender` writes to `owner`.
 fn said(store: &Store, sender: &str, owner: &str, text: &str, at: i64) -> Entry {

@@ -31,6 +31,7 @@ cases! {
     appended_entries_become_durable_in_order,
     what_was_handed_on_is_not_spooled,
     what_was_not_handed_on_is_spooled_after_a_restart,
+    when_all_was_handed_on_nothing_is_spooled_after_a_restart,
     rows_of_the_spool_go_when_handed_on_later,
     the_spool_is_read_in_pages,
     bindings_are_written_behind_and_expire,
@@ -357,6 +358,19 @@ async fn what_was_not_handed_on_is_spooled_after_a_restart(database: Database) {
     assert_eq!(&*waiting[0].stanza, b"<message><body>second</body></message>");
     let third = store.journal_append(entry(&store, "bob@localhost", "third")).unwrap();
     assert_eq!(third, Seq(3));
+    store.close().await;
+}
+
+async fn when_all_was_handed_on_nothing_is_spooled_after_a_restart(database: Database) {
+    let store = database.open().await;
+    let bob = jid("bob@localhost");
+    let seq = store.journal_append(entry(&store, "bob@localhost", "delivered at once")).unwrap();
+    durable(&store, seq).await;
+    store.handed_on(&bob, seq);
+    store.close().await;
+
+    let store = database.open().await;
+    assert_eq!(store.spool_count(&bob).await.unwrap(), 0);
     store.close().await;
 }
 
