@@ -1,4 +1,4 @@
-"""Sign in (also with direct TLS, XEP-0368), roster, subscription, chat to every device (RFC 6120, RFC 6121), discovery (XEP-0030),
+"""Nothing is offered before TLS (RFC 7590). Sign in (also with direct TLS, XEP-0368), roster, subscription, chat to every device (RFC 6120, RFC 6121), discovery (XEP-0030),
 ping (XEP-0199), version (XEP-0092), time (XEP-0202), last activity (XEP-0012).
 
 peer: slixmpp
@@ -7,7 +7,7 @@ server: running
 
 import asyncio
 
-from carillon import DOMAIN, XMPP_TLS, befriend, client, main, until
+from carillon import DOMAIN, XMPP, XMPP_TLS, befriend, client, main, until
 
 PLUGINS = ("xep_0030", "xep_0012", "xep_0092", "xep_0199", "xep_0202", "xep_0085", "xep_0184")
 
@@ -19,7 +19,20 @@ async def wrong_password():
     intruder.abort()
 
 
+async def nothing_before_tls():
+    reader, writer = await asyncio.open_connection("127.0.0.1", XMPP)
+    writer.write(f"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='{DOMAIN}' version='1.0'>".encode())
+    features = (await asyncio.wait_for(reader.readuntil(b"</stream:features>"), 10)).split(b"<stream:features")[1].decode()
+    assert "<starttls" in features and "<required/>" in features, features
+    assert "mechanism" not in features and "bind" not in features, features
+    writer.write(b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGFubgB4</auth>")
+    refused = (await asyncio.wait_for(reader.read(4096), 10)).decode()
+    assert "<success" not in refused and ("<failure" in refused or "<stream:error" in refused), refused
+    writer.close()
+
+
 async def test():
+    await nothing_before_tls()
     await wrong_password()
     ann = await client("ann", "laptop", plugins=PLUGINS).sign_in()
     desk = await client("bob", "desk", plugins=PLUGINS).sign_in()
