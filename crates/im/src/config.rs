@@ -1,10 +1,11 @@
 //! What an operator decides about messaging.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::DomainPart;
+use model::{BareJid, DomainPart};
 use store::ArchiveDefault;
 use xmpp::sasl::Mechanism;
 
@@ -72,6 +73,8 @@ pub struct Policies {
     pub retention: Retention,
     /// Which of a user's devices get a message.
     pub routing: Routing,
+    /// Who may administer the service over XMPP (XEP-0133).
+    pub administrators: BTreeSet<BareJid>,
     /// Where people who are responsible are reached.
     pub contacts: ContactAddresses,
 }

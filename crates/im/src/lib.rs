@@ -6,6 +6,7 @@
 
 mod about;
 mod acceptance;
+mod administration;
 mod c2s;
 mod config;
 mod conversation;
@@ -41,6 +42,7 @@ use store::Store;
 use tokio::sync::Semaphore;
 
 pub use about::{About, Spec};
+pub use administration::{Administration, Order};
 pub use c2s::{HIGH_WATER_BYTES, Link, Moved, RunningSession, Transport, Wire};
 pub use config::{ContactAddresses, ImConfig, Policies, Retention, Routing, Trusted};
 pub use delivery::MessageType;
@@ -86,6 +88,9 @@ struct Users {
     gateway: ArcSwapOption<Box<dyn Gateway>>,
     /// Who is in whose roster by a shared group, as clients were told.
     colleagues: ArcSwap<store::Colleagues>,
+    /// Who carries out what administrators order.
+    administration: ArcSwapOption<Box<dyn Administration>>,
+    message_of_the_day: ArcSwapOption<features::announcements::MessageOfTheDay>,
     /// What the operator decided for all of them.
     policies: ArcSwap<Policies>,
     push: features::push::Subscribers,
@@ -149,6 +154,7 @@ impl Im {
     /// The storage could not be read.
     pub async fn load(&self) -> Result<(), store::Error> {
         self.users.colleagues.store(self.store.colleagues());
+        self.load_message_of_the_day().await?;
         self.users.archive_preferences.load(&self.store).await?;
         self.users.blocked.load(&self.store).await?;
         self.users.avatars.load(&self.store).await?;

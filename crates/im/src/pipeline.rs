@@ -12,7 +12,7 @@ use xmpp::{Builder, Condition, Context, Element, Stamp, Stanza, StanzaError, ns}
 use crate::Im;
 use crate::delivery::{Address, Delivery, Reach, What, decide};
 use crate::features::{
-    archive, avatars, blocking, caps, carbons, disco, external_services, last, ping, presence,
+    archive, avatars, blocking, caps, carbons, commands, disco, external_services, last, ping, presence,
     private_storage, push, roster, stanza_ids, subscription, time, vcard, version,
 };
 use crate::muc;
@@ -167,7 +167,10 @@ pub(crate) async fn iq(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
         Target::Host if external_services::is_asked(stanza) => {
             external_services::answer(im, &seat.jid, stanza)
         }
-        Target::Host => host(im, stanza).await,
+        Target::Host => match commands::answer(im, &seat.account.jid, stanza).await {
+            Some(answer) => answer,
+            None => host(im, stanza).await,
+        },
         Target::Service(service) => services::iq(im, service, &seat.jid, stanza).await,
         Target::Absent(user, Address::Bare) => other_account(im, &seat.jid, stanza, &user).await,
         Target::Absent(..) => Err(Condition::ServiceUnavailable.into()),

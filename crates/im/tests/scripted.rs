@@ -78,6 +78,7 @@ scripts! {
     retraction,
     rooms,
     roster,
+    service_administration,
     shared_groups,
     sign_in,
     stream_management,
@@ -174,6 +175,10 @@ impl Stage {
             }
             Step::Leaves { user, group } => {
                 self.house.leave(user, group).await;
+                Ok(())
+            }
+            Step::Administers { user } => {
+                self.house.administers(user);
                 Ok(())
             }
             Step::AnsweringDevice => {

@@ -4,6 +4,7 @@
 //! (`control`) or, when none runs, on the store itself (`access`). [`node::Node`] wires the rooms together.
 
 pub mod access;
+mod administration;
 pub mod certificate;
 mod check;
 pub mod config;

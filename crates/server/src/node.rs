@@ -274,7 +274,12 @@ fn im_policies(config: &Config) -> im::Policies {
     let archive = &config.archive;
     let retention =
         im::Retention { users: days(archive.retention_days), rooms: days(archive.rooms_retention_days) };
-    im::Policies { retention, routing: config.im.routing, contacts: config.outside.contact.clone() }
+    im::Policies {
+        retention,
+        routing: config.im.routing,
+        administrators: config.im.administrators.iter().cloned().collect(),
+        contacts: config.outside.contact.clone(),
+    }
 }
 
 /// The secret that must stay the same over restarts, made at the first start.

@@ -62,6 +62,10 @@ impl Running for Serving {
         self.node.changed(change);
     }
 
+    fn im(&self) -> &im::Im {
+        self.node.im()
+    }
+
     fn levels(&self) -> &Levels {
         &self.levels
     }

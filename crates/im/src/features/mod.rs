@@ -1,6 +1,7 @@
 //! One file per feature; each says in `ABOUT` what it is, and disco is made from that.
 
 pub mod activity;
+pub mod announcements;
 pub mod archive;
 pub mod avatars;
 pub mod blocking;
@@ -8,6 +9,7 @@ pub mod bookmarks;
 pub mod caps;
 pub mod carbons;
 pub mod client_state;
+pub mod commands;
 pub mod contact_addresses;
 pub mod disco;
 pub mod external_services;
@@ -21,6 +23,7 @@ pub mod private_storage;
 pub mod push;
 pub mod retraction;
 pub mod roster;
+pub mod service_administration;
 pub mod shared_groups;
 pub mod stanza_ids;
 pub mod stream_management;
@@ -35,6 +38,7 @@ use crate::About;
 /// All features, in the order of their names.
 pub const ALL: &[About] = &[
     activity::ABOUT,
+    announcements::ABOUT,
     archive::ABOUT,
     avatars::ABOUT,
     blocking::ABOUT,
@@ -43,6 +47,7 @@ pub const ALL: &[About] = &[
     caps::ABOUT,
     carbons::ABOUT,
     client_state::ABOUT,
+    commands::ABOUT,
     contact_addresses::ABOUT,
     disco::ABOUT,
     external_services::ABOUT,
@@ -59,6 +64,7 @@ pub const ALL: &[About] = &[
     push::ABOUT,
     retraction::ABOUT,
     roster::ABOUT,
+    service_administration::ABOUT,
     shared_groups::ABOUT,
     stanza_ids::ABOUT,
     stream_management::ABOUT,

@@ -8,7 +8,7 @@ use presence::{Observation, Observed, Show, Source};
 use store::{LastActivity, Roster};
 use xmpp::{Builder, Condition, Context, Stamp, Stanza, StanzaError, ns};
 
-use super::{activity, caps, push};
+use super::{activity, announcements, caps, push};
 use crate::acceptance::storage_error;
 use crate::delivery::{Delivery, Reach, What, decide};
 use crate::presence_output::Overlay;
@@ -162,6 +162,7 @@ async fn greet(im: &Im, seat: &Arc<Seat>, roster: &Roster) -> Result<(), StanzaE
     for request in requests {
         im.push_bytes(seat, request.stanza);
     }
+    announcements::greet(im, seat).await?;
     activity::catch_up(im, seat, roster);
     pubsub::events::catch_up(im, seat, roster).await;
     Ok(())

@@ -88,6 +88,12 @@ impl House {
         drive(&self.runtime, self.im.groups_changed()).await.expect("told");
     }
 
+    /// What `[im] administrators` does.
+    pub fn administers(&self, user: &str) {
+        let administrators = [user.parse().expect("a user")].into();
+        self.im.set_policies(Policies { administrators, ..Policies::default() });
+    }
+
     /// What `[im] routing = "answering-device"` does.
     pub fn route_to_answering_devices(&self) {
         self.im.set_policies(Policies { routing: Routing::AnsweringDevice, ..Policies::default() });

@@ -39,6 +39,8 @@ pub enum Step {
     Joins { user: String, group: String },
     /// `romeo@localhost leaves the group Team`.
     Leaves { user: String, group: String },
+    /// `romeo@localhost is an administrator`.
+    Administers { user: String },
     /// `messages go to the device that answers`.
     AnsweringDevice,
     /// `2 minutes pass`.
@@ -110,6 +112,7 @@ fn step(sentence: &str, xml: String) -> Result<Step, String> {
             Step::Joins { user: own(user), group: own(group) }
         }
         [user, "leaves", "the", "group", group] => Step::Leaves { user: own(user), group: own(group) },
+        [user, "is", "an", "administrator"] => Step::Administers { user: own(user) },
         ["messages", "go", "to", "the", "device", "that", "answers"] => Step::AnsweringDevice,
         [peer, "disconnects"] => Step::Disconnects { peer: own(peer) },
         [peer, "loses", "the", "connection"] => Step::Loses { peer: own(peer) },

@@ -153,6 +153,8 @@ pub struct ArchiveSection {
 /// How messages go, here and to other servers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImSection {
+    /// Who may administer the service with a chat client.
+    pub administrators: Vec<model::BareJid>,
     /// Which of a user's devices get a message.
     pub routing: im::Routing,
     /// `[federation]`

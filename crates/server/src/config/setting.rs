@@ -136,6 +136,8 @@ settings! {
         OnReload(archive.rooms_retention_days),
         |config, value| { config.archive.rooms_retention_days = value.number()?; Some(()) };
 
+    "im" "administrators": "a list of users, such as [\"ann@example.org\"]", OnReload(im.administrators),
+        |config, value| { config.im.administrators = value.list()?; Some(()) };
     "im" "routing": "\"standard\", or \"answering-device\": the first message to all devices, later ones to the one that answers",
         OnReload(im.routing),
         |config, value| { config.im.routing = value.text()?.parse().ok()?; Some(()) };

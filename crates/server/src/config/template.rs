@@ -63,6 +63,7 @@ key = \"key.pem\"
 # rooms_retention_days = 0
 
 [im]
+# administrators = []            # users who may administer with a chat client (XEP-0133)
 # routing = \"standard\"           # or \"answering-device\": first to all devices, then to the one that answers
 
 [contact]

@@ -2,6 +2,7 @@
 //! the administration over HTTP all come here.
 
 mod administrator;
+mod announcement;
 mod archive;
 mod failure;
 mod group;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use store::{Files, Store};
 
 pub use administrator::set_password as set_administrator_password;
+pub use announcement::{Announced, MessageOfTheDay};
 pub use archive::Deleted;
 pub use failure::{Failure, RowFailure};
 pub use group::{GroupChange, GroupShown};
@@ -113,6 +115,11 @@ pub async fn perform(
         Request::LineRemove { line } => json(line::remove(context, &line).await?),
         Request::LineSetPassword { line, password } => {
             json(line::set_password(context, &line, password).await?)
+        }
+        Request::Announce { text, all } => json(announcement::announce(context, &text, all).await?),
+        Request::MessageOfTheDay => json(announcement::message_of_the_day(context)?),
+        Request::SetMessageOfTheDay { text, tell } => {
+            json(announcement::set_message_of_the_day(context, text.as_deref(), tell).await?)
         }
         Request::GroupList => json(group::list(context).await?),
         Request::GroupChange { name, change } => json(group::change(context, &name, &change).await?),

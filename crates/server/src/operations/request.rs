@@ -64,6 +64,22 @@ pub enum Request {
         /// The new password.
         password: Option<Secret>,
     },
+    /// Says something to everybody.
+    Announce {
+        /// What.
+        text: String,
+        /// Also to those who are not signed in.
+        all: bool,
+    },
+    /// The message of the day.
+    MessageOfTheDay,
+    /// Sets the message of the day; without a text there is none any more.
+    SetMessageOfTheDay {
+        /// What it says.
+        text: Option<String>,
+        /// Those who are signed in get it now.
+        tell: bool,
+    },
     /// All groups of people.
     GroupList,
     /// Changes a group of people.

@@ -21,6 +21,8 @@ pub trait Running: Send + Sync {
     /// # Errors
     /// Something in them is not right; then all stays as it was.
     fn reload(&self) -> Result<Reloaded, Failure>;
+    /// Its messaging.
+    fn im(&self) -> &im::Im;
     /// What it does at this moment.
     fn status(&self) -> Status;
     /// How other domains stand.

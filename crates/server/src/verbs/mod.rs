@@ -1,5 +1,6 @@
 //! The verbs of the command line, one file each.
 
+mod announce;
 mod archive;
 mod backup;
 mod check;
@@ -55,6 +56,7 @@ enum Verb {
     User(user::Arguments),
     Line(line::Arguments),
     Group(group::Arguments),
+    Announce(announce::Arguments),
     Archive(archive::Arguments),
     Backup(backup::Arguments),
     Restore(restore::Arguments),
@@ -119,6 +121,7 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Demo(arguments) => demo::run(&arguments).await,
         Verb::User(arguments) => user::run(arguments, &runtime).await,
         Verb::Line(arguments) => line::run(arguments, &runtime).await,
+        Verb::Announce(arguments) => announce::run(arguments, &runtime).await,
         Verb::Group(arguments) => group::run(arguments, &runtime).await,
         Verb::Archive(arguments) => archive::run(arguments, &runtime).await,
         Verb::Backup(arguments) => backup::run(arguments, &runtime).await,
@@ -142,6 +145,7 @@ impl Verb {
             Self::Init(arguments) => arguments.json(),
             Self::User(arguments) => arguments.common().json,
             Self::Line(arguments) => arguments.common().json,
+            Self::Announce(arguments) => arguments.common().json,
             Self::Group(arguments) => arguments.common().json,
             Self::Archive(arguments) => arguments.common().json,
             Self::Backup(arguments) => arguments.common.json,

@@ -7,6 +7,7 @@ use runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Common;
+use crate::administration::Administration;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::logging::Levels;
@@ -70,6 +71,7 @@ async fn start(
         .map_err(|error| Failure::new(Exit::Unavailable, format!("{error:#}")))?;
     let serving = Arc::new(Serving::new(Arc::clone(&node), config.clone(), levels, runtime.clone()));
     let context = Context { node: Some(Arc::clone(&serving) as Arc<dyn Running>), ..context };
+    node.im().set_administration(Administration(context.clone()));
     let socket = folder::socket_path(&config.folder);
     control::serve(&socket, context).map_err(|error| {
         Failure::new(Exit::Unavailable, format!("{} cannot be made: {error}", socket.display()))

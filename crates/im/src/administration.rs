@@ -1,0 +1,48 @@
+//! What administrators do to accounts over XMPP is done above this crate: the way there.
+
+use futures::future::BoxFuture;
+use model::BareJid;
+
+use crate::Im;
+
+/// Something to be done to accounts. It may hold a password and shows itself to nobody.
+pub enum Order {
+    /// Make an account.
+    UserAdd {
+        /// Whose.
+        jid: BareJid,
+        /// The name shown to people; empty for none.
+        name: String,
+        /// The password.
+        password: String,
+    },
+    /// Remove these accounts.
+    UserDelete(Vec<BareJid>),
+    /// Let these sign in, or no longer.
+    UserSetEnabled(Vec<BareJid>, bool),
+    /// Give an account another password.
+    UserSetPassword {
+        /// Whose.
+        jid: BareJid,
+        /// The password.
+        password: String,
+    },
+}
+
+/// Carries out what administrators order.
+pub trait Administration: Send + Sync {
+    /// Does it; the error is a sentence for the administrator.
+    fn carry_out(&self, order: Order) -> BoxFuture<'_, Result<(), String>>;
+}
+
+impl Im {
+    /// Sets who carries out what administrators order.
+    pub fn set_administration(&self, administration: impl Administration + 'static) {
+        self.users.administration.store(Some(std::sync::Arc::new(Box::new(administration))));
+    }
+
+    /// May this user administer the service (`[im] administrators`)?
+    pub(crate) fn is_administrator(&self, user: &BareJid) -> bool {
+        self.users.policies.load().administrators.contains(user)
+    }
+}
