@@ -11,6 +11,7 @@ use xmpp::sasl::Mechanism;
 
 use crate::features::external_services::ExternalServices;
 use crate::limits::Limits;
+use crate::proxy::ProxyConfig;
 use crate::s2s::{FederationConfig, Network};
 
 /// Is this address one of `[network] trusted`? Failures from there are not limited.
@@ -103,6 +104,8 @@ pub struct ImConfig {
     pub external_services: ExternalServices,
     /// Push notifications name the sender of the last message (XEP-0357).
     pub push_shows_sender: bool,
+    /// The proxy for bytestreams (XEP-0065); `None` for none.
+    pub proxy: Option<ProxyConfig>,
     /// The version that XEP-0092 tells.
     pub version: &'static str,
     /// What is decided about other servers.
@@ -126,6 +129,7 @@ impl ImConfig {
             upload_url: None,
             external_services: ExternalServices::default(),
             push_shows_sender: false,
+            proxy: None,
             version: env!("CARGO_PKG_VERSION"),
             federation: FederationConfig::default(),
             network: None,

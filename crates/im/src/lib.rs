@@ -19,6 +19,7 @@ mod muc;
 mod outbox;
 mod pipeline;
 mod presence_output;
+mod proxy;
 mod pubsub;
 mod push_service;
 mod retention;
@@ -50,6 +51,7 @@ pub use error::Error;
 pub use features::external_services::{ExternalService, ExternalServices, NotAService};
 pub use gateway::{Contact, Gateway, GatewayMessage, Inbound, Offer};
 pub use limits::Limits;
+pub use proxy::ProxyConfig;
 pub use push_service::{NS as PUSH_NS, PushKeys, PushNotice, PushSender, PushTarget};
 pub use snapshot::SessionSnapshot;
 pub use tls::Tls;
@@ -121,7 +123,7 @@ impl Im {
             contacts: papaya::HashMap::new(),
             users: Users { policies: ArcSwap::from_pointee(config.policies.clone()), ..Users::default() },
             rooms: muc::Rooms::new(config.domain.as_str()),
-            services: services::Services::new(config.domain.as_str(), config.upload_url.is_some()),
+            services: services::Services::new(&config),
             output: presence_output::Output::default(),
             s2s: s2s::Federation::new(&config, &runtime),
             arrivals: Arrivals {

@@ -5,15 +5,16 @@ use model::{BareJid, Jid, Private};
 use xmpp::xep::disco::ITEMS;
 use xmpp::{Condition, Element, Stanza, StanzaError};
 
-use crate::Im;
 use crate::delivery::Address;
 use crate::features::push::Registration;
 use crate::features::upload;
 use crate::outbox::Item;
+use crate::proxy::{self, Relay};
 use crate::pubsub;
 use crate::push_service::{self, PushService};
 use crate::router::{Routed, Target};
 use crate::sessions::Seat;
+use crate::{Im, ImConfig};
 
 /// One of our services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(crate) enum ServiceName {
     Upload,
     /// Push notifications (XEP-0357).
     Push,
+    /// Bytestreams (XEP-0065).
+    Proxy,
 }
 
 /// The addresses of our services.
@@ -33,20 +36,25 @@ pub(crate) struct Services {
     upload: Option<BareJid>,
     push: BareJid,
     push_service: PushService,
+    /// `None` where none are relayed.
+    proxy: Option<BareJid>,
+    pub(crate) relay: Relay,
 }
 
 impl Services {
-    /// The services under a domain, with or without the one for files.
-    pub(crate) fn new(domain: &str, takes_files: bool) -> Self {
+    /// The services that are set up.
+    pub(crate) fn new(config: &ImConfig) -> Self {
         let under = |name: &str| {
-            let address = format!("{name}.{domain}");
+            let address = format!("{name}.{}", config.domain);
             address.parse::<BareJid>().expect("a name before a domain is a domain")
         };
         Self {
             pubsub: under("pubsub"),
-            upload: takes_files.then(|| under("upload")),
             push: under("push"),
             push_service: PushService::default(),
+            upload: config.upload_url.as_ref().map(|_| under("upload")),
+            proxy: config.proxy.as_ref().map(|_| under("proxy")),
+            relay: Relay::default(),
         }
     }
 
@@ -58,6 +66,11 @@ impl Services {
     /// The address that takes files.
     pub(crate) fn upload(&self) -> Option<&BareJid> {
         self.upload.as_ref()
+    }
+
+    /// The address of the proxy.
+    pub(crate) fn proxy(&self) -> Option<&BareJid> {
+        self.proxy.as_ref()
     }
 
     /// Is this the domain of one of them?
@@ -84,7 +97,10 @@ impl Services {
         if is(&self.push) {
             return Some(ServiceName::Push);
         }
-        self.upload.as_ref().is_some_and(is).then_some(ServiceName::Upload)
+        if self.upload.as_ref().is_some_and(is) {
+            return Some(ServiceName::Upload);
+        }
+        self.proxy.as_ref().is_some_and(is).then_some(ServiceName::Proxy)
     }
 }
 
@@ -98,6 +114,7 @@ pub(crate) fn items(im: &Im) -> Vec<Element> {
         items.push(item(&im.services.push, "Push notifications"));
     }
     items.extend(upload::service_item(im));
+    items.extend(proxy::service_item(im));
     items
 }
 
@@ -116,6 +133,7 @@ pub(crate) async fn iq(
         }
         ServiceName::Upload => upload::answer(im, asker, stanza).await,
         ServiceName::Push => push_service::iq(im, asker, stanza).await,
+        ServiceName::Proxy => proxy::answer(im, asker, stanza),
     }
 }
 
@@ -135,7 +153,9 @@ pub(crate) async fn message(
             let service = pubsub::Service::shared(im.services.pubsub());
             pubsub::authorization(im, &service, sender, stanza).await
         }
-        ServiceName::Upload | ServiceName::Push => Err(Condition::ServiceUnavailable.into()),
+        ServiceName::Upload | ServiceName::Push | ServiceName::Proxy => {
+            Err(Condition::ServiceUnavailable.into())
+        }
     }
 }
 
@@ -192,13 +212,15 @@ mod tests {
 
     #[test]
     fn services_are_known_by_their_domain() {
-        let services = Services::new("example.org", true);
+        let mut config = ImConfig::new("example.org".parse().unwrap(), [7; 32], 1);
+        let without = Services::new(&config);
+        config.upload_url = Some("https://example.org".to_owned());
+        let services = Services::new(&config);
         let at = |address: &str| services.at(&address.parse().unwrap());
         assert_eq!(at("pubsub.example.org"), Some(ServiceName::Pubsub));
         assert_eq!(at("x@pubsub.example.org/y"), Some(ServiceName::Pubsub));
         assert_eq!(at("upload.example.org"), Some(ServiceName::Upload));
         assert_eq!(at("example.org"), None);
-        let without = Services::new("example.org", false);
         assert_eq!(without.at(&"upload.example.org".parse().unwrap()), None);
     }
 }

@@ -77,6 +77,7 @@ scripts! {
     pubsub_access,
     retraction,
     rooms,
+    proxy,
     roster,
     service_administration,
     shared_groups,

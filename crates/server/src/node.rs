@@ -183,6 +183,7 @@ async fn start_im(
     im_config.limits = im_limits(config);
     im_config.archive_default = config.archive.default;
     im_config.upload_url = config.upload_url();
+    im_config.proxy = proxy_config(config);
     im_config.policies = im_policies(config);
     im_config.federation = federation_config(config)?;
     im_config.push_shows_sender = config.outside.push.sender;
@@ -212,6 +213,12 @@ async fn start_im(
                 .with_context(|| format!("cannot listen on {address}; `carillon check` says what has it"))?;
             im.listen(listener, transport)?;
         }
+    }
+    for address in listen.at(listen.proxy) {
+        let listener = runtime
+            .listen_tcp(address, SocketOptions::default())
+            .with_context(|| format!("cannot listen on {address}; `carillon check` says what has it"))?;
+        im.listen_proxy(listener)?;
     }
     Ok(im)
 }
@@ -246,6 +253,14 @@ fn federation_config(config: &Config) -> Result<FederationConfig> {
         routes: ours.routes,
         authorities,
     })
+}
+
+/// The proxy for bytestreams, if it has a port.
+fn proxy_config(config: &Config) -> Option<im::ProxyConfig> {
+    let (port, given) = (config.listen.proxy, &config.im.proxy.host);
+    let host = if given.is_empty() { config.domain.to_string() } else { given.clone() };
+    let bytes_per_second = config.im.proxy.kib_per_second << 10;
+    (port != 0).then_some(im::ProxyConfig { host, port, bytes_per_second })
 }
 
 fn im_limits(config: &Config) -> im::Limits {

@@ -23,6 +23,7 @@ mod reader;
 pub mod sasl;
 mod scope;
 pub mod sm;
+pub mod socks5;
 mod stamp;
 mod stanza;
 pub mod stream;

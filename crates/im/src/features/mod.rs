@@ -60,6 +60,7 @@ pub const ALL: &[About] = &[
     ping::ABOUT,
     presence::ABOUT,
     private_storage::ABOUT,
+    crate::proxy::ABOUT,
     crate::pubsub::ABOUT,
     push::ABOUT,
     retraction::ABOUT,

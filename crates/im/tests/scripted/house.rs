@@ -51,6 +51,8 @@ impl House {
         let mut config = ImConfig::new(DOMAIN.parse().expect("a domain"), [7; 32], 1);
         config.mechanisms = vec![Mechanism::Plain];
         config.upload_url = Some("https://localhost:8443".to_owned());
+        let host = DOMAIN.to_owned();
+        config.proxy = Some(im::ProxyConfig { host, port: 1080, bytes_per_second: 1 << 20 });
         config.limits.upload.user_files_a_day = 3;
         let engine = Arc::new(presence::Engine::new(presence::Rules::default()));
         let (chain, key) = identity();

@@ -46,6 +46,7 @@ fn services(listen: &ListenSection) -> Vec<Service> {
         public("sip", listen.sip, true),
         public("sips", listen.sips, false),
         public("https", listen.https, false),
+        public("proxy", listen.proxy, false),
         loopback("http_loopback", listen.http_loopback),
         loopback("metrics", listen.metrics),
     ]
@@ -104,6 +105,7 @@ mod tests {
             https: 0,
             http_loopback: 0,
             metrics: 0,
+            proxy: 0,
         };
         let findings = check(&config, &runtime).await;
         assert_eq!(findings.len(), 1);

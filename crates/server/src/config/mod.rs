@@ -85,6 +85,8 @@ pub struct ListenSection {
     pub http_loopback: u16,
     /// Metrics on loopback.
     pub metrics: u16,
+    /// The proxy for bytestreams between clients (XEP-0065).
+    pub proxy: u16,
 }
 
 /// Other XMPP servers.
@@ -159,6 +161,8 @@ pub struct ImSection {
     pub routing: im::Routing,
     /// `[federation]`
     pub federation: FederationSection,
+    /// `[proxy]`
+    pub proxy: ProxySection,
 }
 
 /// RTP.
@@ -254,6 +258,21 @@ pub struct UploadSection {
     pub keep_days: u64,
 }
 
+/// The proxy for bytestreams between clients, which runs when `[listen] proxy` names a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxySection {
+    /// The name or IP address that clients connect to; empty for the domain.
+    pub host: String,
+    /// KiB a second in each direction of a stream.
+    pub kib_per_second: u32,
+}
+
+impl Default for ProxySection {
+    fn default() -> Self {
+        Self { host: String::new(), kib_per_second: 4_096 }
+    }
+}
+
 /// What is beside this server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutsideSections {
@@ -325,6 +344,7 @@ impl Config {
                 https: 8443,
                 http_loopback: 8080,
                 metrics: 9464,
+                proxy: 0,
             },
             storage: StorageSection { url: "sqlite:carillon.db".to_owned(), size_mib_max: None },
             tls: TlsSection { certificate: "certificate.pem".into(), key: "key.pem".into() },
@@ -443,7 +463,7 @@ impl ListenSection {
         all.ports_mut().into_iter().map(|port| *port).filter(|port| *port != 0).collect()
     }
 
-    fn ports_mut(&mut self) -> [&mut u16; 9] {
+    fn ports_mut(&mut self) -> [&mut u16; 10] {
         [
             &mut self.xmpp,
             &mut self.xmpps,
@@ -454,6 +474,7 @@ impl ListenSection {
             &mut self.https,
             &mut self.http_loopback,
             &mut self.metrics,
+            &mut self.proxy,
         ]
     }
 

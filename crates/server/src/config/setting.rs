@@ -105,6 +105,8 @@ settings! {
         |config, value| { config.listen.http_loopback = value.number()?; Some(()) };
     "listen" "metrics": PORT, AtStart(listen.metrics),
         |config, value| { config.listen.metrics = value.number()?; Some(()) };
+    "listen" "proxy": PORT, AtStart(listen.proxy),
+        |config, value| { config.listen.proxy = value.number()?; Some(()) };
 
     "storage" "url": "\"sqlite:FILE\" or \"postgres://USER@HOST/DATABASE\"", AtStart(storage.url),
         |config, value| {
@@ -311,6 +313,15 @@ settings! {
         |config, value| { config.outside.turn.secret_file = value.text()?.to_owned(); Some(()) };
     "turn" "credentials_seconds": "seconds, 60 to 604800", AtStart(outside.turn.credentials_seconds),
         |config, value| { config.outside.turn.credentials_seconds = within(value, 60, 604_800)?; Some(()) };
+
+    "proxy" "host": "a name or an IP address that clients can reach, or \"\" for the domain", AtStart(im.proxy.host),
+        |config, value| {
+            let host = value.text()?;
+            config.im.proxy.host = host.to_owned();
+            host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b)).then_some(())
+        };
+    "proxy" "kib_per_second": "KiB, 16 to 1048576", AtStart(im.proxy.kib_per_second),
+        |config, value| { config.im.proxy.kib_per_second = within(value, 16, 1 << 20)?; Some(()) };
 }
 
 const ADVERTISE: &str = "the IP address that the outside world knows, or \"\" for none";

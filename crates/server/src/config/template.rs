@@ -15,6 +15,44 @@ pub struct Start {
     pub port_offset: u16,
 }
 
+/// What is the same for everybody: limits, and services of which most need no thought.
+const LIMITS_AND_SERVICES: &str = "\
+[limits]
+# failures_per_account = 10      # failed sign-ins of one account from one address in ten minutes
+# failures_per_address = 20      # failures from one address that are answered at once, later ones late
+# unauthenticated_connections = 4096
+# stanza_bytes = 262144          # one stanza of a client
+# queued_stanzas = 2000          # that wait for one slow client
+# resume_seconds = 600           # how long a lost client can come back to its session
+# federation_queue_seconds = 1800 # how long a message waits for another server that is away
+# federation_queued_stanzas = 5000 # that wait for one other domain
+# federation_stanzas_per_second = 1000 # of one other domain
+# ring_seconds = 120
+# calls_per_line = 8             # at once
+# call_seconds = 86400           # the longest call
+
+[upload]                         # files that users send
+# url = \"\"                       # https://DOMAIN:PORT unless given: the address of HTTPS as clients reach it
+# file_mib = 100                 # one file
+# user_files_a_day = 500         # of one user in 24 hours; 0 turns files off
+# user_mib_a_day = 1024
+# keep_days = 90                 # then a file is removed; 0 keeps all for ever
+
+[push]                           # notices that wake sleeping devices (Web Push, UnifiedPush)
+# sender = false                 # true names the sender; the words never leave
+# contact = \"\"                   # mailto:postmaster@DOMAIN unless given: for the push services
+# private_endpoints = false      # true lets devices be reached in private networks and without TLS
+
+[turn]                           # relays for calls that clients are told of (XEP-0215)
+# services = []                  # such as [\"stun:turn.example.org\", \"turn:turn.example.org?transport=udp\"]
+# secret_file = \"\"               # the file of what the TURN server calls static-auth-secret
+# credentials_seconds = 86400
+
+[proxy]                          # streams between clients that do not reach each other; see [listen] proxy
+# host = \"\"                      # the domain unless given
+# kib_per_second = 4096          # of one stream in each direction
+";
+
 /// The text of a new configuration file.
 pub fn template(start: &Start) -> String {
     let addresses = if start.addresses.is_empty() {
@@ -49,6 +87,7 @@ domain = \"{domain}\"
 # https = 8443                   # status page and browsers
 # http_loopback = 8080           # the same without TLS, for browsers on this machine only
 # metrics = 9464                 # for Prometheus, on this machine only
+# proxy = 0                      # streams between chat clients (SOCKS5), usually 1080
 
 [storage]
 url = \"sqlite:carillon.db\"       # or postgres://USER@HOST/DATABASE
@@ -98,37 +137,7 @@ key = \"key.pem\"
 # format = \"text\"                # or json
 # personal_data = false          # true shows the addresses of people and of their devices in the log
 
-[limits]
-# failures_per_account = 10      # failed sign-ins of one account from one address in ten minutes
-# failures_per_address = 20      # failures from one address that are answered at once, later ones late
-# unauthenticated_connections = 4096
-# stanza_bytes = 262144          # one stanza of a client
-# queued_stanzas = 2000          # that wait for one slow client
-# resume_seconds = 600           # how long a lost client can come back to its session
-# federation_queue_seconds = 1800 # how long a message waits for another server that is away
-# federation_queued_stanzas = 5000 # that wait for one other domain
-# federation_stanzas_per_second = 1000 # of one other domain
-# ring_seconds = 120
-# calls_per_line = 8             # at once
-# call_seconds = 86400           # the longest call
-
-[upload]                         # files that users send
-# url = \"\"                       # https://DOMAIN:PORT unless given: the address of HTTPS as clients reach it
-# file_mib = 100                 # one file
-# user_files_a_day = 500         # of one user in 24 hours; 0 turns files off
-# user_mib_a_day = 1024
-# keep_days = 90                 # then a file is removed; 0 keeps all for ever
-
-[push]                           # notices that wake sleeping devices (Web Push, UnifiedPush)
-# sender = false                 # true names the sender; the words never leave
-# contact = \"\"                   # mailto:postmaster@DOMAIN unless given: for the push services
-# private_endpoints = false      # true lets devices be reached in private networks and without TLS
-
-[turn]                           # relays for calls that clients are told of (XEP-0215)
-# services = []                  # such as [\"stun:turn.example.org\", \"turn:turn.example.org?transport=udp\"]
-# secret_file = \"\"               # the file of what the TURN server calls static-auth-secret
-# credentials_seconds = 86400
-",
+{LIMITS_AND_SERVICES}",
         domain = start.domain,
     )
 }

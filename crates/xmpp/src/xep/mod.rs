@@ -1,6 +1,7 @@
 //! Payloads of extensions, one file each: namespaces, and types that are read from and written as [`crate::Element`].
 
 pub mod activity;
+pub mod bytestreams;
 pub mod caps;
 pub mod carbons;
 pub mod delay;
