@@ -8,6 +8,7 @@ mod card;
 mod config;
 mod join;
 mod moderation;
+mod occupants;
 mod questions;
 mod retraction;
 mod room;

@@ -206,7 +206,7 @@ impl Room {
                 .with_attr("affiliation", self.affiliation(&occupant.user).as_str())
                 .with_attr("role", occupant.role.as_str())
                 .with_attr("nick", occupant.nick.as_str());
-            if let Some(jid) = occupant.sessions.first() {
+            if let Some(jid) = occupant.sessions().first() {
                 item.set_attr("jid", jid.as_str());
             }
             item
@@ -241,7 +241,7 @@ impl Room {
         for code in codes {
             x.push(Element::new("status", USER).with_attr("code", u16::to_string(&code)));
         }
-        for session in self.occupants.values().flat_map(|occupant| &occupant.sessions) {
+        for session in self.occupants.sessions() {
             let mut notice = xmpp::Builder::message(xmpp::Context::Client);
             notice.type_("groupchat").from(self.jid.as_str()).to(session.as_str());
             post(session, notice.element(&x).finish());
@@ -259,14 +259,9 @@ impl Room {
             told.push(Element::new("reason", USER).with_text(reason));
         }
         self.affiliations.clear();
-        let nicks: Vec<String> = self.occupants.keys().cloned().collect();
-        for occupant in self.occupants.values_mut() {
-            occupant.role = Role::None;
-        }
         // Each hears of their own leaving only: the room is gone for all.
-        for nick in nicks {
-            let Some(occupant) = self.occupants.remove(&nick) else { continue };
-            for session in &occupant.sessions {
+        for occupant in self.occupants.take() {
+            for session in occupant.sessions() {
                 let item = super::wire::Item {
                     affiliation: Affiliation::None,
                     role: Role::None,
@@ -276,7 +271,7 @@ impl Room {
                     reason: None,
                     occupant_id: self.occupant_id(&occupant.user),
                 };
-                let from = self.address(&nick);
+                let from = self.address(&occupant.nick);
                 post(session, super::wire::unavailable(&from, session, &item, &[110], Some(&told)));
             }
         }

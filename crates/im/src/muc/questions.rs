@@ -214,7 +214,7 @@ fn to_occupant(
     if request && me.nick == nick && stanza.has_child("ping", ping::NS) {
         return Ok(only(None));
     }
-    let other = room.occupants.get(nick).and_then(|other| other.sessions.first());
+    let other = room.occupants.get(nick).and_then(|other| other.sessions().first());
     match other {
         Some(session) => {
             let from = room.address(&me.nick);

@@ -12,6 +12,7 @@ use xmpp::{Condition, ErrorKind, Stanza, StanzaError};
 use super::affiliation::{Affiliation, Role};
 use super::config::RoomConfig;
 use super::join::Join;
+use super::occupants::{Occupant, Occupants};
 use super::wire::{self, Change, Item};
 
 /// Messages that a room remembers for those who come in (`IM-05`).
@@ -28,17 +29,6 @@ const NICK_BYTES_MAX: usize = 256;
 /// Where stanzas go: to a session, as bytes.
 pub(crate) type Post<'a> = dyn FnMut(&FullJid, Bytes) + 'a;
 
-/// Somebody who is in.
-pub(crate) struct Occupant {
-    pub(crate) nick: String,
-    pub(crate) user: BareJid,
-    pub(crate) role: Role,
-    /// The sessions of the user that came in under this nickname, oldest first.
-    pub(crate) sessions: Vec<FullJid>,
-    /// The last presence, without what only a room may say.
-    pub(crate) shown: Stanza,
-}
-
 /// A message as it went out, with its marks.
 #[derive(Clone)]
 pub(crate) struct Said {
@@ -52,7 +42,7 @@ pub(crate) struct Room {
     pub(crate) config: RoomConfig,
     /// Affiliations other than none.
     pub(crate) affiliations: BTreeMap<BareJid, Affiliation>,
-    pub(crate) occupants: BTreeMap<String, Occupant>,
+    pub(crate) occupants: Occupants,
     pub(crate) subject: Option<Said>,
     pub(crate) history: VecDeque<Said>,
     /// What was said before the last restart is in `history`.
@@ -71,7 +61,7 @@ impl Room {
             jid,
             config: RoomConfig::default(),
             affiliations: [(owner, Affiliation::Owner)].into(),
-            occupants: BTreeMap::new(),
+            occupants: Occupants::default(),
             subject: None,
             history: VecDeque::new(),
             remembers: true,
@@ -88,7 +78,7 @@ impl Room {
 
     /// The occupant that a session is.
     pub(crate) fn occupant_of(&self, session: &FullJid) -> Option<&Occupant> {
-        self.occupants.values().find(|occupant| occupant.sessions.contains(session))
+        self.occupants.of(session)
     }
 
     /// The address of an occupant.
@@ -135,16 +125,14 @@ impl Room {
         self.admits(&user, affiliation, nick, join)?;
         if let Some(occupant) = self.occupants.get_mut(nick) {
             // Another device of the same person.
-            if occupant.sessions.len() >= SESSIONS_MAX {
+            if occupant.sessions().len() >= SESSIONS_MAX {
                 return Err(Condition::ResourceConstraint.into());
             }
-            occupant.sessions.push(session.clone());
             occupant.shown = shown;
+            self.occupants.insert_session(nick, session);
         } else {
             let role = affiliation.entry_role(self.config.moderated);
-            let sessions = vec![session.clone()];
-            let occupant = Occupant { nick: nick.to_owned(), user, role, sessions, shown };
-            self.occupants.insert(nick.to_owned(), occupant);
+            self.occupants.insert(Occupant::new(nick, session.clone(), role, shown));
         }
         self.welcome(session, nick, Some(join), post);
         Ok(())
@@ -192,9 +180,7 @@ impl Room {
             self.tell(other, session, &Change::default(), post);
         }
         let Some(me) = self.occupants.get(nick) else { return };
-        for other in
-            self.occupants.values().flat_map(|other| &other.sessions).filter(|other| *other != session)
-        {
+        for other in self.occupants.sessions().filter(|other| *other != session) {
             self.tell(me, other, &Change::default(), post);
         }
         let codes: &[u16] = match (self.locked, self.config.open_addresses) {
@@ -242,7 +228,7 @@ impl Room {
         if new.len() > NICK_BYTES_MAX {
             return Err(StanzaError::new(ErrorKind::Modify, Condition::NotAcceptable));
         }
-        if self.occupants.contains_key(new) {
+        if self.occupants.get(new).is_some() {
             return Err(StanzaError::new(ErrorKind::Cancel, Condition::Conflict));
         }
         self.announce(
@@ -253,7 +239,7 @@ impl Room {
         if let Some(mut occupant) = self.occupants.remove(old) {
             occupant.nick = new.to_owned();
             occupant.shown = shown;
-            self.occupants.insert(new.to_owned(), occupant);
+            self.occupants.insert(occupant);
         }
         self.announce(new, &Change::default(), post);
         Ok(())
@@ -263,9 +249,9 @@ impl Room {
     pub(crate) fn leave(&mut self, session: &FullJid, shown: Option<&Stanza>, post: &mut Post<'_>) {
         let Some(nick) = self.occupant_of(session).map(|occupant| occupant.nick.clone()) else { return };
         let Some(occupant) = self.occupants.get_mut(&nick) else { return };
-        if occupant.sessions.len() > 1 {
-            occupant.sessions.retain(|other| other != session);
-            let occupant = &self.occupants[&nick];
+        if occupant.sessions().len() > 1 {
+            self.occupants.remove_session(session);
+            let Some(occupant) = self.occupants.get(&nick) else { return };
             let mut item = self.item(occupant, session, &Change::default());
             item.role = Role::None;
             post(session, wire::unavailable(&self.address(&nick), session, &item, &[110], None));
@@ -291,13 +277,13 @@ impl Room {
     /// Tells everybody how an occupant is now.
     pub(crate) fn announce(&self, nick: &str, change: &Change<'_>, post: &mut Post<'_>) {
         let Some(occupant) = self.occupants.get(nick) else { return };
-        for session in self.occupants.values().flat_map(|other| &other.sessions) {
+        for session in self.occupants.sessions() {
             self.tell(occupant, session, change, post);
         }
     }
 
     fn tell(&self, occupant: &Occupant, session: &FullJid, change: &Change<'_>, post: &mut Post<'_>) {
-        let own = occupant.sessions.contains(session);
+        let own = occupant.sessions().contains(session);
         let mut codes: Vec<u16> = change.codes.to_vec();
         if own {
             codes.push(110);
@@ -318,7 +304,7 @@ impl Room {
         Item {
             affiliation: self.affiliation(&occupant.user),
             role: if change.leaves && change.new_nick.is_none() { Role::None } else { occupant.role },
-            jid: if sees { occupant.sessions.first() } else { None },
+            jid: if sees { occupant.sessions().first() } else { None },
             nick: change.new_nick,
             actor: change.actor,
             reason: change.reason,
@@ -328,7 +314,7 @@ impl Room {
 
     /// Gives a message that is on its way to everybody who is in.
     pub(crate) fn broadcast(&self, stanza: &Stanza, post: &mut Post<'_>) {
-        for session in self.occupants.values().flat_map(|occupant| &occupant.sessions) {
+        for session in self.occupants.sessions() {
             post(session, wire::to(stanza, session));
         }
     }

@@ -147,7 +147,7 @@ fn from_kept(kept: store::Room) -> Room {
     Room {
         config: RoomConfig::from_json(&kept.config),
         affiliations,
-        occupants: BTreeMap::new(),
+        occupants: super::occupants::Occupants::default(),
         subject: subject.map(|stanza| Said { stanza, at: model::Timestamp(0) }),
         history: std::collections::VecDeque::new(),
         remembers: false,

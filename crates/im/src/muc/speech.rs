@@ -145,7 +145,7 @@ fn to_one(
     Element::new("x", USER).write(&mut marks, Context::Client);
     wire::occupant_id(&room.occupant_id(&me.user)).write(&mut marks, Context::Client);
     let (from, stanza) = (room.address(&me.nick), wire::without_room_payload(stanza));
-    for session in &other.sessions {
+    for session in other.sessions() {
         let stamp = Stamp::default().from(&from).to(session.as_str()).adding(&marks);
         post(im, session, stanza.to_bytes(Context::Client, &stamp));
     }
