@@ -66,7 +66,7 @@ impl Room {
         for order in &orders {
             self.may(session, order)?;
         }
-        self.leaves_an_owner(&orders)?;
+        self.leaves_the_room_right(&orders)?;
         let actor = self.occupant_of(session).map(|occupant| occupant.nick.clone());
         for order in orders {
             match order {
@@ -100,22 +100,27 @@ impl Room {
                 if !own.may_change(self.affiliation(user), *affiliation) {
                     return Err(not_allowed());
                 }
-                let full = self.affiliations.len() >= ROOM_AFFILIATIONS_MAX;
-                if full && *affiliation != Affiliation::None && !self.affiliations.contains_key(user) {
-                    return Err(Condition::ResourceConstraint.into());
-                }
                 Ok(())
             }
         }
     }
 
-    /// A room always has an owner (§10.5).
-    fn leaves_an_owner(&self, orders: &[Order]) -> Result<(), StanzaError> {
+    /// All orders together leave an owner (§10.5), and no more affiliations than a room may have.
+    fn leaves_the_room_right(&self, orders: &[Order]) -> Result<(), StanzaError> {
         let mut affiliations = self.affiliations.clone();
         for order in orders {
-            if let Order::Affiliation { user, affiliation, .. } = order {
-                affiliations.insert(user.clone(), *affiliation);
+            match order {
+                Order::Affiliation { user, affiliation: Affiliation::None, .. } => {
+                    affiliations.remove(user);
+                }
+                Order::Affiliation { user, affiliation, .. } => {
+                    affiliations.insert(user.clone(), *affiliation);
+                }
+                Order::Role { .. } => {}
             }
+        }
+        if affiliations.len() > ROOM_AFFILIATIONS_MAX.max(self.affiliations.len()) {
+            return Err(Condition::ResourceConstraint.into());
         }
         if affiliations.values().any(|affiliation| *affiliation == Affiliation::Owner) {
             return Ok(());

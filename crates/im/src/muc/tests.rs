@@ -173,6 +173,31 @@ fn a_room_keeps_an_owner() {
 }
 
 #[test]
+fn a_request_with_many_items_keeps_to_the_limit_of_affiliations() {
+    let mut bench = Bench::open();
+    let member = |number: usize| format!("guest{number}@x");
+    for number in 0..store::ROOM_AFFILIATIONS_MAX - 2 {
+        bench.room.affiliations.insert(member(number).parse().unwrap(), Affiliation::Member);
+    }
+    let mut ask = |names: &[(&str, &'static str)]| {
+        let item = |(jid, affiliation): &(&str, &'static str)| {
+            Element::new("item", ADMIN)
+                .with_attr("jid", (*jid).to_owned())
+                .with_attr("affiliation", *affiliation)
+        };
+        let query = names.iter().map(item).fold(Element::new("query", ADMIN), Element::with_child);
+        let asked = bench.act(|room, post| room.administer(&jid(OWNER), &query, post));
+        (asked.map_err(|error| error.condition), bench.room.affiliations.len())
+    };
+    let full = store::ROOM_AFFILIATIONS_MAX;
+    let refused = (Err(Condition::ResourceConstraint), full - 1);
+    assert_eq!(ask(&[("new1@x", "member"), ("new2@x", "member")]), refused);
+    assert_eq!(ask(&[("new1@x", "member"), ("new1@x", "admin")]), (Ok(()), full));
+    let exchange = [("new2@x", "member"), ("new1@x", "none")];
+    assert_eq!(ask(&exchange), (Ok(()), full), "one goes, one comes");
+}
+
+#[test]
 fn a_room_that_becomes_members_only_sends_strangers_out() {
     let mut bench = Bench::open();
     bench.enter("paris@x/a", "paris").unwrap();
