@@ -151,6 +151,8 @@ pub struct AccountLimits {
     pub spool_page: usize,
     /// Hashes of client capabilities that are remembered by the whole server (XEP-0115 §8.3).
     pub capabilities_max: usize,
+    /// Rooms that a user made and that are still there; then `resource-constraint`.
+    pub rooms_made_max: usize,
     /// Features of one client that are remembered.
     pub capability_features_max: usize,
 }
@@ -165,6 +167,7 @@ impl Default for AccountLimits {
             subscription_requests_max: 200,
             spool_page: 100,
             capabilities_max: 4_096,
+            rooms_made_max: 200,
             capability_features_max: 256,
         }
     }

@@ -48,6 +48,8 @@ impl From<Result<Option<Seq>, StanzaError>> for Handled {
 pub(crate) enum Later {
     /// Its addressee has no session.
     Absent(BareJid, Address),
+    /// A room sends it to somebody who has no session.
+    OfRoom(Box<muc::ToAbsent>),
     /// It is for one of our services.
     Service(ServiceName),
 }
@@ -59,7 +61,11 @@ pub(crate) fn message(im: &Im, seat: &Seat, stanza: &mut Stanza) -> ControlFlow<
     // RFC 6121 §5.2.1: a message without `to` is to oneself.
     let to = to.as_deref().unwrap_or(seat.account.jid.as_str());
     if im.rooms.owns(to) {
-        return ControlFlow::Break(muc::message(im, seat.visitor(), stanza, to).into());
+        return match muc::message(im, seat.visitor(), stanza, to) {
+            Ok(muc::Spoken::Done(seq)) => ControlFlow::Break(Handled::Done(seq)),
+            Ok(muc::Spoken::ToAbsent(message)) => ControlFlow::Continue(Later::OfRoom(message)),
+            Err(error) => ControlFlow::Break(Handled::Refused(error)),
+        };
     }
     im.note_answer(seat, stanza, to);
     match im.route_message(stanza, seat.jid.as_str(), to) {
@@ -76,6 +82,7 @@ pub(crate) async fn message_later(im: &Im, seat: &Seat, stanza: &Stanza, later: 
         Later::Absent(owner, address) => {
             im.route_message_absent(stanza, seat.jid.as_str(), &owner, address).await.into()
         }
+        Later::OfRoom(message) => message.send(im).await.into(),
         Later::Service(service) => {
             services::message(im, service, &seat.jid, stanza).await.map(|()| None).into()
         }

@@ -76,6 +76,7 @@ scripts! {
     pubsub,
     pubsub_access,
     retraction,
+    room_invitations,
     rooms,
     proxy,
     roster,

@@ -1,5 +1,6 @@
 //! How a room is configured (XEP-0045 §10.2).
 
+use model::BareJid;
 use serde::{Deserialize, Serialize};
 use xmpp::xep::forms::{Form, FormType};
 use xmpp::{Condition, StanzaError};
@@ -40,6 +41,8 @@ pub(crate) struct RoomConfig {
     pub(crate) archived: bool,
     /// The hashes of the room's pictures (XEP-0486).
     pub(crate) avatars: Vec<String>,
+    /// Whose room it counts as; `None` for one that was made before anybody counted.
+    pub(crate) made_by: Option<BareJid>,
 }
 
 impl Default for RoomConfig {
@@ -58,6 +61,7 @@ impl Default for RoomConfig {
             open_invitations: true,
             archived: true,
             avatars: Vec::new(),
+            made_by: None,
         }
     }
 }
@@ -196,9 +200,12 @@ mod tests {
             password: Some("cap".to_owned()),
             members_only: true,
             occupants_max: 7,
+            made_by: Some("romeo@x".parse().unwrap()),
             ..RoomConfig::default()
         };
-        assert_eq!(RoomConfig::default().with(&wanted.form()), Ok(wanted.clone()));
+        // Whose room it is no form says.
+        let made = RoomConfig { made_by: wanted.made_by.clone(), ..RoomConfig::default() };
+        assert_eq!(made.with(&wanted.form()), Ok(wanted.clone()));
         assert_eq!(RoomConfig::from_json(&wanted.to_json()), wanted);
     }
 

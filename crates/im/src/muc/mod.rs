@@ -1,11 +1,12 @@
 //! Group chat (XEP-0045): rooms at `conference.` under the domain.
 //!
 //! `room` and `moderation` are the state of one room and do no I/O; `service` is the table of rooms and the way in;
-//! `speech` is what is said, `questions` what is asked.
+//! `speech` is what is said, `invitation` who is called in, `questions` what is asked.
 
 mod affiliation;
 mod card;
 mod config;
+mod invitation;
 mod join;
 mod moderation;
 mod occupants;
@@ -30,9 +31,10 @@ pub(crate) struct Visitor<'a> {
     pub(crate) user: &'a model::BareJid,
 }
 
+pub(crate) use invitation::ToAbsent;
 pub(crate) use questions::{answer_iq, service_item};
 pub(crate) use service::{Rooms, presence, session_gone, unreachable};
-pub(crate) use speech::message;
+pub(crate) use speech::{Spoken, message};
 pub(crate) use wire::refusal;
 
 /// What this feature is.

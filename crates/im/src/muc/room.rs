@@ -11,6 +11,7 @@ use xmpp::{Condition, ErrorKind, Stanza, StanzaError};
 
 use super::affiliation::{Affiliation, Role};
 use super::config::RoomConfig;
+use super::invitation::Invitations;
 use super::join::Join;
 use super::occupants::{Occupant, Occupants};
 use super::wire::{self, Change, Item};
@@ -43,6 +44,7 @@ pub(crate) struct Room {
     /// Affiliations other than none.
     pub(crate) affiliations: BTreeMap<BareJid, Affiliation>,
     pub(crate) occupants: Occupants,
+    pub(crate) invitations: Invitations,
     pub(crate) subject: Option<Said>,
     pub(crate) history: VecDeque<Said>,
     /// What was said before the last restart is in `history`.
@@ -59,9 +61,10 @@ impl Room {
     pub(crate) fn new(jid: BareJid, owner: BareJid, secret: Vec<u8>) -> Self {
         Self {
             jid,
-            config: RoomConfig::default(),
+            config: RoomConfig { made_by: Some(owner.clone()), ..RoomConfig::default() },
             affiliations: [(owner, Affiliation::Owner)].into(),
             occupants: Occupants::default(),
+            invitations: Invitations::default(),
             subject: None,
             history: VecDeque::new(),
             remembers: true,

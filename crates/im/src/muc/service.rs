@@ -12,6 +12,8 @@ use xmpp::{Condition, ErrorKind, Stanza, StanzaError};
 use super::Visitor;
 use super::affiliation::Affiliation;
 use super::config::RoomConfig;
+use super::invitation::Invitations;
+use super::occupants::Occupants;
 use super::room::{HISTORY_MAX, Room, Said};
 use crate::Im;
 use crate::acceptance::storage_error;
@@ -32,9 +34,38 @@ pub(crate) type SharedRoom = Arc<Mutex<Room>>;
 #[derive(Default)]
 pub(crate) struct Rooms {
     domain: String,
-    rooms: Mutex<BTreeMap<BareJid, SharedRoom>>,
+    open: Mutex<Open>,
     /// Which rooms a session is in.
     visits: Mutex<BTreeMap<FullJid, BTreeSet<BareJid>>>,
+}
+
+#[derive(Default)]
+struct Open {
+    rooms: BTreeMap<BareJid, SharedRoom>,
+    /// How many of them somebody made.
+    made: BTreeMap<BareJid, usize>,
+}
+
+impl Open {
+    fn insert(&mut self, room: Room) -> SharedRoom {
+        if let Some(maker) = &room.config.made_by {
+            *self.made.entry(maker.clone()).or_default() += 1;
+        }
+        let (jid, room) = (room.jid.clone(), Arc::new(Mutex::new(room)));
+        self.rooms.insert(jid, Arc::clone(&room));
+        room
+    }
+
+    fn remove(&mut self, jid: &BareJid) {
+        let Some(room) = self.rooms.remove(jid) else { return };
+        let maker = room.lock().config.made_by.clone();
+        if let Some((maker, count)) = maker.and_then(|maker| self.made.get_mut(&maker).map(|c| (maker, c))) {
+            *count -= 1;
+            if *count == 0 {
+                self.made.remove(&maker);
+            }
+        }
+    }
 }
 
 impl Rooms {
@@ -51,9 +82,9 @@ impl Rooms {
     /// Reads the rooms that are kept.
     pub(crate) async fn load(&self, store: &store::Store) -> Result<(), store::Error> {
         let kept = store.rooms().await?;
-        let mut rooms = self.rooms.lock();
+        let mut open = self.open.lock();
         for room in kept {
-            rooms.insert(room.jid.clone(), Arc::new(Mutex::new(from_kept(room))));
+            open.insert(from_kept(room));
         }
         Ok(())
     }
@@ -66,12 +97,12 @@ impl Rooms {
 
     /// A room that is open.
     pub(crate) fn find(&self, jid: &BareJid) -> Option<SharedRoom> {
-        self.rooms.lock().get(jid).cloned()
+        self.open.lock().rooms.get(jid).cloned()
     }
 
     /// The rooms that may be found by those who look, by address.
     pub(crate) fn public(&self, max: usize) -> Vec<(BareJid, String)> {
-        let all: Vec<SharedRoom> = self.rooms.lock().values().cloned().collect();
+        let all: Vec<SharedRoom> = self.open.lock().rooms.values().cloned().collect();
         let public = all.iter().filter_map(|room| {
             let room = room.lock();
             (room.config.public && !room.locked).then(|| (room.jid.clone(), room.config.name.clone()))
@@ -80,17 +111,16 @@ impl Rooms {
     }
 
     fn find_or_make(&self, im: &Im, jid: &BareJid, owner: &BareJid) -> Result<SharedRoom, StanzaError> {
-        let mut rooms = self.rooms.lock();
-        if let Some(room) = rooms.get(jid) {
+        let mut open = self.open.lock();
+        if let Some(room) = open.rooms.get(jid) {
             return Ok(Arc::clone(room));
         }
-        if rooms.len() >= ROOMS_MAX {
-            return Err(Condition::ResourceConstraint.into());
+        let made = open.made.get(owner).copied().unwrap_or_default();
+        if open.rooms.len() >= ROOMS_MAX || made >= im.limits.load().account.rooms_made_max {
+            return Err(StanzaError::new(ErrorKind::Wait, Condition::ResourceConstraint));
         }
         let secret = im.runtime.random_token(SECRET_BYTES).into_bytes();
-        let room = Arc::new(Mutex::new(Room::new(jid.clone(), owner.clone(), secret)));
-        rooms.insert(jid.clone(), Arc::clone(&room));
-        Ok(room)
+        Ok(open.insert(Room::new(jid.clone(), owner.clone(), secret)))
     }
 
     /// The archive of a room was changed by somebody else: what it remembers is read anew.
@@ -106,15 +136,15 @@ impl Rooms {
 
     /// Takes away a room that is over: destroyed, or left by all and not to stay.
     pub(crate) fn tidy(&self, jid: &BareJid) {
-        let mut rooms = self.rooms.lock();
-        let over = rooms.get(jid).is_some_and(|room| {
+        let mut open = self.open.lock();
+        let over = open.rooms.get(jid).is_some_and(|room| {
             let mut room = room.lock();
             room.closed |= room.occupants.is_empty() && (room.locked || !room.config.persistent);
             room.rest();
             room.closed
         });
         if over {
-            rooms.remove(jid);
+            open.remove(jid);
         }
     }
 
@@ -147,7 +177,8 @@ fn from_kept(kept: store::Room) -> Room {
     Room {
         config: RoomConfig::from_json(&kept.config),
         affiliations,
-        occupants: super::occupants::Occupants::default(),
+        occupants: Occupants::default(),
+        invitations: Invitations::default(),
         subject: subject.map(|stanza| Said { stanza, at: model::Timestamp(0) }),
         history: std::collections::VecDeque::new(),
         remembers: false,

@@ -1,12 +1,13 @@
-//! What is said in a room: to all, to one, and invitations (XEP-0045 §7.4 to §7.8, §8.1).
+//! What is said in a room: to all and to one (XEP-0045 §7.4, §7.5, §8.1).
 
 use bytes::BytesMut;
 use model::Jid;
 use store::{Archives, Entry, Seq};
-use xmpp::{Builder, Condition, Context, Element, ErrorKind, Stamp, Stanza, StanzaError, ns, xep};
+use xmpp::{Condition, Context, Element, ErrorKind, Stamp, Stanza, StanzaError, ns, xep};
 
 use super::Visitor;
-use super::affiliation::{Affiliation, Role};
+use super::affiliation::Role;
+use super::invitation::{ToAbsent, mediate};
 use super::retraction;
 use super::room::{Room, Said};
 use super::service::{SharedRoom, keep_behind, post};
@@ -14,34 +15,41 @@ use super::wire::{self, OCCUPANT_ID, USER};
 use crate::Im;
 use crate::acceptance::storage_error;
 use crate::features::stanza_ids;
-use crate::router::Routed;
 
 /// The namespace of chat states, which nobody wants to read later.
 const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 
-/// A message to a room, or to somebody in it. With its place when it was kept.
+/// What became of a message to a room.
+pub(crate) enum Spoken {
+    /// It went out, or was dropped. With its place when it was kept.
+    Done(Option<Seq>),
+    /// It is for somebody who is not signed in.
+    ToAbsent(Box<ToAbsent>),
+}
+
+/// A message to a room, or to somebody in it.
 pub(crate) fn message(
     im: &Im,
     who: Visitor<'_>,
     stanza: &Stanza,
     to: &str,
-) -> Result<Option<Seq>, StanzaError> {
+) -> Result<Spoken, StanzaError> {
     let jid: Jid = to.parse().map_err(|_| Condition::JidMalformed)?;
     let room = im.rooms.find(&jid.to_bare()).ok_or(Condition::ItemNotFound)?;
     match (stanza.type_().as_deref(), jid.resource()) {
-        (Some("error"), _) => Ok(None),
-        (Some("groupchat"), None) => to_all(im, who, stanza, &room),
+        (Some("error"), _) => Ok(Spoken::Done(None)),
+        (Some("groupchat"), None) => to_all(im, who, stanza, &room).map(Spoken::Done),
         (Some("groupchat"), Some(_)) => Err(StanzaError::new(ErrorKind::Modify, Condition::BadRequest)),
-        (_, Some(nick)) => to_one(im, who, stanza, &room.lock(), nick.as_str()),
-        (_, None) => invite(im, who, stanza, &room),
+        (_, Some(nick)) => to_one(im, who, stanza, &room.lock(), nick.as_str()).map(Spoken::Done),
+        (_, None) => mediate(im, who, stanza, &room),
     }
 }
 
-fn not_an_occupant() -> StanzaError {
+pub(super) fn not_an_occupant() -> StanzaError {
     StanzaError::new(ErrorKind::Modify, Condition::NotAcceptable).with_text("only occupants speak in a room")
 }
 
-fn forbidden() -> StanzaError {
+pub(super) fn forbidden() -> StanzaError {
     StanzaError::new(ErrorKind::Auth, Condition::Forbidden)
 }
 
@@ -150,68 +158,4 @@ fn to_one(
         post(im, session, stanza.to_bytes(Context::Client, &stamp));
     }
     Ok(None)
-}
-
-/// §7.8.2: an invitation that the room passes on.
-fn invite(
-    im: &Im,
-    who: Visitor<'_>,
-    stanza: &Stanza,
-    shared: &SharedRoom,
-) -> Result<Option<Seq>, StanzaError> {
-    let x =
-        stanza.child("x", USER).ok_or_else(|| StanzaError::new(ErrorKind::Modify, Condition::BadRequest))?;
-    let Some(invite) = x.child("invite", USER) else {
-        // §7.8.2: a refusal goes back to who invited.
-        return decline(im, who, &x, &shared.lock());
-    };
-    let invited: Jid = invite.attr("to").and_then(|to| to.parse().ok()).ok_or(Condition::JidMalformed)?;
-    let (invitation, room_jid) = {
-        let mut room = shared.lock();
-        let me = room.occupant_of(who.jid).ok_or_else(not_an_occupant)?;
-        let admin = room.affiliation(&me.user) >= Affiliation::Admin;
-        if !admin && (!room.config.open_invitations || me.role < Role::Participant) {
-            return Err(forbidden());
-        }
-        if room.config.members_only && room.affiliation(&invited.to_bare()) == Affiliation::None {
-            if room.affiliations.len() >= store::ROOM_AFFILIATIONS_MAX {
-                return Err(Condition::ResourceConstraint.into());
-            }
-            room.affiliations.insert(invited.to_bare(), Affiliation::Member);
-            keep_behind(im, &room);
-        }
-        let mut told = Element::new("invite", USER).with_attr("from", who.user.as_str());
-        if let Some(reason) = invite.child("reason", USER) {
-            told.push(reason.clone());
-        }
-        let mut x = Element::new("x", USER).with_child(told);
-        if let Some(password) = &room.config.password {
-            x.push(Element::new("password", USER).with_text(password.as_str()));
-        }
-        let mut message = Builder::message(Context::Framed);
-        message.from(room.jid.as_str()).to(invited.as_str()).element(&x);
-        (message.finish(), room.jid.to_string())
-    };
-    send(im, invitation, &room_jid, invited.as_str())
-}
-
-fn decline(im: &Im, who: Visitor<'_>, x: &Element, room: &Room) -> Result<Option<Seq>, StanzaError> {
-    let decline = x.child("decline", USER).ok_or(Condition::BadRequest)?;
-    let to: Jid = decline.attr("to").and_then(|to| to.parse().ok()).ok_or(Condition::JidMalformed)?;
-    let mut told = Element::new("decline", USER).with_attr("from", who.user.as_str());
-    if let Some(reason) = decline.child("reason", USER) {
-        told.push(reason.clone());
-    }
-    let mut message = Builder::message(Context::Framed);
-    message.from(room.jid.as_str()).to(to.as_str()).element(&Element::new("x", USER).with_child(told));
-    send(im, message.finish(), room.jid.as_str(), to.as_str())
-}
-
-/// A message of the room to somebody who need not be in it. Who is not signed in misses an invitation.
-fn send(im: &Im, message: bytes::Bytes, from: &str, to: &str) -> Result<Option<Seq>, StanzaError> {
-    let message = xmpp::parse_one(message).map_err(|_| Condition::InternalServerError)?;
-    match im.route_message(&message, from, to)? {
-        Routed::Done(seq) => Ok(seq),
-        Routed::Absent(..) | Routed::Service(_) => Err(Condition::RecipientUnavailable.into()),
-    }
 }

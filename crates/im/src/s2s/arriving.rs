@@ -54,7 +54,10 @@ impl Im {
                 return Ok(None);
             }
             let user = session.to_bare();
-            return muc::message(self, Visitor { jid: &session, user: &user }, stanza, to.as_str());
+            return match muc::message(self, Visitor { jid: &session, user: &user }, stanza, to.as_str())? {
+                muc::Spoken::Done(seq) => Ok(seq),
+                muc::Spoken::ToAbsent(message) => message.send(self).await,
+            };
         }
         match self.route_message(stanza, from.as_str(), to.as_str())? {
             Routed::Done(seq) => Ok(seq),

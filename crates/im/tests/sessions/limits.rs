@@ -191,3 +191,36 @@ async fn a_session_costs_at_most_2_kib_besides_its_connection() {
     let size = size_of_val(&*session.expect("a session"));
     assert!(size <= 2_048 + connection, "{size} bytes");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_user_makes_so_many_rooms_and_no_more() {
+    let mut limits = Limits::default();
+    limits.account.rooms_made_max = 1;
+    let house = House::with(limits).await;
+    let mut ann = house.bound("ann", "desk").await;
+    let mut bob = house.bound("bob", "desk").await;
+    let enter = |room: &str| {
+        format!(
+            "<presence to='{room}@conference.localhost/me'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+        )
+    };
+    let of = |room: &'static str, kind: Option<&'static str>| {
+        let from = format!("{room}@conference.localhost/me");
+        move |stanza: &xmpp::Stanza| {
+            stanza.kind() == Kind::Presence
+                && stanza.from().as_deref() == Some(&from)
+                && stanza.type_().as_deref() == kind
+        }
+    };
+    ann.send(&enter("one")).await;
+    ann.expect("a room", of("one", None)).await;
+    ann.send(&enter("two")).await;
+    assert_eq!(condition(&ann.expect("a refusal", of("two", Some("error"))).await), "resource-constraint");
+    bob.send(&enter("two")).await;
+    bob.expect("a room", of("two", None)).await;
+    // A room that has ended does not count.
+    ann.send("<presence type='unavailable' to='one@conference.localhost/me'/>").await;
+    ann.expect("the end", of("one", Some("unavailable"))).await;
+    ann.send(&enter("three")).await;
+    ann.expect("a room", of("three", None)).await;
+}
