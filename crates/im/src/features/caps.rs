@@ -1,6 +1,6 @@
 //! Entity capabilities (XEP-0115): one question per unknown hash, verified, remembered for all who send it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,23 @@ pub(crate) struct Capabilities(Mutex<Table>);
 struct Table {
     /// The nodes whose events software of this hash asks for.
     known: BTreeMap<String, Arc<Interests>>,
+    /// Their hashes in the order in which they were learnt.
+    order: VecDeque<String>,
     asked: BTreeMap<String, Asked>,
+}
+
+impl Table {
+    /// Remembers what a hash stands for; of too many the one that was learnt first is forgotten.
+    fn learn(&mut self, ver: String, interests: Arc<Interests>, max: usize) {
+        if self.known.insert(ver.clone(), interests).is_some() {
+            return;
+        }
+        self.order.push_back(ver);
+        while self.order.len() > max {
+            let Some(oldest) = self.order.pop_front() else { return };
+            self.known.remove(&oldest);
+        }
+    }
 }
 
 struct Asked {
@@ -114,12 +130,24 @@ fn take_answer(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Option<(Arc<Intere
     // XEP-0115 §5.4: an answer that does not give the hash counts for the one who sent it only.
     let trusted = asked.caps.describes(&info);
     if trusted {
-        if table.known.len() >= limits.capabilities_max {
-            table.known.clear();
-        }
-        table.known.insert(ver, Arc::clone(&interests));
+        table.learn(ver, Arc::clone(&interests), limits.capabilities_max);
     }
     let learners = if trusted { asked.waiting.len() } else { 1 };
     let waiting = asked.waiting.iter().take(learners).filter_map(Weak::upgrade);
     Some((interests, waiting.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_table_forgets_what_was_learnt_first_and_nothing_else() {
+        let mut table = Table::default();
+        for number in [0, 1, 1, 2, 3] {
+            table.learn(number.to_string(), Arc::default(), 3);
+        }
+        assert_eq!(table.known.keys().collect::<Vec<_>>(), ["1", "2", "3"]);
+        assert_eq!(table.order.len(), 3);
+    }
 }
