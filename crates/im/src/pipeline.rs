@@ -277,7 +277,7 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
         (_, NS | OWNER, "pubsub") => {
             pubsub::answer(im, &Service::personal(user), &seat.jid, set, &payload).await
         }
-        (false, blocking::NS, "blocklist") => Ok(Some(blocking::get(im, user))),
+        (false, blocking::NS, "blocklist") => Ok(Some(blocking::get(im, seat))),
         (true, blocking::NS, "block" | "unblock") => blocking::set(im, seat, &payload).await,
         (false, private_storage::NS, "query") => private_storage::get(im, user, &payload).await,
         (true, private_storage::NS, "query") => private_storage::set(im, user, &payload).await,

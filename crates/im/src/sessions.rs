@@ -34,6 +34,8 @@ pub(crate) struct Seat {
     pub(crate) shown: Mutex<Option<Box<Stanza>>>,
     /// The session asked for its roster and gets roster pushes (RFC 6121 §2.1.6).
     pub(crate) wants_roster: AtomicBool,
+    /// The session asked for the list of whom its user blocks and hears of changes (XEP-0191 §3.2).
+    pub(crate) wants_blocklist: AtomicBool,
     /// The session gets copies of what its user's other sessions send and get (XEP-0280).
     pub(crate) wants_carbons: AtomicBool,
     /// Nobody looks at the client (XEP-0352).
@@ -71,6 +73,7 @@ impl Seat {
             outbox: Outbox::default(),
             shown: Mutex::default(),
             wants_roster: AtomicBool::default(),
+            wants_blocklist: AtomicBool::default(),
             wants_carbons: AtomicBool::default(),
             inactive: AtomicBool::default(),
             interests: ArcSwapOption::empty(),

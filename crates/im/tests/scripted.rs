@@ -85,6 +85,7 @@ scripts! {
     sign_in,
     stream_management,
     subscription,
+    subscription_unseen,
     upload,
 }
 

@@ -100,8 +100,9 @@ impl Im {
 }
 
 /// Whom the user blocks (§3.1).
-pub(crate) fn get(im: &Im, owner: &BareJid) -> Element {
-    items("blocklist", &im.users.blocked.list(owner.as_str()))
+pub(crate) fn get(im: &Im, seat: &Seat) -> Element {
+    seat.wants_blocklist.store(true, Ordering::Relaxed);
+    items("blocklist", &im.users.blocked.list(seat.account.jid.as_str()))
 }
 
 fn items(name: &'static str, addresses: &BTreeSet<Jid>) -> Element {
@@ -127,8 +128,7 @@ pub(crate) async fn set(im: &Im, seat: &Seat, payload: &Element) -> Result<Optio
     };
     // §3.2: those who are blocked see the user leave, before nothing reaches them any more.
     for address in &block {
-        presence::hide_from(im, owner, &address.to_bare());
-        presence::hide_from(im, &address.to_bare(), owner);
+        disappear(im, owner, &address.to_bare()).await;
     }
     let kept = im.store.blocked_change(owner, block.clone(), unblock.clone()).await;
     kept.map_err(|error| storage_error(&error))?;
@@ -141,15 +141,34 @@ pub(crate) async fn set(im: &Im, seat: &Seat, payload: &Element) -> Result<Optio
     Ok(None)
 }
 
-/// Tells the user's clients what has changed (§3.2).
+/// Tells those of the user's clients that asked for the list what has changed (§3.2).
 fn push(im: &Im, seat: &Seat, name: &str, named: &BTreeSet<Jid>) {
     let name = if name == "block" { "block" } else { "unblock" };
-    for other in seat.account.seats().iter() {
+    for other in seat.account.seats().iter().filter(|other| other.wants_blocklist.load(Ordering::Relaxed)) {
         let id = im.runtime.random_token(8);
         let mut push = Builder::iq(Context::Client);
         push.type_("set").id(&id).from(seat.account.jid.as_str()).to(other.jid.as_str());
         im.push_bytes(other, push.element(&items(name, named)).finish());
     }
+}
+
+/// Who is blocked and may see the user does so no more, and the other way. Others learn nothing: that somebody is
+/// there is not to be found out by blocking them.
+async fn disappear(im: &Im, owner: &BareJid, other: &BareJid) {
+    for (user, watcher) in [(owner, other), (other, owner)] {
+        let may_watch = ::presence::may_watch(&im.store, watcher, user).await.unwrap_or(false);
+        if may_watch || has_directed(im, user, watcher) {
+            presence::hide_from(im, user, watcher);
+        }
+    }
+}
+
+/// Has somebody shown themselves to another who may not watch them (RFC 6121 §4.6)?
+fn has_directed(im: &Im, user: &BareJid, watcher: &BareJid) -> bool {
+    let to_watcher = |to: &str| to.split_once('/').map_or(to, |(bare, _)| bare) == watcher.as_str();
+    im.sessions.account(user.as_str()).is_some_and(|account| {
+        account.seats().iter().any(|seat| seat.directed.lock().iter().any(|to| to_watcher(to)))
+    })
 }
 
 /// Who is unblocked and may see the user does so again (§3.3), and the other way.

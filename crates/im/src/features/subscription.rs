@@ -1,6 +1,7 @@
 //! Presence subscriptions (RFC 6121 §3): who may see whom. The states are in `subscription_state`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use model::{BareJid, Jid};
@@ -185,7 +186,7 @@ pub(crate) async fn inbound(
         }
     }
     if transition.pass {
-        deliver(im, user, &stanza);
+        deliver_interested(im, user, &stanza);
         granted_or_revoked(im, user, from, before, transition.next);
     }
     Ok(())
@@ -203,6 +204,14 @@ async fn keep_request(im: &Im, from: &BareJid, user: &BareJid, stanza: Bytes) ->
     im.store.subscription_request_put(user, request).await.map_err(|error| storage_error(&error))?;
     deliver(im, user, &stanza);
     Ok(())
+}
+
+/// To every interested resource: those that hear how the roster changes (§3.1.6, §3.2.3, §3.3.3).
+fn deliver_interested(im: &Im, user: &BareJid, stanza: &Bytes) {
+    let Some(account) = im.sessions.account(user.as_str()) else { return };
+    for seat in account.seats().iter().filter(|seat| seat.wants_roster.load(Ordering::Relaxed)) {
+        im.push_bytes(seat, stanza.clone());
+    }
 }
 
 /// To every available resource of the user.
