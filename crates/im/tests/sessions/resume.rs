@@ -81,7 +81,7 @@ async fn what_a_lost_session_did_not_get_goes_to_the_other_device() {
     hand.send("<presence/>").await;
     let first = hand.expect("the message", |stanza| stanza.kind() == Kind::Message).await;
     assert_eq!(text(&first, "body").as_deref(), Some("where are you?"));
-    house.pass(Duration::from_secs(301)).await;
+    house.pass(xmpp::sm::RESUME_TIME_MAX + Duration::from_secs(1)).await;
     hand.hears_no_message().await;
     let waiting = house.im.sessions().iter().filter(|session| session.waiting).count();
     assert_eq!(waiting, 0, "the time to resume is over");
@@ -101,7 +101,7 @@ async fn what_was_for_the_lost_device_alone_comes_to_the_others_when_its_time_is
     ann.send("<message to='bob@localhost/desk' type='chat'><body>to the desk</body></message>").await;
     ann.settle().await;
     hand.hears_no_message().await;
-    house.pass(Duration::from_secs(301)).await;
+    house.pass(xmpp::sm::RESUME_TIME_MAX + Duration::from_secs(1)).await;
     let message = hand.expect("the message", |stanza| stanza.kind() == Kind::Message).await;
     assert_eq!(text(&message, "body").as_deref(), Some("to the desk"));
     assert!(message.child("delay", "urn:xmpp:delay").is_some());

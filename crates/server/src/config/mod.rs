@@ -358,20 +358,7 @@ impl Config {
             sip: SipSection { digest: vec![Algorithm::Md5], advertise: None },
             network: NetworkSection { local: Vec::new(), trusted: Vec::new() },
             log: LogSection { level: "info".to_owned(), format: LogFormat::Text, personal_data: false },
-            limits: LimitsSection {
-                failures_per_account: 10,
-                failures_per_address: 20,
-                unauthenticated_connections: 4_096,
-                stanza_bytes: xmpp::STANZA_BYTES_MAX,
-                queued_stanzas: 2_000,
-                resume_seconds: 600,
-                federation_queue_seconds: 1_800,
-                federation_queued_stanzas: 5_000,
-                federation_stanzas_per_second: 1_000,
-                ring_seconds: 120,
-                calls_per_line: 8,
-                call_seconds: 24 * 3_600,
-            },
+            limits: LimitsSection::default(),
             upload: UploadSection {
                 url: String::new(),
                 file_mib: 100,
@@ -433,6 +420,27 @@ impl Config {
     /// The private key's file.
     pub fn key_path(&self) -> PathBuf {
         self.folder.join(&self.tls.key)
+    }
+}
+
+impl Default for LimitsSection {
+    /// As the rooms have them that hold to them.
+    fn default() -> Self {
+        let (im, calls) = (im::Limits::default(), calls::CallLimits::default());
+        Self {
+            failures_per_account: im.sign_in.failures_per_account_max,
+            failures_per_address: im.sign_in.failures_per_address_free,
+            unauthenticated_connections: im.sign_in.unauthenticated_connections_max,
+            stanza_bytes: im.stream.signed_in.stanza_bytes_max,
+            queued_stanzas: im.session.queued_stanzas_max,
+            resume_seconds: im.session.resume_time_max.as_secs(),
+            federation_queue_seconds: im.federation.queue_time_max.as_secs(),
+            federation_queued_stanzas: im.federation.queued_stanzas_max,
+            federation_stanzas_per_second: im.federation.stanzas_per_second_max,
+            ring_seconds: calls.ring_time.as_secs(),
+            calls_per_line: calls.calls_per_line_max,
+            call_seconds: calls.call_length_max.as_secs(),
+        }
     }
 }
 
@@ -507,6 +515,13 @@ mod tests {
         other.limits.ring_seconds = 30;
         assert_eq!(one.differences(&other, Felt::AtStart), ["domain", "[listen] sip"]);
         assert_eq!(one.differences(&other, Felt::OnReload), ["[limits] ring_seconds"]);
+    }
+
+    #[test]
+    fn one_limit_of_failures_stands_for_clients_and_phones() {
+        let (limits, phones) = (LimitsSection::default(), calls::SignInLimits::default());
+        let ours = (limits.failures_per_account, limits.failures_per_address);
+        assert_eq!(ours, (phones.failures_per_account_max, phones.failures_per_address_free));
     }
 
     #[test]

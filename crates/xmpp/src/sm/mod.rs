@@ -22,6 +22,6 @@ pub const REQUEST_EVERY_STANZAS: usize = 20;
 /// The most stanzas of one peer that may wait for the journal; beyond it nothing more is read from him.
 pub const UNDURABLE_STANZAS_MAX: usize = 1_000;
 /// How long a lost session waits to be resumed, in time.
-pub const RESUME_TIME_MAX: Duration = Duration::from_secs(300);
+pub const RESUME_TIME_MAX: Duration = Duration::from_secs(600);
 /// The longest `previd` that we look up, in bytes.
 pub const SESSION_ID_BYTES_MAX: usize = 128;
