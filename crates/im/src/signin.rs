@@ -83,7 +83,12 @@ impl Im {
     }
 
     fn is_trusted(&self, attempt: &Attempt) -> bool {
-        (self.config.trusted)(attempt.address)
+        self.trusts(attempt.address)
+    }
+
+    /// Is this address one whose failures are not limited (`[network] trusted`)?
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        (self.config.trusted)(address)
     }
 }
 

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use model::Host;
 use parking_lot::Mutex;
 
-use crate::limits::{FAILURE_ADDRESSES_MAX, FAILURE_WINDOW, FAILURES_MAX};
+use crate::limits::{
+    FAILURE_ADDRESSES_MAX, FAILURE_WINDOW, FAILURES_MAX, LATE_ATTEMPT_INTERVAL, LATE_ATTEMPT_WAIT_MAX,
+};
 
 /// The failures of every host.
 #[derive(Default)]
@@ -17,28 +19,39 @@ pub(crate) struct Failures(Mutex<BTreeMap<Host, Count>>);
 struct Count {
     failures: u32,
     first: Instant,
+    /// When the next attempt of a host that has used up its failures is looked at.
+    next: Instant,
 }
 
 impl Failures {
-    /// Counts an attempt as failed before it is looked at, so that many at once count as many.
+    /// Counts an attempt as failed before it is looked at, so that many at once count as many. Gives the time to
+    /// wait before it is looked at: a host that has used up its failures guesses slowly, and whoever knows the
+    /// password gets in from there all the same.
     ///
     /// # Errors
-    /// The address has used up its failures: how long it has to wait.
-    pub(crate) fn charge(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+    /// Too many attempts of the host wait already: how long the next one has to wait.
+    pub(crate) fn charge(&self, address: IpAddr, now: Instant) -> Result<Duration, Duration> {
         let mut counts = self.0.lock();
         let key = Host::from(address);
         if counts.len() >= FAILURE_ADDRESSES_MAX && !counts.contains_key(&key) {
             make_room(&mut counts, now);
         }
-        let count = counts.entry(key).or_insert(Count { failures: 0, first: now });
-        let age = now.saturating_duration_since(count.first);
-        if age >= FAILURE_WINDOW {
-            *count = Count { failures: 0, first: now };
-        } else if count.failures >= FAILURES_MAX {
-            return Err(FAILURE_WINDOW - age);
+        let fresh = Count { failures: 0, first: now, next: now };
+        let count = counts.entry(key).or_insert(fresh);
+        if now.saturating_duration_since(count.first) >= FAILURE_WINDOW {
+            *count = fresh;
         }
-        count.failures += 1;
-        Ok(())
+        if count.failures < FAILURES_MAX {
+            count.failures += 1;
+            return Ok(Duration::ZERO);
+        }
+        let at = count.next.max(now) + LATE_ATTEMPT_INTERVAL;
+        let wait = at.saturating_duration_since(now);
+        if wait > LATE_ATTEMPT_WAIT_MAX {
+            return Err(wait);
+        }
+        count.next = at;
+        Ok(wait)
     }
 
     /// The attempt was right after all; with it, the address is forgiven.
@@ -74,18 +87,28 @@ mod tests {
     fn an_address_that_guesses_has_to_wait_and_its_neighbours_have_not() {
         let (failures, now) = (Failures::default(), now());
         for _ in 0..FAILURES_MAX {
-            assert_eq!(failures.charge(host(1), now), Ok(()));
+            assert_eq!(failures.charge(host(1), now), Ok(Duration::ZERO));
         }
-        assert_eq!(failures.charge(host(1), now), Err(FAILURE_WINDOW));
-        assert_eq!(failures.charge(host(2), now), Ok(()));
-        assert_eq!(failures.charge(host(1), now + FAILURE_WINDOW), Ok(()));
+        assert_eq!(failures.charge(host(1), now), Ok(LATE_ATTEMPT_INTERVAL));
+        assert_eq!(failures.charge(host(1), now), Ok(2 * LATE_ATTEMPT_INTERVAL), "one after the other");
+        assert_eq!(failures.charge(host(2), now), Ok(Duration::ZERO));
+        assert_eq!(failures.charge(host(1), now + FAILURE_WINDOW), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn so_many_attempts_wait_and_no_more() {
+        let (failures, now) = (Failures::default(), now());
+        let waits: Vec<_> = (0..1_000).map_while(|_| failures.charge(host(1), now).ok()).collect();
+        assert_eq!(waits.last(), Some(&LATE_ATTEMPT_WAIT_MAX));
+        assert!(failures.charge(host(1), now).is_err());
+        assert_eq!(failures.charge(host(1), now + LATE_ATTEMPT_INTERVAL), Ok(LATE_ATTEMPT_WAIT_MAX));
     }
 
     #[test]
     fn a_success_is_forgiven() {
         let (failures, now) = (Failures::default(), now());
         for _ in 0..10 * FAILURES_MAX {
-            assert_eq!(failures.charge(host(1), now), Ok(()));
+            assert_eq!(failures.charge(host(1), now), Ok(Duration::ZERO));
             failures.forgive(host(1));
         }
     }
@@ -95,10 +118,10 @@ mod tests {
         let (failures, now) = (Failures::default(), now());
         for last in 0..FAILURES_MAX {
             let address = format!("2001:db8::{last:x}").parse().unwrap();
-            assert_eq!(failures.charge(address, now), Ok(()));
+            assert_eq!(failures.charge(address, now), Ok(Duration::ZERO));
         }
-        assert!(failures.charge("2001:db8::ffff".parse().unwrap(), now).is_err());
-        assert!(failures.charge("2001:db8:0:1::1".parse().unwrap(), now).is_ok());
+        assert_ne!(failures.charge("2001:db8::ffff".parse().unwrap(), now), Ok(Duration::ZERO));
+        assert_eq!(failures.charge("2001:db8:0:1::1".parse().unwrap(), now), Ok(Duration::ZERO));
     }
 
     #[test]

@@ -42,8 +42,12 @@ pub const LINKS_MAX: usize = 32;
 /// How long a one-time link may be used when nothing else is said.
 pub const LINK_TIME: Duration = Duration::from_secs(3_600);
 
-/// Failed sign-ins from one address before it has to wait.
+/// Failed sign-ins from one address before its next attempts are looked at late.
 pub const FAILURES_MAX: u32 = 10;
+/// Time between two such late attempts: some 43,000 guesses a day.
+pub const LATE_ATTEMPT_INTERVAL: Duration = Duration::from_secs(2);
+/// How long such an attempt may have to wait; with longer it is refused.
+pub const LATE_ATTEMPT_WAIT_MAX: Duration = Duration::from_secs(20);
 /// How long failures count.
 pub const FAILURE_WINDOW: Duration = Duration::from_secs(15 * 60);
 /// Addresses whose failures are remembered.

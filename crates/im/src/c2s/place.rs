@@ -59,7 +59,7 @@ impl Im {
     pub(super) fn place(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let limits = self.limits.load().sign_in;
         let most = (limits.unauthenticated_connections_max, limits.unauthenticated_connections_per_host_max);
-        let host = (!(self.config.trusted)(peer)).then(|| Host::from(peer));
+        let host = (!self.trusts(peer)).then(|| Host::from(peer));
         if !self.arrivals.places.take(host, most) {
             metrics::counter!("carillon_im_connections_refused_total").increment(1);
             tracing::debug!(all = most.0, host = most.1, "too many connections that are not signed in");
