@@ -5,11 +5,13 @@ mod scene;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, ListenSection};
 use crate::node::{ECHO_NUMBER, Node};
@@ -42,6 +44,16 @@ pub fn password(user: &str) -> String {
 /// # Errors
 /// Something cannot be started, or a step of the scene was not seen.
 pub async fn run(port_offset: u16, scene_only: bool) -> Result<()> {
+    // Heard from the start, so that no signal leaves the folder behind.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut told = pin!(async {
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    });
     let folder = TemporaryFolder::new();
     let runtime = Runtime::real();
     let config = prepare(&folder.path, port_offset, &runtime).await?;
@@ -54,14 +66,27 @@ pub async fn run(port_offset: u16, scene_only: bool) -> Result<()> {
     node.im().add_contact(&ECHO.parse()?, Arc::new(apps::Echo));
     // The scripted clients stand in a world of their own: the server's stop is not theirs.
     let stage = scene::Stage { listen: config.listen.clone(), certificate, runtime: Runtime::real() };
-    let played = tokio::time::timeout(SCENE_TIME_MAX, scene::play(&stage)).await;
-    let played =
-        played.unwrap_or_else(|_| Err(anyhow!("the scene took longer than {} s", SCENE_TIME_MAX.as_secs())));
-    if played.is_ok() && !scene_only {
-        println!("{}", invitation(&config.listen, &node));
-        tokio::signal::ctrl_c().await?;
-        println!("stopping");
-    }
+    let played = tokio::select! {
+        biased;
+        () = &mut told => None,
+        played = tokio::time::timeout(SCENE_TIME_MAX, scene::play(&stage)) => Some(played),
+    };
+    let too_long = || Err(anyhow!("the scene took longer than {} s", SCENE_TIME_MAX.as_secs()));
+    let played = match played {
+        None => {
+            println!("stopping");
+            Ok(())
+        }
+        Some(played) => {
+            let played = played.unwrap_or_else(|_| too_long());
+            if played.is_ok() && !scene_only {
+                println!("{}", invitation(&config.listen, &node));
+                told.await;
+                println!("stopping");
+            }
+            played
+        }
+    };
     node.stop(STOP_TIME_MAX).await;
     played
 }
