@@ -1,6 +1,7 @@
 //! Logs: on standard error, as text or JSON, with a level per module that can be changed while the node runs.
 
 use std::collections::BTreeMap;
+use std::panic::PanicHookInfo;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -65,7 +66,18 @@ pub fn start(section: &LogSection) -> Levels {
         LogFormat::Json => registry.with(lines.json()).try_init(),
     };
     inner.handle = started.is_ok().then_some(handle);
+    if inner.handle.is_some() {
+        std::panic::set_hook(Box::new(log_panic));
+    }
     Levels { inner: Arc::new(Mutex::new(inner)) }
+}
+
+/// A panic is a line of the log like any other, in its format, and says what and where.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    let text = panic.payload_as_str().unwrap_or("a panic without a text");
+    tracing::error!(place, thread = thread.name().unwrap_or_default(), "panicked: {text}");
 }
 
 impl Levels {
@@ -123,6 +135,42 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_is_a_line_of_the_log_in_its_format() {
+        let written = Written::default();
+        let writer = written.clone();
+        let lines = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(lines, || {
+            // The panic's own hook, in this thread only: other tests' panics go the usual way.
+            let usual = Arc::new(std::panic::take_hook());
+            let (own, others) = (std::thread::current().id(), Arc::clone(&usual));
+            std::panic::set_hook(Box::new(move |panic| match std::thread::current().id() == own {
+                true => log_panic(panic),
+                false => others(panic),
+            }));
+            std::panic::catch_unwind(|| panic!("the {} broke", "floor")).unwrap_err();
+            std::panic::set_hook(Box::new(move |panic| usual(panic)));
+        });
+        let line: serde_json::Value = serde_json::from_slice(&written.0.lock()).unwrap();
+        assert_eq!(line["fields"]["message"], "panicked: the floor broke");
+        assert_eq!(line["level"], "ERROR");
+        assert!(line["fields"]["place"].as_str().unwrap().contains("logging.rs"));
+    }
 
     #[test]
     fn a_level_is_changed_for_one_module_alone() {
