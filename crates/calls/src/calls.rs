@@ -175,6 +175,13 @@ impl Calls {
         }
     }
 
+    /// Ends all calls that a user takes part in, on any line of theirs; gives their number.
+    pub fn end_calls_of(&self, user: &BareJid) -> usize {
+        let calls = self.board.snapshots();
+        let theirs = calls.iter().filter(|call| call.is_of(user));
+        theirs.map(|call| self.end_call(call.id)).count()
+    }
+
     async fn restore(&self) -> Result<(), Error> {
         let now = self.rooms.runtime.timestamp();
         let kept = self.rooms.store.bindings(now).await?;

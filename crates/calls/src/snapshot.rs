@@ -153,6 +153,13 @@ pub struct CallSnapshot {
     pub connections: Vec<Connection>,
 }
 
+impl CallSnapshot {
+    /// Does a user take part in it, on a line of theirs?
+    pub fn is_of(&self, user: &BareJid) -> bool {
+        self.connections.iter().any(|connection| connection.owner.as_ref() == Some(user))
+    }
+}
+
 impl Cause {
     /// The cause as metrics and logs spell it.
     pub fn word(self) -> &'static str {

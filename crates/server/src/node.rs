@@ -138,7 +138,8 @@ impl Node {
                 if matches!(change, Change::UserRemoved(_)) {
                     self.im.forget(user);
                 }
-                tracing::info!(sessions = ended, "sessions of a user were ended");
+                let calls = self.calls.end_calls_of(user);
+                tracing::info!(sessions = ended, calls, "sessions and calls of a user were ended");
                 self.groups_changed();
             }
             Change::GroupsChanged => self.groups_changed(),

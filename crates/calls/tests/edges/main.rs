@@ -320,3 +320,20 @@ async fn a_line_that_is_removed_loses_its_phone() {
     }
     assert!(house.calls.registrations().is_empty());
 }
+
+#[tokio::test]
+async fn the_calls_of_a_user_end_when_they_are_told_to() {
+    let house = House::open().await;
+    let (mut ann, mut lobby) = (Phone::tcp(&house, "1001").await, Phone::udp(&house, "1009").await);
+    lobby.register().await;
+    let calling = ann.ask(|phone| phone.request(Method::Invite, "1009").finish());
+    let ending = async {
+        let invite = lobby.expect_request(Method::Invite).await;
+        lobby.answer(&invite, 180).await;
+        assert_eq!(house.calls.end_calls_of(&format!("bob@{DOMAIN}").parse().unwrap()), 0);
+        assert_eq!(house.calls.end_calls_of(&format!("ann@{DOMAIN}").parse().unwrap()), 1);
+        lobby.expect_request(Method::Cancel).await;
+    };
+    let (response, ()) = tokio::join!(calling, ending);
+    assert!(response.status() >= 180, "{response:?}");
+}
