@@ -13,7 +13,7 @@ pub struct Network {
 
 /// The text is not a network.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("not a network such as 10.0.0.0/8 or fd00::/8")]
+#[error("not a network such as 10.0.0.0/8 or fd00::/8, nothing but zeros behind its prefix")]
 pub struct NetworkError;
 
 /// The addresses that go into Contact, Via and SDP (`[sip] advertise`, `[media] advertise`, `[network] local`).
@@ -32,16 +32,32 @@ impl Network {
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
+                let mask = mask_v4(self.prefix);
                 network.to_bits() & mask == address.to_bits() & mask
             }
             (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
+                let mask = mask_v6(self.prefix);
                 network.to_bits() & mask == address.to_bits() & mask
             }
             _ => false,
         }
     }
+
+    /// Is `address` the first of this network?
+    fn is_first(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => address.to_bits() & !mask_v4(self.prefix) == 0,
+            IpAddr::V6(address) => address.to_bits() & !mask_v6(self.prefix) == 0,
+        }
+    }
+}
+
+fn mask_v4(prefix: u8) -> u32 {
+    u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)
+}
+
+fn mask_v6(prefix: u8) -> u128 {
+    u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0)
 }
 
 impl FromStr for Network {
@@ -54,10 +70,9 @@ impl FromStr for Network {
         };
         let address: IpAddr = address.parse().map_err(|_| NetworkError)?;
         let bits = if address.is_ipv4() { 32 } else { 128 };
-        match prefix.unwrap_or(bits) {
-            prefix if prefix <= bits => Ok(Self { address, prefix }),
-            _ => Err(NetworkError),
-        }
+        let network = Self { address, prefix: prefix.unwrap_or(bits) };
+        // A bit behind the prefix is a slip: of the address, or of the prefix.
+        if network.prefix <= bits && network.is_first(address) { Ok(network) } else { Err(NetworkError) }
     }
 }
 
@@ -147,6 +162,10 @@ mod tests {
         assert!("0.0.0.0/0".parse::<Network>().unwrap().contains("8.8.8.8".parse().unwrap()));
         assert_eq!("10.0.0.0/33".parse::<Network>(), Err(NetworkError));
         assert_eq!("ten".parse::<Network>(), Err(NetworkError));
+        for slip in ["10.1.2.3/16", "10.0.0.1/0", "2001:db8::1/32", "fd00::1/64"] {
+            assert_eq!(slip.parse::<Network>(), Err(NetworkError), "{slip}");
+        }
+        assert!("2001:db8::1".parse::<Network>().is_ok() && "2001:db8::1/128".parse::<Network>().is_ok());
         assert_eq!(network.to_string(), "10.1.0.0/16");
     }
 }

@@ -40,9 +40,14 @@ pub(super) fn apply(
     for (contact, seconds) in contacts {
         let identity = Identity::of(contact, update.outbound);
         let place = applied.bindings.iter().position(|binding| binding.is_of(contact.uri(), &identity));
-        let old = place.map(|place| applied.bindings.remove(place));
+        let held = place.map(|place| applied.bindings.remove(place));
+        let old = before.iter().find(|binding| binding.is_of(contact.uri(), &identity)).cloned();
         if let Some(old) = &old {
             in_order(old, update)?;
+        }
+        // §10.3 says nothing of one contact that is named twice: what is said last holds.
+        if let Some(held) = held {
+            applied.written.retain(|written| !Arc::ptr_eq(written, &held));
         }
         if *seconds == 0 {
             applied.removed.extend(old);
@@ -69,6 +74,7 @@ pub(super) fn apply(
         let new = Arc::new(new);
         if write {
             // Under another key when a flow took the place of another contact: the old row must not stay.
+            applied.removed.retain(|removed| removed.stored_key() != new.stored_key());
             applied.removed.extend(old.filter(|old| old.stored_key() != new.stored_key()));
             applied.written.push(Arc::clone(&new));
         }

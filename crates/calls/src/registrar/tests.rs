@@ -83,6 +83,22 @@ async fn contacts_are_added_refreshed_and_removed() {
 }
 
 #[tokio::test]
+async fn of_a_contact_that_is_named_twice_the_last_word_holds() {
+    let bench = bench().await;
+    let twice = |first: u32, last: u32| {
+        format!(
+            "Contact: <sip:1002@10.0.0.5>;expires={first}\r\nContact: <sip:1002@10.0.0.5>;expires={last}\r\n"
+        )
+    };
+    let at = flow("10.0.0.5:5060", None);
+    let take = |cseq: u32, lines: &str| bench.take(&register("a", cseq, lines), at, NOW).map(|all| all.len());
+    assert_eq!(take(1, &twice(3600, 600)), Ok(1));
+    assert_eq!(take(2, &twice(3600, 0)), Ok(0));
+    assert_eq!(take(3, &twice(0, 3600)), Ok(1));
+    assert_eq!(take(3, &twice(600, 600)), Err(Refused::OutOfOrder), "the request itself is old");
+}
+
+#[tokio::test]
 async fn what_the_rfc_forbids_is_refused_and_changes_nothing() {
     let bench = bench().await;
     bench.udp("a", 5, "Contact: <sip:b@10.0.0.5>\r\n").unwrap();

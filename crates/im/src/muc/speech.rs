@@ -28,12 +28,7 @@ pub(crate) enum Spoken {
 }
 
 /// A message to a room, or to somebody in it.
-pub(crate) fn message(
-    im: &Im,
-    who: Visitor<'_>,
-    stanza: &Stanza,
-    to: &str,
-) -> Result<Spoken, StanzaError> {
+pub(crate) fn message(im: &Im, who: Visitor<'_>, stanza: &Stanza, to: &str) -> Result<Spoken, StanzaError> {
     let jid: Jid = to.parse().map_err(|_| Condition::JidMalformed)?;
     let room = im.rooms.find(&jid.to_bare()).ok_or(Condition::ItemNotFound)?;
     match (stanza.type_().as_deref(), jid.resource()) {

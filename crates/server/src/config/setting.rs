@@ -326,7 +326,8 @@ settings! {
 
 const ADVERTISE: &str = "the IP address that the outside world knows, or \"\" for none";
 const DOMAINS: &str = "a list of domains, such as [\"example.org\", \"*.example.net\"], or [\"*\"] for all";
-const NETWORKS: &str = "a list of networks, such as [\"10.0.0.0/8\", \"fd00::/8\"]";
+const NETWORKS: &str =
+    "a list of networks, such as [\"10.0.0.0/8\", \"fd00::/8\"], nothing but zeros behind the prefix";
 
 fn path(value: &Value) -> Option<std::path::PathBuf> {
     value.text().filter(|path| !path.is_empty()).map(Into::into)
