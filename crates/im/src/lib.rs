@@ -52,6 +52,7 @@ pub use features::external_services::{ExternalService, ExternalServices, NotASer
 pub use gateway::{Contact, Gateway, GatewayMessage, Inbound, Offer};
 pub use limits::Limits;
 pub use proxy::ProxyConfig;
+pub use pubsub::config::{node_config, node_config_for_owner, node_config_form};
 pub use push_service::{NS as PUSH_NS, PushKeys, PushNotice, PushSender, PushTarget};
 pub use snapshot::SessionSnapshot;
 pub use tls::Tls;
@@ -99,7 +100,7 @@ struct Users {
 }
 
 struct Arrivals {
-    policy: Arc<xmpp::stream::ServerPolicy>,
+    policy: ArcSwap<xmpp::stream::ServerPolicy>,
     places: c2s::Places,
     /// Turns to compare a password.
     comparisons: Arc<Semaphore>,
@@ -127,7 +128,7 @@ impl Im {
             output: presence_output::Output::default(),
             s2s: s2s::Federation::new(&config, &runtime),
             arrivals: Arrivals {
-                policy: Arc::new(policy(&config)),
+                policy: ArcSwap::from_pointee(policy(&config)),
                 places: c2s::Places::default(),
                 comparisons: Arc::new(Semaphore::new(config.limits.sign_in.comparisons_max)),
                 guard: signin_guard::SignInGuard::default(),
@@ -162,12 +163,13 @@ impl Im {
         self.users.avatars.load(&self.store).await?;
         self.users.push.load(&self.store).await?;
         self.services.push_service().load(&self.store).await?;
+        self.offer_what_all_can_do().await?;
         self.rooms.load(&self.store).await
     }
 
     /// What all streams share.
     fn policy(&self) -> Arc<xmpp::stream::ServerPolicy> {
-        Arc::clone(&self.arrivals.policy)
+        self.arrivals.policy.load_full()
     }
 
     /// The domain that is served.
@@ -183,6 +185,43 @@ impl Im {
     /// Replaces what the operator decided (a reload of the configuration).
     pub fn set_policies(&self, policies: Policies) {
         self.users.policies.store(Arc::new(policies));
+    }
+
+    /// Offers, of the mechanisms that the domain allows, those that every account can do: one that came from another
+    /// server may have a record for SCRAM-SHA-1 only, and a client takes the strongest that it sees. Streams that are
+    /// there already keep theirs.
+    ///
+    /// # Errors
+    /// The storage could not be read; then all stays as it was.
+    pub async fn offer_what_all_can_do(&self) -> Result<(), store::Error> {
+        let Some(all) = self.store.mechanisms_of_all().await? else { return Ok(()) };
+        let can_do = |mechanism: &xmpp::sasl::Mechanism| {
+            let name = mechanism.name();
+            let name = name.strip_suffix("-PLUS").unwrap_or(name);
+            // PLAIN is held against any record.
+            *mechanism == xmpp::sasl::Mechanism::Plain || all.iter().any(|known| known == name)
+        };
+        let mechanisms: Vec<_> = self.config.mechanisms.iter().copied().filter(can_do).collect();
+        let policy = self.arrivals.policy.load_full();
+        if policy.mechanisms != mechanisms {
+            let names: Vec<_> = mechanisms.iter().map(|mechanism| mechanism.name()).collect();
+            tracing::info!(mechanisms = names.join(" "), "clients are offered what every account can do");
+            let policy = xmpp::stream::ServerPolicy { mechanisms, ..(*policy).clone() };
+            self.arrivals.policy.store(Arc::new(policy));
+        }
+        Ok(())
+    }
+
+    /// Accounts, or parts of them, were added by somebody else (an import): what is held of them is read again.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn accounts_added(&self, users: &[BareJid]) -> Result<(), store::Error> {
+        self.users.archive_preferences.load(&self.store).await?;
+        self.users.blocked.load(&self.store).await?;
+        self.users.avatars.load(&self.store).await?;
+        users.iter().for_each(|user| self.roster_changed(user));
+        self.offer_what_all_can_do().await
     }
 
     /// Sets the way to users whom no session serves.

@@ -13,6 +13,7 @@ pub mod demo;
 pub mod exit;
 pub mod folder;
 pub mod logging;
+pub mod migration;
 pub mod node;
 pub mod notify;
 pub mod operations;

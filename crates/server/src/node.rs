@@ -10,6 +10,7 @@ use calls::{CallLimits, Calls, CallsConfig};
 use im::s2s::FederationConfig;
 use im::{Im, ImConfig, Transport};
 use media::{Media, MediaConfig};
+use model::BareJid;
 use presence::{Engine, Rules};
 use runtime::{Runtime, SocketOptions};
 use rustls::ServerConfig;
@@ -157,6 +158,13 @@ impl Node {
                 tracing::warn!(%error, "clients learn of changed groups when they fetch their rosters");
             }
         });
+    }
+
+    /// Accounts, or parts of them, were added behind the rooms' back.
+    pub async fn accounts_added(&self, users: &[BareJid]) {
+        if let Err(error) = self.im.accounts_added(users).await {
+            tracing::warn!(%error, "what was added is felt in part only, and all of it at the next start");
+        }
     }
 
     /// Stops: streams are told and end, then what waits is written and the storage closed; takes at most `time`.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures::future::BoxFuture;
 use im::s2s::{FederationState, Step};
-use model::DomainPart;
+use model::{BareJid, DomainPart};
 use parking_lot::Mutex;
 use runtime::Runtime;
 use store::StorageState;
@@ -64,6 +64,10 @@ impl Running for Serving {
 
     fn im(&self) -> &im::Im {
         self.node.im()
+    }
+
+    fn accounts_added<'a>(&'a self, users: &'a [BareJid]) -> BoxFuture<'a, ()> {
+        Box::pin(self.node.accounts_added(users))
     }
 
     fn levels(&self) -> &Levels {

@@ -5,17 +5,18 @@ use std::collections::BTreeSet;
 use model::BareJid;
 use serde_json::json;
 
-use crate::db::{args, parse};
+use crate::db::{Row, args, parse};
 use crate::{Error, Store};
 
 /// Addresses that one user may name, always and never together.
 pub const ARCHIVE_PREFERENCE_ADDRESSES_MAX: usize = 500;
 
 const SELECT: &str = "SELECT owner, otherwise, always, never FROM archive_preference ORDER BY owner";
+const SELECT_ONE: &str = "SELECT owner, otherwise, always, never FROM archive_preference WHERE owner = $1";
 const PUT: &str = "INSERT INTO archive_preference (owner, otherwise, always, never) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (owner) DO UPDATE SET otherwise = excluded.otherwise, always = excluded.always, never = excluded.never";
 
-pub(crate) const STATEMENTS: &[&str] = &[SELECT, PUT];
+pub(crate) const STATEMENTS: &[&str] = &[SELECT, SELECT_ONE, PUT];
 
 /// What becomes of a message with somebody who is not named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,16 +72,15 @@ impl Store {
     /// The storage could not be read.
     pub async fn archive_preferences(&self) -> Result<Vec<(BareJid, ArchivePreference)>, Error> {
         let rows = self.db().rows(SELECT, args![]).await?;
-        rows.iter()
-            .map(|row| {
-                let preference = ArchivePreference {
-                    otherwise: row.parsed(1)?,
-                    always: addresses(&row.text(2)?)?,
-                    never: addresses(&row.text(3)?)?,
-                };
-                Ok((row.parsed(0)?, preference))
-            })
-            .collect()
+        rows.iter().map(|row| Ok((row.parsed(0)?, preference(row)?))).collect()
+    }
+
+    /// What one user wants; `None` for the server's default.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn archive_preference(&self, owner: &BareJid) -> Result<Option<ArchivePreference>, Error> {
+        self.db().row(SELECT_ONE, args![owner]).await?.as_ref().map(preference).transpose()
     }
 
     /// Keeps what a user wants.
@@ -108,6 +108,14 @@ impl Store {
         })
         .await
     }
+}
+
+fn preference(row: &Row) -> Result<ArchivePreference, Error> {
+    Ok(ArchivePreference {
+        otherwise: row.parsed(1)?,
+        always: addresses(&row.text(2)?)?,
+        never: addresses(&row.text(3)?)?,
+    })
 }
 
 fn addresses(json: &str) -> Result<BTreeSet<BareJid>, Error> {

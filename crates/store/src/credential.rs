@@ -12,13 +12,21 @@ const SELECT: &str = "SELECT u.enabled, c.mechanism, c.salt, c.iterations, c.sto
      FROM users u LEFT JOIN credential c ON c.jid = u.jid WHERE u.jid = $1 ORDER BY c.mechanism";
 const EXISTS: &str = "SELECT id FROM users WHERE jid = $1";
 const DELETE: &str = "DELETE FROM credential WHERE jid = $1";
+/// Of those who may sign in with a password.
+const COUNT_MECHANISMS: &str = "SELECT c.mechanism, COUNT(*) FROM credential c JOIN users u ON u.jid = c.jid \
+     WHERE u.enabled = 1 GROUP BY c.mechanism ORDER BY c.mechanism";
+const COUNT_ACCOUNTS: &str =
+    "SELECT COUNT(DISTINCT c.jid) FROM credential c JOIN users u ON u.jid = c.jid WHERE u.enabled = 1";
+const SELECT_WITHOUT: &str = "SELECT u.jid FROM users u WHERE NOT EXISTS \
+     (SELECT 1 FROM credential c WHERE c.jid = u.jid AND c.mechanism = $1) ORDER BY u.jid";
 const INSERT_MANY: Bulk = bulk!(
     "INSERT INTO credential (jid, mechanism, salt, iterations, stored_key, server_key) \
      SELECT e.value->>0, e.value->>1, e.value->>2, CAST(e.value->>3 AS BIGINT), e.value->>4, e.value->>5 FROM",
     "WHERE true"
 );
 
-pub(crate) const STATEMENTS: &[&str] = &[SELECT, EXISTS, DELETE];
+pub(crate) const STATEMENTS: &[&str] =
+    &[SELECT, EXISTS, DELETE, COUNT_MECHANISMS, COUNT_ACCOUNTS, SELECT_WITHOUT];
 pub(crate) const BULKS: &[Bulk] = &[INSERT_MANY];
 
 /// What a password became for one mechanism; whoever has it cannot sign in with it, but can guess against it.
@@ -74,6 +82,32 @@ impl Store {
             });
         }
         Ok(Some(credentials))
+    }
+
+    /// The mechanisms for which every enabled user who has a password has a record; `None` when nobody has one.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn mechanisms_of_all(&self) -> Result<Option<Vec<String>>, Error> {
+        let accounts = self.db().row(COUNT_ACCOUNTS, args![]).await?.map_or(Ok(0), |row| row.int(0))?;
+        if accounts == 0 {
+            return Ok(None);
+        }
+        let mut mechanisms = Vec::new();
+        for row in self.db().rows(COUNT_MECHANISMS, args![]).await? {
+            if row.int(1)? >= accounts {
+                mechanisms.push(row.text(0)?);
+            }
+        }
+        Ok(Some(mechanisms))
+    }
+
+    /// Who has no record for a mechanism.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn users_without(&self, mechanism: &str) -> Result<Vec<BareJid>, Error> {
+        self.db().rows(SELECT_WITHOUT, args![mechanism]).await?.iter().map(|row| row.parsed(0)).collect()
     }
 
     /// Replaces what signs a user in; an empty list takes the password away.

@@ -11,6 +11,7 @@
 //! taken is tried again: until it is written, or its time ([`UNDURABLE_TIME_MAX`]) is up and its senders are told
 //! ([`Store::on_given_up`]). Nobody else may open the database meanwhile.
 
+mod account;
 mod archive;
 mod archive_preference;
 mod archive_removal;
@@ -49,6 +50,7 @@ mod verify;
 mod words;
 mod writer;
 
+pub use account::{ACCOUNTS_ADDED_MAX, Account, AccountNode, AccountsAdded};
 pub use archive::{ARCHIVE_PAGE_MAX, ArchivePage, ArchiveQuery, PageFrom};
 pub use archive_preference::{ARCHIVE_PREFERENCE_ADDRESSES_MAX, ArchiveDefault, ArchivePreference};
 pub use archive_removal::{ArchiveRemoval, Expired, REMOVAL_BATCH_ENTRIES};

@@ -2,12 +2,13 @@
 
 use crate::db::Bulk;
 use crate::{
-    archive, archive_preference, archive_removal, archive_text, backup, binding, blocked, connect,
+    account, archive, archive_preference, archive_removal, archive_text, backup, binding, blocked, connect,
     credential, given_up, group, journal, last_activity, line, pubsub, pubsub_member, room, roster, schema,
     setting, spool, subscription_request, upload, user, user_document, verify,
 };
 
 const BOTH: &[&[&str]] = &[
+    account::STATEMENTS,
     archive::STATEMENTS,
     archive_preference::STATEMENTS,
     archive_removal::STATEMENTS,
@@ -35,6 +36,7 @@ const BOTH: &[&[&str]] = &[
 ];
 
 const BULKS: &[&[Bulk]] = &[
+    account::BULKS,
     archive_removal::BULKS,
     archive_text::BULKS,
     binding::BULKS,

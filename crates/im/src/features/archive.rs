@@ -47,8 +47,9 @@ pub(crate) struct Preferences(papaya::HashMap<Box<str>, Arc<ArchivePreference>>)
 impl Preferences {
     /// Reads what was kept.
     pub(crate) async fn load(&self, store: &store::Store) -> Result<(), store::Error> {
+        let kept = store.archive_preferences().await?;
         let all = self.0.pin();
-        for (owner, preference) in store.archive_preferences().await? {
+        for (owner, preference) in kept {
             all.insert(owner.as_str().into(), Arc::new(preference));
         }
         Ok(())

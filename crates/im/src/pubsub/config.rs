@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use store::PUBSUB_ITEMS_MAX;
 use xmpp::xep::forms::{Form, FormType};
 use xmpp::xep::pubsub::{META_DATA, NODE_CONFIG, extended};
-use xmpp::{Condition, StanzaError};
+use xmpp::{Condition, Element, StanzaError};
 
 /// A title, a description or the name of a group, in bytes.
 const TEXT_BYTES_MAX: usize = 1_023;
@@ -248,6 +248,44 @@ impl NodeConfig {
     }
 }
 
+/// The configuration, as the store has it, of a personal node whose configuration another server wrote into a form;
+/// without one that of a node that nobody configured.
+///
+/// # Errors
+/// A field has a value that is not known here: its name.
+pub fn node_config(form: Option<&Element>) -> Result<String, String> {
+    let mut config = NodeConfig::default();
+    if let Some(form) = form {
+        let form = Form::from_element(form).map_err(|error| error.to_string())?;
+        for field in form.fields {
+            let var = field.var.clone();
+            let single = Form { type_: form.type_, title: None, fields: vec![field] };
+            config = config.with(&single).map_err(|_| var)?;
+        }
+    }
+    Ok(config.to_json())
+}
+
+/// The configuration of a personal node that is for its owner alone (XEP-0223).
+pub fn node_config_for_owner() -> String {
+    let mut config =
+        NodeConfig { access: Access::Whitelist, send_last: SendLast::Never, ..NodeConfig::default() };
+    config.max_items = PUBSUB_ITEMS_MAX;
+    config.to_json()
+}
+
+/// The form that tells another server of a node's configuration.
+pub fn node_config_form(config: &str) -> Element {
+    let mut form = NodeConfig::from_json(config).form(FormType::Submit);
+    for field in &mut form.fields {
+        field.label = None;
+        field.options.clear();
+    }
+    // A submitted form says nothing with an empty field.
+    form.fields.retain(|field| !field.values.iter().all(String::is_empty));
+    form.to_element()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,6 +310,15 @@ mod tests {
         assert_eq!(config.meets(&options("pubsub#access_model", "presence")), Ok(()));
         let refused = config.meets(&options("pubsub#access_model", "whitelist")).unwrap_err();
         assert_eq!(refused.condition, Condition::Conflict);
+    }
+
+    #[test]
+    fn a_configuration_moves_house_as_a_form() {
+        let private = node_config_for_owner();
+        assert_eq!(node_config(Some(&node_config_form(&private))), Ok(private));
+        let unknown = options("pubsub#access_model", "friends").to_element();
+        assert_eq!(node_config(Some(&unknown)), Err("pubsub#access_model".to_owned()));
+        assert_eq!(node_config(None), Ok(NodeConfig::default().to_json()));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod group;
 mod import;
 mod line;
 mod log;
+mod migration;
 mod password;
 mod request;
 mod running;
@@ -30,6 +31,7 @@ pub use failure::{Failure, RowFailure};
 pub use group::{GroupChange, GroupShown};
 pub use import::{Imported, Row, read_rows};
 pub use line::{LineAdded, LineShown, NewLine};
+pub use migration::{AccountExported, AccountGiven, AccountsGiven, AccountsTaken, Counts, LeftOut};
 pub use password::{Secret, weakness};
 pub use request::Request;
 pub use running::{ListenerShown, Reloaded, Running, Status};
@@ -103,6 +105,7 @@ pub async fn perform(
     let answer = match request {
         Request::UserAdd(new) => json(user::add(context, new).await?),
         Request::UserList => json(user::list(context).await?),
+        Request::UserListWithout { mechanism } => json(user::list_without(context, &mechanism).await?),
         Request::UserShow { jid } => json(user::show(context, &jid).await?),
         Request::UserSetEnabled { jid, enabled } => json(user::set_enabled(context, &jid, enabled).await?),
         Request::UserRemove { jid } => json(user::remove(context, &jid).await?),
@@ -110,6 +113,8 @@ pub async fn perform(
             json(user::set_password(context, &jid, password).await?)
         }
         Request::UserImport { csv } => json(import::import(context, &csv, progress).await?),
+        Request::AccountsTake(given) => json(migration::take(context, given).await?),
+        Request::AccountExport { jid, after } => json(migration::export(context, &jid, after).await?),
         Request::LineAdd(new) => json(line::add(context, new).await?),
         Request::LineList => json(line::list(context).await?),
         Request::LineRemove { line } => json(line::remove(context, &line).await?),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Secret;
 use super::group::GroupChange;
 use super::line::NewLine;
+use super::migration::AccountsGiven;
 use super::user::NewUser;
 
 /// One thing to do. On the wire an object with the member `operation`.
@@ -19,6 +20,11 @@ pub enum Request {
     UserAdd(NewUser),
     /// All users with their lines.
     UserList,
+    /// The users who have no record for a SCRAM mechanism.
+    UserListWithout {
+        /// Its name, such as `SCRAM-SHA-256`; case does not count.
+        mechanism: String,
+    },
     /// One user.
     UserShow {
         /// Whom.
@@ -47,6 +53,15 @@ pub enum Request {
     UserImport {
         /// The text of the CSV file.
         csv: Secret,
+    },
+    /// Takes accounts of another server, as XEP-0227 writes them: adds what is not there yet.
+    AccountsTake(AccountsGiven),
+    /// Gives one account as XEP-0227 writes it, its archive page by page.
+    AccountExport {
+        /// Whose.
+        jid: BareJid,
+        /// The id behind which the archive goes on; the account itself comes without one.
+        after: Option<String>,
     },
     /// Adds a line.
     LineAdd(NewLine),

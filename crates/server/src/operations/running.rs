@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 use im::s2s::{FederationState, Step};
-use model::DomainPart;
+use model::{BareJid, DomainPart};
 use serde::{Deserialize, Serialize};
 use web::{CallRow, RegistrationRow, SessionRow};
 
@@ -14,6 +14,8 @@ use crate::logging::Levels;
 pub trait Running: Send + Sync {
     /// Something has changed that sessions and phones must feel at once.
     fn changed(&self, change: &Change);
+    /// Accounts, or parts of them, were added behind its back.
+    fn accounts_added<'a>(&'a self, users: &'a [BareJid]) -> BoxFuture<'a, ()>;
     /// The levels of its log.
     fn levels(&self) -> &Levels;
     /// Reads the configuration and the certificates again.

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::line::secrets_for;
 use super::{Change, Context, Failure, Secret, password};
 
+/// The mechanisms that accounts have records for.
+const MECHANISMS: [&str; 3] = ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+
 /// A user to be added.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewUser {
@@ -121,6 +124,18 @@ pub(crate) async fn list(context: &Context) -> Result<Vec<UserShown>, Failure> {
             shown(user, lines)
         })
         .collect())
+}
+
+/// Who cannot sign in by a mechanism, since another server kept none for it.
+pub(crate) async fn list_without(context: &Context, mechanism: &str) -> Result<Vec<UserShown>, Failure> {
+    let mechanism = mechanism.to_ascii_uppercase();
+    if !MECHANISMS.contains(&mechanism.as_str()) {
+        return Err(Failure::invalid(format!("{mechanism} is none of {}", MECHANISMS.join(", "))));
+    }
+    let without = context.store.users_without(&mechanism).await?;
+    let mut users = list(context).await?;
+    users.retain(|user| without.contains(&user.jid));
+    Ok(users)
 }
 
 pub(crate) async fn show(context: &Context, jid: &BareJid) -> Result<UserShown, Failure> {

@@ -6,8 +6,10 @@ mod backup;
 mod check;
 mod completions;
 mod demo;
+mod export;
 mod federation;
 mod group;
+mod import;
 mod init;
 mod line;
 mod log;
@@ -58,6 +60,8 @@ enum Verb {
     Group(group::Arguments),
     Announce(announce::Arguments),
     Archive(archive::Arguments),
+    Import(import::Arguments),
+    Export(export::Arguments),
     Backup(backup::Arguments),
     Restore(restore::Arguments),
     Verify(verify::Arguments),
@@ -124,6 +128,8 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Announce(arguments) => announce::run(arguments, &runtime).await,
         Verb::Group(arguments) => group::run(arguments, &runtime).await,
         Verb::Archive(arguments) => archive::run(arguments, &runtime).await,
+        Verb::Import(arguments) => import::run(arguments, &runtime).await,
+        Verb::Export(arguments) => export::run(arguments, &runtime).await,
         Verb::Backup(arguments) => backup::run(arguments, &runtime).await,
         Verb::Restore(arguments) => restore::run(arguments, &runtime).await,
         Verb::Verify(arguments) => verify::run(arguments, &runtime).await,
@@ -148,6 +154,8 @@ impl Verb {
             Self::Announce(arguments) => arguments.common().json,
             Self::Group(arguments) => arguments.common().json,
             Self::Archive(arguments) => arguments.common().json,
+            Self::Import(arguments) => arguments.common().json,
+            Self::Export(arguments) => arguments.common().json,
             Self::Backup(arguments) => arguments.common.json,
             Self::Restore(arguments) => arguments.common.json,
             Self::Verify(arguments) => arguments.common.json,

@@ -59,6 +59,9 @@ struct Add {
 
 #[derive(clap::Args)]
 struct List {
+    /// Only who has no record for this mechanism, such as scram-sha-256: it came from a server that kept none
+    #[arg(long, value_name = "MECHANISM")]
+    without: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -106,7 +109,7 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
     let common = arguments.common().clone();
     match arguments.verb {
         Verb::Add(new) => add(&common, runtime, new).await,
-        Verb::List(_) => list(&common, runtime).await,
+        Verb::List(List { without, .. }) => list(&common, runtime, without).await,
         Verb::Show(One { jid, .. }) => {
             let user: UserShown = ask(&common, runtime, Request::UserShow { jid }).await?;
             show(&common, &user, "");
@@ -163,8 +166,12 @@ async fn add(common: &Common, runtime: &Runtime, new: Add) -> Result<Exit, Failu
     Ok(Exit::Done)
 }
 
-async fn list(common: &Common, runtime: &Runtime) -> Result<Exit, Failure> {
-    let users: Vec<UserShown> = ask(common, runtime, Request::UserList).await?;
+async fn list(common: &Common, runtime: &Runtime, without: Option<String>) -> Result<Exit, Failure> {
+    let request = match without {
+        Some(mechanism) => Request::UserListWithout { mechanism },
+        None => Request::UserList,
+    };
+    let users: Vec<UserShown> = ask(common, runtime, request).await?;
     if common.json {
         print::json(&users);
         return Ok(Exit::Done);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod migration;
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
