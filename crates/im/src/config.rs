@@ -9,6 +9,7 @@ use model::{BareJid, DomainPart};
 use store::ArchiveDefault;
 use xmpp::sasl::Mechanism;
 
+use crate::component::ComponentsConfig;
 use crate::features::external_services::ExternalServices;
 use crate::limits::Limits;
 use crate::proxy::ProxyConfig;
@@ -100,6 +101,8 @@ pub struct ImConfig {
     /// The address of HTTPS as clients reach it, without a slash at its end, such as `https://chat.example.org:8443`:
     /// where they put files (XEP-0363). `None` when no files are taken.
     pub upload_url: Option<String>,
+    /// Programs beside this server that serve domains of their own (XEP-0114).
+    pub components: ComponentsConfig,
     /// STUN and TURN servers that clients are told of (XEP-0215).
     pub external_services: ExternalServices,
     /// Push notifications name the sender of the last message (XEP-0357).
@@ -127,6 +130,7 @@ impl ImConfig {
             archive_default: ArchiveDefault::default(),
             policies: Policies::default(),
             upload_url: None,
+            components: ComponentsConfig::default(),
             external_services: ExternalServices::default(),
             push_shows_sender: false,
             proxy: None,

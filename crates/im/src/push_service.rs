@@ -3,6 +3,7 @@
 //!
 //! Registration is a protocol of our own, in the namespace [`NS`]; docs/dev/push.md tells it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -10,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use model::{BareJid, Jid};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use xmpp::xep::disco::{INFO, ITEMS, Identity, Info, Items};
 use xmpp::xep::{ping, pubsub};
@@ -31,6 +33,8 @@ const ENDPOINT_BYTES_MAX: usize = 2_048;
 const PUBLIC_KEY_BYTES: usize = 65;
 /// The receiver's authentication secret (RFC 8291 §3.2).
 const SECRET_BYTES: usize = 16;
+/// Questions to other push services that wait for their answer.
+const ASKED_MAX: usize = 4_096;
 /// Random bytes in the name of a node.
 const NODE_BYTES: usize = 16;
 
@@ -109,6 +113,8 @@ impl Kept {
 pub(crate) struct PushService {
     targets: papaya::HashMap<Box<str>, Arc<Vec<Kept>>>,
     sender: ArcSwapOption<Box<dyn PushSender>>,
+    /// What other push services were asked, until they answer.
+    asked: Mutex<BTreeMap<String, (BareJid, Registration)>>,
 }
 
 impl PushService {
@@ -293,14 +299,39 @@ fn publish_elsewhere(im: &Im, owner: &BareJid, to: &Registration, count: u32, se
         request.push(Element::new("publish-options", pubsub::NS).with_child(options));
     }
     let id = im.runtime.random_token(8);
-    let iq = Builder::iq(Context::Framed)
+    let iq = Builder::iq(Context::Client)
         .type_("set")
         .id(&id)
         .from(owner.as_str())
         .to(&to.service)
         .element(&request)
         .finish();
-    im.ask_elsewhere(iq, owner, to);
+    {
+        let mut asked = im.services.push_service().asked.lock();
+        if asked.len() >= ASKED_MAX {
+            // Push services that never answer are not waited for.
+            asked.clear();
+        }
+        asked.insert(id, (owner.clone(), to.clone()));
+    }
+    im.tell_remote(iq);
+}
+
+/// Another push service answers: one that refuses is not asked again (XEP-0357 §7.1). True when the answer was to us.
+pub(crate) async fn answered(im: &Im, stanza: &Stanza, from: &Jid, to: &Jid) -> bool {
+    let Some(id) = stanza.id() else { return false };
+    let known = {
+        let mut asked = im.services.push_service().asked.lock();
+        let ours = asked
+            .get(&*id)
+            .is_some_and(|(owner, one)| *owner == to.to_bare() && one.service == from.as_str());
+        if ours { asked.remove(&*id) } else { None }
+    };
+    let Some((owner, registration)) = known else { return false };
+    if stanza.type_().as_deref() == Some("error") {
+        push::disable(im, &owner, &registration.service, registration.node.as_deref()).await;
+    }
+    true
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! The services that we run at addresses under the domain, beside rooms.
 
 use bytes::Bytes;
-use model::{BareJid, Jid, Private};
+use model::{BareJid, Jid};
 use xmpp::xep::disco::ITEMS;
 use xmpp::{Condition, Element, Stanza, StanzaError};
 
+use crate::component::Components;
 use crate::delivery::Address;
-use crate::features::push::Registration;
 use crate::features::upload;
 use crate::outbox::Item;
 use crate::proxy::{self, Relay};
@@ -39,6 +39,7 @@ pub(crate) struct Services {
     /// `None` where none are relayed.
     proxy: Option<BareJid>,
     pub(crate) relay: Relay,
+    components: Components,
 }
 
 impl Services {
@@ -55,12 +56,18 @@ impl Services {
             upload: config.upload_url.as_ref().map(|_| under("upload")),
             proxy: config.proxy.as_ref().map(|_| under("proxy")),
             relay: Relay::default(),
+            components: Components::new(&config.components),
         }
     }
 
     /// The address of publish and subscribe.
     pub(crate) fn pubsub(&self) -> &BareJid {
         &self.pubsub
+    }
+
+    /// The programs beside this server.
+    pub(crate) fn components(&self) -> &Components {
+        &self.components
     }
 
     /// The address that takes files.
@@ -115,6 +122,9 @@ pub(crate) fn items(im: &Im) -> Vec<Element> {
     }
     items.extend(upload::service_item(im));
     items.extend(proxy::service_item(im));
+    items.extend(
+        im.services.components.domains().map(|jid| Element::new("item", ITEMS).with_attr("jid", jid)),
+    );
     items
 }
 
@@ -182,12 +192,6 @@ impl Im {
             Target::Remote(_) => self.tell_remote(bytes.clone()),
             _ => {}
         }
-    }
-
-    /// Publishes a notification at a push service that is not ours. One of a name under which nobody can answer is
-    /// not asked again (XEP-0357 §7.1).
-    pub(crate) fn ask_elsewhere(&self, _iq: Bytes, owner: &BareJid, to: &Registration) {
-        tracing::debug!(owner = %Private(owner), service = %to.service, "a push service is out of reach");
     }
 
     /// Sends a message of ours as if somebody had: it is kept for one who is away. What cannot be sent is dropped,

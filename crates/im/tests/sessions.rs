@@ -8,6 +8,8 @@ mod channel_binding;
 mod chat;
 #[path = "sessions/client.rs"]
 mod client;
+#[path = "sessions/component.rs"]
+mod component;
 #[path = "sessions/contacts.rs"]
 mod contacts;
 #[path = "houses/foundation.rs"]

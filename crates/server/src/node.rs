@@ -197,11 +197,13 @@ async fn start_im(
     im_config.federation = federation_config(config)?;
     im_config.push_shows_sender = config.outside.push.sender;
     im_config.external_services = outside::turn(config)?;
+    im_config.components = outside::components(config)?;
     let trusted = config.network.trusted.clone();
     im_config.trusted = Arc::new(move |address| trusted.iter().any(|network| network.contains(address)));
     let im = Im::start(im_config, store.clone(), Arc::clone(presence), runtime.clone(), Arc::clone(tls));
     im.load().await?;
     im.federate().await?;
+    outside::listen_to_components(config, &im, runtime)?;
     let listen = &config.listen;
     if config.im.federation.enabled {
         let ports =

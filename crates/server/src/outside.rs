@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use im::{ExternalServices, Im};
-use runtime::Runtime;
+use anyhow::{Context, Result, bail};
+use im::{ComponentsConfig, ExternalServices, Im};
+use runtime::{Runtime, SocketOptions};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -55,6 +55,27 @@ pub(crate) fn turn(config: &Config) -> Result<ExternalServices> {
         secret: secret.map(Into::into),
         credentials_time: Duration::from_secs(ours.credentials_seconds),
     })
+}
+
+/// The programs that may connect, with the secret that is shared with them.
+pub(crate) fn components(config: &Config) -> Result<ComponentsConfig> {
+    let ours = &config.outside.components;
+    let secret = secret(config, &ours.secret, &ours.secret_file, "[components]")?.unwrap_or_default();
+    if !ours.domains.is_empty() && secret.is_empty() {
+        bail!("[components] domains need a secret: set secret_file, or CARILLON__COMPONENTS__SECRET");
+    }
+    Ok(ComponentsConfig { domains: ours.domains.clone(), secret: secret.into() })
+}
+
+/// Listens for them, on loopback.
+pub(crate) fn listen_to_components(config: &Config, im: &Arc<Im>, runtime: &Runtime) -> Result<()> {
+    for address in config.listen.loopback(config.listen.components) {
+        let listener = runtime
+            .listen_tcp(address, SocketOptions::default())
+            .with_context(|| format!("cannot listen on {address}; `carillon check` says what has it"))?;
+        im.listen_to_components(listener)?;
+    }
+    Ok(())
 }
 
 /// A secret that is given by the environment, or stands in a file of its own.

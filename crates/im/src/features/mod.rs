@@ -48,6 +48,7 @@ pub const ALL: &[About] = &[
     carbons::ABOUT,
     client_state::ABOUT,
     commands::ABOUT,
+    crate::component::ABOUT,
     contact_addresses::ABOUT,
     disco::ABOUT,
     external_services::ABOUT,

@@ -12,12 +12,13 @@ use crate::features::{presence, stanza_ids, subscription};
 use crate::muc::{self, Visitor};
 use crate::outbox::Item;
 use crate::pipeline;
+use crate::push_service;
 use crate::router::{Routed, Target};
 use crate::services;
 
 impl Im {
-    /// A stanza of another server, whose right to its `from` was checked. With its place when it was kept.
-    pub(super) async fn arrived(self: &Arc<Self>, stanza: &mut Stanza, from: &Jid, to: &Jid) -> Option<Seq> {
+    /// A stanza of another server, or of a component, whose right to its `from` was checked. With its place when it was kept.
+    pub(crate) async fn arrived(self: &Arc<Self>, stanza: &mut Stanza, from: &Jid, to: &Jid) -> Option<Seq> {
         metrics::counter!("carillon_federation_stanzas_total").increment(1);
         let done = match stanza.kind() {
             Kind::Message => self.message_arrived(stanza, from, to).await,
@@ -105,6 +106,9 @@ impl Im {
     async fn iq_arrived(self: &Arc<Self>, stanza: &Stanza, from: &Jid, to: &Jid) -> Result<(), StanzaError> {
         let request = pipeline::check_iq(stanza)?;
         let unless = |error: StanzaError| if request { Err(error) } else { Ok(()) };
+        if !request && to.resource().is_none() && push_service::answered(self, stanza, from, to).await {
+            return Ok(());
+        }
         if let Err(error) = self.check_blocked(from.as_str(), to.as_str()) {
             return unless(error);
         }

@@ -30,6 +30,9 @@ impl Im {
         from: &str,
         to: &Jid,
     ) -> Result<Option<Seq>, StanzaError> {
+        if self.services.components().serves(to.domain().as_str()) {
+            return self.message_to_component(stanza, from, to);
+        }
         let kind = MessageType::of(stanza.type_().as_deref());
         let group = kind == MessageType::Groupchat && stanza.has_child("body", ns::CLIENT);
         let keep = hints::is_kept_offline(stanza) || group && !stanza.has_child("no-store", hints::NS);
@@ -80,6 +83,9 @@ impl Im {
 
     /// A request or an answer for another domain.
     pub(crate) fn iq_remote(&self, stanza: &Stanza, from: &str, to: &Jid) -> Result<(), StanzaError> {
+        if self.services.components().serves(to.domain().as_str()) {
+            return self.pass_to_component(stanza, from, to);
+        }
         let peer = self.peer(domain_of(from), to.domain().as_str())?;
         let bytes = stanza.to_bytes(Context::Server, &Stamp::default().from(from).to(to.as_str()));
         self.enqueue(&peer, Outgoing { bytes, seq: None, waits: false, since: self.runtime.now() })
@@ -93,6 +99,9 @@ impl Im {
             return Err(Condition::InternalServerError.into());
         };
         let to: Jid = to.parse().map_err(|_| Condition::JidMalformed)?;
+        if self.services.components().serves(to.domain().as_str()) {
+            return self.post_to_component(stanza.bytes().clone(), &to);
+        }
         let peer = self.peer(domain_of(&from), to.domain().as_str())?;
         let kind = stanza.type_();
         let waits = stanza.kind() == Kind::Presence
@@ -142,7 +151,8 @@ impl Im {
     /// Takes up what the journal keeps for other servers.
     pub(super) async fn take_up(&self) -> Result<(), store::Error> {
         for owner in self.store.spool_owners().await? {
-            if owner.node().is_some() || self.is_ours(owner.as_str()) {
+            let component = self.services.components().serves(owner.as_str());
+            if owner.node().is_some() || component || self.is_ours(owner.as_str()) {
                 continue;
             }
             let mut after = Seq(i64::MIN);

@@ -100,6 +100,7 @@ mod tests {
             xmpps: 0,
             xmpp_servers: 0,
             xmpps_servers: 0,
+            components: 0,
             sip: 0,
             sips: 0,
             https: 0,

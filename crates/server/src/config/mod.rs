@@ -56,7 +56,7 @@ pub struct Config {
     pub limits: LimitsSection,
     /// `[upload]`
     pub upload: UploadSection,
-    /// `[contact]`, `[push]`, `[turn]`
+    /// `[contact]`, `[push]`, `[turn]`, `[components]`
     pub outside: OutsideSections,
 }
 
@@ -75,6 +75,8 @@ pub struct ListenSection {
     pub xmpp_servers: u16,
     /// Other XMPP servers, with direct TLS (XEP-0368).
     pub xmpps_servers: u16,
+    /// Programs beside this server (XEP-0114), on loopback.
+    pub components: u16,
     /// SIP over UDP and TCP.
     pub sip: u16,
     /// SIP over TLS.
@@ -282,6 +284,8 @@ pub struct OutsideSections {
     pub push: PushSection,
     /// `[turn]`
     pub turn: TurnSection,
+    /// `[components]`
+    pub components: ComponentsSection,
 }
 
 impl Default for OutsideSections {
@@ -289,6 +293,7 @@ impl Default for OutsideSections {
         Self {
             contact: im::ContactAddresses::default(),
             push: PushSection::default(),
+            components: ComponentsSection::default(),
             turn: TurnSection { credentials_seconds: 24 * 3_600, ..TurnSection::empty() },
         }
     }
@@ -303,6 +308,17 @@ pub struct PushSection {
     pub contact: String,
     /// Devices may be reached in private networks and without TLS.
     pub private_endpoints: bool,
+}
+
+/// Programs beside this server (XEP-0114).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ComponentsSection {
+    /// The domains that they serve.
+    pub domains: Vec<DomainPart>,
+    /// What they and this server know, from the environment.
+    pub secret: String,
+    /// The file of the same.
+    pub secret_file: String,
 }
 
 /// TURN servers that clients are told of.
@@ -339,6 +355,7 @@ impl Config {
                 xmpps: 5223,
                 xmpp_servers: 5269,
                 xmpps_servers: 5270,
+                components: 0,
                 sip: 5060,
                 sips: 5061,
                 https: 8443,
@@ -471,12 +488,13 @@ impl ListenSection {
         all.ports_mut().into_iter().map(|port| *port).filter(|port| *port != 0).collect()
     }
 
-    fn ports_mut(&mut self) -> [&mut u16; 10] {
+    fn ports_mut(&mut self) -> [&mut u16; 11] {
         [
             &mut self.xmpp,
             &mut self.xmpps,
             &mut self.xmpp_servers,
             &mut self.xmpps_servers,
+            &mut self.components,
             &mut self.sip,
             &mut self.sips,
             &mut self.https,

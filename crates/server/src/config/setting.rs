@@ -95,6 +95,8 @@ settings! {
         |config, value| { config.listen.xmpp_servers = value.number()?; Some(()) };
     "listen" "xmpps_servers": PORT, AtStart(listen.xmpps_servers),
         |config, value| { config.listen.xmpps_servers = value.number()?; Some(()) };
+    "listen" "components": PORT, AtStart(listen.components),
+        |config, value| { config.listen.components = value.number()?; Some(()) };
     "listen" "sip": PORT, AtStart(listen.sip),
         |config, value| { config.listen.sip = value.number()?; Some(()) };
     "listen" "sips": PORT, AtStart(listen.sips),
@@ -302,6 +304,15 @@ settings! {
         };
     "push" "private_endpoints": "true or false", AtStart(outside.push.private_endpoints),
         |config, value| { config.outside.push.private_endpoints = value.flag()?; Some(()) };
+
+    "components" "domains": "a list of domains, such as [\"gateway.example.org\"]",
+        AtStart(outside.components.domains),
+        |config, value| { config.outside.components.domains = value.list()?; Some(()) };
+    "components" "secret": "what they and this server know; better by secret_file or the environment",
+        AtStart(outside.components.secret),
+        |config, value| { config.outside.components.secret = value.text()?.to_owned(); Some(()) };
+    "components" "secret_file": "the file of the secret, or \"\"", AtStart(outside.components.secret_file),
+        |config, value| { config.outside.components.secret_file = value.text()?.to_owned(); Some(()) };
 
     "turn" "services": "a list such as [\"turn:turn.example.org:3478?transport=udp\"]",
         AtStart(outside.turn.services),

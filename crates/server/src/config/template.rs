@@ -48,6 +48,10 @@ const LIMITS_AND_SERVICES: &str = "\
 # secret_file = \"\"               # the file of what the TURN server calls static-auth-secret
 # credentials_seconds = 86400
 
+[components]                     # programs beside this server, such as gateways (XEP-0114), on [listen] components
+# domains = []                   # such as [\"gateway.example.org\"]
+# secret_file = \"\"
+
 [proxy]                          # streams between clients that do not reach each other; see [listen] proxy
 # host = \"\"                      # the domain unless given
 # kib_per_second = 4096          # of one stream in each direction
@@ -82,6 +86,7 @@ domain = \"{domain}\"
 # xmpps = 5223                   # chat, with direct TLS
 # xmpp_servers = 5269            # other XMPP servers, with STARTTLS
 # xmpps_servers = 5270           # other XMPP servers, with direct TLS
+# components = 0                # programs beside this server (XEP-0114), on this machine only; 5347 is usual
 # sip = 5060                     # phones, UDP and TCP
 # sips = 5061                    # phones, TLS
 # https = 8443                   # status page and browsers
@@ -182,6 +187,7 @@ mod tests {
         assert_eq!(shown.upload, default.upload);
         assert_eq!(shown.outside.push, default.outside.push);
         assert_eq!(shown.outside.turn, default.outside.turn);
+        assert_eq!(shown.outside.components, default.outside.components);
         let shown_all = |section: &str| matches!(section, "federation" | "log" | "limits" | "upload");
         for setting in super::super::SETTINGS.iter().filter(|s| shown_all(s.section)) {
             assert!(text.contains(&format!("# {} = ", setting.name)), "{setting:?} is not shown");

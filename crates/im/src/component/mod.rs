@@ -1,0 +1,142 @@
+//! External components (XEP-0114): programs beside this server that serve domains of their own, such as gateways.
+//!
+//! `stream` is the connection of one; here is who may connect and how stanzas get there. What is kept waits in the
+//! spool of the component's domain while it is away, as for a user.
+
+mod stream;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use bytes::Bytes;
+use model::{BareJid, DomainPart, Jid};
+use parking_lot::Mutex;
+use store::{Archives, Entry, Seq};
+use xmpp::xep::hints;
+use xmpp::{Condition, Context, ErrorKind, Stamp, Stanza, StanzaError};
+
+use crate::acceptance::{Accepted, storage_error};
+use crate::features::{carbons, stanza_ids};
+use crate::outbox::{Item, Outbox};
+use crate::{About, Im, Spec};
+
+/// What this feature is.
+pub const ABOUT: About =
+    About { name: "component", specs: &[Spec::xep(114, "1.6")], disco: &[], account: &[] };
+
+/// Connections of components, also of those that have not said the secret yet.
+const CONNECTIONS_MAX: usize = 64;
+
+/// Which components may connect.
+#[derive(Clone, Debug, Default)]
+pub struct ComponentsConfig {
+    /// The domains that they serve.
+    pub domains: Vec<DomainPart>,
+    /// What they and this server know.
+    pub secret: Arc<str>,
+}
+
+/// All components that may connect, connected or not.
+#[derive(Default)]
+pub(crate) struct Components {
+    secret: Arc<str>,
+    places: BTreeMap<Box<str>, Place>,
+    connections: AtomicUsize,
+}
+
+struct Place {
+    /// Whose spool holds what waits.
+    owner: BareJid,
+    connected: Mutex<Option<Arc<Outbox>>>,
+}
+
+impl Components {
+    /// Those that the operator named.
+    pub(crate) fn new(config: &ComponentsConfig) -> Self {
+        let place = |domain: &DomainPart| {
+            let owner = domain.as_str().parse().ok()?;
+            Some((domain.as_str().into(), Place { owner, connected: Mutex::default() }))
+        };
+        Self {
+            secret: Arc::clone(&config.secret),
+            places: config.domains.iter().filter_map(place).collect(),
+            connections: AtomicUsize::new(0),
+        }
+    }
+
+    /// Is this the domain of a component?
+    pub(crate) fn serves(&self, domain: &str) -> bool {
+        self.places.contains_key(domain)
+    }
+
+    /// The domains, for discovery.
+    pub(crate) fn domains(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(AsRef::as_ref)
+    }
+
+    fn outbox(&self, domain: &str) -> Option<Arc<Outbox>> {
+        self.places.get(domain)?.connected.lock().clone()
+    }
+}
+
+impl Im {
+    /// A message for a component. What is worth keeping waits while it is away, and goes out again after a crash.
+    pub(crate) fn message_to_component(
+        &self,
+        stanza: &Stanza,
+        from: &str,
+        to: &Jid,
+    ) -> Result<Option<Seq>, StanzaError> {
+        let domain = to.domain().as_str();
+        let Some(place) = self.services.components().places.get(domain) else {
+            return Err(Condition::ItemNotFound.into());
+        };
+        if !hints::is_kept_offline(stanza) {
+            return self.pass_to_component(stanza, from, to).map(|()| None);
+        }
+        let sender = from.split_once('/').map_or(from, |(bare, _)| bare);
+        let (id, at) = (self.store.stanza_id(), self.runtime.timestamp());
+        let mark = stanza_ids::mark(sender, id);
+        let stamp = Stamp::default().from(from).to(to.as_str()).adding(&mark);
+        let kept = stanza.to_bytes(Context::Client, &stamp);
+        let archived = hints::is_archived(stanza) && self.archives_sent(from, &to.to_bare());
+        let entry = Entry {
+            id,
+            owner: place.owner.clone(),
+            from: from.to_owned(),
+            to: to.to_string(),
+            stanza: kept.clone(),
+            at,
+            spool: true,
+            archives: Archives { owner: false, sender: archived },
+            told: None,
+        };
+        let seq = self.store.journal_append(entry).map_err(|error| storage_error(&error))?;
+        let accepted = Accepted { item: Item::kept(kept, seq), kept: Some((id, at)) };
+        carbons::sent(self, stanza, from, to.as_str(), &accepted);
+        if let Some(outbox) = self.services.components().outbox(domain) {
+            // What a full queue does not take is read from the spool when the component comes again.
+            let _full = outbox.push(accepted.item, &self.limits.load().session);
+        }
+        Ok(Some(seq))
+    }
+
+    /// Something that is not kept: presence, questions and answers, signs.
+    pub(crate) fn pass_to_component(&self, stanza: &Stanza, from: &str, to: &Jid) -> Result<(), StanzaError> {
+        let outbox = self.services.components().outbox(to.domain().as_str());
+        let outbox = outbox.ok_or_else(|| away().with_text("the component is not connected"))?;
+        let bytes = stanza.to_bytes(Context::Client, &Stamp::default().from(from).to(to.as_str()));
+        outbox.push(Item::passing(bytes), &self.limits.load().session).map_err(|_| away())
+    }
+
+    /// The same for what we have written for a client.
+    pub(crate) fn post_to_component(&self, bytes: Bytes, to: &Jid) -> Result<(), StanzaError> {
+        let outbox = self.services.components().outbox(to.domain().as_str()).ok_or_else(away)?;
+        outbox.push(Item::passing(bytes), &self.limits.load().session).map_err(|_| away())
+    }
+}
+
+fn away() -> StanzaError {
+    StanzaError::new(ErrorKind::Wait, Condition::ServiceUnavailable)
+}

@@ -1,0 +1,195 @@
+//! External components (XEP-0114): who connects, what goes both ways, what waits, and whose words are whose.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use im::ComponentsConfig;
+use sha1::{Digest, Sha1};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+use crate::house::House;
+
+const DOMAIN: &str = "gateway.localhost";
+
+/// A component on its connection: text out, text in.
+struct Component<'h> {
+    house: &'h House,
+    io: DuplexStream,
+    heard: String,
+}
+
+impl<'h> Component<'h> {
+    /// Opens a stream to `domain` and says the handshake with `secret`.
+    async fn connect(house: &'h House, domain: &str, secret: &str) -> Self {
+        let (ours, theirs) = tokio::io::duplex(65_536);
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4_000));
+        house.runtime.spawn_session(Arc::clone(&house.im).accept_component(theirs, peer));
+        let mut component = Self { house, io: ours, heard: String::new() };
+        component
+            .send(&format!(
+                "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' to='{domain}'>"
+            ))
+            .await;
+        component.hears(">").await;
+        let id = component.heard.split("id='").nth(1).map(|rest| rest.split('\'').next().unwrap_or_default());
+        let digest = Sha1::digest([id.unwrap_or_default(), secret].concat());
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        // Whoever is not known here is cut off before.
+        let _sent = component.io.write_all(format!("<handshake>{digest}</handshake>").as_bytes()).await;
+        component
+    }
+
+    async fn send(&mut self, text: &str) {
+        self.io.write_all(text.as_bytes()).await.expect("the stream takes it");
+    }
+
+    /// Waits until `text` came, and gives all that came since the last time.
+    async fn hears(&mut self, text: &str) -> String {
+        let mut buffer = vec![0; 4_096];
+        for _ in 0..200 {
+            if self.heard.contains(text) && (text != ">" || self.heard.contains("<stream:stream")) {
+                let heard = self.heard.clone();
+                if text != ">" {
+                    self.heard.clear();
+                }
+                return heard;
+            }
+            tokio::select! {
+                biased;
+                read = self.io.read(&mut buffer) => {
+                    let count = read.expect("a stream");
+                    if count == 0 {
+                        break;
+                    }
+                    self.heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
+                }
+                () = self.house.tick() => {}
+            }
+        }
+        panic!("{text} did not come: {}", self.heard);
+    }
+}
+
+async fn house() -> House {
+    House::configured(|config| {
+        config.components =
+            ComponentsConfig { domains: vec![DOMAIN.parse().expect("a domain")], secret: "north".into() };
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn stanzas_go_both_ways() {
+    let house = house().await;
+    let mut gateway = Component::connect(&house, DOMAIN, "north").await;
+    gateway.hears("<handshake/>").await;
+    let mut ann = house.available("ann", "desk").await;
+    ann.send("<message to='bob@gateway.localhost' type='chat'><body>there</body></message>").await;
+    let heard = gateway.hears("</message>").await;
+    assert!(
+        heard.contains("<body>there</body>") && heard.contains(&format!("from='{}'", ann.jid())),
+        "{heard}"
+    );
+    gateway
+        .send("<message from='bob@gateway.localhost/x' to='ann@localhost' type='chat'><body>back</body></message>")
+        .await;
+    assert_eq!(ann.body().await, "back");
+
+    ann.send("<iq type='get' id='q' to='gateway.localhost'><query xmlns='jabber:iq:version'/></iq>").await;
+    gateway.hears("jabber:iq:version").await;
+    let to = ann.jid();
+    gateway.send(&format!("<iq type='result' id='q' from='gateway.localhost' to='{to}'/>")).await;
+    let answer = ann.expect("the answer", |stanza| stanza.id().as_deref() == Some("q")).await;
+    assert_eq!(answer.type_().as_deref(), Some("result"));
+
+    gateway
+        .send("<iq type='get' id='d' from='gateway.localhost' to='localhost'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
+        .await;
+    assert!(gateway.hears("</iq>").await.contains("type='result'"));
+    gateway.send("<iq type='get' id='e' from='gateway.localhost' to='elsewhere'><ping xmlns='urn:xmpp:ping'/></iq>").await;
+    assert!(gateway.hears("</iq>").await.contains("remote-server-not-found"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_component_is_subscribed_to_as_anybody_else() {
+    let house = house().await;
+    let mut gateway = Component::connect(&house, DOMAIN, "north").await;
+    gateway.hears("<handshake/>").await;
+    let mut ann = house.available("ann", "desk").await;
+    ann.send("<presence type='subscribe' to='bob@gateway.localhost'/>").await;
+    let heard = gateway.hears("subscribe").await;
+    assert!(heard.contains("from='ann@localhost'"), "{heard}");
+    gateway.send("<presence type='subscribed' from='bob@gateway.localhost' to='ann@localhost'/>").await;
+    gateway.send("<presence from='bob@gateway.localhost/x' to='ann@localhost'/>").await;
+    ann.presence("bob@gateway.localhost/x", None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_wait_for_a_component_that_is_away() {
+    let house = house().await;
+    let mut ann = house.available("ann", "desk").await;
+    ann.send("<message to='bob@gateway.localhost' type='chat'><body>waits</body></message>").await;
+    let refused =
+        ann.ask("q", "<iq type='get' id='q' to='gateway.localhost'><ping xmlns='urn:xmpp:ping'/></iq>").await;
+    assert_eq!(crate::client::condition(&refused), "service-unavailable");
+    let mut gateway = Component::connect(&house, DOMAIN, "north").await;
+    let heard = gateway.hears("</message>").await;
+    assert!(heard.contains("<body>waits</body>") && heard.contains("urn:xmpp:delay"), "{heard}");
+    gateway.send("</stream:stream>").await;
+    gateway.hears("</stream:stream>").await;
+    ann.settle().await;
+    let mut gateway = Component::connect(&house, DOMAIN, "north").await;
+    gateway.hears("<handshake/>").await;
+    ann.send("<message to='bob@gateway.localhost' type='chat'><body>second</body></message>").await;
+    let heard = gateway.hears("second").await;
+    assert!(!heard.contains("waits"), "what was written is not written again: {heard}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_no_right_does_not_connect_and_nobody_speaks_for_others() {
+    let house = house().await;
+    Component::connect(&house, DOMAIN, "south").await.hears("not-authorized").await;
+    Component::connect(&house, "other.localhost", "north").await.hears("host-unknown").await;
+    let mut gateway = Component::connect(&house, DOMAIN, "north").await;
+    gateway.hears("<handshake/>").await;
+    Component::connect(&house, DOMAIN, "north").await.hears("conflict").await;
+    gateway.send("<message from='bob@localhost' to='ann@localhost'><body>forged</body></message>").await;
+    gateway.hears("invalid-from").await;
+    let mut gateway = Component::connect(&house, DOMAIN, "north").await;
+    gateway.hears("<handshake/>").await;
+    gateway.send("<message from='gateway.localhost'><body>to whom</body></message>").await;
+    gateway.hears("improper-addressing").await;
+}
+
+/// XEP-0357 §7: another push service is a component here; one that refuses is not asked again.
+#[tokio::test(start_paused = true)]
+async fn a_push_service_elsewhere_is_told_until_it_refuses() {
+    let house = house().await;
+    let mut gateway = Component::connect(&house, DOMAIN, "north").await;
+    gateway.hears("<handshake/>").await;
+    let mut bob = house.available("bob", "phone").await;
+    let enable = "<enable xmlns='urn:xmpp:push:0' jid='gateway.localhost' node='n'><x xmlns='jabber:x:data' type='submit'>\
+                  <field var='FORM_TYPE'><value>http://jabber.org/protocol/pubsub#publish-options</value></field>\
+                  <field var='secret'><value>s3</value></field></x></enable>";
+    bob.ask("p", &format!("<iq type='set' id='p'>{enable}</iq>")).await;
+    bob.lose();
+    let mut ann = house.available("ann", "desk").await;
+    let say = "<message to='bob@localhost' type='chat'><body>words</body></message>";
+    ann.send(say).await;
+    let heard = gateway.hears("</iq>").await;
+    for part in ["from='bob@localhost'", "<publish node='n'>", "message-count", "<value>s3</value>"] {
+        assert!(heard.contains(part), "{part} is missing: {heard}");
+    }
+    assert!(!heard.contains("words"), "{heard}");
+    let id = heard.split("id='").nth(1).and_then(|rest| rest.split('\'').next()).expect("an id");
+    gateway
+        .send(&format!(
+            "<iq type='error' id='{id}' from='gateway.localhost' to='bob@localhost'><error type='cancel'>\
+             <item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
+        ))
+        .await;
+    ann.settle().await;
+    ann.send(say).await;
+    ann.send("<message to='x@gateway.localhost' type='chat'><body>last</body></message>").await;
+    assert!(!gateway.hears("last").await.contains("<publish"), "it is asked no more");
+}
