@@ -89,7 +89,7 @@ async def test():
         server.start()
     unkept = seen - set(archived())
     print(f"seen before the stop {len(seen)}, and not in the archive {len(unkept)}")
-    assert len(seen) > 1000 and not unkept
+    assert len(seen) > 200 and not unkept
     bob = client("bob", "desk")
     bob.add_event_handler("message", receiver.take)
     await bob.sign_in()

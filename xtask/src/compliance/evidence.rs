@@ -1,4 +1,4 @@
-//! Tests that name specifications in their first lines: scripted peers and foreign software.
+//! Tests that name specifications in their first lines: scripted peers, clients of our own, and foreign software.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use super::name;
 pub struct Test {
     /// Its file, from the top of the repository.
     pub path: String,
-    /// `scripted peer`, or the foreign software that it runs.
+    /// `scripted peer`, `test client`, or the foreign software that it runs.
     pub peer: String,
     /// The specifications that its head names.
     pub specs: BTreeSet<String>,
@@ -22,16 +22,24 @@ pub struct Test {
 impl Test {
     /// Does it run software that others wrote?
     pub fn is_foreign(&self) -> bool {
-        self.peer != SCRIPTED
+        self.peer != SCRIPTED && self.peer != CLIENT
     }
 }
 
 const SCRIPTED: &str = "scripted peer";
+const CLIENT: &str = "test client";
+const FOLDERS: [(&str, &str); 5] = [
+    ("tests/interop", "py"),
+    ("tests/xmpp", "xmpp"),
+    ("crates/im/tests/sessions", "rs"),
+    ("crates/im/tests/federation", "rs"),
+    ("crates/web/tests", "rs"),
+];
 
 /// All tests whose heads name a specification.
 pub fn tests() -> Result<Vec<Test>> {
     let mut tests = Vec::new();
-    for (folder, ending) in [("tests/interop", "py"), ("tests/xmpp", "xmpp")] {
+    for (folder, ending) in FOLDERS {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if path.extension().is_some_and(|e| e == ending) {
@@ -47,12 +55,16 @@ pub fn tests() -> Result<Vec<Test>> {
 fn read(path: &Path, text: &str) -> Test {
     let head = match text.strip_prefix("\"\"\"") {
         Some(docstring) => docstring.split("\"\"\"").next().unwrap_or_default().to_owned(),
-        None => text.lines().take_while(|line| line.starts_with('#')).collect::<Vec<_>>().join("\n"),
+        None => {
+            let head = |line: &&str| line.starts_with('#') || line.starts_with("//!");
+            text.lines().take_while(head).collect::<Vec<_>>().join("\n")
+        }
     };
+    let ours = if path.extension().is_some_and(|ending| ending == "rs") { CLIENT } else { SCRIPTED };
     let peer = head.lines().find_map(|line| line.strip_prefix("peer: "));
     Test {
         path: path.to_string_lossy().into_owned(),
-        peer: peer.unwrap_or(SCRIPTED).to_owned(),
+        peer: peer.unwrap_or(ours).to_owned(),
         specs: named(&head),
     }
 }

@@ -11,7 +11,7 @@ const HEAD: &str = "# Compliance
 
 Written by `cargo xtask compliance` from what each feature declares in the code and from the tests that name a specification in their first
 lines; `cargo xtask ci` fails when it is not up to date. A claim needs both: a declaration, and a test against software that others
-wrote or with a scripted peer (`tests/xmpp`).
+wrote, with a scripted peer (`tests/xmpp`) or with a client of the tests' own.
 
 ## XMPP Compliance Suites 2023 (XEP-0479), server
 ";
