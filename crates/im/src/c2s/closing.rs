@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::BytesMut;
+use store::Seq;
 use xmpp::{Builder, Condition, Context, Element, StanzaError, StreamCondition, StreamError, ns};
 
 use super::Parking;
@@ -60,11 +61,12 @@ impl<W: Wire> Session<W> {
 
     /// Before a stream ends in good order, what its client sent is durable, or the client hears that it is not.
     async fn answer_what_was_sent(&mut self) {
-        if *self.durable.borrow() >= self.kept {
+        if self.kept == Seq(0) {
             return;
         }
         let im = Arc::clone(&self.im);
         let (time, kept) = (im.limits.load().session.closing_time_max, self.kept);
+        // The watermark may have passed already, for what was given up: then its refusal waits in the outbox.
         tokio::select! {
             biased;
             () = im.runtime.sleep(time) => {}
