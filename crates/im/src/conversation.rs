@@ -65,7 +65,7 @@ impl Im {
     /// A session has said something to `to`.
     pub(crate) fn note_answer(&self, seat: &Seat, stanza: &Stanza, to: &str) {
         if self.users.policies.load().routing == Routing::AnsweringDevice && is_said(stanza) {
-            let peer = to.split_once('/').map_or(to, |(bare, _)| bare);
+            let peer = model::bare_of(to);
             seat.account.conversations.answered(peer, &thread(stanza), seat.resource(), self.runtime.now());
         }
     }
@@ -80,7 +80,7 @@ impl Im {
         if self.users.policies.load().routing == Routing::Standard {
             return None;
         }
-        let peer = from.split_once('/').map_or(from, |(bare, _)| bare);
+        let peer = model::bare_of(from);
         let seats = account.seats();
         let device = account.conversations.device(peer, &thread(stanza), self.runtime.now());
         let held = device.and_then(|device| {

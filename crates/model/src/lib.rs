@@ -2,12 +2,14 @@
 //!
 //! Floor 0: opens no socket, reads no clock, draws no random number.
 
+mod address;
 mod host;
 mod line;
 mod private;
 mod timestamp;
 mod user;
 
+pub use address::{bare_of, domain_of};
 pub use host::Host;
 pub use jid::{BareJid, DomainPart, FullJid, Jid, NodePart, ResourcePart};
 pub use line::{LineId, Number, NumberError, PARTITION_DEFAULT, Partition};

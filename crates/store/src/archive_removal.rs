@@ -111,7 +111,7 @@ impl Store {
         for row in &rows {
             let (seq, owner, sender) = (row.int(0)?, row.text(1)?, row.text(2)?);
             if whose(&owner) {
-                let bare = sender.split_once('/').map_or(&*sender, |(bare, _)| bare);
+                let bare = model::bare_of(&sender);
                 if bare != owner {
                     keys.push((bare.to_owned(), seq));
                 }

@@ -51,7 +51,7 @@ pub(crate) async fn index(connection: &mut Connection, after: Seq, until: Seq) -
             json.push_str(&words::archive_word(&owner));
         }
         if archives & 2 != 0 {
-            let bare = sender.split_once('/').map_or(&*sender, |(bare, _)| bare);
+            let bare = model::bare_of(&sender);
             json.push(' ');
             json.push_str(&words::archive_word(bare));
         }

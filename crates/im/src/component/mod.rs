@@ -95,7 +95,7 @@ impl Im {
         if !hints::is_kept_offline(stanza) {
             return self.pass_to_component(stanza, from, to).map(|()| None);
         }
-        let sender = from.split_once('/').map_or(from, |(bare, _)| bare);
+        let sender = model::bare_of(from);
         let (id, at) = (self.store.stanza_id(), self.runtime.timestamp());
         let mark = stanza_ids::mark(sender, id);
         let stamp = Stamp::default().from(from).to(to.as_str()).adding(&mark);

@@ -73,7 +73,7 @@ impl Im {
 
     fn tell_online(&self, text: &str) -> BTreeSet<BareJid> {
         let jids = self.sessions();
-        let users = jids.iter().filter_map(|session| session.jid.split('/').next()?.parse().ok());
+        let users = jids.iter().filter_map(|session| model::bare_of(&session.jid).parse().ok());
         let mut told = BTreeSet::<BareJid>::new();
         for user in users.collect::<BTreeSet<BareJid>>() {
             if let Some(account) = self.sessions.account(user.as_str()) {

@@ -59,7 +59,7 @@ impl Preferences {
 impl Im {
     /// In whose archives a message from `from` to `owner` belongs.
     pub(crate) fn archives(&self, from: &str, owner: &BareJid) -> Archives {
-        let sender = from.split_once('/').map_or(from, |(bare, _)| bare);
+        let sender = model::bare_of(from);
         let own = sender == owner.as_str();
         Archives {
             owner: self.wants_archived(owner.as_str(), sender),
@@ -69,7 +69,7 @@ impl Im {
 
     /// Does a message from `from` to somebody elsewhere belong in the sender's archive?
     pub(crate) fn archives_sent(&self, from: &str, peer: &BareJid) -> bool {
-        let sender = from.split_once('/').map_or(from, |(bare, _)| bare);
+        let sender = model::bare_of(from);
         self.is_user(sender) && self.wants_archived(sender, peer.as_str())
     }
 

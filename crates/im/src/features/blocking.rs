@@ -83,8 +83,7 @@ impl Im {
     /// Refuses a stanza between two of whom one blocks the other: the sender's own block is told as such (§3.5);
     /// that of the addressee looks as if nobody were there (§3.4).
     pub(crate) fn check_blocked(&self, from: &str, to: &str) -> Result<(), StanzaError> {
-        let bare =
-            |address: &str| address.split_once('/').map_or_else(|| address.to_owned(), |(b, _)| b.to_owned());
+        let bare = |address: &str| model::bare_of(address).to_owned();
         if !self.users.blocked.any.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -165,7 +164,7 @@ async fn disappear(im: &Im, owner: &BareJid, other: &BareJid) {
 
 /// Has somebody shown themselves to another who may not watch them (RFC 6121 §4.6)?
 fn has_directed(im: &Im, user: &BareJid, watcher: &BareJid) -> bool {
-    let to_watcher = |to: &str| to.split_once('/').map_or(to, |(bare, _)| bare) == watcher.as_str();
+    let to_watcher = |to: &str| model::bare_of(to) == watcher.as_str();
     im.sessions.account(user.as_str()).is_some_and(|account| {
         account.seats().iter().any(|seat| seat.directed.lock().iter().any(|to| to_watcher(to)))
     })

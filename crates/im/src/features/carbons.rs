@@ -37,9 +37,9 @@ pub(crate) fn received(
 
 /// Copies a message that a session of ours sent to the other sessions of its user.
 pub(crate) fn sent(im: &Im, stanza: &Stanza, from: &str, to: &str, accepted: &Accepted) {
-    let bare = from.split_once('/').map_or(from, |(bare, _)| bare);
+    let bare = model::bare_of(from);
     // What goes to oneself is received already.
-    if to.split_once('/').map_or(to, |(bare, _)| bare) == bare {
+    if model::bare_of(to) == bare {
         return;
     }
     let Some(account) = im.sessions.account(bare) else { return };

@@ -313,9 +313,7 @@ pub(crate) async fn unavailable(im: &Im, seat: &Arc<Seat>, stanza: Option<&Stanz
         }
     }
     // §4.6.3: also those who got directed presence, and do not see it anyhow.
-    for to in
-        directed.iter().filter(|to| !told.iter().any(|told| to.split('/').next() == Some(told.as_str())))
-    {
+    for to in directed.iter().filter(|to| !told.iter().any(|told| model::bare_of(to) == told.as_str())) {
         deliver(im, to, &unavailable_bytes(from, to, stanza));
     }
     im.look_again(user);

@@ -166,7 +166,7 @@ pub(crate) fn seen(im: &Im, user: &BareJid) {
 /// A message for `owner` was accepted: those services are told whose device does not get it now.
 pub(crate) fn consider(im: &Im, owner: &BareJid, from: &str, stanza: &Stanza) {
     let Some(subscriber) = im.users.push.of(owner.as_str()) else { return };
-    let own = from.split_once('/').map_or(from, |(bare, _)| bare) == owner.as_str();
+    let own = model::bare_of(from) == owner.as_str();
     if own || !is_worth_waking(stanza) {
         return;
     }

@@ -86,16 +86,12 @@ impl Retraction {
     /// §6: only who said it may take it back, and only what was said to the same one. The id is the message's own,
     /// or the origin-id beside it.
     fn means(&self, entry: &Entry, message: &Stanza) -> bool {
-        bare(&entry.from) == self.sender.as_str()
-            && bare(&entry.to) == self.recipient.as_str()
+        model::bare_of(&entry.from) == self.sender.as_str()
+            && model::bare_of(&entry.to) == self.recipient.as_str()
             && !message.has_child("retract", NS)
             && (message.id().as_deref() == Some(&self.id)
                 || message
                     .child("origin-id", stanza_ids::NS)
                     .is_some_and(|origin| origin.attr("id") == Some(&self.id)))
     }
-}
-
-fn bare(address: &str) -> &str {
-    address.split_once('/').map_or(address, |(bare, _)| bare)
 }

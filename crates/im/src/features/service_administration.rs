@@ -154,7 +154,8 @@ async fn numbers(im: &Im, command: &Command) -> Result<Done, StanzaError> {
         let result = result.with("registeredusersnum", "text-single", [count.to_string()]);
         return Ok(Done { note: format!("{}: {count}", command.name), result: Some(result) });
     }
-    let mut online: Vec<String> = im.sessions().iter().map(|session| bare(&session.jid).to_owned()).collect();
+    let mut online: Vec<String> =
+        im.sessions().iter().map(|session| model::bare_of(&session.jid).to_owned()).collect();
     online.sort_unstable();
     online.dedup();
     let note = format!("{}: {}", command.name, online.len());
@@ -194,10 +195,6 @@ fn password(form: &Form) -> Result<String, StanzaError> {
         return Err(StanzaError::from(Condition::NotAcceptable).with_text("the passwords are not alike"));
     }
     Ok(password.to_owned())
-}
-
-fn bare(jid: &str) -> &str {
-    jid.split_once('/').map_or(jid, |(bare, _)| bare)
 }
 
 fn text(form: &Form, field: &str) -> Result<String, StanzaError> {

@@ -91,8 +91,7 @@ impl Rooms {
 
     /// Does an address belong to this service?
     pub(crate) fn owns(&self, address: &str) -> bool {
-        let bare = address.split_once('/').map_or(address, |(bare, _)| bare);
-        bare.split_once('@').map_or(bare, |(_, domain)| domain).eq_ignore_ascii_case(&self.domain)
+        model::domain_of(address).eq_ignore_ascii_case(&self.domain)
     }
 
     /// A room that is open.
@@ -202,9 +201,7 @@ fn kept(room: &Room) -> Option<store::Room> {
 
 /// Gives bytes to a session, if it is there.
 pub(crate) fn post(im: &Im, session: &FullJid, bytes: Bytes) {
-    let address = session.as_str();
-    let bare = address.split_once('/').map_or(address, |(bare, _)| bare);
-    if let Some(seat) = im.sessions.seat(bare, session.resource().as_str()) {
+    if let Some(seat) = im.sessions.seat(model::bare_of(session.as_str()), session.resource().as_str()) {
         im.push_bytes(&seat, bytes);
     } else if im.is_remote(session.domain().as_str()) {
         im.tell_remote(bytes);

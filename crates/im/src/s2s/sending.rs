@@ -36,7 +36,7 @@ impl Im {
         let kind = MessageType::of(stanza.type_().as_deref());
         let group = kind == MessageType::Groupchat && stanza.has_child("body", ns::CLIENT);
         let keep = hints::is_kept_offline(stanza) || group && !stanza.has_child("no-store", hints::NS);
-        let peer = self.peer(domain_of(from), to.domain().as_str())?;
+        let peer = self.peer(model::domain_of(from), to.domain().as_str())?;
         let limits = self.limits.load().federation;
         if peer.is_known_missing() {
             return Err(Condition::RemoteServerNotFound.into());
@@ -54,7 +54,7 @@ impl Im {
         if !peer.has_room(stanza.bytes().len(), &limits) {
             return Err(full());
         }
-        let sender = from.split_once('/').map_or(from, |(bare, _)| bare);
+        let sender = model::bare_of(from);
         let (id, at) = (self.store.stanza_id(), self.runtime.timestamp());
         let mark = stanza_ids::mark(sender, id);
         let stamp = Stamp::default().from(from).to(to.as_str()).adding(&mark);
@@ -86,7 +86,7 @@ impl Im {
         if self.services.components().serves(to.domain().as_str()) {
             return self.pass_to_component(stanza, from, to);
         }
-        let peer = self.peer(domain_of(from), to.domain().as_str())?;
+        let peer = self.peer(model::domain_of(from), to.domain().as_str())?;
         let bytes = stanza.to_bytes(Context::Server, &Stamp::default().from(from).to(to.as_str()));
         self.enqueue(&peer, Outgoing { bytes, seq: None, waits: false, since: self.runtime.now() })
     }
@@ -102,7 +102,7 @@ impl Im {
         if self.services.components().serves(to.domain().as_str()) {
             return self.post_to_component(stanza.bytes().clone(), &to);
         }
-        let peer = self.peer(domain_of(&from), to.domain().as_str())?;
+        let peer = self.peer(model::domain_of(&from), to.domain().as_str())?;
         let kind = stanza.type_();
         let waits = stanza.kind() == Kind::Presence
             && matches!(kind.as_deref(), Some("subscribe" | "subscribed" | "unsubscribe" | "unsubscribed"));
@@ -174,7 +174,9 @@ impl Im {
         let stanza = crate::features::offline::delayed(self.domain(), entry);
         let Ok(stanza) = xmpp::parse_inheriting(stanza) else { return };
         let domain = |text: &str| text.parse::<DomainPart>().ok();
-        let (Some(local), Some(remote)) = (domain(domain_of(&entry.from)), domain(remote)) else { return };
+        let (Some(local), Some(remote)) = (domain(model::domain_of(&entry.from)), domain(remote)) else {
+            return;
+        };
         // Whether it may still be sent is seen when it is.
         let Some(peer) = self.s2s.peers.find_or_make(&local, &remote, usize::MAX) else { return };
         let age = (self.runtime.timestamp().0 - entry.at.0).max(0);
@@ -198,11 +200,6 @@ impl Im {
         let at = model::Timestamp(self.runtime.timestamp().0 - micros);
         crate::features::offline::with_delay(&item.bytes, self.domain(), at)
     }
-}
-
-fn domain_of(address: &str) -> &str {
-    let bare = address.split_once('/').map_or(address, |(bare, _)| bare);
-    bare.split_once('@').map_or(bare, |(_, domain)| domain)
 }
 
 fn full() -> StanzaError {

@@ -91,7 +91,7 @@ fn made(jid: &BareJid, mut message: Element, at: Timestamp, archived: bool) -> R
     if stanza.len() > usize::try_from(STANZA_BYTES_MAX).unwrap_or(usize::MAX) {
         return Err(format!("this message is larger than {} KiB", STANZA_BYTES_MAX >> 10));
     }
-    let bare = from.split_once('/').map_or(from.as_str(), |(bare, _)| bare);
+    let bare = model::bare_of(&from);
     let body = message.child("body", ns::CLIENT).map(Element::text).unwrap_or_default();
     let key = hash(&[
         bare,
