@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{BareJid, Timestamp};
+use model::{BareJid, Jid, Timestamp};
 use store::{Archives, Entry, Seq, StanzaId};
 use xmpp::xep::hints;
 use xmpp::{Builder, Condition, Context, Stamp, Stanza, StanzaError};
 
 use crate::Im;
-use crate::features::{retraction, stanza_ids};
+use crate::features::{carbons, retraction, stanza_ids};
 use crate::outbox::Item;
 use crate::router::Target;
 use crate::sessions::{Account, Seat};
@@ -21,6 +21,16 @@ pub(crate) struct Accepted {
     pub(crate) item: Item,
     /// Its stanza-id and time, when it was kept.
     pub(crate) kept: Option<(StanzaId, Timestamp)>,
+}
+
+/// A message for elsewhere that was accepted.
+pub(crate) struct AcceptedOutgoing {
+    /// As it was kept, for a client.
+    pub(crate) item: Item,
+    /// Its place in the journal.
+    pub(crate) seq: Seq,
+    /// Its stanza-id for its sender, for whoever writes it in another way.
+    pub(crate) mark: Bytes,
 }
 
 impl Im {
@@ -66,6 +76,40 @@ impl Im {
                 Err(storage_error(&error))
             }
         }
+    }
+
+    /// Takes responsibility for a message to `to` elsewhere, which waits in the spool of `owner`: its sender's other
+    /// sessions get a copy, and their archive has it if `archivable` and they want it.
+    pub(crate) fn accept_outgoing(
+        &self,
+        stanza: &Stanza,
+        from: &str,
+        to: &Jid,
+        owner: &BareJid,
+        archivable: bool,
+    ) -> Result<AcceptedOutgoing, StanzaError> {
+        let (id, at) = (self.store.stanza_id(), self.runtime.timestamp());
+        let mark = stanza_ids::mark(model::bare_of(from), id);
+        let stamp = Stamp::default().from(from).to(to.as_str()).adding(&mark);
+        let kept = stanza.to_bytes(Context::Client, &stamp);
+        let contact = to.to_bare();
+        let archived = archivable && hints::is_archived(stanza) && self.archives_sent(from, &contact);
+        let entry = Entry {
+            id,
+            owner: owner.clone(),
+            from: from.to_owned(),
+            to: to.to_string(),
+            stanza: kept.clone(),
+            at,
+            spool: true,
+            archives: Archives { owner: false, sender: archived },
+            told: None,
+        };
+        let seq = self.store.journal_append(entry).map_err(|error| storage_error(&error))?;
+        retraction::heed(self, stanza, from, &contact);
+        let accepted = Accepted { item: Item::kept(kept, seq), kept: Some((id, at)) };
+        carbons::sent(self, stanza, from, to.as_str(), &accepted);
+        Ok(AcceptedOutgoing { item: accepted.item, seq, mark })
     }
 
     /// These messages were taken and could not be made durable in time: their senders hear it, before anything

@@ -12,12 +12,10 @@ use std::sync::atomic::AtomicUsize;
 use bytes::Bytes;
 use model::{BareJid, DomainPart, Jid};
 use parking_lot::Mutex;
-use store::{Archives, Entry, Seq};
+use store::Seq;
 use xmpp::xep::hints;
 use xmpp::{Condition, Context, ErrorKind, Stamp, Stanza, StanzaError};
 
-use crate::acceptance::{Accepted, storage_error};
-use crate::features::{carbons, stanza_ids};
 use crate::outbox::{Item, Outbox};
 use crate::{About, Im, Spec};
 
@@ -95,31 +93,12 @@ impl Im {
         if !hints::is_kept_offline(stanza) {
             return self.pass_to_component(stanza, from, to).map(|()| None);
         }
-        let sender = model::bare_of(from);
-        let (id, at) = (self.store.stanza_id(), self.runtime.timestamp());
-        let mark = stanza_ids::mark(sender, id);
-        let stamp = Stamp::default().from(from).to(to.as_str()).adding(&mark);
-        let kept = stanza.to_bytes(Context::Client, &stamp);
-        let archived = hints::is_archived(stanza) && self.archives_sent(from, &to.to_bare());
-        let entry = Entry {
-            id,
-            owner: place.owner.clone(),
-            from: from.to_owned(),
-            to: to.to_string(),
-            stanza: kept.clone(),
-            at,
-            spool: true,
-            archives: Archives { owner: false, sender: archived },
-            told: None,
-        };
-        let seq = self.store.journal_append(entry).map_err(|error| storage_error(&error))?;
-        let accepted = Accepted { item: Item::kept(kept, seq), kept: Some((id, at)) };
-        carbons::sent(self, stanza, from, to.as_str(), &accepted);
+        let accepted = self.accept_outgoing(stanza, from, to, &place.owner, true)?;
         if let Some(outbox) = self.services.components().outbox(domain) {
             // What a full queue does not take is read from the spool when the component comes again.
             let _full = outbox.push(accepted.item, &self.limits.load().session);
         }
-        Ok(Some(seq))
+        Ok(Some(accepted.seq))
     }
 
     /// Something that is not kept: presence, questions and answers, signs.

@@ -5,16 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::{DomainPart, Jid};
-use store::{Archives, Entry, Seq};
+use store::Seq;
 use xmpp::xep::hints;
 use xmpp::{Condition, Context, ErrorKind, Kind, Stamp, Stanza, StanzaError, ns};
 
 use super::peer::{NotTaken, Outgoing, PEERS_MAX, Peer};
 use crate::Im;
-use crate::acceptance::{Accepted, storage_error};
 use crate::delivery::MessageType;
-use crate::features::{carbons, retraction, stanza_ids};
-use crate::outbox::Item;
 
 /// Messages from before the last stop are read so many at a time.
 const PAGE: usize = 500;
@@ -54,31 +51,12 @@ impl Im {
         if !peer.has_room(stanza.bytes().len(), &limits) {
             return Err(full());
         }
-        let sender = model::bare_of(from);
-        let (id, at) = (self.store.stanza_id(), self.runtime.timestamp());
-        let mark = stanza_ids::mark(sender, id);
-        let stamp = Stamp::default().from(from).to(to.as_str()).adding(&mark);
-        let kept = stanza.to_bytes(Context::Client, &stamp);
-        let contact = to.to_bare();
-        let archived = !group && hints::is_archived(stanza) && self.archives_sent(from, &contact);
-        let entry = Entry {
-            id,
-            owner: peer.owner.clone(),
-            from: from.to_owned(),
-            to: to.to_string(),
-            stanza: kept.clone(),
-            at,
-            spool: true,
-            archives: Archives { owner: false, sender: archived },
-            told: None,
-        };
-        let seq = self.store.journal_append(entry).map_err(|error| storage_error(&error))?;
-        retraction::heed(self, stanza, from, &contact);
-        let accepted = Accepted { item: Item::kept(kept, seq), kept: Some((id, at)) };
-        carbons::sent(self, stanza, from, to.as_str(), &accepted);
+        let accepted = self.accept_outgoing(stanza, from, to, &peer.owner, !group)?;
+        let seq = Some(accepted.seq);
+        let stamp = Stamp::default().from(from).to(to.as_str()).adding(&accepted.mark);
         let bytes = stanza.to_bytes(Context::Server, &stamp);
-        self.enqueue(&peer, Outgoing { bytes, seq: Some(seq), waits: true, since: self.runtime.now() })?;
-        Ok(Some(seq))
+        self.enqueue(&peer, Outgoing { bytes, seq, waits: true, since: self.runtime.now() })?;
+        Ok(seq)
     }
 
     /// A request or an answer for another domain.

@@ -145,6 +145,30 @@ async fn messages_wait_for_a_component_that_is_away() {
     assert!(!heard.contains("waits"), "what was written is not written again: {heard}");
 }
 
+/// XEP-0424 §6: as with any other message, the sender's archive forgets the words.
+#[tokio::test(start_paused = true)]
+async fn what_was_said_to_a_component_can_be_taken_back() {
+    const ARCHIVE: &str = "<query xmlns='urn:xmpp:mam:2'/>";
+    let house = house().await;
+    let mut gateway = Component::connect(&house, DOMAIN, "north").await;
+    gateway.hears("<handshake/>").await;
+    let mut ann = house.available("ann", "desk").await;
+    let archived = async |ann: &mut crate::client::Client<'_>, id: &str| {
+        ann.send(&format!("<iq type='set' id='{id}'>{ARCHIVE}</iq>")).await;
+        let came = ann.settle().await;
+        came.iter().map(|stanza| String::from_utf8_lossy(stanza.bytes()).into_owned()).collect::<String>()
+    };
+    ann.send("<message to='bob@gateway.localhost' type='chat' id='m1'><body>moonlight</body></message>")
+        .await;
+    gateway.hears("moonlight").await;
+    assert!(archived(&mut ann, "a").await.contains("moonlight"));
+    ann.send("<message to='bob@gateway.localhost' type='chat' id='r1'><retract xmlns='urn:xmpp:message-retract:1' id='m1'/><body>taken back</body></message>").await;
+    gateway.hears("message-retract").await;
+    ann.settle().await;
+    let after = archived(&mut ann, "b").await;
+    assert!(after.contains("<retracted") && !after.contains("moonlight"), "{after}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_has_no_right_does_not_connect_and_nobody_speaks_for_others() {
     let house = house().await;
