@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sip::endpoint::Transport as Kind;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::{SIGNALLING, Transport, connection};
@@ -13,38 +13,15 @@ use crate::Error;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
-/// How long to wait when the system has no more descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Listens on `address`; gives the address that the socket got.
 pub(super) fn open(transport: &Arc<Transport>, address: SocketAddr, kind: Kind) -> Result<SocketAddr, Error> {
     let failed = |cause| Error::Listen { address, cause };
     let listener = transport.runtime.listen_tcp(address, SIGNALLING).map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    let transport = Arc::clone(transport);
     let name = if kind == Kind::Tls { "SIP over TLS" } else { "SIP over TCP" };
-    transport.runtime.clone().spawn_listener(name, &[bound], accept(transport, listener, kind));
-    Ok(bound)
-}
-
-async fn accept(transport: Arc<Transport>, listener: TcpListener, kind: Kind) {
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = transport.runtime.stopping() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, remote)) => {
-                let inside = Arc::clone(&transport);
-                transport.runtime.spawn_session(begin(inside, stream, remote, kind));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                transport.runtime.sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
+    let inside = Arc::clone(transport);
+    let begin = move |stream, remote| Some(begin(Arc::clone(&inside), stream, remote, kind));
+    transport.runtime.spawn_acceptor(name, listener, begin).map_err(failed)
 }
 
 async fn begin(transport: Arc<Transport>, stream: TcpStream, remote: SocketAddr, kind: Kind) {

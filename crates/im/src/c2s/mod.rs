@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use xmpp::sasl::ChannelBinding;
@@ -66,8 +66,6 @@ impl Transport {
 
 /// The label of `tls-exporter` (RFC 9266 §2).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
-/// The longest pause after the system has no more sockets.
-const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 impl Im {
     /// Serves a listener until the house stops.
@@ -76,32 +74,17 @@ impl Im {
     /// The socket has no address.
     pub fn listen(self: &Arc<Self>, listener: TcpListener, transport: Transport) -> io::Result<()> {
         let im = Arc::clone(self);
-        let address = listener.local_addr()?;
-        self.runtime.spawn_listener(transport.name(), &[address], async move {
-            loop {
-                let accepted = tokio::select! {
-                    biased;
-                    () = im.runtime.stopping() => return,
-                    accepted = listener.accept() => accepted,
-                };
-                match accepted {
-                    Ok((stream, peer)) => {
-                        // Writes are coalesced by us; Nagle would only add a round trip (RFC 896).
-                        if let Err(error) = stream.set_nodelay(true) {
-                            tracing::debug!(%error, "a connection closed before it was served");
-                            continue;
-                        }
-                        let session = Arc::clone(&im).accept(stream, peer, transport);
-                        im.runtime.spawn_session(session);
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "no connection can be accepted for the moment");
-                        im.runtime.sleep(ACCEPT_PAUSE).await;
-                    }
+        let begin = move |stream: TcpStream, peer| {
+            // Writes are coalesced by us; Nagle would only add a round trip (RFC 896).
+            match stream.set_nodelay(true) {
+                Ok(()) => Some(Arc::clone(&im).accept(stream, peer, transport)),
+                Err(error) => {
+                    tracing::debug!(%error, "a connection closed before it was served");
+                    None
                 }
             }
-        });
-        Ok(())
+        };
+        self.runtime.spawn_acceptor(transport.name(), listener, begin).map(drop)
     }
 
     /// Serves one connection to its end. Spawn it with `Runtime::spawn_session`.

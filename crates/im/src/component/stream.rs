@@ -6,7 +6,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use model::Jid;
@@ -14,7 +13,7 @@ use runtime::Runtime;
 use sha1::{Digest, Sha1};
 use store::Seq;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use xmpp::{
     Condition, ContentNamespace, Context, Frame, Framer, Kind, Stamp, Stanza, StanzaError, StreamCondition,
     StreamError, StreamHeader,
@@ -26,8 +25,6 @@ use crate::c2s::{Link, Moved};
 use crate::features::offline::SpoolReader;
 use crate::outbox::{End, Item, Outbox};
 
-/// The longest pause after the system has no more sockets.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Random bytes in the name of a stream.
 const STREAM_ID_BYTES: usize = 16;
 
@@ -39,28 +36,11 @@ impl Im {
     /// The socket has no address.
     pub fn listen_to_components(self: &Arc<Self>, listener: TcpListener) -> io::Result<()> {
         let im = Arc::clone(self);
-        let address = listener.local_addr()?;
-        self.runtime.spawn_listener("XMPP components", &[address], async move {
-            loop {
-                let accepted = tokio::select! {
-                    biased;
-                    () = im.runtime.stopping() => return,
-                    accepted = listener.accept() => accepted,
-                };
-                match accepted {
-                    Ok((stream, peer)) => {
-                        if stream.set_nodelay(true).is_ok() {
-                            im.runtime.spawn_session(Arc::clone(&im).accept_component(stream, peer));
-                        }
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "no component's connection can be accepted for the moment");
-                        im.runtime.sleep(ACCEPT_PAUSE).await;
-                    }
-                }
-            }
-        });
-        Ok(())
+        let begin = move |stream: TcpStream, peer| {
+            stream.set_nodelay(true).ok()?;
+            Some(Arc::clone(&im).accept_component(stream, peer))
+        };
+        self.runtime.spawn_acceptor("XMPP components", listener, begin).map(drop)
     }
 
     /// Serves one connection of a component to its end. Spawn it with `Runtime::spawn_session`.

@@ -34,8 +34,6 @@ const IDLE_TIME_MAX: Duration = Duration::from_secs(300);
 const CHUNK_BYTES: usize = 16 * 1024;
 /// A name is a SHA-1 in hexadecimal.
 const NAME_DIGITS: usize = 40;
-/// The pause when no connection can be accepted.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why two parties were not joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,40 +83,32 @@ impl Im {
     /// # Errors
     /// The socket has no address.
     pub fn listen_proxy(self: &Arc<Self>, listener: TcpListener) -> io::Result<()> {
-        let (table, runtime) = (Arc::clone(&self.services.relay.0), self.runtime.clone());
-        let address = listener.local_addr()?;
-        self.runtime.spawn_listener("proxy", &[address], serve(table, listener, runtime));
-        Ok(())
+        let (relay, runtime) = (Arc::clone(&self.services.relay.0), self.runtime.clone());
+        let begin = move |stream, _| serve(&relay, stream, &runtime);
+        self.runtime.spawn_acceptor("proxy", listener, begin).map(drop)
     }
 }
 
-async fn serve(table: Arc<Table>, listener: TcpListener, runtime: Runtime) {
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = runtime.stopping() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else {
-            runtime.sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        // Over the limit a connection is closed at once.
-        let Ok(place) = Arc::clone(&table.places).try_acquire_owned() else { continue };
-        let (table, inside) = (Arc::clone(&table), runtime.clone());
-        runtime.spawn_session(async move {
-            let greeted = tokio::time::timeout(GREETING_TIME_MAX, greet(&table, stream)).await;
-            if let Ok(Some((name, ticket))) = greeted {
-                tokio::select! {
-                    biased;
-                    () = inside.stopping() => {}
-                    () = inside.sleep(WAITING_TIME_MAX) => {}
-                }
-                table.forget(&name, ticket);
+/// Serves one connection until it is joined or has waited for too long; `None` when too many wait.
+fn serve(
+    table: &Arc<Table>,
+    stream: TcpStream,
+    runtime: &Runtime,
+) -> Option<impl Future<Output = ()> + Send + use<>> {
+    let place = Arc::clone(&table.places).try_acquire_owned().ok()?;
+    let (table, runtime) = (Arc::clone(table), runtime.clone());
+    Some(async move {
+        let greeted = tokio::time::timeout(GREETING_TIME_MAX, greet(&table, stream)).await;
+        if let Ok(Some((name, ticket))) = greeted {
+            tokio::select! {
+                biased;
+                () = runtime.stopping() => {}
+                () = runtime.sleep(WAITING_TIME_MAX) => {}
             }
-            drop(place);
-        });
-    }
+            table.forget(&name, ticket);
+        }
+        drop(place);
+    })
 }
 
 /// Hears by which name somebody comes, and lets them wait.
@@ -311,8 +301,9 @@ mod tests {
     fn house() -> House {
         let (relay, runtime) = (Relay::default(), Runtime::real());
         let listener = runtime.listen_tcp("127.0.0.1:0".parse().unwrap(), SocketOptions::default()).unwrap();
-        let address = listener.local_addr().unwrap();
-        runtime.spawn("proxy", serve(Arc::clone(&relay.0), listener, runtime.clone()));
+        let (table, inside) = (Arc::clone(&relay.0), runtime.clone());
+        let begin = move |stream, _| serve(&table, stream, &inside);
+        let address = runtime.spawn_acceptor("proxy", listener, begin).unwrap();
         House { relay, runtime, address }
     }
 

@@ -4,11 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use model::DomainPart;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use xmpp::sm::{Inbound, Outbound, Signal};
 use xmpp::stream::peer::{
@@ -25,9 +24,6 @@ use super::stream::{Over, Role, ServerStream};
 use super::trust::Worth;
 use crate::{Im, Transport};
 
-/// The longest pause after the system has no more sockets.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 impl Im {
     /// Serves a listener for other servers until the house stops.
     ///
@@ -39,33 +35,15 @@ impl Im {
         transport: Transport,
     ) -> io::Result<()> {
         let im = Arc::clone(self);
-        let address = listener.local_addr()?;
         let name = match transport {
             Transport::DirectTls => "XMPP servers over TLS",
             _ => "XMPP servers",
         };
-        self.runtime.spawn_listener(name, &[address], async move {
-            loop {
-                let accepted = tokio::select! {
-                    biased;
-                    () = im.runtime.stopping() => return,
-                    accepted = listener.accept() => accepted,
-                };
-                match accepted {
-                    Ok((stream, peer)) => {
-                        if stream.set_nodelay(true).is_ok() {
-                            let served = Arc::clone(&im).accept_server(stream, peer, transport);
-                            im.runtime.spawn_session(served);
-                        }
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "no server's connection can be accepted for the moment");
-                        im.runtime.sleep(ACCEPT_PAUSE).await;
-                    }
-                }
-            }
-        });
-        Ok(())
+        let begin = move |stream: TcpStream, peer| {
+            stream.set_nodelay(true).ok()?;
+            Some(Arc::clone(&im).accept_server(stream, peer, transport))
+        };
+        self.runtime.spawn_acceptor(name, listener, begin).map(drop)
     }
 
     /// Serves one connection of another server to its end. Spawn it with `Runtime::spawn_session`.
