@@ -3,9 +3,10 @@
 use bytes::BytesMut;
 
 use crate::escape::unescape_attribute;
-use crate::fault::{Fault, fault, malformed};
-use crate::lexer::{QName, RawAttribute, Span};
-use crate::scope::{Declaration, Scope, declaration};
+use crate::fault::{Fault, fault};
+use crate::lexer::{QName, RawAttribute};
+use crate::root::{Root, undeclared};
+use crate::scope::Scope;
 use crate::{ContentNamespace, StreamCondition, escape, ns};
 
 /// The attributes of a stream header, the peer's or ours.
@@ -72,20 +73,10 @@ pub(crate) fn read_header(
     attributes: &[RawAttribute],
     content: ContentNamespace,
 ) -> Result<(StreamHeader, Scope), Fault> {
-    let mut scope = Scope::standalone(content, "");
-    scope.root = name.whole.of(data).into();
-    let mut default_ns = String::new();
-    for attribute in attributes {
-        let Some(declared) = declaration(attribute, data)? else { continue };
-        let value = unescape_attribute(attribute.value.text(data)).into_owned();
-        match declared {
-            Declaration::Default => default_ns = value,
-            Declaration::Prefix(prefix) => scope.prefixes.push((prefix.text(data).into(), value.into())),
-        }
-    }
-    check_prefixes(data, attributes, &scope)?;
-    check_name(data, name, &default_ns, &scope)?;
-    check_content(&default_ns, content)?;
+    let root = Root::read(data, name, attributes, content)?;
+    check_name(data, name, &root)?;
+    check_content(&root.default_ns, content)?;
+    let Root { mut scope, default_ns } = root;
     scope.default = scope.intern(&default_ns);
 
     let mut header = StreamHeader { version: None, ..StreamHeader::new(content) };
@@ -106,11 +97,8 @@ pub(crate) fn read_header(
 }
 
 /// The root is `stream` in the stream namespace (RFC 6120 §4.8.1).
-fn check_name(data: &[u8], name: QName, default_ns: &str, scope: &Scope) -> Result<(), Fault> {
-    let uri = match name.prefix() {
-        None => default_ns,
-        Some(prefix) => prefix_uri(data, prefix, scope).ok_or_else(undeclared)?,
-    };
+fn check_name(data: &[u8], name: QName, root: &Root) -> Result<(), Fault> {
+    let uri = root.uri(data, name).ok_or_else(undeclared)?;
     if uri != ns::STREAMS {
         return Err(fault(StreamCondition::InvalidNamespace, "not the stream namespace"));
     }
@@ -126,32 +114,6 @@ fn check_content(default_ns: &str, content: ContentNamespace) -> Result<(), Faul
         return Ok(());
     }
     Err(fault(StreamCondition::InvalidNamespace, "not the content namespace served here"))
-}
-
-pub(crate) fn check_prefixes(data: &[u8], attributes: &[RawAttribute], scope: &Scope) -> Result<(), Fault> {
-    let mut seen: Vec<(&str, &[u8])> = Vec::new();
-    for attribute in attributes {
-        let Some(prefix) = attribute.name.prefix().filter(|p| p.of(data) != b"xmlns") else { continue };
-        let uri = prefix_uri(data, prefix, scope).ok_or_else(undeclared)?;
-        let expanded = (uri, attribute.name.local().of(data));
-        if seen.contains(&expanded) {
-            return Err(malformed("an attribute is there twice"));
-        }
-        seen.push(expanded);
-    }
-    Ok(())
-}
-
-pub(crate) fn prefix_uri<'a>(data: &[u8], prefix: Span, scope: &'a Scope) -> Option<&'a str> {
-    let prefix = prefix.of(data);
-    if prefix == b"xml" {
-        return Some(ns::XML);
-    }
-    scope.prefixes.iter().find(|(p, _)| p.as_bytes() == prefix).map(|(_, uri)| &**uri)
-}
-
-fn undeclared() -> Fault {
-    malformed("a prefix that was not declared")
 }
 
 /// `major.minor`, each a number that may have leading zeros (RFC 6120 §4.7.5).

@@ -20,6 +20,7 @@ mod limits;
 pub mod ns;
 mod parts;
 mod reader;
+mod root;
 pub mod sasl;
 mod scope;
 pub mod sm;

@@ -8,10 +8,11 @@ use super::{NS, RID_MAX, XBOSH};
 use crate::characters::is_space;
 use crate::escape::unescape_attribute;
 use crate::fault::{Fault, fault, malformed};
-use crate::header::{check_prefixes, prefix_uri, version};
+use crate::header::version;
 use crate::lexer::{QName, RawAttribute};
 use crate::reader::{Reader, Step};
-use crate::scope::{Declaration, Scope, declaration};
+use crate::root::{Root, prefix_uri};
+use crate::scope::Scope;
 use crate::{ContentNamespace, Limits, Stanza, StreamCondition, StreamError};
 
 /// The attributes of a client's `<body/>`.
@@ -158,25 +159,12 @@ pub(crate) fn read_wrapper(
     name: QName,
     attributes: &[RawAttribute],
 ) -> Result<(Wrapper, Scope), Fault> {
-    let mut scope = Scope::standalone(ContentNamespace::Client, "");
-    scope.root = name.whole.of(data).into();
-    let mut default_ns = String::new();
-    for attribute in attributes {
-        let Some(declared) = declaration(attribute, data)? else { continue };
-        let value = unescape_attribute(attribute.value.text(data)).into_owned();
-        match declared {
-            Declaration::Default => default_ns = value,
-            Declaration::Prefix(prefix) => scope.prefixes.push((prefix.text(data).into(), value.into())),
-        }
-    }
-    check_prefixes(data, attributes, &scope)?;
-    let uri = match name.prefix() {
-        None => default_ns.as_str(),
-        Some(prefix) => prefix_uri(data, prefix, &scope).unwrap_or_default(),
-    };
+    let root = Root::read(data, name, attributes, ContentNamespace::Client)?;
+    let uri = root.uri(data, name).unwrap_or_default();
     if uri != NS || name.local().of(data) != b"body" {
         return Err(fault(StreamCondition::InvalidNamespace, "not a body of BOSH"));
     }
+    let Root { mut scope, default_ns } = root;
     // COMPAT: XEP-0206 §2 knows clients that take stanzas of the namespace of `<body/>` for those of `jabber:client`.
     scope.default = scope.intern(if default_ns == NS { crate::ns::CLIENT } else { &default_ns });
     let wrapper = read_attributes(data, attributes, &scope)?;
