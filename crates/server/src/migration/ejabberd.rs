@@ -11,7 +11,8 @@ use model::Timestamp;
 use xmpp::xep::{delay, forms, mam};
 use xmpp::{Element, ns};
 
-use super::erlang::{Mistake, Reader, Term};
+use super::erlang::{Reader, Term};
+use super::source::Mistake;
 use super::{AccountHead, Broken, IDLE, Place, Step};
 
 const PUBSUB: &str = "http://jabber.org/protocol/pubsub";

@@ -2,10 +2,14 @@
 
 use std::io::BufRead;
 
+use super::source::{Mistake, Source, Unit};
+
 /// One record, in bytes as it is written.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
 /// Terms inside each other.
 pub const DEPTH_MAX: usize = 96;
+
+const UNIT: Unit = Unit { name: "record", part: "term", bytes_max: RECORD_BYTES_MAX };
 
 /// A term.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,16 +26,6 @@ pub enum Term {
     List(Vec<Term>),
     /// What means nothing outside of its node: a process, a function, a map.
     Other,
-}
-
-/// The text is no term.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Mistake {
-    /// The line, from 1.
-    pub line: u64,
-    /// What is wrong.
-    pub message: String,
 }
 
 impl Term {
@@ -63,27 +57,24 @@ impl Term {
 
 /// Reads records from a file.
 pub struct Reader<R> {
-    from: R,
-    line: u64,
-    offset: u64,
-    bytes: usize,
+    source: Source<R>,
     depth: usize,
 }
 
 impl<R: BufRead> Reader<R> {
     /// A reader that is at this place of a file.
     pub fn new(from: R, line: u64, offset: u64) -> Self {
-        Self { from, line, offset, bytes: 0, depth: 0 }
+        Self { source: Source::new(from, (line, offset), UNIT), depth: 0 }
     }
 
     /// The place in the file, in bytes.
     pub fn offset(&self) -> u64 {
-        self.offset
+        self.source.offset()
     }
 
     /// The line, from 1.
     pub fn line(&self) -> u64 {
-        self.line
+        self.source.line()
     }
 
     /// Goes to the beginning of the next record; false at the end.
@@ -92,7 +83,7 @@ impl<R: BufRead> Reader<R> {
     /// The file cannot be read.
     pub fn find(&mut self) -> Result<bool, Mistake> {
         self.space()?;
-        Ok(self.peek()?.is_some())
+        Ok(self.source.peek()?.is_some())
     }
 
     /// The record that begins here, to its full stop.
@@ -100,7 +91,8 @@ impl<R: BufRead> Reader<R> {
     /// # Errors
     /// It is no term, or too large.
     pub fn record(&mut self) -> Result<Term, Mistake> {
-        (self.bytes, self.depth) = (0, 0);
+        self.source.begin();
+        self.depth = 0;
         let term = self.term()?;
         self.sign(b'.')?;
         Ok(term)
@@ -108,7 +100,7 @@ impl<R: BufRead> Reader<R> {
 
     fn term(&mut self) -> Result<Term, Mistake> {
         self.space()?;
-        match self.peek()? {
+        match self.source.peek()? {
             Some(b'{') => Ok(Term::Tuple(self.members(b'{', b'}')?)),
             Some(b'[') => Ok(Term::List(self.members(b'[', b']')?)),
             Some(b'"') => self.strings().map(Term::Bytes),
@@ -122,15 +114,15 @@ impl<R: BufRead> Reader<R> {
             Some(byte) if byte.is_ascii_lowercase() => {
                 let mut name = String::new();
                 while let Some(byte) =
-                    self.peek()?.filter(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'@'))
+                    self.source.peek()?.filter(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'@'))
                 {
                     name.push(char::from(byte));
-                    self.next()?;
+                    self.source.next()?;
                 }
                 Ok(Term::Atom(name))
             }
-            Some(byte) => Err(self.mistake(format!("{:?} begins no term", char::from(byte)))),
-            None => Err(self.mistake("the file ends where a term should be")),
+            Some(byte) => Err(self.source.mistake(format!("{:?} begins no term", char::from(byte)))),
+            None => Err(self.source.mistake("the file ends where a term should be")),
         }
     }
 
@@ -138,14 +130,14 @@ impl<R: BufRead> Reader<R> {
         self.sign(open)?;
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(self.mistake(format!("more than {DEPTH_MAX} terms are inside each other")));
+            return Err(self.source.mistake(format!("more than {DEPTH_MAX} terms are inside each other")));
         }
         let mut members = Vec::new();
         loop {
             self.space()?;
-            match self.peek()? {
+            match self.source.peek()? {
                 Some(byte) if byte == close => break,
-                Some(b',' | b'|') if !members.is_empty() => drop(self.next()?),
+                Some(b',' | b'|') if !members.is_empty() => drop(self.source.next()?),
                 _ => members.push(self.term()?),
             }
         }
@@ -156,34 +148,34 @@ impl<R: BufRead> Reader<R> {
 
     /// `<<"text">>`, `<<1,2>>`, several of these; or a process, `<0.1.0>`.
     fn binary(&mut self) -> Result<Term, Mistake> {
-        self.next()?;
-        if self.peek()? != Some(b'<') {
-            while self.next()? != b'>' {}
+        self.source.next()?;
+        if self.source.peek()? != Some(b'<') {
+            while self.source.next()? != b'>' {}
             return Ok(Term::Other);
         }
-        self.next()?;
+        self.source.next()?;
         let mut bytes = Vec::new();
         loop {
             self.space()?;
-            match self.peek()? {
+            match self.source.peek()? {
                 Some(b'>') => {
-                    self.next()?;
+                    self.source.next()?;
                     self.sign(b'>')?;
                     return Ok(Term::Bytes(bytes));
                 }
                 Some(b'"') => bytes.extend(self.strings()?),
-                Some(b',') => drop(self.next()?),
+                Some(b',') => drop(self.source.next()?),
                 // `/utf8`
                 Some(b'/') => {
-                    while self.peek()?.is_some_and(|b| b == b'/' || b.is_ascii_alphanumeric()) {
-                        self.next()?;
+                    while self.source.peek()?.is_some_and(|b| b == b'/' || b.is_ascii_alphanumeric()) {
+                        self.source.next()?;
                     }
                 }
                 _ => match self.number()? {
                     Term::Number(byte) => {
-                        bytes.push(u8::try_from(byte).map_err(|_| self.mistake("this is no byte"))?);
+                        bytes.push(u8::try_from(byte).map_err(|_| self.source.mistake("this is no byte"))?);
                     }
-                    _ => return Err(self.mistake("this is no byte")),
+                    _ => return Err(self.source.mistake("this is no byte")),
                 },
             }
         }
@@ -192,7 +184,7 @@ impl<R: BufRead> Reader<R> {
     /// Long texts are written as several strings behind each other.
     fn strings(&mut self) -> Result<Vec<u8>, Mistake> {
         let mut text = Vec::new();
-        while self.peek()? == Some(b'"') {
+        while self.source.peek()? == Some(b'"') {
             text.extend(self.quoted(b'"')?);
             self.space()?;
         }
@@ -200,10 +192,10 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn quoted(&mut self, quote: u8) -> Result<Vec<u8>, Mistake> {
-        self.next()?;
+        self.source.next()?;
         let mut text = Vec::new();
         loop {
-            match self.next()? {
+            match self.source.next()? {
                 b'\\' => self.escaped(&mut text)?,
                 byte if byte == quote => return Ok(text),
                 byte => text.push(byte),
@@ -212,7 +204,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn escaped(&mut self, text: &mut Vec<u8>) -> Result<(), Mistake> {
-        let byte = self.next()?;
+        let byte = self.source.next()?;
         text.push(match byte {
             b'n' => b'\n',
             b't' => b'\t',
@@ -223,32 +215,34 @@ impl<R: BufRead> Reader<R> {
             b'f' => 12,
             b'e' => 27,
             b'd' => 127,
-            b'^' => self.next()? & 31,
+            b'^' => self.source.next()? & 31,
             b'0'..=b'7' => {
                 let mut code = u32::from(byte - b'0');
                 for _ in 0..2 {
-                    match self.peek()? {
+                    match self.source.peek()? {
                         Some(digit @ b'0'..=b'7') => {
                             code = code * 8 + u32::from(digit - b'0');
-                            self.next()?;
+                            self.source.next()?;
                         }
                         _ => break,
                     }
                 }
-                u8::try_from(code).map_err(|_| self.mistake("an escape is larger than a byte"))?
+                u8::try_from(code).map_err(|_| self.source.mistake("an escape is larger than a byte"))?
             }
             b'x' => {
                 self.sign(b'{')?;
                 let mut code = 0_u32;
                 loop {
-                    let digit = self.next()?;
+                    let digit = self.source.next()?;
                     if digit == b'}' {
                         break;
                     }
                     let digit = char::from(digit).to_digit(16).filter(|_| code < 1 << 24);
-                    code = code * 16 + digit.ok_or_else(|| self.mistake("an escape is not hexadecimal"))?;
+                    code = code * 16
+                        + digit.ok_or_else(|| self.source.mistake("an escape is not hexadecimal"))?;
                 }
-                let char = char::from_u32(code).ok_or_else(|| self.mistake("an escape is no character"))?;
+                let char =
+                    char::from_u32(code).ok_or_else(|| self.source.mistake("an escape is no character"))?;
                 text.extend(char.encode_utf8(&mut [0; 4]).bytes());
                 return Ok(());
             }
@@ -259,103 +253,72 @@ impl<R: BufRead> Reader<R> {
 
     fn number(&mut self) -> Result<Term, Mistake> {
         let mut text = String::new();
-        while let Some(byte) = self.peek()? {
+        while let Some(byte) = self.source.peek()? {
             let fraction = byte == b'.' && !text.contains('.');
             if !(byte.is_ascii_alphanumeric() || byte == b'-' || fraction) {
                 break;
             }
             if fraction {
                 // A full stop ends the record, unless digits follow.
-                let buffer = self.fill()?;
+                let buffer = self.source.ahead()?;
                 if !buffer.get(1).is_some_and(u8::is_ascii_digit) {
                     break;
                 }
             }
-            text.push(char::from(self.next()?));
+            text.push(char::from(self.source.next()?));
         }
         match text.parse() {
             Ok(number) => Ok(Term::Number(number)),
             Err(_) if text.parse::<f64>().is_ok() => Ok(Term::Other),
-            Err(_) => Err(self.mistake(format!("{text:?} is no number"))),
+            Err(_) => Err(self.source.mistake(format!("{text:?} is no number"))),
         }
     }
 
     /// `#Ref<…>`, `#Fun<…>`, `#{…}`.
     fn other(&mut self) -> Result<Term, Mistake> {
-        self.next()?;
-        if self.peek()? == Some(b'{') {
+        self.source.next()?;
+        if self.source.peek()? == Some(b'{') {
             self.sign(b'{')?;
             self.depth += 1;
             if self.depth > DEPTH_MAX {
-                return Err(self.mistake(format!("more than {DEPTH_MAX} terms are inside each other")));
+                return Err(self
+                    .source
+                    .mistake(format!("more than {DEPTH_MAX} terms are inside each other")));
             }
             loop {
                 self.space()?;
-                match self.peek()? {
+                match self.source.peek()? {
                     Some(b'}') => break,
-                    Some(b',' | b'=' | b'>') => drop(self.next()?),
+                    Some(b',' | b'=' | b'>') => drop(self.source.next()?),
                     _ => drop(self.term()?),
                 }
             }
             self.depth -= 1;
             self.sign(b'}')?;
         } else {
-            while self.next()? != b'>' {}
+            while self.source.next()? != b'>' {}
         }
         Ok(Term::Other)
     }
 
     fn sign(&mut self, sign: u8) -> Result<(), Mistake> {
         self.space()?;
-        match self.peek()? {
-            Some(byte) if byte == sign => self.next().map(drop),
-            _ => Err(self.mistake(format!("{:?} is expected", char::from(sign)))),
-        }
+        self.source.sign(sign)
     }
 
     fn space(&mut self) -> Result<(), Mistake> {
-        while let Some(byte) = self.peek()? {
+        while let Some(byte) = self.source.peek()? {
             if byte == b'%' {
-                while !matches!(self.peek()?, None | Some(b'\n')) {
-                    self.skip();
+                while !matches!(self.source.peek()?, None | Some(b'\n')) {
+                    self.source.skip()?;
                 }
             } else if byte.is_ascii_whitespace() {
-                self.skip();
-                self.line += u64::from(byte == b'\n');
+                self.source.skip()?;
             } else {
                 break;
             }
         }
         Ok(())
-    }
-
-    fn skip(&mut self) {
-        self.from.consume(1);
-        self.offset += 1;
-    }
-
-    fn fill(&mut self) -> Result<&[u8], Mistake> {
-        let line = self.line;
-        self.from.fill_buf().map_err(|error| Mistake { line, message: error.to_string() })
-    }
-
-    fn peek(&mut self) -> Result<Option<u8>, Mistake> {
-        Ok(self.fill()?.first().copied())
-    }
-
-    fn next(&mut self) -> Result<u8, Mistake> {
-        let Some(byte) = self.peek()? else { return Err(self.mistake("the file ends within a term")) };
-        self.skip();
-        self.line += u64::from(byte == b'\n');
-        self.bytes += 1;
-        if self.bytes > RECORD_BYTES_MAX {
-            return Err(self.mistake(format!("one record is larger than {} MiB", RECORD_BYTES_MAX >> 20)));
-        }
-        Ok(byte)
-    }
-
-    fn mistake(&self, message: impl Into<String>) -> Mistake {
-        Mistake { line: self.line, message: message.into() }
     }
 }
 

@@ -5,10 +5,14 @@
 
 use std::io::BufRead;
 
+use super::source::{Mistake, Source, Unit};
+
 /// One value, in bytes as it is written.
 pub const VALUE_BYTES_MAX: usize = 12 << 20;
 /// Tables inside each other.
 pub const DEPTH_MAX: usize = 64;
+
+const UNIT: Unit = Unit { name: "value", part: "value", bytes_max: VALUE_BYTES_MAX };
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,16 +36,6 @@ pub struct Table {
     pub fields: Vec<(Value, Value)>,
     /// Values without one, in order.
     pub row: Vec<Value>,
-}
-
-/// The text is not such data.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Mistake {
-    /// The line, from 1.
-    pub line: u64,
-    /// What is wrong.
-    pub message: String,
 }
 
 impl Value {
@@ -99,21 +93,19 @@ impl Table {
 
 /// Reads values from a file, one at a time.
 pub struct Reader<R> {
-    from: R,
-    line: u64,
-    bytes: usize,
+    source: Source<R>,
     depth: usize,
 }
 
 impl<R: BufRead> Reader<R> {
     /// A reader at the beginning of a file.
     pub fn new(from: R) -> Self {
-        Self { from, line: 1, bytes: 0, depth: 0 }
+        Self { source: Source::new(from, (1, 0), UNIT), depth: 0 }
     }
 
     /// The line that is being read, from 1.
     pub fn line(&self) -> u64 {
-        self.line
+        self.source.line()
     }
 
     /// The one value of a `.dat` file.
@@ -121,14 +113,14 @@ impl<R: BufRead> Reader<R> {
     /// # Errors
     /// It is not such data.
     pub fn single(&mut self) -> Result<Value, Mistake> {
-        self.bytes = 0;
+        self.source.begin();
         self.space()?;
         self.word("return")?;
         let value = self.value()?;
         self.end_of_statement()?;
-        match self.peek()? {
+        match self.source.peek()? {
             None => Ok(value),
-            Some(_) => Err(self.mistake("there is more after the value")),
+            Some(_) => Err(self.source.mistake("there is more after the value")),
         }
     }
 
@@ -137,12 +129,12 @@ impl<R: BufRead> Reader<R> {
     /// # Errors
     /// It is not such data.
     pub fn item(&mut self) -> Result<Option<(u64, Value)>, Mistake> {
-        self.bytes = 0;
+        self.source.begin();
         self.space()?;
-        if self.peek()?.is_none() {
+        if self.source.peek()?.is_none() {
             return Ok(None);
         }
-        let line = self.line;
+        let line = self.source.line();
         self.word("item")?;
         self.sign(b'(')?;
         let value = self.value()?;
@@ -153,8 +145,8 @@ impl<R: BufRead> Reader<R> {
 
     fn end_of_statement(&mut self) -> Result<(), Mistake> {
         self.space()?;
-        while self.peek()? == Some(b';') {
-            self.next()?;
+        while self.source.peek()? == Some(b';') {
+            self.source.next()?;
             self.space()?;
         }
         Ok(())
@@ -162,23 +154,23 @@ impl<R: BufRead> Reader<R> {
 
     fn value(&mut self) -> Result<Value, Mistake> {
         self.space()?;
-        match self.peek()? {
+        match self.source.peek()? {
             Some(b'{') => self.table(),
             Some(quote @ (b'"' | b'\'')) => self.quoted(quote).map(Value::Text),
             Some(b'0'..=b'9' | b'-' | b'.') => self.number(),
             // What is no number is written as (1/0), (-1/0) and (0/0).
             Some(b'(') => {
-                while self.next()? != b')' {}
+                while self.source.next()? != b')' {}
                 Ok(Value::Nil)
             }
             Some(byte) if byte.is_ascii_alphabetic() => match self.name()?.as_str() {
                 "true" => Ok(Value::Flag(true)),
                 "false" => Ok(Value::Flag(false)),
                 "nil" => Ok(Value::Nil),
-                other => Err(self.mistake(format!("{other:?} is no value: only data is read"))),
+                other => Err(self.source.mistake(format!("{other:?} is no value: only data is read"))),
             },
-            Some(byte) => Err(self.mistake(format!("{:?} begins no value", char::from(byte)))),
-            None => Err(self.mistake("the file ends where a value should be")),
+            Some(byte) => Err(self.source.mistake(format!("{:?} begins no value", char::from(byte)))),
+            None => Err(self.source.mistake("the file ends where a value should be")),
         }
     }
 
@@ -186,12 +178,12 @@ impl<R: BufRead> Reader<R> {
         self.sign(b'{')?;
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(self.mistake(format!("more than {DEPTH_MAX} tables are inside each other")));
+            return Err(self.source.mistake(format!("more than {DEPTH_MAX} tables are inside each other")));
         }
         let mut table = Table::default();
         loop {
             self.space()?;
-            match self.peek()? {
+            match self.source.peek()? {
                 Some(b'}') => break,
                 Some(b'[') => {
                     self.sign(b'[')?;
@@ -204,8 +196,8 @@ impl<R: BufRead> Reader<R> {
                 Some(byte) if byte.is_ascii_alphabetic() || byte == b'_' => {
                     let name = self.name()?;
                     self.space()?;
-                    if self.peek()? == Some(b'=') {
-                        self.next()?;
+                    if self.source.peek()? == Some(b'=') {
+                        self.source.next()?;
                         let value = self.value()?;
                         table.fields.push((Value::Text(name.into_bytes()), value));
                     } else {
@@ -214,7 +206,9 @@ impl<R: BufRead> Reader<R> {
                             "false" => Value::Flag(false),
                             "nil" => Value::Nil,
                             other => {
-                                return Err(self.mistake(format!("{other:?} is no value: only data is read")));
+                                return Err(self
+                                    .source
+                                    .mistake(format!("{other:?} is no value: only data is read")));
                             }
                         });
                     }
@@ -225,10 +219,10 @@ impl<R: BufRead> Reader<R> {
                 }
             }
             self.space()?;
-            match self.peek()? {
-                Some(b';' | b',') => drop(self.next()?),
+            match self.source.peek()? {
+                Some(b';' | b',') => drop(self.source.next()?),
                 Some(b'}') => {}
-                _ => return Err(self.mistake("a table goes on without a comma")),
+                _ => return Err(self.source.mistake("a table goes on without a comma")),
             }
         }
         self.sign(b'}')?;
@@ -237,12 +231,12 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn quoted(&mut self, quote: u8) -> Result<Vec<u8>, Mistake> {
-        self.next()?;
+        self.source.next()?;
         let mut text = Vec::new();
         loop {
-            match self.next()? {
+            match self.source.next()? {
                 b'\\' => self.escaped(&mut text)?,
-                b'\n' => return Err(self.mistake("a text ends with the line")),
+                b'\n' => return Err(self.source.mistake("a text ends with the line")),
                 byte if byte == quote => return Ok(text),
                 byte => text.push(byte),
             }
@@ -250,7 +244,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn escaped(&mut self, text: &mut Vec<u8>) -> Result<(), Mistake> {
-        let byte = self.next()?;
+        let byte = self.source.next()?;
         text.push(match byte {
             b'a' => 7,
             b'b' => 8,
@@ -267,72 +261,69 @@ impl<R: BufRead> Reader<R> {
             b'0'..=b'9' => {
                 let mut code = u32::from(byte - b'0');
                 for _ in 0..2 {
-                    match self.peek()? {
+                    match self.source.peek()? {
                         Some(digit @ b'0'..=b'9') => {
-                            self.next()?;
+                            self.source.next()?;
                             code = code * 10 + u32::from(digit - b'0');
                         }
                         _ => break,
                     }
                 }
-                u8::try_from(code).map_err(|_| self.mistake("an escape is larger than a byte"))?
+                u8::try_from(code).map_err(|_| self.source.mistake("an escape is larger than a byte"))?
             }
-            _ => return Err(self.mistake("an escape is not known")),
+            _ => return Err(self.source.mistake("an escape is not known")),
         });
         Ok(())
     }
 
     fn hex(&mut self) -> Result<u8, Mistake> {
-        let digit = self.next()?;
+        let digit = self.source.next()?;
         let value = char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-        value.ok_or_else(|| self.mistake("an escape is not hexadecimal"))
+        value.ok_or_else(|| self.source.mistake("an escape is not hexadecimal"))
     }
 
     fn number(&mut self) -> Result<Value, Mistake> {
         let mut text = String::new();
-        while let Some(byte) = self.peek()? {
+        while let Some(byte) = self.source.peek()? {
             if !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')) {
                 break;
             }
-            text.push(char::from(self.next()?));
+            text.push(char::from(self.source.next()?));
         }
         let hexadecimal = text.strip_prefix("0x").and_then(|digits| i64::from_str_radix(digits, 16).ok());
         #[allow(clippy::cast_precision_loss, reason = "such numbers are counts and times")]
         let number = hexadecimal.map(|number| number as f64).or_else(|| text.parse().ok());
-        number.map(Value::Number).ok_or_else(|| self.mistake(format!("{text:?} is no number")))
+        number.map(Value::Number).ok_or_else(|| self.source.mistake(format!("{text:?} is no number")))
     }
 
     fn name(&mut self) -> Result<String, Mistake> {
         let mut name = String::new();
-        while let Some(byte) = self.peek()? {
+        while let Some(byte) = self.source.peek()? {
             if !(byte.is_ascii_alphanumeric() || byte == b'_') {
                 break;
             }
-            name.push(char::from(self.next()?));
+            name.push(char::from(self.source.next()?));
         }
         Ok(name)
     }
 
     fn word(&mut self, word: &str) -> Result<(), Mistake> {
-        if self.name()? == word { Ok(()) } else { Err(self.mistake(format!("{word:?} is expected"))) }
+        if self.name()? == word { Ok(()) } else { Err(self.source.mistake(format!("{word:?} is expected"))) }
     }
 
     fn sign(&mut self, sign: u8) -> Result<(), Mistake> {
         self.space()?;
-        match self.peek()? {
-            Some(byte) if byte == sign => self.next().map(drop),
-            _ => Err(self.mistake(format!("{:?} is expected", char::from(sign)))),
-        }
+        self.source.sign(sign)
     }
 
     /// White space, and comments to the end of their line.
     fn space(&mut self) -> Result<(), Mistake> {
-        while let Some(byte) = self.peek()? {
+        while let Some(byte) = self.source.peek()? {
             if byte.is_ascii_whitespace() {
-                self.next()?;
+                self.source.next()?;
             } else if byte == b'-' && self.comment()? {
-                while !matches!(self.peek()?, None | Some(b'\n')) {
-                    self.next()?;
+                while !matches!(self.source.peek()?, None | Some(b'\n')) {
+                    self.source.next()?;
                 }
             } else {
                 break;
@@ -343,32 +334,7 @@ impl<R: BufRead> Reader<R> {
 
     /// A minus is a comment when another one follows; it is a number otherwise.
     fn comment(&mut self) -> Result<bool, Mistake> {
-        match self.from.fill_buf() {
-            Ok(buffer) => Ok(buffer.starts_with(b"--")),
-            Err(error) => Err(Mistake { line: self.line, message: error.to_string() }),
-        }
-    }
-
-    fn peek(&mut self) -> Result<Option<u8>, Mistake> {
-        match self.from.fill_buf() {
-            Ok(buffer) => Ok(buffer.first().copied()),
-            Err(error) => Err(Mistake { line: self.line, message: error.to_string() }),
-        }
-    }
-
-    fn next(&mut self) -> Result<u8, Mistake> {
-        let Some(byte) = self.peek()? else { return Err(self.mistake("the file ends within a value")) };
-        self.from.consume(1);
-        self.line += u64::from(byte == b'\n');
-        self.bytes += 1;
-        if self.bytes > VALUE_BYTES_MAX {
-            return Err(self.mistake(format!("one value is larger than {} MiB", VALUE_BYTES_MAX >> 20)));
-        }
-        Ok(byte)
-    }
-
-    fn mistake(&self, message: impl Into<String>) -> Mistake {
-        Mistake { line: self.line, message: message.into() }
+        Ok(self.source.ahead()?.starts_with(b"--"))
     }
 }
 

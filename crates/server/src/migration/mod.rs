@@ -12,6 +12,7 @@ pub mod erlang;
 pub mod import;
 pub mod lua;
 pub mod prosody;
+pub mod source;
 mod vcard;
 pub mod xml;
 

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use xmpp::Element;
 
-use super::lua::{Mistake, Reader, Value};
+use super::lua::{Reader, Value};
+use super::source::Mistake;
 use super::{AccountHead, Broken, Place, Step};
 
 /// Nodes of one account that are looked for.
