@@ -17,6 +17,7 @@ mod returning;
 mod sending;
 mod state;
 mod stream;
+mod tls;
 mod trace;
 mod trust;
 
@@ -37,8 +38,8 @@ use crate::{About, Im, ImConfig, Spec};
 pub use config::{Domains, FederationConfig, Route};
 pub use network::{Duplex, LookupError, Network, Service, Wire};
 pub use state::{FederationState, IncomingState};
+pub(crate) use tls::PeerTls;
 pub use trace::{Grade, Step};
-pub(crate) use trust::PeerTls;
 
 /// What this feature is: streams have features of their own, so disco has none.
 pub const ABOUT: About = About {
