@@ -1,5 +1,5 @@
-"""Federation with Prosody by certificate (XEP-0178), on streams for both directions (XEP-0288): messages, presence, rooms both ways, bad
-certificates, a peer that is away over a crash of ours, and what comes back.
+"""Federation with Prosody by certificate (XEP-0178), on streams for both directions (XEP-0288): messages, presence, rooms both ways, personal events
+for a contact there (XEP-0163), bad certificates, a peer that is away over a crash of ours, and what comes back.
 
 peer: prosody
 server: own
@@ -12,6 +12,24 @@ from carillon import main, until
 from federation import OURS, PLUGINS, Authority, Prosody, arrives, away, begin, carillon_server, meet, ours, state, talk
 
 AUTHORITY, NAMES = begin()
+EVENTS = (*PLUGINS, "xep_0115", "xep_0118", "xep_0163")
+
+
+async def tunes(ann, bob):
+    """Bob at the other server asks for tunes, and hears ann's; the newest also when he comes again."""
+    heard = []
+    bob.add_event_handler("user_tune_publish", lambda m: heard.append(m["pubsub_event"]["items"]["item"]["user_tune"]["title"]))
+    await bob.plugin["xep_0163"].add_interest("http://jabber.org/protocol/tune")
+    await bob.plugin["xep_0115"].update_caps()
+    await ann.plugin["xep_0118"].publish_tune(title="Queen Mab")
+    await until(lambda: "Queen Mab" in heard, "the tune is heard at the other server", 20)
+    bob.send_presence(ptype="unavailable")
+    await until(lambda: ann.seen(bob.boundjid.bare, kind="unavailable"), "he is gone")
+    await ann.plugin["xep_0118"].publish_tune(title="Greensleeves")
+    await ann.plugin["xep_0199"].send_ping(bob.boundjid.host)
+    assert "Greensleeves" not in heard, heard
+    bob.send_presence()
+    await until(lambda: "Greensleeves" in heard, "the newest is heard at his return", 20)
 
 
 async def test():
@@ -23,9 +41,10 @@ async def test():
     ]
     server = carillon_server(AUTHORITY, NAMES, limits__federation_queue_seconds="3600").start(5222)
     peer = Prosody(AUTHORITY, NAMES, bad).start()
-    ann = await ours("ann", plugins=PLUGINS).sign_in()
-    bob = await peer.client("bob", plugins=PLUGINS).sign_in()
+    ann = await ours("ann", plugins=EVENTS).sign_in()
+    bob = await peer.client("bob", plugins=EVENTS).sign_in()
     await talk(ann, bob)
+    await tunes(ann, bob)
     await meet(ann, bob, f"ball@conference.{OURS}")
     await meet(bob, ann, f"ball@conference.{peer.domain}")
     found = state(peer.domain)

@@ -155,6 +155,11 @@ pub struct AccountLimits {
     pub rooms_made_max: usize,
     /// Features of one client that are remembered.
     pub capability_features_max: usize,
+    /// Clients elsewhere of which one account knows what they ask for; the next ones hear no personal events.
+    pub distant_clients_max: usize,
+    /// Clients elsewhere that the whole server asks for their capabilities at a time; the next ones are asked when
+    /// they show themselves again.
+    pub distant_questions_max: usize,
 }
 
 impl Default for AccountLimits {
@@ -169,6 +174,8 @@ impl Default for AccountLimits {
             capabilities_max: 4_096,
             rooms_made_max: 200,
             capability_features_max: 256,
+            distant_clients_max: 1_000,
+            distant_questions_max: 1_024,
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use xmpp::Stanza;
 
 use crate::conversation::Conversations;
+use crate::features::distant_clients::DistantClients;
 use crate::muc::Visitor;
 use crate::outbox::Outbox;
 
@@ -144,6 +145,8 @@ pub(crate) struct Account {
     pub(crate) jid: BareJid,
     /// Which conversations are with which of its devices.
     pub(crate) conversations: Conversations,
+    /// Clients elsewhere that show themselves to the user.
+    pub(crate) distant: DistantClients,
     seats: ArcSwap<Vec<Arc<Seat>>>,
     roster: Mutex<CachedRoster>,
 }
@@ -161,6 +164,7 @@ impl Account {
         Self {
             jid,
             conversations: Conversations::default(),
+            distant: DistantClients::default(),
             seats: ArcSwap::default(),
             roster: Mutex::default(),
         }

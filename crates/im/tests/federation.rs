@@ -12,6 +12,8 @@ mod foundation;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "sessions/house.rs"]
 mod house;
+#[path = "federation/personal_events.rs"]
+mod personal_events;
 #[path = "federation/queue.rs"]
 mod queue;
 #[path = "federation/strangers.rs"]

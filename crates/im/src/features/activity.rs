@@ -1,15 +1,16 @@
 //! User activity (XEP-0108) as a personal event: who watches a user learns that a call goes on, and when it ends.
 
 use bytes::Bytes;
-use model::BareJid;
+use model::{BareJid, FullJid};
 
 use presence::Activity;
 use store::Roster;
 use xmpp::xep::{activity, pep};
 use xmpp::{Builder, Context};
 
+use super::distant_clients;
 use super::presence::watchers;
-use crate::sessions::Seat;
+use crate::sessions::{Interests, Seat};
 use crate::{About, Im, Spec};
 
 /// What this feature is. Clients ask for it by `+notify` in their capabilities (XEP-0163 §4.3.1).
@@ -31,6 +32,9 @@ pub(crate) fn broadcast(im: &Im, user: &BareJid, roster: &Roster, what: Option<A
             im.push_bytes(seat, bytes.clone());
         }
     });
+    for client in distant_clients::wanting(im, user, roster, activity::NS) {
+        im.tell_remote(event_bytes(user, client.as_str(), what));
+    }
 }
 
 /// A session that asks for activities hears of those that go on (XEP-0163 §4.3.3: the last item on presence).
@@ -44,6 +48,15 @@ pub(crate) fn catch_up(im: &Im, seat: &Seat, roster: &Roster) {
         if let Some(what) = im.overlay(user).and_then(|overlay| overlay.activity) {
             im.push_bytes(seat, event_bytes(user, seat.account.jid.as_str(), Some(what)));
         }
+    }
+}
+
+/// The same for a client elsewhere that sees the user.
+pub(crate) fn catch_up_distant(im: &Im, user: &BareJid, client: &FullJid, interests: &Interests) {
+    if interests.contains(activity::NS)
+        && let Some(what) = im.overlay(user).and_then(|overlay| overlay.activity)
+    {
+        im.tell_remote(event_bytes(user, client.as_str(), Some(what)));
     }
 }
 

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use model::{FullJid, Jid};
 use parking_lot::Mutex;
 use xmpp::xep::caps::{Caps, NS};
 use xmpp::xep::disco;
 use xmpp::xep::disco::Info;
 use xmpp::{Builder, Context, Stanza};
 
-use crate::sessions::{Interests, Seat};
+use super::distant_clients;
+use crate::sessions::{Account, Interests, Seat};
 use crate::{About, Im, Spec};
 
 /// What this feature is.
@@ -34,7 +37,15 @@ struct Table {
     known: BTreeMap<String, Arc<Interests>>,
     /// Their hashes in the order in which they were learnt.
     order: VecDeque<String>,
-    asked: BTreeMap<String, Asked>,
+    asked: BTreeMap<Question, Asked>,
+}
+
+/// What is asked for: a hash, and where. Clients of other domains are asked apart, so that none which does not
+/// answer keeps others waiting.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Question {
+    ver: String,
+    elsewhere: Option<Box<str>>,
 }
 
 impl Table {
@@ -56,71 +67,150 @@ struct Asked {
     id: String,
     at: Instant,
     /// First the one that was asked, then those that sent the same hash meanwhile.
-    waiting: Vec<Weak<Seat>>,
+    waiting: Vec<Waiting>,
+}
+
+/// Whose capabilities the answer tells.
+enum Waiting {
+    /// A session of ours.
+    Session(Weak<Seat>),
+    /// A client elsewhere, whose presence an account of ours gets.
+    Distant(Weak<Account>, FullJid),
+}
+
+impl Waiting {
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Session(one), Self::Session(other)) => one.ptr_eq(other),
+            (Self::Distant(one, client), Self::Distant(other, same)) => one.ptr_eq(other) && client == same,
+            _ => false,
+        }
+    }
+}
+
+/// What is to be done about a hash.
+enum Known {
+    Yes(Arc<Interests>),
+    /// Somebody must be asked, with this identifier.
+    Ask(String),
+    /// The answer is on its way, or there is no room for another question.
+    Wait,
 }
 
 /// Looks at a presence: what its hash stands for is known, or asked.
 pub(crate) fn learn(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) {
     let Some(Ok(caps)) = stanza.child("c", NS).map(|c| Caps::from_element(&c)) else { return };
-    let limit = im.limits.load().account.capabilities_max;
+    let node = caps.query_node();
+    match look_up(im, caps, None, Waiting::Session(Arc::downgrade(seat))) {
+        Known::Yes(interests) => seat.set_interests(&interests),
+        Known::Ask(id) => im.push_bytes(seat, question(im.domain(), seat.jid.as_str(), &node, &id)),
+        Known::Wait => {}
+    }
+}
+
+/// The same for a client elsewhere, which is asked in the name of the user who gets its presence: it need not answer
+/// others. What it asks for, if that is known.
+pub(crate) fn learn_distant(
+    im: &Im,
+    account: &Arc<Account>,
+    client: &FullJid,
+    caps: Caps,
+) -> Option<Arc<Interests>> {
+    let node = caps.query_node();
+    let waiting = Waiting::Distant(Arc::downgrade(account), client.clone());
+    match look_up(im, caps, Some(client.domain().as_str()), waiting) {
+        Known::Yes(interests) => return Some(interests),
+        Known::Ask(id) => im.tell_remote(question(account.jid.as_str(), client.as_str(), &node, &id)),
+        Known::Wait => {}
+    }
+    None
+}
+
+fn look_up(im: &Im, caps: Caps, elsewhere: Option<&str>, me: Waiting) -> Known {
+    let limits = im.limits.load().account;
+    let limit = if elsewhere.is_some() { limits.distant_questions_max } else { limits.capabilities_max };
     let now = im.runtime.now();
     let mut table = im.users.capabilities.0.lock();
     if let Some(interests) = table.known.get(&caps.ver) {
-        seat.set_interests(interests);
-        return;
+        return Known::Yes(Arc::clone(interests));
     }
-    if table.asked.len() >= limit && !table.asked.contains_key(&caps.ver) {
+    let question = Question { ver: caps.ver.clone(), elsewhere: elsewhere.map(Into::into) };
+    let alike = |question: &Question| question.elsewhere.is_some() == elsewhere.is_some();
+    let asked = table.asked.keys().filter(|question| alike(question)).count();
+    if asked >= limit && !table.asked.contains_key(&question) {
         table.asked.retain(|_, asked| now < asked.at + ANSWER_TIME_MAX);
-        if table.asked.len() >= limit {
-            return;
+        if table.asked.keys().filter(|question| alike(question)).count() >= limit {
+            return Known::Wait;
         }
     }
-    let me = Arc::downgrade(seat);
-    if let Some(asked) = table.asked.get_mut(&caps.ver).filter(|asked| now < asked.at + ANSWER_TIME_MAX) {
-        if asked.waiting.len() < WAITING_MAX && !asked.waiting.iter().any(|other| other.ptr_eq(&me)) {
+    if let Some(asked) = table.asked.get_mut(&question).filter(|asked| now < asked.at + ANSWER_TIME_MAX) {
+        if asked.waiting.len() < WAITING_MAX && !asked.waiting.iter().any(|other| other.is(&me)) {
             asked.waiting.push(me);
         }
-        return;
+        return Known::Wait;
     }
     let id = im.runtime.random_token(8);
-    let question = Builder::iq(Context::Client)
-        .type_("get")
-        .id(&id)
-        .from(im.domain())
-        .to(seat.jid.as_str())
-        .open("query", disco::INFO)
-        .attr("node", &caps.query_node())
-        .finish();
-    table.asked.insert(caps.ver.clone(), Asked { caps, id, at: now, waiting: vec![me] });
-    drop(table);
-    im.push_bytes(seat, question);
+    table.asked.insert(question, Asked { caps, id: id.clone(), at: now, waiting: vec![me] });
+    Known::Ask(id)
+}
+
+fn question(from: &str, to: &str, node: &str, id: &str) -> Bytes {
+    let mut question = Builder::iq(Context::Client);
+    question.type_("get").id(id).from(from).to(to);
+    question.open("query", disco::INFO).attr("node", node).finish()
 }
 
 /// A client answers the server; if it is to our question, all who wait learn from it.
 pub(crate) async fn answer(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) {
-    let Some((interests, waiting)) = take_answer(im, seat, stanza) else { return };
-    for seat in waiting {
-        seat.set_interests(&interests);
-        if seat.priority().is_some()
-            && !interests.is_empty()
-            && let Ok(roster) = im.roster(&seat.account).await
-        {
-            super::activity::catch_up(im, &seat, &roster);
-            crate::pubsub::events::catch_up(im, &seat, &roster).await;
+    tell_waiting(im, &Waiting::Session(Arc::downgrade(seat)), stanza).await;
+}
+
+/// A client elsewhere answers a user; likewise.
+pub(crate) async fn answer_distant(im: &Im, from: &Jid, to: &Jid, stanza: &Stanza) {
+    if let (Some(account), Ok(client)) =
+        (im.sessions.account(to.to_bare().as_str()), from.clone().try_into_full())
+    {
+        tell_waiting(im, &Waiting::Distant(Arc::downgrade(&account), client), stanza).await;
+    }
+}
+
+async fn tell_waiting(im: &Im, answerer: &Waiting, stanza: &Stanza) {
+    let Some((ver, interests, waiting)) = take_answer(im, answerer, stanza) else { return };
+    for waiting in waiting {
+        match waiting {
+            Waiting::Session(seat) => {
+                let Some(seat) = seat.upgrade() else { continue };
+                seat.set_interests(&interests);
+                if seat.priority().is_some()
+                    && !interests.is_empty()
+                    && let Ok(roster) = im.roster(&seat.account).await
+                {
+                    super::activity::catch_up(im, &seat, &roster);
+                    crate::pubsub::events::catch_up(im, &seat, &roster).await;
+                }
+            }
+            Waiting::Distant(account, client) => {
+                let Some(account) = account.upgrade() else { continue };
+                distant_clients::understood(im, &account, &client, &ver, &interests).await;
+            }
         }
     }
 }
 
-/// Notes what the answer says; gives the sessions that it is about.
-fn take_answer(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Option<(Arc<Interests>, Vec<Arc<Seat>>)> {
+/// Notes what the answer says; gives the hash, what it stands for and those that it is about.
+fn take_answer(
+    im: &Im,
+    answerer: &Waiting,
+    stanza: &Stanza,
+) -> Option<(String, Arc<Interests>, Vec<Waiting>)> {
     let id = stanza.id()?;
     let limits = im.limits.load().account;
     let mut table = im.users.capabilities.0.lock();
-    let asked_first = |asked: &Asked| {
-        asked.id == *id && asked.waiting.first().is_some_and(|first| first.ptr_eq(&Arc::downgrade(seat)))
-    };
-    let ver = table.asked.iter().find(|(_, asked)| asked_first(asked)).map(|(ver, _)| ver.clone())?;
-    let asked = table.asked.remove(&ver)?;
+    let asked_first =
+        |asked: &Asked| asked.id == *id && asked.waiting.first().is_some_and(|first| first.is(answerer));
+    let found = table.asked.iter().find(|(_, asked)| asked_first(asked));
+    let question = found.map(|(question, _)| question.clone())?;
+    let mut asked = table.asked.remove(&question)?;
     let info = stanza.child("query", disco::INFO).and_then(|query| Info::from_element(&query).ok())?;
     if info.features.len() > limits.capability_features_max {
         return None;
@@ -128,13 +218,13 @@ fn take_answer(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Option<(Arc<Intere
     let interests = info.features.iter().filter_map(|feature| feature.strip_suffix(NOTIFY));
     let interests: Arc<Interests> = Arc::new(interests.map(Into::into).collect());
     // XEP-0115 §5.4: an answer that does not give the hash counts for the one who sent it only.
-    let trusted = asked.caps.describes(&info);
-    if trusted {
-        table.learn(ver, Arc::clone(&interests), limits.capabilities_max);
+    let ver = question.ver;
+    if asked.caps.describes(&info) {
+        table.learn(ver.clone(), Arc::clone(&interests), limits.capabilities_max);
+    } else {
+        asked.waiting.truncate(1);
     }
-    let learners = if trusted { asked.waiting.len() } else { 1 };
-    let waiting = asked.waiting.iter().take(learners).filter_map(Weak::upgrade);
-    Some((interests, waiting.collect()))
+    Some((ver, interests, asked.waiting))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod client_state;
 pub mod commands;
 pub mod contact_addresses;
 pub mod disco;
+pub mod distant_clients;
 pub mod external_services;
 pub mod last;
 pub mod messages;

@@ -8,8 +8,8 @@ use model::{BareJid, Jid};
 use store::{RosterItem, SubscriptionRequest};
 use xmpp::{Builder, Condition, Context, Stamp, Stanza, StanzaError};
 
-use super::presence;
 use super::roster::removed_element;
+use super::{distant_clients, presence};
 use crate::acceptance::storage_error;
 use crate::router::contact_jid;
 use crate::sessions::Seat;
@@ -131,7 +131,7 @@ pub(crate) async fn outbound(
             inbound(im, user, &contact, bytes, request).await?;
         }
     }
-    granted_or_revoked(im, user, &contact, before, transition.next);
+    granted_or_revoked(im, user, &contact, before, transition.next).await;
     Ok(())
 }
 
@@ -173,7 +173,7 @@ pub(crate) async fn inbound(
                 im.relate(user, from, relation, next, approved).await?;
                 drop(_alone);
                 answer(im, user, from, Request::Subscribed).await?;
-                granted_or_revoked(im, user, from, before, next);
+                granted_or_revoked(im, user, from, before, next).await;
                 return Ok(());
             }
             if transition.pass {
@@ -187,7 +187,7 @@ pub(crate) async fn inbound(
     }
     if transition.pass {
         deliver_interested(im, user, &stanza);
-        granted_or_revoked(im, user, from, before, transition.next);
+        granted_or_revoked(im, user, from, before, transition.next).await;
     }
     Ok(())
 }
@@ -258,9 +258,12 @@ async fn contact_answers(
 }
 
 /// What the contact sees of the user after the right to see has changed (§3.1.5, §3.2.2, §3.3.3).
-fn granted_or_revoked(im: &Im, user: &BareJid, contact: &BareJid, before: State, next: State) {
+async fn granted_or_revoked(im: &Im, user: &BareJid, contact: &BareJid, before: State, next: State) {
     match (before.subscription().to_contact(), next.subscription().to_contact()) {
-        (false, true) => presence::show_to(im, user, contact),
+        (false, true) => {
+            presence::show_to(im, user, contact);
+            distant_clients::admitted(im, user, contact).await;
+        }
         (true, false) => presence::hide_from(im, user, contact),
         _ => {}
     }
@@ -293,6 +296,6 @@ pub(crate) async fn remove_contact(im: &Im, user: &BareJid, contact: &BareJid) -
     if before.subscription().to_contact() || before.pending_in() {
         answer(im, user, contact, Request::Unsubscribed).await?;
     }
-    granted_or_revoked(im, user, contact, before, State::None);
+    granted_or_revoked(im, user, contact, before, State::None).await;
     Ok(())
 }

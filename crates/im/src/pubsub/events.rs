@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{BareJid, Jid};
+use model::{BareJid, FullJid, Jid};
 use store::{PubsubItem, PubsubSubscription, Roster};
 use xmpp::xep::pubsub::EVENT;
 use xmpp::{Builder, Context, Element};
@@ -15,8 +15,9 @@ use super::standing::{SUBSCRIBED, Standing, in_groups};
 use super::subscriptions::Options;
 use super::{Service, items};
 use crate::Im;
+use crate::features::distant_clients;
 use crate::features::presence::watchers;
-use crate::sessions::Seat;
+use crate::sessions::{Interests, Seat};
 
 /// Nodes whose newest items one sign-in asks for.
 const NODES_MAX: usize = 64;
@@ -75,6 +76,8 @@ pub(super) struct Listeners {
     subscribers: Vec<String>,
     /// Clients that ask for the node, by the address that they are told at.
     clients: Vec<(BareJid, Vec<Arc<Seat>>)>,
+    /// Clients elsewhere that ask for it.
+    distant: Vec<FullJid>,
 }
 
 impl Listeners {
@@ -86,6 +89,14 @@ impl Listeners {
             for seat in seats {
                 im.push_bytes(seat, bytes.clone());
                 told.insert(seat.jid.as_str());
+            }
+        }
+        for to in &self.distant {
+            let subscribed = |bare: &BareJid| {
+                self.subscribers.iter().any(|other| other == to.as_str() || other == bare.as_str())
+            };
+            if !subscribed(&to.to_bare()) {
+                im.tell_remote(message(service, to.as_str(), event));
             }
         }
         for to in &self.subscribers {
@@ -129,6 +140,8 @@ async fn found(
             Some(account) => im.roster(&account).await?,
             None => Arc::new(im.store.roster(owner).await?),
         };
+        listeners.distant = distant_clients::wanting(im, owner, &roster, node);
+        listeners.distant.retain(|client| may_hear(config, owner, &client.to_bare(), &roster));
         watchers(im, owner, &roster, |account| {
             if may_hear(config, owner, &account.jid, &roster) {
                 let wants = |seat: &&Arc<Seat>| seat.priority().is_some() && seat.wants_events_of(node);
@@ -234,6 +247,35 @@ pub(crate) async fn catch_up(im: &Im, seat: &Seat, roster: &Roster) {
             let service = Service::personal(&owner);
             let event = published(&service, &newest.node, &config, &newest.item);
             im.push_bytes(seat, message(&service, own.as_str(), &event));
+        }
+    }
+}
+
+/// A client elsewhere that sees the user hears the newest items of what it asks for (XEP-0163 §4.3.3).
+pub(crate) async fn catch_up_distant(
+    im: &Im,
+    user: &BareJid,
+    client: &FullJid,
+    interests: &Interests,
+    roster: &Roster,
+) {
+    let nodes: Vec<&str> = interests.iter().map(|node| &**node).take(NODES_MAX).collect();
+    let newest = match im.store.pubsub_newest(&[user.as_str()], &nodes).await {
+        Ok(newest) => newest,
+        Err(error) => {
+            tracing::warn!(%error, "a client elsewhere does not hear of newest items");
+            return;
+        }
+    };
+    let service = Service::personal(user);
+    for newest in newest {
+        let config = NodeConfig::from_json(&newest.config);
+        if config.notifies
+            && config.send_last == SendLast::OnSubAndPresence
+            && may_hear(&config, user, &client.to_bare(), roster)
+        {
+            let event = published(&service, &newest.node, &config, &newest.item);
+            im.tell_remote(message(&service, client.as_str(), &event));
         }
     }
 }

@@ -8,7 +8,7 @@ use xmpp::{Condition, Context, Kind, Stamp, Stanza, StanzaError};
 
 use crate::Im;
 use crate::delivery::{Address, Delivery, Reach, What, decide};
-use crate::features::{presence, stanza_ids, subscription};
+use crate::features::{caps, distant_clients, presence, stanza_ids, subscription};
 use crate::muc::{self, Visitor};
 use crate::outbox::Item;
 use crate::pipeline;
@@ -89,6 +89,7 @@ impl Im {
             None | Some("unavailable" | "error") => {
                 let bytes = stanza.to_bytes(Context::Client, &Stamp::default());
                 presence::deliver(self, to.as_str(), &bytes);
+                distant_clients::seen(self, stanza, from, &user).await;
                 Ok(())
             }
             Some("probe") => presence::probed(self, &contact, &user).await,
@@ -114,6 +115,10 @@ impl Im {
         }
         if self.rooms.owns(to.as_str()) {
             return self.room_asked(stanza, from, to).await.or_else(unless);
+        }
+        if !request && to.resource().is_none() {
+            caps::answer_distant(self, from, to, stanza).await;
+            return Ok(());
         }
         let what = if request { What::IqRequest } else { What::IqAnswer };
         let answer = match self.locate(to.as_str()) {
