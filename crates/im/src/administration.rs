@@ -2,8 +2,10 @@
 
 use futures::future::BoxFuture;
 use model::BareJid;
+use xmpp::StanzaError;
 
-use crate::Im;
+use crate::acceptance::storage_error;
+use crate::{Im, Permitted};
 
 /// Something to be done to accounts. It may hold a password and shows itself to nobody.
 pub enum Order {
@@ -44,5 +46,21 @@ impl Im {
     /// May this user administer the service (`[im] administrators`)?
     pub(crate) fn is_administrator(&self, user: &BareJid) -> bool {
         self.users.policies.load().administrators.contains(user)
+    }
+
+    /// Is somebody one of those who may do something?
+    pub(crate) async fn permits(&self, who: &Permitted, user: &BareJid) -> Result<bool, StanzaError> {
+        let ours = user.domain().as_str() == self.domain();
+        match who {
+            Permitted::Everybody => Ok(true),
+            Permitted::Users => Ok(ours),
+            Permitted::Nobody => Ok(false),
+            Permitted::Administrators => Ok(self.is_administrator(user)),
+            Permitted::Groups(_) if self.is_administrator(user) => Ok(true),
+            Permitted::Groups(groups) => {
+                let of = self.store.groups_of(user).await.map_err(|error| storage_error(&error))?;
+                Ok(ours && of.iter().any(|group| groups.contains(group)))
+            }
+        }
     }
 }

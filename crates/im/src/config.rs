@@ -68,6 +68,36 @@ pub struct ContactAddresses {
     pub support: Vec<String>,
 }
 
+/// Which users may do something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Permitted {
+    /// Everybody who can reach the service, also users of other servers.
+    #[default]
+    Everybody,
+    /// Users of this server.
+    Users,
+    /// Members of these groups, and administrators.
+    Groups(BTreeSet<String>),
+    /// Administrators.
+    Administrators,
+    /// Nobody.
+    Nobody,
+}
+
+impl std::str::FromStr for Permitted {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        match word {
+            "everybody" => Ok(Self::Everybody),
+            "users" => Ok(Self::Users),
+            "administrators" => Ok(Self::Administrators),
+            "nobody" => Ok(Self::Nobody),
+            _ => Err(()),
+        }
+    }
+}
+
 /// What an operator decides about messaging and may decide anew while it runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policies {
@@ -79,6 +109,10 @@ pub struct Policies {
     pub administrators: BTreeSet<BareJid>,
     /// Where people who are responsible are reached.
     pub contacts: ContactAddresses,
+    /// Who may make rooms (XEP-0045 §10.1).
+    pub rooms_created_by: Permitted,
+    /// Who may search the directory (XEP-0055); users of other servers may not in any case.
+    pub directory_searched_by: Permitted,
 }
 
 /// What an operator decides about messaging.

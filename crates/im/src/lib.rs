@@ -47,7 +47,7 @@ pub use about::{About, Spec};
 pub use administration::{Administration, Order};
 pub use c2s::{HIGH_WATER_BYTES, Link, Moved, RunningSession, Transport, Wire};
 pub use component::ComponentsConfig;
-pub use config::{ContactAddresses, ImConfig, Policies, Retention, Routing, Trusted};
+pub use config::{ContactAddresses, ImConfig, Permitted, Policies, Retention, Routing, Trusted};
 pub use delivery::MessageType;
 pub use error::Error;
 pub use features::external_services::{ExternalService, ExternalServices, NotAService};
@@ -99,6 +99,7 @@ struct Users {
     /// What the operator decided for all of them.
     policies: ArcSwap<Policies>,
     push: features::push::Subscribers,
+    directory: features::directory::Directory,
 }
 
 struct Arrivals {

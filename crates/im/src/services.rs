@@ -7,7 +7,7 @@ use xmpp::{Condition, Element, Stanza, StanzaError};
 
 use crate::component::Components;
 use crate::delivery::Address;
-use crate::features::upload;
+use crate::features::{directory, upload};
 use crate::outbox::Item;
 use crate::proxy::{self, Relay};
 use crate::pubsub;
@@ -27,6 +27,8 @@ pub(crate) enum ServiceName {
     Push,
     /// Bytestreams (XEP-0065).
     Proxy,
+    /// The directory (XEP-0055).
+    Directory,
 }
 
 /// The addresses of our services.
@@ -39,6 +41,7 @@ pub(crate) struct Services {
     /// `None` where none are relayed.
     proxy: Option<BareJid>,
     pub(crate) relay: Relay,
+    directory: BareJid,
     components: Components,
 }
 
@@ -56,6 +59,7 @@ impl Services {
             upload: config.upload_url.as_ref().map(|_| under("upload")),
             proxy: config.proxy.as_ref().map(|_| under("proxy")),
             relay: Relay::default(),
+            directory: under("search"),
             components: Components::new(&config.components),
         }
     }
@@ -80,6 +84,11 @@ impl Services {
         self.proxy.as_ref()
     }
 
+    /// The address of the directory.
+    pub(crate) fn directory(&self) -> &BareJid {
+        &self.directory
+    }
+
     /// Is this the domain of one of them?
     pub(crate) fn serves(&self, domain: &str) -> bool {
         domain.parse().is_ok_and(|jid: Jid| self.at(&jid).is_some())
@@ -101,6 +110,9 @@ impl Services {
         if is(&self.pubsub) {
             return Some(ServiceName::Pubsub);
         }
+        if is(&self.directory) {
+            return Some(ServiceName::Directory);
+        }
         if is(&self.push) {
             return Some(ServiceName::Push);
         }
@@ -120,6 +132,7 @@ pub(crate) fn items(im: &Im) -> Vec<Element> {
     if im.services.push_service.is_open() {
         items.push(item(&im.services.push, "Push notifications"));
     }
+    items.push(directory::service_item(im));
     items.extend(upload::service_item(im));
     items.extend(proxy::service_item(im));
     items.extend(
@@ -144,6 +157,7 @@ pub(crate) async fn iq(
         ServiceName::Upload => upload::answer(im, asker, stanza).await,
         ServiceName::Push => push_service::iq(im, asker, stanza).await,
         ServiceName::Proxy => proxy::answer(im, asker, stanza),
+        ServiceName::Directory => directory::answer(im, asker, stanza).await,
     }
 }
 
@@ -163,7 +177,7 @@ pub(crate) async fn message(
             let service = pubsub::Service::shared(im.services.pubsub());
             pubsub::authorization(im, &service, sender, stanza).await
         }
-        ServiceName::Upload | ServiceName::Push | ServiceName::Proxy => {
+        ServiceName::Upload | ServiceName::Push | ServiceName::Proxy | ServiceName::Directory => {
             Err(Condition::ServiceUnavailable.into())
         }
     }

@@ -63,6 +63,7 @@ scripts! {
     conflict,
     directed_presence,
     discovery,
+    directory,
     displayed_synchronization,
     errors,
     external_services,
@@ -77,6 +78,7 @@ scripts! {
     pubsub_access,
     retraction,
     room_invitations,
+    room_creation,
     rooms,
     proxy,
     roster,
@@ -182,6 +184,14 @@ impl Stage {
             }
             Step::Administers { user } => {
                 self.house.administers(user);
+                Ok(())
+            }
+            Step::MakeRooms { group } => {
+                self.house.members_make_rooms(group);
+                Ok(())
+            }
+            Step::NobodySearches => {
+                self.house.nobody_searches();
                 Ok(())
             }
             Step::AnsweringDevice => {

@@ -305,6 +305,8 @@ fn im_policies(config: &Config) -> im::Policies {
         routing: config.im.routing,
         administrators: config.im.administrators.iter().cloned().collect(),
         contacts: config.outside.contact.clone(),
+        rooms_created_by: config.im.rooms_created_by.clone(),
+        directory_searched_by: config.im.directory_searched_by.clone(),
     }
 }
 

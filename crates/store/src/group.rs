@@ -23,6 +23,7 @@ const SELECT: &str = "SELECT g.name, g.shared, COALESCE(m.jid, ''), COALESCE(u.n
      ORDER BY g.name, m.jid";
 const COUNT: &str = "SELECT COUNT(*) FROM people_group";
 const COUNT_MEMBERS: &str = "SELECT COUNT(*) FROM people_group_member WHERE group_name = $1";
+const SELECT_OF: &str = "SELECT group_name FROM people_group_member WHERE jid = $1 ORDER BY group_name";
 const INSERT: &str = "INSERT INTO people_group (name, shared) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
 const UPDATE: &str = "UPDATE people_group SET shared = $2 WHERE name = $1";
 const DELETE: &str = "DELETE FROM people_group WHERE name = $1";
@@ -39,7 +40,7 @@ const RENEW_ROSTERS: Bulk = bulk!(
 );
 
 pub(crate) const STATEMENTS: &[&str] =
-    &[SELECT, COUNT, COUNT_MEMBERS, INSERT, UPDATE, DELETE, EXISTS, INSERT_MEMBER, DELETE_MEMBER];
+    &[SELECT, SELECT_OF, COUNT, COUNT_MEMBERS, INSERT, UPDATE, DELETE, EXISTS, INSERT_MEMBER, DELETE_MEMBER];
 pub(crate) const BULKS: &[Bulk] = &[RENEW_ROSTERS];
 
 /// A group of people.
@@ -157,6 +158,14 @@ impl Store {
     /// The storage could not be read.
     pub async fn groups(&self) -> Result<Vec<Group>, Error> {
         read(&self.db().rows(SELECT, args![]).await?)
+    }
+
+    /// The groups that a user belongs to, shared or not, by name.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn groups_of(&self, user: &BareJid) -> Result<Vec<String>, Error> {
+        self.db().rows(SELECT_OF, args![user]).await?.iter().map(|row| row.text(0)).collect()
     }
 
     /// Makes a group.

@@ -43,6 +43,8 @@ async fn members_of_a_shared_group_stand_in_each_others_rosters(database: Databa
     let item = store.roster_item(&jid("bob@localhost"), &jid("ann@localhost")).await.unwrap().unwrap();
     assert_eq!((item.name.as_str(), item.subscription), ("ANN", Subscription::Both));
     assert!(contacts(&store, "carol@localhost").await.is_empty());
+    assert_eq!(store.groups_of(&jid("bob@localhost")).await.unwrap(), ["Team"]);
+    assert!(store.groups_of(&jid("carol@localhost")).await.unwrap().is_empty());
     let watching = store.rosters_with(&jid("ann@localhost")).await.unwrap();
     assert_eq!(watching, [(jid("bob@localhost"), Subscription::Both)]);
     store.close().await;

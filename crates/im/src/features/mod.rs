@@ -11,6 +11,7 @@ pub mod carbons;
 pub mod client_state;
 pub mod commands;
 pub mod contact_addresses;
+pub mod directory;
 pub mod disco;
 pub mod distant_clients;
 pub mod external_services;
@@ -51,6 +52,7 @@ pub const ALL: &[About] = &[
     commands::ABOUT,
     crate::component::ABOUT,
     contact_addresses::ABOUT,
+    directory::ABOUT,
     disco::ABOUT,
     external_services::ABOUT,
     crate::s2s::ABOUT,

@@ -247,7 +247,13 @@ pub(crate) async fn presence(
     }
     im.rooms.visits(who.jid, &bare)?;
     for _ in 0..ENTRIES_MAX {
-        let room = im.rooms.find_or_make(im, &bare, who.user)?;
+        let room = match come_to(im, &bare, who.user).await {
+            Ok(room) => room,
+            Err(error) => {
+                im.rooms.left(who.jid, &bare);
+                return Err(error);
+            }
+        };
         remember(im, &room).await?;
         let (entered, is_in) = {
             let mut room = room.lock();
@@ -267,6 +273,18 @@ pub(crate) async fn presence(
     }
     im.rooms.left(who.jid, &bare);
     Err(Condition::Gone.into())
+}
+
+/// XEP-0045 §10.1: whoever comes to a room that is not there makes it, if they may.
+async fn come_to(im: &Im, room: &BareJid, user: &BareJid) -> Result<SharedRoom, StanzaError> {
+    if let Some(room) = im.rooms.find(room) {
+        return Ok(room);
+    }
+    let policies = im.users.policies.load_full();
+    if im.permits(&policies.rooms_created_by, user).await? {
+        return im.rooms.find_or_make(im, room, user);
+    }
+    Err(StanzaError::new(ErrorKind::Cancel, Condition::NotAllowed).with_text("you may not make rooms here"))
 }
 
 /// A session is gone: it leaves all rooms that it is in.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use im::{Im, ImConfig, Policies, Routing, Tls, Transport};
+use im::{Im, ImConfig, Permitted, Policies, Routing, Tls, Transport};
 use model::Timestamp;
 use runtime::Runtime;
 use store::{RosterItem, Store, Subscription};
@@ -94,6 +94,18 @@ impl House {
     pub fn administers(&self, user: &str) {
         let administrators = [user.parse().expect("a user")].into();
         self.im.set_policies(Policies { administrators, ..Policies::default() });
+    }
+
+    /// What `[im] rooms_created_by = ["GROUP"]` does.
+    pub fn members_make_rooms(&self, group: &str) {
+        let rooms_created_by = Permitted::Groups([group.to_owned()].into());
+        self.im.set_policies(Policies { rooms_created_by, ..Policies::default() });
+    }
+
+    /// What `[im] directory_searched_by = "nobody"` does.
+    pub fn nobody_searches(&self) {
+        let directory_searched_by = Permitted::Nobody;
+        self.im.set_policies(Policies { directory_searched_by, ..Policies::default() });
     }
 
     /// What `[im] routing = "answering-device"` does.

@@ -41,6 +41,10 @@ pub enum Step {
     Leaves { user: String, group: String },
     /// `romeo@localhost is an administrator`.
     Administers { user: String },
+    /// `members of Team make rooms`: nobody else may.
+    MakeRooms { group: String },
+    /// `nobody searches`: nobody may.
+    NobodySearches,
     /// `messages go to the device that answers`.
     AnsweringDevice,
     /// `2 minutes pass`.
@@ -113,6 +117,8 @@ fn step(sentence: &str, xml: String) -> Result<Step, String> {
         }
         [user, "leaves", "the", "group", group] => Step::Leaves { user: own(user), group: own(group) },
         [user, "is", "an", "administrator"] => Step::Administers { user: own(user) },
+        ["members", "of", group, "make", "rooms"] => Step::MakeRooms { group: own(group) },
+        ["nobody", "searches"] => Step::NobodySearches,
         ["messages", "go", "to", "the", "device", "that", "answers"] => Step::AnsweringDevice,
         [peer, "disconnects"] => Step::Disconnects { peer: own(peer) },
         [peer, "loses", "the", "connection"] => Step::Loses { peer: own(peer) },

@@ -161,6 +161,10 @@ pub struct ImSection {
     pub administrators: Vec<model::BareJid>,
     /// Which of a user's devices get a message.
     pub routing: im::Routing,
+    /// Who may make rooms.
+    pub rooms_created_by: im::Permitted,
+    /// Who may search the directory.
+    pub directory_searched_by: im::Permitted,
     /// `[federation]`
     pub federation: FederationSection,
     /// `[proxy]`

@@ -52,6 +52,8 @@ impl Setting {
 
 const CONTACT: &str =
     "a list of addresses with their scheme, such as [\"mailto:help@example.org\", \"xmpp:help@example.org\"]";
+const PERMITTED: &str =
+    "\"everybody\", \"users\" (of this server), \"administrators\", \"nobody\", or a list of groups";
 const PORT: &str = "a port, 1 to 65535, or 0 for none";
 
 macro_rules! settings {
@@ -145,6 +147,10 @@ settings! {
     "im" "routing": "\"standard\", or \"answering-device\": the first message to all devices, later ones to the one that answers",
         OnReload(im.routing),
         |config, value| { config.im.routing = value.text()?.parse().ok()?; Some(()) };
+    "im" "rooms_created_by": PERMITTED, OnReload(im.rooms_created_by),
+        |config, value| { config.im.rooms_created_by = permitted(value)?; Some(()) };
+    "im" "directory_searched_by": PERMITTED, OnReload(im.directory_searched_by),
+        |config, value| { config.im.directory_searched_by = permitted(value)?; Some(()) };
 
     "contact" "abuse": CONTACT, OnReload(outside.contact.abuse),
         |config, value| { config.outside.contact.abuse = addresses(value)?; Some(()) };
@@ -359,6 +365,14 @@ fn within<T: TryFrom<i64>>(value: &Value, least: i64, most: i64) -> Option<T> {
 }
 
 /// Addresses as URIs (XEP-0157 §2).
+/// Who may do something: a word, or the names of groups.
+fn permitted(value: &Value) -> Option<im::Permitted> {
+    match value {
+        Value::List(_) => Some(im::Permitted::Groups(value.list::<String>()?.into_iter().collect())),
+        _ => value.parsed(),
+    }
+}
+
 fn addresses(value: &Value) -> Option<Vec<String>> {
     let all: Vec<String> = value.list()?;
     all.iter()

@@ -109,6 +109,8 @@ key = \"key.pem\"
 [im]
 # administrators = []            # users who may administer with a chat client (XEP-0133)
 # routing = \"standard\"           # or \"answering-device\": first to all devices, then to the one that answers
+# rooms_created_by = \"everybody\"       # or \"users\" (of this server), \"administrators\", \"nobody\", groups such as [\"Team\"]
+# directory_searched_by = \"everybody\"  # likewise; users of other servers never
 
 [contact]
 # support = [\"mailto:help@{domain}\"]   # told to clients (XEP-0157); also abuse, admin, feedback, sales, security, status

@@ -19,6 +19,7 @@ pub mod pubsub;
 pub mod retraction;
 pub mod roster;
 pub mod rsm;
+pub mod search;
 pub mod stanza_ids;
 pub mod time;
 pub mod upload;
