@@ -10,6 +10,7 @@ use super::config::{Access, NodeConfig};
 use super::standing::{Standing, owners};
 use super::{FEATURES, Service, failed};
 use crate::Im;
+use crate::features::commands::NS as COMMANDS;
 
 /// Nodes, or items, that one list shows.
 const LISTED_MAX: usize = 200;
@@ -18,7 +19,7 @@ const LISTED_MAX: usize = 200;
 pub(super) fn service_info() -> Element {
     let identities = vec![Identity::new("pubsub", "service", "Publish and subscribe")];
     let mut features = features();
-    features.extend([INFO, ITEMS, ping::NS, rsm::NS].map(str::to_owned));
+    features.extend([INFO, ITEMS, ping::NS, rsm::NS, COMMANDS].map(str::to_owned));
     Info { identities, features, ..Info::default() }.to_element()
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod items;
 mod members;
 mod nodes;
+mod pending;
 mod standing;
 mod subscriptions;
 
@@ -19,6 +20,7 @@ use xmpp::xep::pubsub::{self, NS, OWNER, Request, unsupported};
 use xmpp::{Condition, Element, Stanza, StanzaError};
 
 use crate::acceptance::storage_error;
+use crate::features::commands::NS as COMMANDS;
 use crate::{About, Im, Spec};
 use config::NodeConfig;
 
@@ -55,6 +57,7 @@ pub(crate) const FEATURES: &[&str] = &[
     "create-nodes",
     "delete-items",
     "delete-nodes",
+    "get-pending",
     "instant-nodes",
     "item-ids",
     "last-published",
@@ -136,7 +139,11 @@ pub(crate) async fn iq(
     let set = stanza.type_().as_deref() == Some("set");
     let payload = stanza.first_child().ok_or(Condition::BadRequest)?.element();
     let node = payload.attr("node").filter(|node| !node.is_empty());
+    if !set && let Some(about_commands) = pending::discovered(service, &payload) {
+        return Ok(Some(about_commands));
+    }
     match (set, payload.ns(), payload.name()) {
+        (true, COMMANDS, "command") => pending::run(im, service, asker, &payload).await.map(Some),
         (false, INFO, "query") => match node {
             None => Ok(Some(discovery::service_info())),
             Some(node) => node_info(im, service, asker, node).await.map(Some),

@@ -1,6 +1,6 @@
 //! Subscriptions (XEP-0060 §6.1 to §6.4, §8.6): asked for, granted by owners where the node wants it, ended.
 
-use model::Jid;
+use model::{BareJid, Jid};
 use serde::{Deserialize, Serialize};
 use store::PubsubSubscription;
 use xmpp::xep::forms::{Form, FormType};
@@ -208,9 +208,16 @@ pub(super) async fn own(
     Ok(answered(all.iter().map(word).fold(list, Element::with_child)))
 }
 
-/// §8.6: owners are asked whether somebody may subscribe. With words, so that every client shows it and it waits for
-/// an owner who is away.
+/// §8.6: owners are asked whether somebody may subscribe.
 async fn ask_owners(im: &Im, service: &Service, node: &str, jid: &str) -> Result<(), StanzaError> {
+    for owner in owners(im, service, node).await? {
+        ask(im, service, &owner, node, jid).await;
+    }
+    Ok(())
+}
+
+/// One owner is asked: with words, so that every client shows it and it waits for an owner who is away.
+pub(super) async fn ask(im: &Im, service: &Service, owner: &BareJid, node: &str, jid: &str) {
     let form = Form::new(FormType::Form, SUBSCRIBE_AUTHORIZATION)
         .with("pubsub#node", "text-single", [node])
         .labelled("Node")
@@ -219,17 +226,13 @@ async fn ask_owners(im: &Im, service: &Service, node: &str, jid: &str) -> Result
         .with("pubsub#allow", "boolean", ["0"])
         .labelled("May they subscribe?")
         .to_element();
-    let from = service.address.as_str();
-    for owner in owners(im, service, node).await? {
-        let mut message = Builder::message(Context::Framed);
-        message
-            .id(&im.runtime.random_token(NAME_BYTES))
-            .to(owner.as_str())
-            .text_child("body", "", &format!("{jid} asks to subscribe to {node}"))
-            .element(&form);
-        im.send(message.finish(), from, owner.as_str()).await;
-    }
-    Ok(())
+    let mut message = Builder::message(Context::Framed);
+    message
+        .id(&im.runtime.random_token(NAME_BYTES))
+        .to(owner.as_str())
+        .text_child("body", "", &format!("{jid} asks to subscribe to {node}"))
+        .element(&form);
+    im.send(message.finish(), service.address.as_str(), owner.as_str()).await;
 }
 
 /// An owner's answer (§8.6): a form in a message to the service.
