@@ -5,9 +5,9 @@
 pub enum Spec {
     /// An RFC, with the sections that are covered.
     Rfc(u16, &'static str),
-    /// A XEP, with the version that was read.
+    /// A XEP, with the version that is followed.
     Xep(u16, &'static str),
-    /// A XEP of which something is missing: the version that was read, and what is missing.
+    /// A XEP of which something is missing: the version that is followed, and what is missing.
     Partly(u16, &'static str, &'static str),
 }
 

@@ -1,6 +1,7 @@
 //! One file per feature; each says in `ABOUT` what it is, and disco is made from that.
 
 pub mod activity;
+mod administration_questions;
 pub mod announcements;
 pub mod archive;
 pub mod avatars;

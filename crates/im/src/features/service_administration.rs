@@ -4,19 +4,26 @@ use model::BareJid;
 use xmpp::xep::forms::{Form, FormType};
 use xmpp::{Condition, StanzaError};
 
+use super::administration_questions::{self, Kind, Question};
 use super::commands::Done;
-use crate::acceptance::storage_error;
 use crate::administration::Order;
 use crate::{About, Im, Spec};
 
 /// What this feature is.
-pub const ABOUT: About =
-    About { name: "service_administration", specs: &[Spec::xep(133, "1.2.1")], disco: &[], account: &[] };
+pub const ABOUT: About = About {
+    name: "service_administration",
+    specs: &[Spec::partly(
+        133,
+        "1.2.1",
+        "commands for passwords and rosters of users, lists of blocked and allowed domains, the message of welcome, \
+         the list of administrators, restart and shutdown",
+    )],
+    disco: &[],
+    account: &[],
+};
 
 /// The namespace: of the forms, and before the `#` of every command's node.
 pub(crate) const NS: &str = "http://jabber.org/protocol/admin";
-/// Addresses that one list shows.
-const LISTED_MAX: usize = 500;
 
 /// One command.
 pub(crate) struct Command {
@@ -35,9 +42,7 @@ enum Does {
     EnableUsers,
     EndSessions,
     SetPassword,
-    CountRegistered,
-    CountOnline,
-    ListOnline,
+    Answer(Question),
     Announce,
     AnnounceToAll,
     SetMessage,
@@ -57,9 +62,26 @@ pub(crate) const COMMANDS: &[Command] = &[
     command("reenable-user", "Enable users", Does::EnableUsers),
     command("end-user-session", "End sessions of users", Does::EndSessions),
     command("change-user-password", "Change a user's password", Does::SetPassword),
-    command("get-registered-users-num", "Number of users", Does::CountRegistered),
-    command("get-online-users-num", "Number of users who are signed in", Does::CountOnline),
-    command("get-online-users-list", "Users who are signed in", Does::ListOnline),
+    command("get-user-lastlogin", "When a user was last here", Does::Answer(Question::LastLogin)),
+    command("user-stats", "Contacts and sessions of a user", Does::Answer(Question::Statistics)),
+    command("get-registered-users-num", "Number of users", Does::Answer(Question::Count(Kind::Registered))),
+    command(
+        "get-disabled-users-num",
+        "Number of disabled users",
+        Does::Answer(Question::Count(Kind::Disabled)),
+    ),
+    command(
+        "get-online-users-num",
+        "Number of users who are signed in",
+        Does::Answer(Question::Count(Kind::Online)),
+    ),
+    command("get-active-users-num", "Number of active users", Does::Answer(Question::Count(Kind::Active))),
+    command("get-idle-users-num", "Number of idle users", Does::Answer(Question::Count(Kind::Idle))),
+    command("get-registered-users-list", "Users", Does::Answer(Question::List(Kind::Registered))),
+    command("get-disabled-users-list", "Disabled users", Does::Answer(Question::List(Kind::Disabled))),
+    command("get-online-users-list", "Users who are signed in", Does::Answer(Question::List(Kind::Online))),
+    command("get-active-users", "Active users", Does::Answer(Question::List(Kind::Active))),
+    command("get-idle-users", "Idle users", Does::Answer(Question::List(Kind::Idle))),
     command("announce", "Announce to users who are signed in", Does::Announce),
     command("announce-all", "Announce to all users", Does::AnnounceToAll),
     command("set-motd", "Set the message of the day, and send it", Does::SetMessage),
@@ -92,7 +114,8 @@ pub(crate) fn form(im: &Im, command: &Command) -> Option<Form> {
                 old.iter().flat_map(|old| old.text().lines()).map(str::to_owned).collect();
             form.with("motd", "text-multi", lines)
         }
-        Does::CountRegistered | Does::CountOnline | Does::ListOnline | Does::DeleteMessage => return None,
+        Does::Answer(question) if question.is_about_one() => form.with("accountjids", "jid-single", none),
+        Does::Answer(_) | Does::DeleteMessage => return None,
     };
     Some(Form { title: Some(command.name.to_owned()), ..form })
 }
@@ -130,7 +153,7 @@ pub(crate) async fn carry_out(im: &Im, command: &Command, form: &Form) -> Result
             let ended: usize = many(form)?.iter().map(|user| im.disable(user)).sum();
             said(format!("Sessions that end: {ended}"))
         }
-        Does::CountRegistered | Does::CountOnline | Does::ListOnline => numbers(im, command).await,
+        Does::Answer(question) => administration_questions::answer(im, command.name, question, form).await,
         Does::Announce | Does::AnnounceToAll => {
             let told = im.announce(&text(form, "announcement")?, command.does == Does::AnnounceToAll).await?;
             said(format!("Announced to {told} users"))
@@ -145,27 +168,6 @@ pub(crate) async fn carry_out(im: &Im, command: &Command, form: &Form) -> Result
             said("There is no message of the day any more".to_owned())
         }
     }
-}
-
-async fn numbers(im: &Im, command: &Command) -> Result<Done, StanzaError> {
-    let result = Form::new(FormType::Result, NS);
-    if command.does == Does::CountRegistered {
-        let count = im.store.user_count().await.map_err(|error| storage_error(&error))?;
-        let result = result.with("registeredusersnum", "text-single", [count.to_string()]);
-        return Ok(Done { note: format!("{}: {count}", command.name), result: Some(result) });
-    }
-    let mut online: Vec<String> =
-        im.sessions().iter().map(|session| model::bare_of(&session.jid).to_owned()).collect();
-    online.sort_unstable();
-    online.dedup();
-    let note = format!("{}: {}", command.name, online.len());
-    let result = if command.does == Does::CountOnline {
-        result.with("onlineusersnum", "text-single", [online.len().to_string()])
-    } else {
-        online.truncate(LISTED_MAX);
-        result.with("onlineuserjids", "jid-multi", online)
-    };
-    Ok(Done { note, result: Some(result) })
 }
 
 async fn ordered(im: &Im, order: Order) -> Result<(), StanzaError> {
