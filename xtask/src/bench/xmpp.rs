@@ -190,12 +190,12 @@ pub fn run(rounds: usize) -> Result<Vec<Reading>> {
         Server {
             label: "carillon",
             port: CARILLON_PORT,
-            authentication: "scram-sha-1",
+            authentication: "scram-sha-256",
             contender: Contender::Ours(None),
             archive: false,
         },
-        Server::peer("prosody 0.12", "benches/peers/prosody.sh", 17522, "scram-sha-1"),
-        Server::peer("ejabberd 23.01", "benches/peers/ejabberd.sh", 27522, "scram-sha-1"),
+        Server::peer("prosody 0.12", "benches/peers/prosody.sh", 17522, "scram-sha-256"),
+        Server::peer("ejabberd 23.01", "benches/peers/ejabberd.sh", 27522, "scram-sha-256"),
         Server::peer(NULL_ROUTER, "benches/peers/null.sh", 7522, "plain"),
     ];
     let mut readings = Vec::new();
