@@ -19,15 +19,9 @@ pub(super) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Verb {
     /// List the domains that something was sent to or came from, with what waits for them
-    List(List),
+    List(Common),
     /// Try the way to a domain and tell every step: name service, connection, TLS, certificate, authentication
     Test(Test),
-}
-
-#[derive(clap::Args)]
-struct List {
-    #[command(flatten)]
-    common: Common,
 }
 
 #[derive(clap::Args)]
@@ -41,7 +35,7 @@ struct Test {
 impl Arguments {
     pub(super) fn common(&self) -> &Common {
         match &self.verb {
-            Verb::List(list) => &list.common,
+            Verb::List(common) => common,
             Verb::Test(test) => &test.common,
         }
     }

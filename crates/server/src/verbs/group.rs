@@ -20,7 +20,7 @@ enum Verb {
     /// Make a group
     Add(Add),
     /// List all groups
-    List(List),
+    List(Common),
     /// Let the members stand in each other's rosters and see each other
     Share(One),
     /// Let the members no longer stand in each other's rosters
@@ -38,12 +38,6 @@ struct Add {
     /// Let the members stand in each other's rosters; at most 200 of them
     #[arg(long)]
     shared: bool,
-    #[command(flatten)]
-    common: Common,
-}
-
-#[derive(clap::Args)]
-struct List {
     #[command(flatten)]
     common: Common,
 }
@@ -85,7 +79,7 @@ impl Arguments {
     pub(super) fn common(&self) -> &Common {
         match &self.verb {
             Verb::Add(add) => &add.common,
-            Verb::List(list) => &list.common,
+            Verb::List(common) => common,
             Verb::Share(one) | Verb::Unshare(one) | Verb::Remove(one) => &one.common,
             Verb::Member(Member { verb: MemberVerb::Add(members) | MemberVerb::Remove(members) }) => {
                 &members.common

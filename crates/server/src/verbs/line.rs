@@ -21,7 +21,7 @@ enum Verb {
     /// Add a line; without --password-stdin the password is made up and shown once
     Add(Add),
     /// List all lines
-    List(List),
+    List(Common),
     /// Remove a line; its phones can no longer register
     Remove(One),
     /// Give a line another password; without --password-stdin it is made up and shown once
@@ -58,12 +58,6 @@ struct Add {
 }
 
 #[derive(clap::Args)]
-struct List {
-    #[command(flatten)]
-    common: Common,
-}
-
-#[derive(clap::Args)]
 struct One {
     #[command(flatten)]
     which: Which,
@@ -86,7 +80,7 @@ impl Arguments {
     pub(super) fn common(&self) -> &Common {
         match &self.verb {
             Verb::Add(add) => &add.common,
-            Verb::List(list) => &list.common,
+            Verb::List(common) => common,
             Verb::Remove(one) => &one.common,
             Verb::SetPassword(set) => &set.common,
         }
