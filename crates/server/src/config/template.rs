@@ -15,6 +15,73 @@ pub struct Start {
     pub port_offset: u16,
 }
 
+/// What is the same for everybody: the ports, and what is kept how.
+const PORTS_AND_STORAGE: &str = "\
+# xmpp = 5222                    # chat, with STARTTLS; 0 turns a port off
+# xmpps = 5223                   # chat, with direct TLS
+# xmpp_servers = 5269            # other XMPP servers, with STARTTLS
+# xmpps_servers = 5270           # other XMPP servers, with direct TLS
+# components = 0                # programs beside this server (XEP-0114), on this machine only; 5347 is usual
+# sip = 5060                     # phones, UDP and TCP
+# sips = 5061                    # phones, TLS
+# https = 8443                   # status page and browsers
+# http_loopback = 8080           # the same without TLS, for browsers on this machine only
+# metrics = 9464                 # for Prometheus, on this machine only
+# proxy = 0                      # streams between chat clients (SOCKS5), usually 1080
+
+[storage]
+url = \"sqlite:carillon.db\"       # or postgres://USER@HOST/DATABASE
+
+[tls]
+certificate = \"certificate.pem\"  # self-signed at first: put your own here
+key = \"key.pem\"
+
+[archive]
+# default = \"always\"            # what is kept of users who chose nothing: or \"roster\", \"never\"
+# retention_days = 0             # days after which users' messages go, 0 for never
+# rooms_retention_days = 0
+
+[im]
+# administrators = []            # users who may administer with a chat client (XEP-0133)
+# routing = \"standard\"           # or \"answering-device\": first to all devices, then to the one that answers
+# rooms_created_by = \"everybody\"       # or \"users\" (of this server), \"administrators\", \"nobody\", groups such as [\"Team\"]
+# directory_searched_by = \"everybody\"  # likewise; users of other servers never
+
+";
+
+/// What is the same for everybody: how phones and other servers are reached, and what is told of it.
+const NETWORKS_AND_LOG: &str = "\
+# Behind NAT or on a rented server: the address that phones outside your networks must use.
+[sip]
+# advertise = \"203.0.113.5\"
+# digest = [\"md5\"]               # or [\"sha-256\", \"md5\"] when all your phones know it
+
+[media]
+# advertise = \"203.0.113.5\"      # as [sip] advertise unless given
+# rtp_ports = \"16384-32766\"
+# video_call_audio = \"af41\"      # the DSCP mark of sound in a call with video, or \"ef\"; sound alone is always EF
+
+[network]
+# local = [\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\"]
+# trusted = []                   # failures to sign in from here are not limited
+
+# Other XMPP servers. `carillon federation test DOMAIN` tells step by step whether one can be reached.
+[federation]
+# enabled = true
+# allow = []                     # if not empty, only these domains; \"*.example.org\" is all below it
+# deny = []
+# unverified = []                # domains whose certificates are not looked at, [\"*\"] for all: dialback is enough
+# without_tls = []               # domains that may do without TLS
+# routes = []                    # \"example.org=10.0.0.5:5269\" where the name service knows no way
+# authorities = \"\"               # certificates in PEM that are trusted instead of the system's
+
+[log]
+# level = \"info\"                 # error, warn, info, debug or trace; `carillon log level` changes one module's
+# format = \"text\"                # or json
+# personal_data = false          # true shows the addresses of people and of their devices in the log
+
+";
+
 /// What is the same for everybody: limits, and services of which most need no thought.
 const LIMITS_AND_SERVICES: &str = "\
 [limits]
@@ -82,69 +149,10 @@ domain = \"{domain}\"
 [listen]
 {addresses}
 {offset}
-# xmpp = 5222                    # chat, with STARTTLS; 0 turns a port off
-# xmpps = 5223                   # chat, with direct TLS
-# xmpp_servers = 5269            # other XMPP servers, with STARTTLS
-# xmpps_servers = 5270           # other XMPP servers, with direct TLS
-# components = 0                # programs beside this server (XEP-0114), on this machine only; 5347 is usual
-# sip = 5060                     # phones, UDP and TCP
-# sips = 5061                    # phones, TLS
-# https = 8443                   # status page and browsers
-# http_loopback = 8080           # the same without TLS, for browsers on this machine only
-# metrics = 9464                 # for Prometheus, on this machine only
-# proxy = 0                      # streams between chat clients (SOCKS5), usually 1080
-
-[storage]
-url = \"sqlite:carillon.db\"       # or postgres://USER@HOST/DATABASE
-
-[tls]
-certificate = \"certificate.pem\"  # self-signed at first: put your own here
-key = \"key.pem\"
-
-[archive]
-# default = \"always\"            # what is kept of users who chose nothing: or \"roster\", \"never\"
-# retention_days = 0             # days after which users' messages go, 0 for never
-# rooms_retention_days = 0
-
-[im]
-# administrators = []            # users who may administer with a chat client (XEP-0133)
-# routing = \"standard\"           # or \"answering-device\": first to all devices, then to the one that answers
-# rooms_created_by = \"everybody\"       # or \"users\" (of this server), \"administrators\", \"nobody\", groups such as [\"Team\"]
-# directory_searched_by = \"everybody\"  # likewise; users of other servers never
-
-[contact]
+{PORTS_AND_STORAGE}[contact]
 # support = [\"mailto:help@{domain}\"]   # told to clients (XEP-0157); also abuse, admin, feedback, sales, security, status
 
-# Behind NAT or on a rented server: the address that phones outside your networks must use.
-[sip]
-# advertise = \"203.0.113.5\"
-# digest = [\"md5\"]               # or [\"sha-256\", \"md5\"] when all your phones know it
-
-[media]
-# advertise = \"203.0.113.5\"      # as [sip] advertise unless given
-# rtp_ports = \"16384-32766\"
-# video_call_audio = \"af41\"      # the DSCP mark of sound in a call with video, or \"ef\"; sound alone is always EF
-
-[network]
-# local = [\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\"]
-# trusted = []                   # failures to sign in from here are not limited
-
-# Other XMPP servers. `carillon federation test DOMAIN` tells step by step whether one can be reached.
-[federation]
-# enabled = true
-# allow = []                     # if not empty, only these domains; \"*.example.org\" is all below it
-# deny = []
-# unverified = []                # domains whose certificates are not looked at, [\"*\"] for all: dialback is enough
-# without_tls = []               # domains that may do without TLS
-# routes = []                    # \"example.org=10.0.0.5:5269\" where the name service knows no way
-# authorities = \"\"               # certificates in PEM that are trusted instead of the system's
-
-[log]
-# level = \"info\"                 # error, warn, info, debug or trace; `carillon log level` changes one module's
-# format = \"text\"                # or json
-# personal_data = false          # true shows the addresses of people and of their devices in the log
-
-{LIMITS_AND_SERVICES}",
+{NETWORKS_AND_LOG}{LIMITS_AND_SERVICES}",
         domain = start.domain,
     )
 }
