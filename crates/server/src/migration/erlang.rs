@@ -260,8 +260,7 @@ impl<R: BufRead> Reader<R> {
             }
             if fraction {
                 // A full stop ends the record, unless digits follow.
-                let buffer = self.source.ahead()?;
-                if !buffer.get(1).is_some_and(u8::is_ascii_digit) {
+                if !self.source.peek_behind()?.is_some_and(|behind| behind.is_ascii_digit()) {
                     break;
                 }
             }
@@ -352,6 +351,15 @@ mod tests {
         assert_eq!(records[0], Term::Tuple(first));
         assert_eq!(records[1].tuple()[1..5], [Term::Other, Term::Other, Term::Other, Term::Other]);
         assert_eq!(records[1].tuple()[6..], [Term::List(vec![atom("a"), atom("b")]), bytes("s")]);
+    }
+
+    #[test]
+    fn a_fraction_is_read_wherever_the_buffer_ends() {
+        for capacity in 1..8 {
+            let text = std::io::BufReader::with_capacity(capacity, &b"{a,1.5,2}."[..]);
+            let record = Reader::new(text, 1, 0).record().unwrap();
+            assert_eq!(record.tuple()[1..], [Term::Other, Term::Number(2)]);
+        }
     }
 
     #[test]

@@ -334,7 +334,7 @@ impl<R: BufRead> Reader<R> {
 
     /// A minus is a comment when another one follows; it is a number otherwise.
     fn comment(&mut self) -> Result<bool, Mistake> {
-        Ok(self.source.ahead()?.starts_with(b"--"))
+        Ok(self.source.peek()? == Some(b'-') && self.source.peek_behind()? == Some(b'-'))
     }
 }
 
@@ -378,6 +378,15 @@ mod tests {
         assert_eq!(reader.item().unwrap().unwrap().0, 1);
         assert_eq!(reader.item().unwrap().unwrap(), (4, Value::Table(Table::default())));
         assert_eq!(reader.item().unwrap(), None);
+    }
+
+    #[test]
+    fn a_comment_is_passed_over_wherever_the_buffer_ends() {
+        for capacity in 1..8 {
+            let text = std::io::BufReader::with_capacity(capacity, &b"return { 1; -- one\n -2 }"[..]);
+            let value = Reader::new(text).single().unwrap();
+            assert_eq!(value.table().unwrap().row, [Value::Number(1.0), Value::Number(-2.0)]);
+        }
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(super) struct Unit {
 /// Gives the bytes of a file, and knows the line.
 pub(super) struct Source<R> {
     from: R,
+    /// A byte that left the buffer so that what is behind it could be seen.
+    held: Option<u8>,
     unit: Unit,
     line: u64,
     offset: u64,
@@ -36,7 +38,7 @@ pub(super) struct Source<R> {
 impl<R: BufRead> Source<R> {
     /// A source that is at this line and byte of a file.
     pub(super) fn new(from: R, (line, offset): (u64, u64), unit: Unit) -> Self {
-        Self { from, unit, line, offset, taken: 0 }
+        Self { from, held: None, unit, line, offset, taken: 0 }
     }
 
     /// The line, from 1.
@@ -54,15 +56,33 @@ impl<R: BufRead> Source<R> {
         self.taken = 0;
     }
 
-    /// What comes, as far as it is known: at least one byte, unless the file ends.
-    pub(super) fn ahead(&mut self) -> Result<&[u8], Mistake> {
+    fn buffer(&mut self) -> Result<&[u8], Mistake> {
         let line = self.line;
         self.from.fill_buf().map_err(|error| Mistake { line, message: error.to_string() })
     }
 
     /// The byte that comes; `None` at the end.
     pub(super) fn peek(&mut self) -> Result<Option<u8>, Mistake> {
-        Ok(self.ahead()?.first().copied())
+        match self.held {
+            Some(byte) => Ok(Some(byte)),
+            None => Ok(self.buffer()?.first().copied()),
+        }
+    }
+
+    /// The byte behind the one that comes; `None` when there is none.
+    pub(super) fn peek_behind(&mut self) -> Result<Option<u8>, Mistake> {
+        if self.held.is_none() {
+            match *self.buffer()? {
+                [] => return Ok(None),
+                [_, behind, ..] => return Ok(Some(behind)),
+                // The buffer ends here, the file may not.
+                [byte] => {
+                    self.from.consume(1);
+                    self.held = Some(byte);
+                }
+            }
+        }
+        Ok(self.buffer()?.first().copied())
     }
 
     /// Takes a byte of the unit.
@@ -81,7 +101,9 @@ impl<R: BufRead> Source<R> {
     /// Takes a byte that counts for nothing; `None` at the end.
     pub(super) fn skip(&mut self) -> Result<Option<u8>, Mistake> {
         let Some(byte) = self.peek()? else { return Ok(None) };
-        self.from.consume(1);
+        if self.held.take().is_none() {
+            self.from.consume(1);
+        }
         self.offset += 1;
         self.line += u64::from(byte == b'\n');
         Ok(Some(byte))
@@ -106,6 +128,19 @@ mod tests {
     use super::*;
 
     const UNIT: Unit = Unit { name: "line", part: "word", bytes_max: 4 };
+
+    #[test]
+    fn what_is_behind_is_seen_across_the_end_of_the_buffer() {
+        for capacity in 1..4 {
+            let file = std::io::BufReader::with_capacity(capacity, &b"abc"[..]);
+            let mut source = Source::new(file, (1, 0), UNIT);
+            for (byte, behind) in [(b'a', Some(b'b')), (b'b', Some(b'c')), (b'c', None)] {
+                assert_eq!((source.peek_behind(), source.peek()), (Ok(behind), Ok(Some(byte))));
+                assert_eq!((source.peek_behind(), source.next()), (Ok(behind), Ok(byte)), "{capacity}");
+            }
+            assert_eq!((source.peek_behind(), source.peek(), source.offset()), (Ok(None), Ok(None), 3));
+        }
+    }
 
     #[test]
     fn a_place_is_known_and_a_unit_is_bounded() {
