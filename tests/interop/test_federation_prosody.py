@@ -17,14 +17,15 @@ EVENTS = (*PLUGINS, "xep_0115", "xep_0118", "xep_0163")
 
 async def tunes(ann, bob):
     """Bob at the other server asks for tunes, and hears ann's; the newest also when he comes again."""
-    heard = []
-    bob.add_event_handler("user_tune_publish", lambda m: heard.append(m["pubsub_event"]["items"]["item"]["user_tune"]["title"]))
-    await bob.plugin["xep_0163"].add_interest("http://jabber.org/protocol/tune")
+    TUNE, heard = "http://jabber.org/protocol/tune", []
+    bob.add_event_handler("user_tune_publish", lambda m: heard.append(m.xml.findtext(f".//{{{TUNE}}}title")))
+    bob.plugin["xep_0163"].add_interest(TUNE)
     await bob.plugin["xep_0115"].update_caps()
     await ann.plugin["xep_0118"].publish_tune(title="Queen Mab")
     await until(lambda: "Queen Mab" in heard, "the tune is heard at the other server", 20)
+    ann.presences.clear()
     bob.send_presence(ptype="unavailable")
-    await until(lambda: ann.seen(bob.boundjid.bare, kind="unavailable"), "he is gone")
+    await until(lambda: ann.seen(bob.boundjid.bare, kind="unavailable"), "he is gone", 20)
     await ann.plugin["xep_0118"].publish_tune(title="Greensleeves")
     await ann.plugin["xep_0199"].send_ping(bob.boundjid.host)
     assert "Greensleeves" not in heard, heard
