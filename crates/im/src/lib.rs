@@ -131,7 +131,7 @@ impl Im {
             output: presence_output::Output::default(),
             s2s: s2s::Federation::new(&config, &runtime),
             arrivals: Arrivals {
-                policy: ArcSwap::from_pointee(policy(&config)),
+                policy: ArcSwap::from_pointee(policy(&config, &config.limits)),
                 places: c2s::Places::default(),
                 comparisons: Arc::new(Semaphore::new(config.limits.sign_in.comparisons_max)),
                 guard: signin_guard::SignInGuard::default(),
@@ -182,6 +182,10 @@ impl Im {
 
     /// Replaces the limits (a reload of the configuration).
     pub fn set_limits(&self, limits: Limits) {
+        // What every account can do has not changed.
+        let mechanisms = self.policy().mechanisms.clone();
+        let renewed = xmpp::stream::ServerPolicy { mechanisms, ..policy(&self.config, &limits) };
+        self.arrivals.policy.store(Arc::new(renewed));
         self.limits.store(Arc::new(limits));
     }
 
@@ -268,15 +272,26 @@ impl Im {
     }
 }
 
-fn policy(config: &ImConfig) -> xmpp::stream::ServerPolicy {
+fn policy(config: &ImConfig, limits: &Limits) -> xmpp::stream::ServerPolicy {
+    use xmpp::stream::ServerPolicy;
     use xmpp::xep::roster;
+    use xmpp::xep::stream_limits::StreamLimits;
 
-    xmpp::stream::ServerPolicy {
-        domains: vec![config.domain.clone()],
-        mechanisms: config.mechanisms.clone(),
-        unknown: config.unknown_users.clone(),
+    let stream = |stanza_bytes_max, idle: std::time::Duration| StreamLimits {
+        stanza_bytes_max,
+        idle_seconds_max: idle.as_secs(),
+    };
+    let (domains, mechanisms) = (vec![config.domain.clone()], config.mechanisms.clone());
+    ServerPolicy {
         features: [roster::VERSIONING_FEATURE, roster::PRE_APPROVAL_FEATURE, features::client_state::FEATURE]
             .concat()
             .into(),
+        bind_inline: features::sign_in::BIND_INLINE,
+        limits_before_sign_in: stream(
+            limits.stream.before_sign_in.stanza_bytes_max,
+            limits.sign_in.unauthenticated_time_max,
+        ),
+        limits: stream(limits.stream.signed_in.stanza_bytes_max, limits.session.idle_before_ping),
+        ..ServerPolicy::new(domains, mechanisms, config.unknown_users.clone())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{BareJid, Private};
-use xmpp::sasl::scram::Record;
+use xmpp::sasl::scram::{Hash, Record};
 use xmpp::sasl::{Comparison, Credentials};
 
 use crate::Im;
@@ -14,11 +14,17 @@ use crate::Im;
 pub(crate) struct Attempt {
     address: IpAddr,
     account: BareJid,
+    /// The mark of the password that is being proved.
+    pub(crate) proved: Option<Proved>,
 }
+
+/// What a password left in the store: as long as that stands, the password is the same.
+#[derive(Clone)]
+pub(crate) struct Proved(Vec<u8>);
 
 impl Attempt {
     pub(crate) fn new(address: IpAddr, account: BareJid) -> Self {
-        Self { address, account }
+        Self { address, account, proved: None }
     }
 }
 
@@ -82,6 +88,16 @@ impl Im {
         self.arrivals.guard.succeeded(attempt.address, attempt.account.as_str());
     }
 
+    /// Keeps records for stronger mechanisms beside those that the account has, unless the password has changed
+    /// since it was proved.
+    pub(crate) async fn keep_records(&self, user: &BareJid, proved: &Proved, records: &[(Hash, Record)]) {
+        let records: Vec<_> = records.iter().map(|(hash, record)| scram_record(*hash, record)).collect();
+        match self.store.credentials_add(user, &proved.0, records).await {
+            Ok(()) => metrics::counter!("carillon_im_credentials_upgraded_total").increment(1),
+            Err(error) => tracing::warn!(%error, "an account could not be given stronger credentials"),
+        }
+    }
+
     fn is_trusted(&self, attempt: &Attempt) -> bool {
         self.trusts(attempt.address)
     }
@@ -89,6 +105,23 @@ impl Im {
     /// Is this address one whose failures are not limited (`[network] trusted`)?
     pub fn trusts(&self, address: IpAddr) -> bool {
         (self.config.trusted)(address)
+    }
+}
+
+/// The mark of an account's password.
+pub(crate) fn mark(credentials: &Credentials) -> Option<Proved> {
+    let record = Hash::ALL.into_iter().find_map(|hash| credentials.record(hash))?;
+    Some(Proved(record.stored_key.clone()))
+}
+
+/// A record as the store takes it.
+pub(crate) fn scram_record(hash: Hash, record: &Record) -> store::ScramRecord {
+    store::ScramRecord {
+        mechanism: hash.mechanism().to_owned(),
+        salt: record.salt.clone(),
+        iterations: record.iterations,
+        stored_key: record.stored_key.clone(),
+        server_key: record.server_key.clone(),
     }
 }
 

@@ -85,6 +85,7 @@ scripts! {
     service_administration,
     shared_groups,
     sign_in,
+    sign_in_at_once,
     stream_management,
     subscription,
     subscription_unseen,

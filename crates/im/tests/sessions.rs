@@ -28,6 +28,8 @@ mod resume;
 mod retention;
 #[path = "sessions/sign_in.rs"]
 mod sign_in;
+#[path = "sessions/sign_in_at_once.rs"]
+mod sign_in_at_once;
 #[path = "sessions/storage.rs"]
 mod storage;
 #[path = "sessions/tls.rs"]

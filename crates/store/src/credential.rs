@@ -24,9 +24,14 @@ const INSERT_MANY: Bulk = bulk!(
      SELECT e.value->>0, e.value->>1, e.value->>2, CAST(e.value->>3 AS BIGINT), e.value->>4, e.value->>5 FROM",
     "WHERE true"
 );
+/// Beside a record that still stands, and never in place of one.
+const INSERT_BESIDE: &str = "INSERT INTO credential (jid, mechanism, salt, iterations, stored_key, server_key) \
+     SELECT $1, $2, $3, CAST($4 AS BIGINT), $5, $6 \
+     WHERE EXISTS (SELECT 1 FROM credential WHERE jid = $1 AND stored_key = $7) \
+     ON CONFLICT (jid, mechanism) DO NOTHING";
 
 pub(crate) const STATEMENTS: &[&str] =
-    &[SELECT, EXISTS, DELETE, COUNT_MECHANISMS, COUNT_ACCOUNTS, SELECT_WITHOUT];
+    &[SELECT, EXISTS, DELETE, INSERT_BESIDE, COUNT_MECHANISMS, COUNT_ACCOUNTS, SELECT_WITHOUT];
 pub(crate) const BULKS: &[Bulk] = &[INSERT_MANY];
 
 /// What a password became for one mechanism; whoever has it cannot sign in with it, but can guess against it.
@@ -123,6 +128,38 @@ impl Store {
                 }
                 connection.execute(DELETE, args![&jid]).await?;
                 insert(connection, std::iter::once((&jid, scram.as_slice()))).await
+            })
+        })
+        .await
+    }
+
+    /// Adds records of a password that was just proved, for mechanisms that the user has none for. `proved` is the
+    /// stored key that it was proved against: if that stands no more, the password has changed, and nothing is added.
+    ///
+    /// # Errors
+    /// The storage takes no writes.
+    pub async fn credentials_add(
+        &self,
+        jid: &BareJid,
+        proved: &[u8],
+        scram: Vec<ScramRecord>,
+    ) -> Result<(), Error> {
+        let (jid, proved) = (jid.clone(), hex::encode(proved));
+        self.write(move |connection| {
+            Box::pin(async move {
+                for record in scram {
+                    let arguments = args![
+                        &jid,
+                        record.mechanism,
+                        hex::encode(&record.salt),
+                        i64::from(record.iterations),
+                        hex::encode(&record.stored_key),
+                        hex::encode(&record.server_key),
+                        proved.clone()
+                    ];
+                    connection.execute(INSERT_BESIDE, arguments).await?;
+                }
+                Ok(())
             })
         })
         .await

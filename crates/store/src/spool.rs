@@ -19,6 +19,8 @@ const SELECT: &str = "SELECT s.seq, j.id, j.sender, j.recipient, j.at, j.stanza 
      JOIN journal j ON j.seq = s.seq WHERE s.owner = $1 AND s.seq > $2 ORDER BY s.seq LIMIT $3";
 const SELECT_OWNERS: &str = "SELECT DISTINCT owner FROM spool ORDER BY owner";
 const COUNT: &str = "SELECT COUNT(*) FROM spool WHERE owner = $1";
+const DELETE_ARCHIVED: &str = "DELETE FROM spool WHERE owner = $1 \
+     AND EXISTS (SELECT 1 FROM archive a WHERE a.owner = spool.owner AND a.seq = spool.seq)";
 const RECOVER: &str = "INSERT INTO spool (owner, seq) SELECT owner, seq FROM journal \
      WHERE seq > (SELECT seq FROM spool_horizon) AND spool = 1 ON CONFLICT (owner, seq) DO NOTHING";
 const SET_HORIZON: &str = "UPDATE spool_horizon SET seq = $1";
@@ -34,7 +36,8 @@ const DELETE_MANY: Bulk = bulk!(
     ")"
 );
 
-pub(crate) const STATEMENTS: &[&str] = &[SELECT, SELECT_OWNERS, COUNT, RECOVER, SET_HORIZON, LOWER_HORIZON];
+pub(crate) const STATEMENTS: &[&str] =
+    &[SELECT, SELECT_OWNERS, COUNT, DELETE_ARCHIVED, RECOVER, SET_HORIZON, LOWER_HORIZON];
 pub(crate) const BULKS: &[Bulk] = &[INSERT_MANY, DELETE_MANY];
 
 /// An entry that waits for its owner.
@@ -90,6 +93,23 @@ impl Store {
     pub async fn spool_count(&self, owner: &BareJid) -> Result<i64, Error> {
         self.shared().settle(owner).await?;
         self.db().row(COUNT, args![owner]).await?.map_or(Ok(0), |row| row.int(0))
+    }
+
+    /// What waits for `owner` and is in his archive waits no longer: his client reads it there. What the archive does
+    /// not have stays.
+    ///
+    /// # Errors
+    /// The storage could not be read, or takes no writes.
+    pub async fn spool_leave_to_archive(&self, owner: &BareJid) -> Result<(), Error> {
+        if self.spool_count(owner).await? == 0 {
+            return Ok(());
+        }
+        self.shared().catch_up().await?;
+        let arguments = args![owner];
+        self.write(move |connection| {
+            Box::pin(async move { connection.execute(DELETE_ARCHIVED, arguments).await.map(drop) })
+        })
+        .await
     }
 
     /// For whom something waits, within a second.

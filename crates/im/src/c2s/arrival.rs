@@ -5,22 +5,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{BareJid, FullJid, ResourcePart};
+use model::BareJid;
 use xmpp::sasl::Credentials;
+use xmpp::sasl::scram::{Hash, Record};
 use xmpp::stream::{Output, ServerNegotiation};
-use xmpp::{Condition, StreamCondition, StreamError};
+use xmpp::{StreamCondition, StreamError};
 
 use super::session::{Counts, Session};
 use super::wire::{self, Moved, Wire};
 use crate::Im;
 use crate::outbox::End;
-use crate::sessions::{Origin, Seat};
+use crate::sessions::Seat;
 use crate::signin::{Attempt, Unanswered};
-
-/// Resource names that we make up, in bytes of entropy.
-const RESOURCE_BYTES: usize = 6;
-/// How long a new stream waits for the old one of the same resource to end.
-const REPLACE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// What a connection may still use up before it is a session, STARTTLS and all.
 #[derive(Clone, Copy, Debug)]
@@ -52,14 +48,16 @@ pub(super) enum Arrived<W> {
 
 /// A connection that is not signed in yet.
 pub(super) struct Arrival<W> {
-    im: Arc<Im>,
+    pub(super) im: Arc<Im>,
     wire: W,
-    negotiation: ServerNegotiation,
-    peer: IpAddr,
+    pub(super) negotiation: ServerNegotiation,
+    pub(super) peer: IpAddr,
     allowance: Allowance,
-    attempt: Option<Attempt>,
-    /// The seat, once bound or resumed, and what an old session brings.
-    seat: Option<(Arc<Seat>, Option<Box<Counts>>)>,
+    pub(super) attempt: Option<Attempt>,
+    /// The seat, once bound or resumed, and what an old session brings or stream management begins with.
+    pub(super) seat: Option<(Arc<Seat>, Option<Box<Counts>>)>,
+    /// The session begins with nobody looking at the client (XEP-0352).
+    pub(super) inactive: bool,
 }
 
 /// What the outputs of the negotiation lead to.
@@ -77,7 +75,7 @@ impl<W: Wire> Arrival<W> {
         (peer, allowance): (IpAddr, Allowance),
         negotiation: ServerNegotiation,
     ) -> Self {
-        Self { im, wire, negotiation, peer, allowance, attempt: None, seat: None }
+        Self { im, wire, negotiation, peer, allowance, attempt: None, seat: None, inactive: false }
     }
 
     pub(super) async fn run(mut self) -> Arrived<W> {
@@ -150,10 +148,18 @@ impl<W: Wire> Arrival<W> {
                 Output::Refused => self.refused().await,
                 Output::StartTls => return Next::StartTls,
                 Output::Restart => {
-                    if let Some(attempt) = self.attempt.take() {
-                        self.im.sign_in_succeeded(&attempt);
-                    }
+                    self.sign_in_counted();
                     self.wire.restart(self.im.limits.load().stream.signed_in);
+                }
+                Output::SignedIn => {
+                    self.sign_in_counted();
+                    self.wire.set_limits(self.im.limits.load().stream.signed_in);
+                }
+                Output::Upgraded { user, records } => self.upgraded(&user, &records).await,
+                Output::LookUpTokens { .. } => self.negotiation.unavailable(),
+                Output::Token(_) => self.negotiation.token_given(None),
+                Output::BindInline { user, client, request } => {
+                    self.bind_inline(&user, client.as_deref(), &request).await;
                 }
                 Output::LookUp(user) => self.look_up(user).await,
                 Output::LookUpNobody => self.answer(None).await,
@@ -166,6 +172,18 @@ impl<W: Wire> Arrival<W> {
         Next::Read
     }
 
+    fn sign_in_counted(&mut self) {
+        if let Some(attempt) = self.attempt.take() {
+            self.im.sign_in_succeeded(&attempt);
+        }
+    }
+
+    /// The account gets what a stronger mechanism needs. If it cannot be kept, the next sign-in tries again.
+    async fn upgraded(&mut self, user: &BareJid, records: &[(Hash, Record)]) {
+        let Some(proved) = self.attempt.as_ref().and_then(|attempt| attempt.proved.clone()) else { return };
+        self.im.keep_records(user, &proved, records).await;
+    }
+
     /// A refusal is counted, and said late to an address that guesses.
     async fn refused(&mut self) {
         let attempt = self.attempt.take();
@@ -176,9 +194,14 @@ impl<W: Wire> Arrival<W> {
     }
 
     async fn look_up(&mut self, user: BareJid) {
-        let attempt = Attempt::new(self.peer, user);
+        let mut attempt = Attempt::new(self.peer, user);
         match self.im.credentials(&attempt).await {
-            Ok(found) => self.answer(found.as_ref()).await,
+            Ok(found) => {
+                attempt.proved = found.as_ref().and_then(crate::signin::mark);
+                // What the machine tells of this look-up is told with the attempt in place.
+                self.attempt = Some(attempt);
+                return self.answer(found.as_ref()).await;
+            }
             Err(Unanswered::Limited) => self.negotiation.unavailable(),
             // That the storage fails is not the user's fault: nothing is counted.
             Err(Unanswered::Storage) => return self.negotiation.unavailable(),
@@ -194,29 +217,6 @@ impl<W: Wire> Arrival<W> {
                 Some(comparison) => self.negotiation.compared(comparison),
                 None => self.negotiation.unavailable(),
             },
-        }
-    }
-
-    async fn bind(&mut self, user: BareJid, wish: Option<ResourcePart>) {
-        let jid = match wish {
-            Some(resource) => user.with_resource(&resource),
-            None => match user.with_resource_str(&self.im.runtime.random_token(RESOURCE_BYTES)) {
-                Ok(jid) => jid,
-                Err(_) => return self.negotiation.bind_refused(Condition::InternalServerError),
-            },
-        };
-        // RFC 6120 §7.7.2.2: the newer stream wins, so that a client that lost its connection gets in.
-        if !self.im.replace(&jid).await {
-            return self.negotiation.bind_refused(Condition::Conflict);
-        }
-        let origin = Origin { address: self.peer, since: self.im.runtime.timestamp() };
-        let max = self.im.limits.load().account.sessions_max;
-        match self.im.sessions.add(jid.clone(), origin, max) {
-            Ok(seat) => {
-                self.seat = Some((seat, None));
-                self.negotiation.bound(jid);
-            }
-            Err(_) => self.negotiation.bind_refused(Condition::ResourceConstraint),
         }
     }
 
@@ -248,7 +248,9 @@ impl<W: Wire> Arrival<W> {
         match next {
             Next::Session => match self.seat.take() {
                 Some((seat, counts)) => {
-                    Arrived::Session(Box::new(Session::new(self.im, self.wire, seat, counts)))
+                    let mut session = Session::new(self.im, self.wire, seat, counts);
+                    session.inactivity.set(self.inactive);
+                    Arrived::Session(Box::new(session))
                 }
                 None => Arrived::Over,
             },
@@ -281,28 +283,5 @@ impl<W: Wire> Arrival<W> {
             () = self.im.runtime.sleep(time) => false,
             done = end(&mut self.wire) => done.is_ok(),
         }
-    }
-}
-
-impl Im {
-    /// Ends the session that has this address, and waits for that; false when it does not end.
-    async fn replace(&self, jid: &FullJid) -> bool {
-        let deadline = self.runtime.now() + REPLACE_TIME_MAX;
-        let bare = jid.to_bare();
-        while let Some(old) = self.sessions.seat(bare.as_str(), jid.resource().as_str()) {
-            let gone = old.gone.notified();
-            tokio::pin!(gone);
-            gone.as_mut().enable();
-            if self.sessions.seat(bare.as_str(), jid.resource().as_str()).is_none() {
-                break;
-            }
-            old.outbox.end(End::Conflict);
-            tokio::select! {
-                biased;
-                () = self.runtime.sleep_until(deadline) => return false,
-                () = gone => {}
-            }
-        }
-        true
     }
 }

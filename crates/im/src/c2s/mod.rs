@@ -1,6 +1,7 @@
 //! Client-to-server streams: listeners, the way of a connection from its first byte to its last.
 
 mod arrival;
+mod binding;
 mod closing;
 mod inactivity;
 pub(crate) mod link;

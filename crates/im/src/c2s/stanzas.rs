@@ -1,19 +1,17 @@
 //! What comes in on a session's stream: counted, checked, and given to the pipeline.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use store::Seq;
 use xmpp::sm::Signal;
+use xmpp::xep::bind2::Enable;
 use xmpp::{Condition, Context, Frame, Kind, Stanza, StanzaError, StreamCondition, StreamError};
 
-use super::Parking;
 use super::inactivity::Inactivity;
-use super::session::{Counts, Over, Session};
+use super::session::{Over, Session};
 use super::wire::Wire;
-use crate::features::{push, stream_management};
+use crate::features::push;
 use crate::pipeline::{self, Handled};
 
 impl<W: Wire> Session<W> {
@@ -157,22 +155,11 @@ impl<W: Wire> Session<W> {
         if self.counts.is_some() {
             return self.refuse_signal(Condition::UnexpectedRequest);
         }
-        let limits = self.im.limits.load().session;
-        let wish = max_seconds.map_or(limits.resume_time_max, |seconds| Duration::from_secs(seconds.into()));
-        let time_max = wish.min(limits.resume_time_max);
-        let id = (resume && !time_max.is_zero())
-            .then(|| self.im.runtime.random_token(stream_management::ID_BYTES));
-        if let Some(id) = &id {
-            let parking = Arc::new(Parking::new(id.clone(), time_max));
-            *self.seat.parking.lock() = Some(parking);
-            self.im.resumable.pin().insert(id.as_str().into(), Arc::clone(&self.seat));
-        }
-        let max_seconds = id.is_some().then(|| u32::try_from(time_max.as_secs()).unwrap_or(u32::MAX));
+        let (counts, enabled) = self.im.enable(&self.seat, Enable { resume, max_seconds });
         let mut out = BytesMut::new();
-        Signal::Enabled { id, max_seconds }.write(&mut out);
+        enabled.write(&mut out);
         self.wire.queue(&out);
-        // What is on its way already is not counted: it is handed on when the kernel has it.
-        self.counts = Some(Box::new(Counts::new(limits.unacknowledged_stanzas_max)));
+        self.counts = Some(counts);
         Ok(())
     }
 

@@ -56,6 +56,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for Stream<S> {
         self.framer.set_limits(limits);
     }
 
+    fn set_limits(&mut self, limits: Limits) {
+        self.framer.set_limits(limits);
+    }
+
     fn has_room(&self) -> bool {
         self.link.has_room()
     }

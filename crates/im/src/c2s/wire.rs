@@ -38,6 +38,9 @@ pub trait Wire: Send + Unpin + 'static {
     /// The client has signed in: its next stream begins, with these limits.
     fn restart(&mut self, limits: Limits);
 
+    /// The client has signed in, and its stream goes on: with these limits.
+    fn set_limits(&mut self, limits: Limits);
+
     /// May more be queued?
     fn has_room(&self) -> bool;
 

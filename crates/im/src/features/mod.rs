@@ -28,6 +28,7 @@ pub mod retraction;
 pub mod roster;
 pub mod service_administration;
 pub mod shared_groups;
+pub mod sign_in;
 pub mod stanza_ids;
 pub mod stream_management;
 pub mod subscription;
@@ -72,6 +73,7 @@ pub const ALL: &[About] = &[
     roster::ABOUT,
     service_administration::ABOUT,
     shared_groups::ABOUT,
+    sign_in::ABOUT,
     stanza_ids::ABOUT,
     stream_management::ABOUT,
     subscription::ABOUT,

@@ -76,6 +76,30 @@ impl<'h> Client<'h> {
         self.open().await;
     }
 
+    /// Signs in by XEP-0388 with a password, a bind request and more; gives the answer. Everything goes out at once,
+    /// behind the stream header, as a client sends it that knows the server.
+    pub async fn sign_in_at_once(&mut self, password: &str, more: &str) -> Stanza {
+        let plain = base64::engine::general_purpose::STANDARD.encode(format!("\0{}\0{password}", self.user));
+        self.framer = Framer::new(ContentNamespace::Client, Limits::signed_in());
+        self.send(&format!(
+            "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
+             to='localhost' from='{}' version='1.0'>\
+             <authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>\
+             <initial-response>{plain}</initial-response>{more}</authenticate>",
+            self.bare()
+        ))
+        .await;
+        assert!(matches!(self.frame().await, Some(Frame::Open(_))));
+        assert_eq!(self.any().await.name(), "features");
+        let answer = self.any().await;
+        if answer.name() == "success" {
+            let jid = answer.child("authorization-identifier", "urn:xmpp:sasl:2").expect("an address").text();
+            self.resource = jid.split_once('/').map(|(_, resource)| resource.to_owned()).unwrap_or_default();
+            assert_eq!(self.any().await.name(), "features");
+        }
+        answer
+    }
+
     pub async fn bind(&mut self, resource: &str) {
         self.bind_later(resource).await;
         let answer = self.any().await;

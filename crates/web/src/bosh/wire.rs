@@ -88,6 +88,10 @@ impl Wire for Bosh {
     fn release(&mut self) {}
 
     fn restart(&mut self, limits: Limits) {
+        self.set_limits(limits);
+    }
+
+    fn set_limits(&mut self, limits: Limits) {
         self.shared.lock().limits = limits;
     }
 

@@ -145,6 +145,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for WebSocket<S> {
     }
 
     fn restart(&mut self, limits: Limits) {
+        // RFC 7395 §3.7: every message stands for itself.
+        self.set_limits(limits);
+    }
+
+    fn set_limits(&mut self, limits: Limits) {
         self.message_bytes_max = limits.stanza_bytes_max as usize;
         self.reader.set_limits(limits);
     }

@@ -4,14 +4,19 @@
 //! raw message of the mechanism; base64 and XML are the business of [`crate::stream`].
 
 mod client;
+mod comparison;
+mod hashed_token;
 mod mechanism;
 pub mod plain;
 pub mod scram;
 mod server;
 
 pub use client::{Client, ClientError};
+pub use comparison::Comparison;
+pub(crate) use hashed_token::TokenProof;
+pub use hashed_token::{TOKEN_KEY_BYTES, TokenKey, TokenMechanism};
 pub use mechanism::{ChannelBinding, Condition, Mechanism};
-pub use server::{Comparison, Server, Step, UnknownUsers};
+pub use server::{Server, Step, UnknownUsers};
 
 use scram::{Hash, Record};
 

@@ -31,6 +31,11 @@ impl Plain {
         })
     }
 
+    /// The record of the password for another hash function.
+    pub(crate) fn record(&self, hash: Hash, salt: &[u8], iterations: u32) -> Option<Record> {
+        Record::derive(hash, &self.password, salt, iterations).ok()
+    }
+
     /// Compares with a record that exists, or with one that only costs the same time.
     pub(crate) fn verifies(&self, hash: Hash, record: &Record) -> bool {
         record.verifies(hash, &self.password)

@@ -1,8 +1,9 @@
 //! The server's machine: mechanism chosen, record looked up by the edge, challenge, verdict.
 
-use super::plain::{self, Plain};
+use super::comparison::{Comparison, Missing};
+use super::plain::Plain;
 use super::scram::{self, ClientFirst, Hash, Record, ScramServer};
-use super::{ChannelBinding, Condition, Credentials, MESSAGE_BYTES_MAX, Mechanism};
+use super::{ChannelBinding, Condition, Credentials, MESSAGE_BYTES_MAX, Mechanism, TokenKey};
 
 /// How users who do not exist are answered: as if they did, the same way every time.
 #[derive(Clone)]
@@ -47,60 +48,20 @@ pub enum Step {
         authzid: Option<String>,
         /// Sent with the success: the server's own proof.
         additional: Option<Vec<u8>>,
+        /// Records that the account lacks and that its password, which was seen, gives.
+        records: Vec<(Hash, Record)>,
     },
     /// The attempt is over; the client may try again with [`Server::start`].
     Failure(Condition),
 }
 
-/// A password of PLAIN and the record that it is compared with: a whole derivation (about 2 ms), to be run where
-/// it holds up nobody.
-pub struct Comparison {
-    message: Plain,
-    hash: Hash,
-    record: Record,
-    /// False for a record that only costs the same time.
-    known: bool,
-    enabled: bool,
-    equal: bool,
-}
-
-impl Comparison {
-    fn new(message: Plain, found: Option<&Credentials>, unknown: &UnknownUsers) -> Self {
-        let invented = unknown.record(Hash::Sha256, &message.username);
-        let record = found.and_then(plain::record).map(|(hash, record)| (hash, record.clone()));
-        let known = record.is_some();
-        let enabled = found.is_some_and(|credentials| credentials.enabled);
-        let (hash, record) = record.unwrap_or((Hash::Sha256, invented));
-        Self { message, hash, record, known, enabled, equal: false }
-    }
-
-    /// Compares. Until then the password counts as wrong.
-    pub fn run(&mut self) {
-        self.equal = self.message.verifies(self.hash, &self.record);
-    }
-
-    fn step(self) -> Step {
-        match self.equal && self.known {
-            false => Step::Failure(Condition::NotAuthorized),
-            true if !self.enabled => Step::Failure(Condition::AccountDisabled),
-            true => Step::Success {
-                username: self.message.username,
-                authzid: self.message.authzid,
-                additional: None,
-            },
-        }
-    }
-}
-
-impl std::fmt::Debug for Comparison {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Comparison").field("hash", &self.hash).finish_non_exhaustive()
-    }
-}
-
 /// Signs clients in on one stream, attempt after attempt.
 pub struct Server {
     offered: Vec<Mechanism>,
+    /// What of it a client can check by the challenge (XEP-0474).
+    protected: String,
+    /// The hash functions that accounts need a record for, here or on another channel.
+    hashes: Vec<Hash>,
     binding: ChannelBinding,
     unknown: UnknownUsers,
     state: State,
@@ -111,7 +72,7 @@ enum State {
     /// The mechanism was named without an initial response.
     First(Mechanism, String),
     ScramRecord(Box<ClientFirst>, String),
-    PlainRecord(Plain),
+    PlainRecord(Plain, String),
     /// The edge compares.
     Comparing,
     /// `enabled`, and whether the record is a real one, decide after the proof.
@@ -130,7 +91,11 @@ impl Server {
             allowed.iter().copied().filter(|mechanism| !mechanism.is_plus() || !binding.is_empty()).collect();
         offered.sort_unstable();
         offered.dedup();
-        Self { offered, binding, unknown, state: State::Idle }
+        let mut hashes: Vec<_> = allowed.iter().filter_map(|mechanism| mechanism.hash()).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        let protected = protected(&offered, &binding);
+        Self { offered, protected, hashes, binding, unknown, state: State::Idle }
     }
 
     /// The mechanisms that this stream offers, most preferred first.
@@ -172,7 +137,7 @@ impl Server {
                     Ok(_) if !enabled => Step::Failure(Condition::AccountDisabled),
                     Ok(proof) => {
                         let (username, authzid) = exchange.into_identity();
-                        Step::Success { username, authzid, additional: Some(proof) }
+                        Step::Success { username, authzid, additional: Some(proof), records: Vec::new() }
                     }
                 }
             }
@@ -184,9 +149,9 @@ impl Server {
     /// the other mechanisms, and then nothing has changed. [`Server::compared`] goes on.
     pub fn comparison(&mut self, found: Option<&Credentials>) -> Option<Comparison> {
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::PlainRecord(message) => {
+            State::PlainRecord(message, entropy) => {
                 self.state = State::Comparing;
-                Some(Comparison::new(message, found, &self.unknown))
+                Some(self.comparison_with(message, found, entropy))
             }
             other => {
                 self.state = other;
@@ -212,17 +177,38 @@ impl Server {
                 let invented = self.unknown.record(first.hash(), first.username());
                 let record = found.and_then(|credentials| credentials.record(first.hash())).cloned();
                 let known = record.is_some();
-                let (exchange, challenge) = first.challenge(record.unwrap_or(invented), &nonce);
+                let (exchange, challenge) =
+                    first.challenge(record.unwrap_or(invented), &nonce, Some(&self.protected));
                 self.state = State::ScramFinal { exchange: Box::new(exchange), known, enabled };
                 Step::Challenge(challenge)
             }
-            State::PlainRecord(message) => {
-                let mut comparison = Comparison::new(message, found, &self.unknown);
+            State::PlainRecord(message, entropy) => {
+                let mut comparison = self.comparison_with(message, found, entropy);
                 comparison.run();
                 comparison.step()
             }
             _ => Step::Failure(Condition::TemporaryAuthFailure),
         }
+    }
+
+    /// The key of no token, to compare with when there is none.
+    pub(crate) fn unknown_token(&self) -> TokenKey {
+        let key = Hash::Sha256.hmac(&self.unknown.secret, &[b"token"]);
+        TokenKey::from_bytes(key).expect("an HMAC of SHA-256 has as many bytes as a key")
+    }
+
+    /// The hash functions that the domain's mechanisms need a record for, weakest first.
+    pub fn hashes(&self) -> &[Hash] {
+        &self.hashes
+    }
+
+    /// `entropy` is the nonce of the attempt, which PLAIN does not send.
+    fn comparison_with(&self, message: Plain, found: Option<&Credentials>, entropy: String) -> Comparison {
+        let lacking = |hash: &Hash| found.is_some_and(|found| found.record(*hash).is_none());
+        let lacking = self.hashes.iter().copied().filter(lacking).collect();
+        let invented = self.unknown.record(Hash::Sha256, &message.username);
+        let missing = Missing { hashes: lacking, entropy, iterations: self.unknown.iterations };
+        Comparison::new(message, found, invented, missing)
     }
 
     /// The client sent `<abort/>` (RFC 6120 §6.4.4).
@@ -242,7 +228,9 @@ impl Server {
             return Step::Failure(Condition::MalformedRequest);
         }
         let checked = match mechanism.hash() {
-            None => Plain::parse(message).map(|plain| (plain.username.clone(), State::PlainRecord(plain))),
+            None => {
+                Plain::parse(message).map(|plain| (plain.username.clone(), State::PlainRecord(plain, nonce)))
+            }
             Some(hash) => {
                 let plus_offered = self.offered.iter().any(|mechanism| mechanism.is_plus());
                 ClientFirst::check(hash, mechanism.is_plus(), plus_offered, &self.binding, message)
@@ -259,9 +247,24 @@ impl Server {
     }
 }
 
+/// The names of what is offered, as XEP-0474 §5.1 orders and joins them.
+fn protected(offered: &[Mechanism], binding: &ChannelBinding) -> String {
+    let mut mechanisms: Vec<_> = offered.iter().map(|mechanism| mechanism.name()).collect();
+    mechanisms.sort_unstable();
+    let mut protected = mechanisms.join("\u{1e}");
+    if !binding.is_empty() {
+        let mut bindings: Vec<_> = binding.names().collect();
+        bindings.sort_unstable();
+        protected.push('\u{1f}');
+        protected.push_str(&bindings.join("\u{1e}"));
+    }
+    protected
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sasl::plain;
     use crate::sasl::{Client, ClientError};
 
     const HASHES: [Hash; 3] = [Hash::Sha1, Hash::Sha256, Hash::Sha512];
@@ -410,7 +413,25 @@ mod tests {
         };
         assert_eq!(challenge("eve"), challenge("eve"));
         assert_ne!(challenge("eve"), challenge("mallory"));
-        assert!(challenge("eve").ends_with(",i=4096"));
+        assert!(challenge("eve").contains(",i=4096,h="));
+    }
+
+    /// XEP-0474 §5.3: the list of its example, and the hash that it gives for it.
+    #[test]
+    fn the_challenge_carries_a_hash_of_what_is_offered() {
+        let binding = ChannelBinding { exporter: Some(vec![1; 32]), server_end_point: Some(vec![2; 32]) };
+        let offered = [Mechanism::ScramSha1Plus, Mechanism::ScramSha1];
+        assert_eq!(
+            protected(&offered, &binding),
+            "SCRAM-SHA-1\u{1e}SCRAM-SHA-1-PLUS\u{1f}tls-exporter\u{1e}tls-server-end-point"
+        );
+        let mut server = Server::new(&offered, binding, unknown());
+        server.start("SCRAM-SHA-1", Some(b"n,,n=ann,r=clientnonce"), "x".into());
+        match server.credentials(None) {
+            Step::Challenge(challenge) => assert!(challenge.ends_with(b",h=G6k/rBLDqgOhRRaCuuatSDFkJ08=")),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(protected(&[Mechanism::Plain], &ChannelBinding::default()), "PLAIN");
     }
 
     #[test]
@@ -478,6 +499,23 @@ mod tests {
         let mut server = Server::new(&Mechanism::ALL, binding.clone(), unknown());
         let step = sign_in(&mut server, (Mechanism::ScramSha256, &binding), ("ann", "pencil"), Some(&stored));
         assert_eq!(step, Ok(Step::Failure(Condition::NotAuthorized)));
+    }
+
+    #[test]
+    fn a_password_that_is_seen_gives_the_records_that_are_missing() {
+        let stored = Credentials { sha256: None, sha512: None, ..credentials() };
+        let mut server = Server::new(&Mechanism::DEFAULT, ChannelBinding::default(), unknown());
+        server.start("PLAIN", Some(b"\0ann\0pencil"), "entropy".into());
+        match server.credentials(Some(&stored)) {
+            Step::Success { records, .. } => {
+                let [(Hash::Sha256, record)] = records.as_slice() else { panic!("{records:?}") };
+                assert!(record.verifies(Hash::Sha256, "pencil"));
+            }
+            other => panic!("{other:?}"),
+        }
+        server.start("PLAIN", Some(b"\0ann\0pencil"), "entropy".into());
+        let complete = server.credentials(Some(&credentials()));
+        assert!(matches!(complete, Step::Success { records, .. } if records.is_empty()));
     }
 
     #[test]

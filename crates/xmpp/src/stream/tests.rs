@@ -7,9 +7,14 @@ use jid::{BareJid, FullJid};
 use proptest::prelude::*;
 
 use super::*;
-use crate::sasl::scram::HASHES_DEFAULT;
+use crate::sasl::scram::{HASHES_DEFAULT, Hash, Record};
 use crate::sasl::{self, ChannelBinding, Condition as SaslCondition, Credentials, Mechanism, UnknownUsers};
 use crate::{Condition, ContentNamespace, Framer, Limits, StreamCondition, StreamError};
+
+mod inline;
+
+/// The identifier of ann's client.
+const CLIENT: &str = "d4565fa7-4d72-4749-b3d3-740edbf87770";
 
 /// What the store and the session table of the edge would answer.
 struct Edge {
@@ -19,6 +24,11 @@ struct Edge {
     /// The session that can be resumed, and how much of the client's stream it has handled.
     resumable: Option<(&'static str, u32)>,
     binding: ChannelBinding,
+    /// What is kept of the tokens of ann's client.
+    tokens: Tokens,
+    /// What the machine wanted to be done with them.
+    token_work: Option<TokenWork>,
+    upgraded: Vec<(Hash, Record)>,
 }
 
 impl Default for Edge {
@@ -26,7 +36,15 @@ impl Default for Edge {
         static STORED: OnceLock<Credentials> = OnceLock::new();
         let stored =
             STORED.get_or_init(|| Credentials::derive("secret", &[3; 16], 4096, &HASHES_DEFAULT).unwrap());
-        Self { credentials: Some(stored.clone()), taken: None, resumable: None, binding: exporter(1) }
+        Self {
+            credentials: Some(stored.clone()),
+            taken: None,
+            resumable: None,
+            binding: exporter(1),
+            tokens: Tokens::default(),
+            token_work: None,
+            upgraded: Vec::new(),
+        }
     }
 }
 
@@ -35,11 +53,13 @@ fn exporter(byte: u8) -> ChannelBinding {
 }
 
 fn policy() -> Arc<ServerPolicy> {
+    let domains = vec!["localhost".parse().unwrap(), "example.org".parse().unwrap()];
+    let unknown = UnknownUsers { secret: [4; 32], iterations: 4096 };
     Arc::new(ServerPolicy {
-        domains: vec!["localhost".parse().unwrap(), "example.org".parse().unwrap()],
-        mechanisms: Mechanism::DEFAULT.to_vec(),
-        unknown: UnknownUsers { secret: [4; 32], iterations: 4096 },
         features: Bytes::from_static(b"<ver xmlns='urn:xmpp:features:rosterver'/>"),
+        bind_inline: &["urn:xmpp:carbons:2"],
+        tokens: true,
+        ..ServerPolicy::new(domains, Mechanism::DEFAULT.to_vec(), unknown)
     })
 }
 
@@ -117,6 +137,29 @@ impl Server {
                     Some((id, h)) if id == previd => self.machine.resumed(full(&user, "old"), h),
                     _ => self.machine.resume_failed(Some(7)),
                 },
+                Output::SignedIn => self.framer.set_limits(Limits::signed_in()),
+                Output::Upgraded { user, records } => {
+                    assert_eq!(user.as_str(), "ann@localhost");
+                    self.edge.upgraded.extend(records);
+                }
+                Output::LookUpTokens { user, client } => {
+                    assert!(self.machine.is_waiting());
+                    let known = user.as_str() == "ann@localhost" && client == CLIENT;
+                    let tokens = if known { self.edge.tokens.clone() } else { Tokens::default() };
+                    self.machine.tokens(&tokens);
+                }
+                Output::Token(work) => {
+                    let wanted = work.wanted.is_some();
+                    self.edge.token_work = Some(work);
+                    self.machine.token_given(wanted.then_some(("new-token", "2026-12-01T00:00:00Z")));
+                }
+                Output::BindInline { user, request, .. } => {
+                    let resource = format!("{}/made-up", request.tag.as_deref().unwrap_or("none"));
+                    match self.edge.taken {
+                        Some(_) => self.machine.bind_refused(Condition::ResourceConstraint),
+                        None => self.machine.bound_inline(full(&user, &resource), b"<more xmlns='urn:m'/>"),
+                    }
+                }
                 Output::Established(established) => self.established = Some(established),
                 Output::Close => self.closed = true,
             }
@@ -493,7 +536,7 @@ fn no_stream_identifier_comes_twice() {
 proptest! {
     /// Whatever a peer sends in whatever order: no panic, and nothing after the end.
     #[test]
-    fn no_order_of_elements_breaks_the_server(order in prop::collection::vec(0_usize..14, 0..12), direct: bool) {
+    fn no_order_of_elements_breaks_the_server(order in prop::collection::vec(0_usize..18, 0..12), direct: bool) {
         let elements = [
             HEADER,
             "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
@@ -506,6 +549,11 @@ proptest! {
             "<resume xmlns='urn:xmpp:sm:3' previd='session-1' h='0'/>",
             "<enable xmlns='urn:xmpp:sm:3'/>",
             "<message/>",
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>AGFubgBzZWNyZXQ=</initial-response></authenticate>",
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>AGFubgBzZWNyZXQ=</initial-response>\
+             <resume xmlns='urn:xmpp:sm:3' previd='session-2' h='0'/><bind xmlns='urn:xmpp:bind:0'/></authenticate>",
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='HT-SHA-256-NONE'/>",
+            "<response xmlns='urn:xmpp:sasl:2'>AGFubgBzZWNyZXQ=</response>",
             "<!-- -->",
             "</stream:stream>",
             "<",

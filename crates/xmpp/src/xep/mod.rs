@@ -1,6 +1,7 @@
 //! Payloads of extensions, one file each: namespaces, and types that are read from and written as [`crate::Element`].
 
 pub mod activity;
+pub mod bind2;
 pub mod bytestreams;
 pub mod caps;
 pub mod carbons;
@@ -19,8 +20,11 @@ pub mod pubsub;
 pub mod retraction;
 pub mod roster;
 pub mod rsm;
+pub mod sasl2;
+pub mod sasl_upgrade;
 pub mod search;
 pub mod stanza_ids;
+pub mod stream_limits;
 pub mod time;
 pub mod upload;
 pub mod version;

@@ -83,10 +83,12 @@ impl Server {
     pub(super) async fn accept(&mut self, security: Security, resumption: Resumption) -> Option<Side> {
         let mut wire = self.arrivals.recv().await?;
         let policy = Arc::new(ServerPolicy {
-            domains: vec!["localhost".parse().unwrap()],
-            mechanisms: self.mechanisms.clone(),
-            unknown: UnknownUsers { secret: [1; 32], iterations: 4_096 },
             features: xmpp::sm::FEATURE.into(),
+            ..ServerPolicy::new(
+                vec!["localhost".parse().unwrap()],
+                self.mechanisms.clone(),
+                UnknownUsers { secret: [1; 32], iterations: 4_096 },
+            )
         });
         let mut framer = Framer::new(ContentNamespace::Client, Limits::signed_in());
         let mut negotiation = ServerNegotiation::starttls(policy.clone(), [3; 32]);
@@ -136,6 +138,11 @@ async fn advance<S: AsyncRead + AsyncWrite + Unpin>(
                     Resumption::GoesOn(h) => negotiation.resumed(user.with_resource_str("phone").unwrap(), h),
                     Resumption::Forgotten => negotiation.resume_failed(None),
                 },
+                Output::SignedIn
+                | Output::Upgraded { .. }
+                | Output::LookUpTokens { .. }
+                | Output::Token(_)
+                | Output::BindInline { .. } => unreachable!("our client signs in by RFC 6120"),
                 Output::Established(_) => {
                     stream.flush().await.ok()?;
                     return Some(true);

@@ -66,12 +66,17 @@ impl Record {
     pub fn derive(hash: Hash, password: &str, salt: &[u8], iterations: u32) -> Result<Self, PasswordError> {
         let password = Zeroizing::new(prepare(password)?.into_owned());
         let salted = hash.salted_password(password.as_bytes(), salt, iterations);
-        Ok(Self {
+        Ok(Self::from_salted(hash, &salted, salt, iterations))
+    }
+
+    /// The record of a password that somebody else has salted (XEP-0480 §3).
+    pub fn from_salted(hash: Hash, salted: &[u8], salt: &[u8], iterations: u32) -> Self {
+        Self {
             salt: salt.to_vec(),
             iterations,
-            stored_key: hash.digest(&hash.hmac(&salted, &[b"Client Key"])),
-            server_key: hash.hmac(&salted, &[b"Server Key"]),
-        })
+            stored_key: hash.digest(&hash.hmac(salted, &[b"Client Key"])),
+            server_key: hash.hmac(salted, &[b"Server Key"]),
+        }
     }
 
     /// True when `password` is the one this record was made from. Costs a whole derivation.
@@ -83,6 +88,18 @@ impl Record {
 }
 
 impl Hash {
+    /// All of them, weakest first.
+    pub const ALL: [Self; 3] = [Self::Sha1, Self::Sha256, Self::Sha512];
+
+    /// The mechanism that uses it, without `-PLUS`.
+    pub const fn mechanism(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SCRAM-SHA-1",
+            Self::Sha256 => "SCRAM-SHA-256",
+            Self::Sha512 => "SCRAM-SHA-512",
+        }
+    }
+
     /// The length of the function's output, in bytes.
     pub const fn output_bytes(self) -> usize {
         match self {

@@ -67,10 +67,20 @@ impl ClientFirst {
         self.hash
     }
 
-    /// Writes the challenge. `nonce` is our fresh half of the nonce.
-    pub(crate) fn challenge(self, record: Record, nonce: &str) -> (ScramServer, Vec<u8>) {
+    /// Writes the challenge. `nonce` is our fresh half of the nonce; `offered` is what the client should have
+    /// seen, so that it notices when somebody between has cut it (XEP-0474 §5.1).
+    pub(crate) fn challenge(
+        self,
+        record: Record,
+        nonce: &str,
+        offered: Option<&str>,
+    ) -> (ScramServer, Vec<u8>) {
         let nonce = format!("{}{nonce}", self.message.nonce);
-        let challenge = format!("r={nonce},s={},i={}", encode(&record.salt), record.iterations);
+        let mut challenge = format!("r={nonce},s={},i={}", encode(&record.salt), record.iterations);
+        if let Some(offered) = offered {
+            challenge.push_str(",h=");
+            challenge.push_str(&encode(&self.hash.digest(offered.as_bytes())));
+        }
         let exchange = ScramServer {
             hash: self.hash,
             record,
@@ -122,7 +132,7 @@ mod tests {
             ClientFirst::check(hash, false, false, &ChannelBinding::default(), first.as_bytes()).unwrap();
         assert_eq!(first.username(), "user");
         let record = Record::derive(hash, "pencil", &decode(salt).unwrap(), 4096).unwrap();
-        let (server, challenge) = first.challenge(record, nonce);
+        let (server, challenge) = first.challenge(record, nonce, None);
         (server, String::from_utf8(challenge).unwrap())
     }
 

@@ -5,11 +5,14 @@
 //! | Header | stream header | our header and the features of the stage, or a stream error |
 //! | Features, no TLS | `<starttls/>` | `<proceed/>`, TLS, new stream |
 //! | Features, TLS | `<auth/>`, then `<response/>`, `<abort/>` | challenge, failure, or success and a new stream |
+//! | Features, TLS | `<authenticate/>` (XEP-0388), then likewise, and tasks | challenge, failure, or success and a session |
 //! | Features, signed in | bind request, `<resume/>` | the edge decides; session |
 //!
 //! While the edge works on a request no further frame is taken.
 
+mod sasl2;
 mod stages;
+mod tokens;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,8 +22,12 @@ use jid::{BareJid, DomainPart, FullJid, Jid, NodePart, ResourcePart};
 
 use super::seed::Seed;
 use super::{BIND_ATTEMPTS_MAX, LOGIN_ATTEMPTS_MAX, decode_sasl, encode_sasl, features};
+use crate::sasl::scram::{Hash, Record};
 use crate::sasl::{self, ChannelBinding, Comparison, Credentials, Mechanism, Step, UnknownUsers};
 use crate::sm::{SESSION_ID_BYTES_MAX, Signal};
+use crate::xep::bind2;
+use crate::xep::sasl2::UserAgent;
+use crate::xep::stream_limits::StreamLimits;
 use crate::{
     Builder, Condition, ContentNamespace, Context, Frame, Kind, Stanza, StanzaError, StreamCondition,
     StreamError, StreamHeader, ns,
@@ -37,6 +44,37 @@ pub struct ServerPolicy {
     pub unknown: UnknownUsers,
     /// Further features after sign-in, as XML: roster versioning, pre-approval, capabilities.
     pub features: Bytes,
+    /// Further features before sign-in, as XML: registration.
+    pub sign_in_features: Bytes,
+    /// What a session can begin with (XEP-0386 §3.1), by the name of its feature.
+    pub bind_inline: &'static [&'static str],
+    /// Tokens are given and taken (XEP-0484).
+    pub tokens: bool,
+    /// The limits of a stream before sign-in (XEP-0478).
+    pub limits_before_sign_in: StreamLimits,
+    /// The limits of a stream after it.
+    pub limits: StreamLimits,
+}
+
+impl ServerPolicy {
+    /// A policy that offers the mechanisms and nothing besides.
+    pub fn new(domains: Vec<DomainPart>, mechanisms: Vec<Mechanism>, unknown: UnknownUsers) -> Self {
+        let limits = |stanza_bytes_max| StreamLimits {
+            stanza_bytes_max,
+            idle_seconds_max: super::NEGOTIATION_TIME_MAX.as_secs(),
+        };
+        Self {
+            domains,
+            mechanisms,
+            unknown,
+            features: Bytes::new(),
+            sign_in_features: Bytes::new(),
+            bind_inline: &[],
+            tokens: false,
+            limits_before_sign_in: limits(crate::STANZA_BYTES_BEFORE_SIGN_IN_MAX),
+            limits: limits(crate::STANZA_BYTES_MAX),
+        }
+    }
 }
 
 /// What the driver does next. What is to be written comes before the request that it belongs to, piece by
@@ -54,6 +92,33 @@ pub enum Output {
     StartTls,
     /// The user has signed in: restart the framer and give it the limits of a signed-in peer.
     Restart,
+    /// The user has signed in, and the stream goes on: give the framer the limits of a signed-in peer.
+    SignedIn,
+    /// Keep further records of an account: its password was seen, or its client has computed them.
+    Upgraded {
+        /// Who signed in.
+        user: BareJid,
+        /// What the account lacked.
+        records: Vec<(Hash, Record)>,
+    },
+    /// Call [`ServerNegotiation::tokens`] or [`ServerNegotiation::unavailable`].
+    LookUpTokens {
+        /// Who says to be.
+        user: BareJid,
+        /// Whose tokens.
+        client: String,
+    },
+    /// Call [`ServerNegotiation::token_given`].
+    Token(TokenWork),
+    /// Call [`ServerNegotiation::bound_inline`] or [`ServerNegotiation::bind_refused`].
+    BindInline {
+        /// Who signed in.
+        user: BareJid,
+        /// The client's identifier, if it has one.
+        client: Option<String>,
+        /// What the session begins with.
+        request: bind2::Request,
+    },
     /// An attempt to sign in has failed; the bytes that say so come next, so that the edge can count it and
     /// keep them back for a while.
     Refused,
@@ -101,6 +166,8 @@ impl Output {
 /// The end of a stream of bytes.
 pub const STREAM_END: &[u8] = b"</stream:stream>";
 
+pub use tokens::{KeptToken, Slot, TokenWork, Tokens};
+
 /// A stream that has become a session's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Established {
@@ -119,10 +186,14 @@ pub struct ServerNegotiation {
     sasl: Option<sasl::Server>,
     domain: Option<DomainPart>,
     user: Option<BareJid>,
+    /// The sign-in that runs, if it is one of XEP-0388.
+    sasl2: Option<Box<sasl2::Progress>>,
+    /// Whom the peer's header names (RFC 6120 §4.7.1).
+    from: Option<String>,
     header_sent: bool,
     refusals: u32,
-    /// A refusal that the edge has not heard of.
-    refused: bool,
+    /// What the edge hears before what is to be written.
+    notices: VecDeque<Output>,
     out: VecDeque<Output>,
     request: Option<Output>,
 }
@@ -137,6 +208,8 @@ enum Stage {
     /// The identifier of the request that is answered later.
     Binding(String),
     Resuming(String),
+    /// Within a sign-in of XEP-0388.
+    Inline(sasl2::Waiting),
     Over,
 }
 
@@ -150,9 +223,11 @@ impl ServerNegotiation {
             sasl: None,
             domain: None,
             user: None,
+            sasl2: None,
+            from: None,
             header_sent: false,
             refusals: 0,
-            refused: false,
+            notices: VecDeque::new(),
             out: VecDeque::new(),
             request: None,
         }
@@ -167,15 +242,19 @@ impl ServerNegotiation {
 
     /// What to do next; ask until there is nothing.
     pub fn poll_output(&mut self) -> Option<Output> {
-        if std::mem::take(&mut self.refused) {
-            return Some(Output::Refused);
+        if let Some(notice) = self.notices.pop_front() {
+            return Some(notice);
         }
         self.out.pop_front().or_else(|| self.request.take())
     }
 
     /// True while the edge owes an answer; until then no frame may be fed.
     pub fn is_waiting(&self) -> bool {
-        matches!(self.stage, Stage::StartingTls | Stage::LookingUp | Stage::Binding(_) | Stage::Resuming(_))
+        match &self.stage {
+            Stage::StartingTls | Stage::LookingUp | Stage::Binding(_) | Stage::Resuming(_) => true,
+            Stage::Inline(waiting) => waiting.is_for_edge(),
+            Stage::Header | Stage::Features | Stage::Challenged | Stage::Over => false,
+        }
     }
 
     /// True from sign-in on: failures before it count against the peer's address.
@@ -191,6 +270,7 @@ impl ServerNegotiation {
             (Frame::Open(header), Stage::Header) => self.header(&header),
             (Frame::Stanza(stanza), Stage::Features) => self.element(&stanza),
             (Frame::Stanza(stanza), Stage::Challenged) => self.sasl_answer(&stanza),
+            (Frame::Stanza(stanza), Stage::Inline(_)) => self.task_answer(&stanza),
             (Frame::Open(_) | Frame::Stanza(_), _) => {
                 self.fail(&StreamError::new(StreamCondition::PolicyViolation, "nothing may come here"));
             }
@@ -246,13 +326,16 @@ impl ServerNegotiation {
             && let Some(sasl) = &mut self.sasl
         {
             let step = sasl.credentials(found);
+            if let (Some(found), Some(progress)) = (found, &mut self.sasl2) {
+                progress.plan_upgrades(features::upgrades(sasl), found);
+            }
             self.sasl_step(step);
         }
     }
 
     /// The store could not answer: the client may try again later (RFC 6120 §6.5.11).
     pub fn unavailable(&mut self) {
-        if matches!(self.stage, Stage::LookingUp)
+        if matches!(self.stage, Stage::LookingUp | Stage::Inline(sasl2::Waiting::Tokens(..)))
             && let Some(sasl) = &mut self.sasl
         {
             let step = sasl.unavailable();
@@ -276,24 +359,43 @@ impl ServerNegotiation {
 
     /// The resource is not to be had: `conflict`, `resource-constraint`, `not-allowed` (RFC 6120 §7.7.2).
     pub fn bind_refused(&mut self, condition: Condition) {
-        if let Stage::Binding(id) = std::mem::replace(&mut self.stage, Stage::Features) {
-            self.refuse_bind(&id, condition);
+        match std::mem::replace(&mut self.stage, Stage::Features) {
+            Stage::Binding(id) => self.refuse_bind(&id, condition),
+            // Signed in without a session: the client may ask for a resource of its own (RFC 6120 §7).
+            Stage::Inline(sasl2::Waiting::Bind) => self.inline_success(None),
+            other => self.stage = other,
         }
     }
 
     /// The old session goes on with this stream; `h` counts what it had handled (XEP-0198 §5).
     pub fn resumed(&mut self, jid: FullJid, h: u32) {
-        if let Stage::Resuming(previd) = std::mem::replace(&mut self.stage, Stage::Over) {
-            self.write_with(|out| Signal::Resumed { previd, h }.write(out));
-            self.request = Some(Output::Established(Established { jid, resumed: true }));
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Resuming(previd) => {
+                self.write_with(|out| Signal::Resumed { previd, h }.write(out));
+                self.request = Some(Output::Established(Established { jid, resumed: true }));
+            }
+            Stage::Inline(sasl2::Waiting::Resume(previd)) => {
+                self.inline_answer(&Signal::Resumed { previd, h });
+                self.inline_success(Some(Established { jid, resumed: true }));
+            }
+            other => self.stage = other,
         }
     }
 
     /// There is no such session any more; `h` if it is known what it had handled. The client may bind.
     pub fn resume_failed(&mut self, h: Option<u32>) {
-        if matches!(self.stage, Stage::Resuming(_)) {
-            self.stage = Stage::Features;
-            self.write_with(|out| Signal::Failed { condition: Condition::ItemNotFound, h }.write(out));
+        let failed = Signal::Failed { condition: Condition::ItemNotFound, h };
+        match &self.stage {
+            Stage::Resuming(_) => {
+                self.stage = Stage::Features;
+                self.write_with(|out| failed.write(out));
+            }
+            Stage::Inline(sasl2::Waiting::Resume(_)) => {
+                // XEP-0386 §3.2: the failure is told, and then the bind request is processed.
+                self.inline_answer(&failed);
+                self.inline_bind();
+            }
+            _ => {}
         }
     }
 

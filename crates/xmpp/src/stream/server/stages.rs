@@ -1,6 +1,7 @@
 //! What each stage of a client's stream does with what comes (RFC 6120 §4.7, §5.4, §6.4, §7).
 
 use super::*;
+use crate::xep;
 
 impl ServerNegotiation {
     /// The peer's stream header: ours goes out in any case, then features or an error.
@@ -11,6 +12,7 @@ impl ServerNegotiation {
             Err(error) => self.fail(&error),
             Ok(domain) => {
                 self.domain = Some(domain);
+                self.from.clone_from(&header.from);
                 self.stage = Stage::Features;
                 self.send_features();
             }
@@ -58,8 +60,8 @@ impl ServerNegotiation {
         let mut out = BytesMut::new();
         match &self.sasl {
             None => features::write_starttls(&mut out),
-            Some(_) if self.user.is_some() => features::write_signed_in(&mut out, &self.policy.features),
-            Some(sasl) => features::write_mechanisms(&mut out, sasl.offered(), sasl.binding()),
+            Some(_) if self.user.is_some() => features::write_signed_in(&mut out, &self.policy, true, false),
+            Some(sasl) => features::write_sign_in(&mut out, &self.policy, sasl),
         }
         self.write(out.freeze());
     }
@@ -69,6 +71,7 @@ impl ServerNegotiation {
         match &self.user {
             None if stanza.is("starttls", ns::TLS) => self.starttls_asked(),
             None if stanza.is("auth", ns::SASL) => self.auth(stanza),
+            None if stanza.is("authenticate", xep::sasl2::NS) => self.authenticate(stanza),
             None => self.not_authorized(),
             Some(user) => {
                 let user = user.clone();
@@ -97,7 +100,7 @@ impl ServerNegotiation {
     }
 
     /// RFC 6120 §4.9.3.12: data before it may be sent.
-    fn not_authorized(&mut self) {
+    pub(super) fn not_authorized(&mut self) {
         self.fail(&StreamError::new(StreamCondition::NotAuthorized, "sign in first"));
     }
 
@@ -123,9 +126,10 @@ impl ServerNegotiation {
     /// An element while a challenge is out.
     pub(super) fn sasl_answer(&mut self, stanza: &Stanza) {
         let Some(sasl) = &mut self.sasl else { return };
+        let profile = if self.sasl2.is_some() { xep::sasl2::NS } else { ns::SASL };
         let step = match stanza.name() {
-            _ if stanza.ns() != ns::SASL => return self.not_authorized(),
-            "response" => match decode_sasl(&stanza.text()) {
+            _ if stanza.ns() != profile => return self.not_authorized(),
+            "response" => match decode_sasl(stanza.text().trim()) {
                 Some(message) => sasl.respond(&message),
                 None => {
                     sasl.abort();
@@ -153,44 +157,61 @@ impl ServerNegotiation {
                 // A name that cannot have an account gets the same answers as one that has none.
                 self.request = Some(self.address(&username).map_or(Output::LookUpNobody, Output::LookUp));
             }
-            Step::Success { username, authzid, additional } => {
-                let user = self.address(&username);
-                // RFC 6120 §6.3.8: nobody acts as somebody else here.
-                let own = |authzid: &str| authzid.parse::<BareJid>().ok() == user;
-                match user.clone().filter(|_| authzid.as_deref().is_none_or(own)) {
+            Step::Success { username, authzid, additional, records } => {
+                match self.address(&username).filter(|user| self.may_act_as(user, authzid.as_deref())) {
                     None => self.sasl_step(Step::Failure(sasl::Condition::InvalidAuthzid)),
                     Some(user) => {
-                        self.sasl_element(
-                            "success",
-                            &additional.map(|a| encode_sasl(&a)).unwrap_or_default(),
-                        );
-                        self.user = Some(user);
-                        self.refusals = 0;
-                        self.header_sent = false;
-                        self.stage = Stage::Header;
-                        self.request = Some(Output::Restart);
+                        if !records.is_empty() {
+                            self.notices.push_back(Output::Upgraded { user: user.clone(), records });
+                        }
+                        self.signed_in(user, additional);
                     }
                 }
             }
             Step::Failure(condition) => {
-                let failure = Builder::other("failure", ns::SASL).empty_child(condition.name(), "").finish();
+                let failure = match self.sasl2.take() {
+                    Some(_) => Builder::other("failure", xep::sasl2::NS)
+                        .empty_child(condition.name(), ns::SASL)
+                        .finish(),
+                    None => Builder::other("failure", ns::SASL).empty_child(condition.name(), "").finish(),
+                };
                 self.write(failure);
                 self.stage = Stage::Features;
-                self.refused = true;
+                self.notices.push_back(Output::Refused);
                 self.count_refusal(LOGIN_ATTEMPTS_MAX);
             }
         }
     }
 
+    /// RFC 6120 §6.3.8: nobody acts as somebody else here. XEP-0388 §2.4: nor as somebody else than the header says.
+    fn may_act_as(&self, user: &BareJid, authzid: Option<&str>) -> bool {
+        let is_user = |text: &str| text.parse::<BareJid>().is_ok_and(|jid| jid == *user);
+        let Some(authzid) = authzid else { return true };
+        is_user(authzid) && (self.sasl2.is_none() || self.from.as_deref().is_none_or(is_user))
+    }
+
+    fn signed_in(&mut self, user: BareJid, additional: Option<Vec<u8>>) {
+        if self.sasl2.is_some() {
+            return self.inline_signed_in(user, additional);
+        }
+        self.sasl_element("success", &additional.map(|a| encode_sasl(&a)).unwrap_or_default());
+        self.user = Some(user);
+        self.refusals = 0;
+        self.header_sent = false;
+        self.stage = Stage::Header;
+        self.request = Some(Output::Restart);
+    }
+
     fn sasl_element(&mut self, name: &str, text: &str) {
-        let mut element = Builder::other(name, ns::SASL);
+        let profile = if self.sasl2.is_some() { xep::sasl2::NS } else { ns::SASL };
+        let mut element = Builder::other(name, profile);
         if !text.is_empty() {
             element.text(text);
         }
         self.write(element.finish());
     }
 
-    fn address(&self, username: &str) -> Option<BareJid> {
+    pub(super) fn address(&self, username: &str) -> Option<BareJid> {
         let node = username.parse::<NodePart>().ok()?;
         Some(BareJid::from_parts(Some(&node), self.domain.as_ref()?))
     }
