@@ -115,13 +115,32 @@ pub struct Policies {
     pub directory_searched_by: Permitted,
 }
 
+/// How long a token signs its client in, unless the operator says otherwise.
+pub const TOKEN_TIME_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How clients sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    /// The mechanisms that the domain allows; those that a stream cannot carry are not offered on it, nor those that
+    /// some account has no record for: such accounts get one at their next sign-in (XEP-0480).
+    pub mechanisms: Vec<Mechanism>,
+    /// How long a token signs its client in (XEP-0484); zero for no tokens at all.
+    pub token_time_max: Duration,
+}
+
+impl Default for SignIn {
+    fn default() -> Self {
+        Self { mechanisms: Mechanism::DEFAULT.to_vec(), token_time_max: TOKEN_TIME_MAX }
+    }
+}
+
 /// What an operator decides about messaging.
 #[derive(Clone)]
 pub struct ImConfig {
     /// The domain of all users.
     pub domain: DomainPart,
-    /// The mechanisms that the domain allows; those that a stream cannot carry are not offered on it.
-    pub mechanisms: Vec<Mechanism>,
+    /// How clients sign in.
+    pub sign_in: SignIn,
     /// All limits.
     pub limits: Limits,
     /// Addresses whose failures are not limited.
@@ -157,7 +176,7 @@ impl ImConfig {
     pub fn new(domain: DomainPart, secret: [u8; 32], iterations: u32) -> Self {
         Self {
             domain,
-            mechanisms: Mechanism::DEFAULT.to_vec(),
+            sign_in: SignIn::default(),
             limits: Limits::default(),
             trusted: Arc::new(|_| false),
             unknown_users: xmpp::sasl::UnknownUsers { secret, iterations },

@@ -47,7 +47,9 @@ pub use about::{About, Spec};
 pub use administration::{Administration, Order};
 pub use c2s::{HIGH_WATER_BYTES, Link, Moved, RunningSession, Transport, Wire};
 pub use component::ComponentsConfig;
-pub use config::{ContactAddresses, ImConfig, Permitted, Policies, Retention, Routing, Trusted};
+pub use config::{
+    ContactAddresses, ImConfig, Permitted, Policies, Retention, Routing, SignIn, TOKEN_TIME_MAX, Trusted,
+};
 pub use delivery::MessageType;
 pub use error::Error;
 pub use features::external_services::{ExternalService, ExternalServices, NotAService};
@@ -208,7 +210,7 @@ impl Im {
             // PLAIN is held against any record.
             *mechanism == xmpp::sasl::Mechanism::Plain || all.iter().any(|known| known == name)
         };
-        let mechanisms: Vec<_> = self.config.mechanisms.iter().copied().filter(can_do).collect();
+        let mechanisms: Vec<_> = self.config.sign_in.mechanisms.iter().copied().filter(can_do).collect();
         let policy = self.arrivals.policy.load_full();
         if policy.mechanisms != mechanisms {
             let names: Vec<_> = mechanisms.iter().map(|mechanism| mechanism.name()).collect();
@@ -281,11 +283,13 @@ fn policy(config: &ImConfig, limits: &Limits) -> xmpp::stream::ServerPolicy {
         stanza_bytes_max,
         idle_seconds_max: idle.as_secs(),
     };
-    let (domains, mechanisms) = (vec![config.domain.clone()], config.mechanisms.clone());
+    let (domains, mechanisms) = (vec![config.domain.clone()], config.sign_in.mechanisms.clone());
     ServerPolicy {
         features: [roster::VERSIONING_FEATURE, roster::PRE_APPROVAL_FEATURE, features::client_state::FEATURE]
             .concat()
             .into(),
+        hashes: signin::hashes(&config.sign_in.mechanisms),
+        tokens: !config.sign_in.token_time_max.is_zero(),
         bind_inline: features::sign_in::BIND_INLINE,
         limits_before_sign_in: stream(
             limits.stream.before_sign_in.stanza_bytes_max,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::{BareJid, Private};
 use xmpp::sasl::scram::{Hash, Record};
-use xmpp::sasl::{Comparison, Credentials};
+use xmpp::sasl::{Comparison, Credentials, Mechanism};
 
 use crate::Im;
 
@@ -26,6 +26,10 @@ impl Attempt {
     pub(crate) fn new(address: IpAddr, account: BareJid) -> Self {
         Self { address, account, proved: None }
     }
+
+    pub(crate) fn account(&self) -> &BareJid {
+        &self.account
+    }
 }
 
 /// Why a sign-in is answered "not now"; neither tells whether there is such an account.
@@ -38,8 +42,8 @@ pub(crate) enum Unanswered {
 }
 
 impl Im {
-    /// What proves the account.
-    pub(crate) async fn credentials(&self, attempt: &Attempt) -> Result<Option<Credentials>, Unanswered> {
+    /// May this account be tried from this address?
+    pub(crate) fn admit(&self, attempt: &Attempt) -> Result<(), Unanswered> {
         let limits = self.limits.load().sign_in;
         let now = self.runtime.now();
         if !self.is_trusted(attempt)
@@ -48,6 +52,12 @@ impl Im {
             metrics::counter!("carillon_im_sign_ins_limited_total").increment(1);
             return Err(Unanswered::Limited);
         }
+        Ok(())
+    }
+
+    /// What proves the account.
+    pub(crate) async fn credentials(&self, attempt: &Attempt) -> Result<Option<Credentials>, Unanswered> {
+        self.admit(attempt)?;
         match self.store.credentials(&attempt.account).await {
             Ok(found) => Ok(found.map(credentials)),
             Err(error) => {
@@ -106,6 +116,14 @@ impl Im {
     pub fn trusts(&self, address: IpAddr) -> bool {
         (self.config.trusted)(address)
     }
+}
+
+/// The hash functions of mechanisms, weakest first.
+pub(crate) fn hashes(mechanisms: &[Mechanism]) -> Vec<Hash> {
+    let mut hashes: Vec<_> = mechanisms.iter().filter_map(|mechanism| mechanism.hash()).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes
 }
 
 /// The mark of an account's password.

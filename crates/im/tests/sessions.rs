@@ -34,3 +34,5 @@ mod sign_in_at_once;
 mod storage;
 #[path = "sessions/tls.rs"]
 mod tls;
+#[path = "sessions/tokens.rs"]
+mod tokens;

@@ -28,6 +28,8 @@ use crate::status::Rooms;
 pub const ECHO_NUMBER: &str = "600";
 /// The setting that holds the secret from which unknown users' salts are made.
 const UNKNOWN_USERS_SETTING: &str = "im.unknown_users_secret";
+/// How often it is looked whether accounts that lacked a record for a mechanism have it.
+const MECHANISMS_INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// How often observations that ran out are looked for.
 const LAPSE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -83,6 +85,7 @@ impl Node {
         let web = web::Web::start(web_config(config), rooms, &runtime)?;
         outside::start_push(config, &store, &im, &runtime).await?;
         lapse(&presence, &runtime);
+        widen_mechanisms(&im, &runtime);
         Ok(Arc::new(Self { runtime, store, im, calls, web, rows, im_tls, web_tls }))
     }
 
@@ -190,6 +193,10 @@ async fn start_im(
     let secret = kept_secret(store, runtime).await?;
     let mut im_config = ImConfig::new(config.domain.clone(), secret, ITERATIONS_DEFAULT);
     im_config.limits = im_limits(config);
+    im_config.sign_in = im::SignIn {
+        mechanisms: config.im.sign_in.mechanisms.clone(),
+        token_time_max: Duration::from_secs(u64::from(config.im.sign_in.token_days) * 24 * 60 * 60),
+    };
     im_config.archive_default = config.archive.default;
     im_config.upload_url = config.upload_url();
     im_config.proxy = proxy_config(config);
@@ -401,6 +408,26 @@ fn web_config(config: &Config) -> web::WebConfig {
         http: listen.loopback(listen.http_loopback),
         metrics: listen.loopback(listen.metrics),
     }
+}
+
+async fn note_mechanisms(im: &Im) {
+    if let Err(error) = im.offer_what_all_can_do().await {
+        tracing::warn!(%error, "the mechanisms on offer stay as they are");
+    }
+}
+
+/// Looks from time to time whether every account can do more by now.
+fn widen_mechanisms(im: &Arc<Im>, runtime: &Runtime) {
+    let (im, inside) = (Arc::clone(im), runtime.clone());
+    runtime.spawn("mechanisms", async move {
+        loop {
+            tokio::select! {
+                biased;
+                () = inside.stopping() => return,
+                () = inside.sleep(MECHANISMS_INTERVAL) => note_mechanisms(&im).await,
+            }
+        }
+    });
 }
 
 /// Lets observations run out.

@@ -6,7 +6,7 @@ use model::BareJid;
 use serde_json::json;
 
 use crate::db::{Bulk, Connection, args, bulk};
-use crate::{Error, Store};
+use crate::{Error, Store, sign_in_token};
 
 const SELECT: &str = "SELECT u.enabled, c.mechanism, c.salt, c.iterations, c.stored_key, c.server_key \
      FROM users u LEFT JOIN credential c ON c.jid = u.jid WHERE u.jid = $1 ORDER BY c.mechanism";
@@ -127,6 +127,7 @@ impl Store {
                     return Err(Error::NotFound(format!("user {jid}")));
                 }
                 connection.execute(DELETE, args![&jid]).await?;
+                sign_in_token::password_changed(connection, &jid).await?;
                 insert(connection, std::iter::once((&jid, scram.as_slice()))).await
             })
         })

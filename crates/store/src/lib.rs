@@ -28,6 +28,7 @@ mod error;
 mod files;
 mod given_up;
 mod group;
+mod invitation;
 mod journal;
 mod last_activity;
 mod line;
@@ -38,6 +39,7 @@ mod room;
 mod roster;
 mod schema;
 mod setting;
+mod sign_in_token;
 mod spool;
 mod stanza_id;
 mod statements;
@@ -64,6 +66,7 @@ pub use given_up::UNDURABLE_TIME_MAX;
 pub use group::{
     Colleagues, GROUP_MEMBERS_MAX, GROUP_NAME_BYTES_MAX, GROUPS_MAX, Group, SHARED_GROUP_MEMBERS_MAX,
 };
+pub use invitation::{INVITATIONS_MAX, Invitation};
 pub use journal::{Archives, Entry, Seq};
 pub use last_activity::{LastActivity, STATUS_BYTES_MAX};
 pub use line::{DigestAccount, DigestSecret, Line, NewLine};
@@ -81,6 +84,7 @@ pub use roster::{
     ROSTER_GROUPS_MAX, ROSTER_ITEMS_MAX, ROSTER_REMOVALS_KEPT, Roster, RosterChange, RosterItem,
     Subscription, SubscriptionError,
 };
+pub use sign_in_token::{SignInToken, SignInTokens, TOKEN_CLIENTS_MAX};
 pub use spool::{SPOOLED_PAGE_MAX, Spooled};
 pub use stanza_id::{StanzaId, StanzaIdError};
 #[doc(hidden)]

@@ -14,6 +14,7 @@ const LITE: &[&str] = &[
     include_str!("../migrations/sqlite/0006_archive_text.sql"),
     include_str!("../migrations/sqlite/0007_upload.sql"),
     include_str!("../migrations/sqlite/0008_people_group.sql"),
+    include_str!("../migrations/sqlite/0009_sign_in.sql"),
 ];
 const PG: &[&str] = &[
     include_str!("../migrations/postgres/0001_start.sql"),
@@ -24,6 +25,7 @@ const PG: &[&str] = &[
     include_str!("../migrations/postgres/0006_archive_text.sql"),
     include_str!("../migrations/postgres/0007_upload.sql"),
     include_str!("../migrations/postgres/0008_people_group.sql"),
+    include_str!("../migrations/postgres/0009_sign_in.sql"),
 ];
 
 const CREATE_VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";

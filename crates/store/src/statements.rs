@@ -3,8 +3,8 @@
 use crate::db::Bulk;
 use crate::{
     account, archive, archive_preference, archive_removal, archive_text, backup, binding, blocked, connect,
-    credential, given_up, group, journal, last_activity, line, pubsub, pubsub_member, room, roster, schema,
-    setting, spool, subscription_request, upload, user, user_document, verify,
+    credential, given_up, group, invitation, journal, last_activity, line, pubsub, pubsub_member, room,
+    roster, schema, setting, sign_in_token, spool, subscription_request, upload, user, user_document, verify,
 };
 
 const BOTH: &[&[&str]] = &[
@@ -16,6 +16,7 @@ const BOTH: &[&[&str]] = &[
     binding::STATEMENTS,
     blocked::STATEMENTS,
     credential::STATEMENTS,
+    invitation::STATEMENTS,
     journal::STATEMENTS,
     last_activity::STATEMENTS,
     given_up::STATEMENTS,
@@ -27,6 +28,7 @@ const BOTH: &[&[&str]] = &[
     roster::STATEMENTS,
     schema::STATEMENTS,
     setting::STATEMENTS,
+    sign_in_token::STATEMENTS,
     spool::STATEMENTS,
     subscription_request::STATEMENTS,
     upload::STATEMENTS,

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::db::{Bulk, Connection, Row, args, bulk};
 use crate::{
     Conflict, Error, NewLine, ScramRecord, Store, archive, blocked, credential, line, pubsub, pubsub_member,
-    upload, user_document,
+    sign_in_token, upload, user_document,
 };
 
 /// The most users that one import takes.
@@ -97,7 +97,7 @@ impl Store {
         self.db().row(COUNT, args![]).await?.map_or(Ok(0), |row| row.int(0))
     }
 
-    /// Lets a user sign in, or no longer; their data is kept (`PS-15`).
+    /// Lets a user sign in, or no longer; their data is kept (`PS-15`), their tokens are not.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such user.
@@ -144,6 +144,7 @@ impl Store {
                     if connection.execute(sql, arguments).await? == 0 {
                         return Err(Error::NotFound(format!("user {jid}")));
                     }
+                    connection.execute(sign_in_token::DELETE_OF_DISABLED, args![&jid]).await?;
                     if removes {
                         connection.execute(DELETE_SPOOL, args![&jid]).await?;
                         archive::remove_owner(connection, &jid).await?;
@@ -166,7 +167,7 @@ fn user(row: &Row) -> Result<User, Error> {
     Ok(User { id: UserId(row.int(0)?), jid: row.parsed(1)?, name: row.text(2)?, enabled: row.flag(3)? })
 }
 
-async fn import(connection: &mut Connection, users: &[NewUser]) -> Result<(), Error> {
+pub(crate) async fn import(connection: &mut Connection, users: &[NewUser]) -> Result<(), Error> {
     let mut conflicts = existing_users(connection, users).await?;
     let lines: Vec<(usize, &NewLine)> = users
         .iter()

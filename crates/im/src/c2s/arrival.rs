@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use model::BareJid;
 use xmpp::sasl::Credentials;
 use xmpp::sasl::scram::{Hash, Record};
-use xmpp::stream::{Output, ServerNegotiation};
+use xmpp::stream::{Output, ServerNegotiation, TokenWork};
 use xmpp::{StreamCondition, StreamError};
 
 use super::session::{Counts, Session};
@@ -156,8 +156,8 @@ impl<W: Wire> Arrival<W> {
                     self.wire.set_limits(self.im.limits.load().stream.signed_in);
                 }
                 Output::Upgraded { user, records } => self.upgraded(&user, &records).await,
-                Output::LookUpTokens { .. } => self.negotiation.unavailable(),
-                Output::Token(_) => self.negotiation.token_given(None),
+                Output::LookUpTokens { user, client } => self.look_up_tokens(user, &client).await,
+                Output::Token(work) => self.token(&work).await,
                 Output::BindInline { user, client, request } => {
                     self.bind_inline(&user, client.as_deref(), &request).await;
                 }
@@ -217,6 +217,41 @@ impl<W: Wire> Arrival<W> {
                 Some(comparison) => self.negotiation.compared(comparison),
                 None => self.negotiation.unavailable(),
             },
+        }
+    }
+
+    async fn look_up_tokens(&mut self, user: BareJid, client: &str) {
+        let attempt = Attempt::new(self.peer, user);
+        match self.im.tokens(&attempt, client).await {
+            Ok(found) => {
+                self.attempt = Some(attempt);
+                self.negotiation.tokens(&found);
+            }
+            Err(unanswered) => {
+                if unanswered == Unanswered::Limited {
+                    self.attempt = Some(attempt);
+                }
+                self.negotiation.unavailable();
+            }
+        }
+    }
+
+    /// A storage that fails costs the client its new token, and not its sign-in; but a token that is to be worthless
+    /// must be.
+    async fn token(&mut self, work: &TokenWork) {
+        match self.im.token_work(work).await {
+            Ok(given) => {
+                let given = given.as_ref().map(|given| (given.token.as_str(), given.expiry.as_str()));
+                self.negotiation.token_given(given);
+            }
+            Err(error) if work.invalidate => {
+                tracing::warn!(%error, "a token could not be invalidated");
+                self.negotiation.fail(&StreamCondition::InternalServerError.into());
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a client gets no token");
+                self.negotiation.token_given(None);
+            }
         }
     }
 

@@ -16,6 +16,7 @@ pub mod directory;
 pub mod disco;
 pub mod distant_clients;
 pub mod external_services;
+pub mod fast;
 pub mod last;
 pub mod messages;
 pub mod offline;
@@ -57,6 +58,7 @@ pub const ALL: &[About] = &[
     directory::ABOUT,
     disco::ABOUT,
     external_services::ABOUT,
+    fast::ABOUT,
     crate::s2s::ABOUT,
     last::ABOUT,
     messages::ABOUT,

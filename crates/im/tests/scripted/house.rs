@@ -49,7 +49,7 @@ impl House {
         let users = names.into_iter().map(|jid| user(&jid, 1)).collect();
         drive(&runtime, store.users_import(users)).await.expect("accounts");
         let mut config = ImConfig::new(DOMAIN.parse().expect("a domain"), [7; 32], 1);
-        config.mechanisms = vec![Mechanism::Plain];
+        config.sign_in.mechanisms = vec![Mechanism::Plain];
         config.upload_url = Some("https://localhost:8443".to_owned());
         let host = DOMAIN.to_owned();
         config.proxy = Some(im::ProxyConfig { host, port: 1080, bytes_per_second: 1 << 20 });

@@ -80,12 +80,17 @@ impl<'h> Client<'h> {
     /// behind the stream header, as a client sends it that knows the server.
     pub async fn sign_in_at_once(&mut self, password: &str, more: &str) -> Stanza {
         let plain = base64::engine::general_purpose::STANDARD.encode(format!("\0{}\0{password}", self.user));
+        self.authenticate("PLAIN", &plain, more).await
+    }
+
+    /// The same by another mechanism that needs one message.
+    pub async fn authenticate(&mut self, mechanism: &str, initial: &str, more: &str) -> Stanza {
         self.framer = Framer::new(ContentNamespace::Client, Limits::signed_in());
         self.send(&format!(
             "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
              to='localhost' from='{}' version='1.0'>\
-             <authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>\
-             <initial-response>{plain}</initial-response>{more}</authenticate>",
+             <authenticate xmlns='urn:xmpp:sasl:2' mechanism='{mechanism}'>\
+             <initial-response>{initial}</initial-response>{more}</authenticate>",
             self.bare()
         ))
         .await;

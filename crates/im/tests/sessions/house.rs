@@ -27,7 +27,7 @@ pub type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 /// What the houses of all tests are like.
 pub fn config(domain: &str) -> ImConfig {
     let mut config = ImConfig::new(domain.parse().expect("a domain"), [7; 32], 1);
-    config.mechanisms = vec![Mechanism::ScramSha256Plus, Mechanism::Plain];
+    config.sign_in.mechanisms = vec![Mechanism::ScramSha256Plus, Mechanism::Plain];
     config
 }
 

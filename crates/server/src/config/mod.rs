@@ -17,6 +17,7 @@ use model::DomainPart;
 use runtime::Dscp;
 use sip::digest::Algorithm;
 use store::ArchiveDefault;
+use xmpp::sasl::Mechanism;
 
 pub use error::ConfigError;
 pub use file::{ENVIRONMENT_PREFIX, load, read};
@@ -44,7 +45,7 @@ pub struct Config {
     pub tls: TlsSection,
     /// `[archive]`
     pub archive: ArchiveSection,
-    /// `[im]` and `[federation]`
+    /// `[im]`, `[federation]` and `[sign_in]`
     pub im: ImSection,
     /// `[media]`
     pub media: MediaSection,
@@ -140,6 +141,23 @@ pub struct ImSection {
     pub federation: FederationSection,
     /// `[proxy]`
     pub proxy: ProxySection,
+    /// `[sign_in]`
+    pub sign_in: SignInSection,
+}
+
+/// How clients sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInSection {
+    /// The mechanisms of the domain; one that some account has no record for is not offered until it has.
+    pub mechanisms: Vec<Mechanism>,
+    /// How long a client's token is good in place of the password, in days; 0 for no tokens.
+    pub token_days: u32,
+}
+
+impl Default for SignInSection {
+    fn default() -> Self {
+        Self { mechanisms: Mechanism::DEFAULT.to_vec(), token_days: 30 }
+    }
 }
 
 /// RTP.

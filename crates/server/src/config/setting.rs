@@ -4,6 +4,7 @@
 use im::s2s::Domains;
 use runtime::Dscp;
 use sip::digest::Algorithm;
+use xmpp::sasl::Mechanism;
 
 use super::value::Value;
 use super::{Config, LogFormat};
@@ -200,6 +201,17 @@ settings! {
     "sip" "advertise": ADVERTISE, AtStart(sip.advertise),
         |config, value| { config.sip.advertise = address(value)?; Some(()) };
 
+    "sign_in" "mechanisms": MECHANISMS, AtStart(im.sign_in.mechanisms),
+        |config, value| {
+            let names: Vec<String> = value.list()?;
+            let known: Option<Vec<Vec<Mechanism>>> = names.iter().map(|name| mechanisms(name)).collect();
+            config.im.sign_in.mechanisms = known?.concat();
+            config.im.sign_in.mechanisms.sort_unstable();
+            (!config.im.sign_in.mechanisms.is_empty()).then_some(())
+        };
+    "sign_in" "token_days": "days, 1 to 365, or 0 for no tokens", AtStart(im.sign_in.token_days),
+        |config, value| { config.im.sign_in.token_days = within(value, 0, 365)?; Some(()) };
+
     "network" "local": NETWORKS, AtStart(network.local),
         |config, value| { config.network.local = value.list()?; Some(()) };
     "network" "trusted": NETWORKS, AtStart(network.trusted),
@@ -345,6 +357,16 @@ const ADVERTISE: &str = "the IP address that the outside world knows, or \"\" fo
 const DOMAINS: &str = "a list of domains, such as [\"example.org\", \"*.example.net\"], or [\"*\"] for all";
 const NETWORKS: &str =
     "a list of networks, such as [\"10.0.0.0/8\", \"fd00::/8\"], nothing but zeros behind the prefix";
+const MECHANISMS: &str =
+    "a list of \"scram-sha-512\", \"scram-sha-256\", \"scram-sha-1\" and \"plain\", each with its -PLUS";
+
+/// A mechanism, and the same bound to the channel.
+fn mechanisms(name: &str) -> Option<Vec<Mechanism>> {
+    let named = Mechanism::from_name(&name.to_ascii_uppercase()).filter(|mechanism| !mechanism.is_plus())?;
+    let same = |mechanism: &Mechanism| mechanism.hash().is_some() && mechanism.hash() == named.hash();
+    let bound = Mechanism::ALL.into_iter().filter(|mechanism| mechanism.is_plus()).filter(same);
+    Some(bound.chain([named]).collect())
+}
 
 fn path(value: &Value) -> Option<std::path::PathBuf> {
     value.text().filter(|path| !path.is_empty()).map(Into::into)

@@ -61,6 +61,10 @@ const NETWORKS_AND_LOG: &str = "\
 # rtp_ports = \"16384-32766\"
 # video_call_audio = \"af41\"      # the DSCP mark of sound in a call with video, or \"ef\"; sound alone is always EF
 
+[sign_in]
+# mechanisms = [\"scram-sha-256\", \"scram-sha-1\", \"plain\"]
+# token_days = 30                # a client signs in without the password for so long; 0 for never
+
 [network]
 # local = [\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\"]
 # trusted = []                   # failures to sign in from here are not limited

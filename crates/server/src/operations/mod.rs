@@ -14,6 +14,7 @@ mod password;
 mod request;
 mod running;
 mod storage;
+mod token;
 mod user;
 
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ pub use password::{Secret, weakness};
 pub use request::Request;
 pub use running::{ListenerShown, Reloaded, Running, Status};
 pub use storage::Verified;
+pub use token::TokenShown;
 pub use user::{NewUser, PasswordSet, UserAdded, UserShown};
 
 /// What the operations work on.
@@ -112,6 +114,8 @@ pub async fn perform(
         Request::UserSetPassword { jid, password } => {
             json(user::set_password(context, &jid, password).await?)
         }
+        Request::UserTokens { jid } => json(token::list(context, &jid).await?),
+        Request::UserRevoke { jid, client } => json(token::revoke(context, &jid, client.as_deref()).await?),
         Request::UserImport { csv } => json(import::import(context, &csv, progress).await?),
         Request::AccountsTake(given) => json(migration::take(context, given).await?),
         Request::AccountExport { jid, after } => json(migration::export(context, &jid, after).await?),

@@ -49,6 +49,18 @@ pub enum Request {
         /// The new password.
         password: Option<Secret>,
     },
+    /// The tokens that a user's clients sign in with.
+    UserTokens {
+        /// Whose.
+        jid: BareJid,
+    },
+    /// Takes tokens back.
+    UserRevoke {
+        /// Whose.
+        jid: BareJid,
+        /// Of which client; of all when none is named.
+        client: Option<String>,
+    },
     /// Adds many users, all or none.
     UserImport {
         /// The text of the CSV file.

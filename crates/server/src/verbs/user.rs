@@ -7,7 +7,9 @@ use runtime::Runtime;
 
 use super::{Common, ask, ask_with, secret_from_stdin, secrets_from_stdin};
 use crate::exit::Exit;
-use crate::operations::{Failure, Imported, NewUser, PasswordSet, Request, Secret, UserAdded, UserShown};
+use crate::operations::{
+    Failure, Imported, NewUser, PasswordSet, Request, Secret, TokenShown, UserAdded, UserShown,
+};
 use crate::print;
 
 /// Add, show, change and remove users
@@ -21,7 +23,7 @@ pub(super) struct Arguments {
 enum Verb {
     /// Add a user; without --password-stdin the password is made up and shown once
     Add(Add),
-    /// List all users
+    /// List all users, or those who have no record for a mechanism
     List(List),
     /// Show one user
     Show(One),
@@ -33,6 +35,10 @@ enum Verb {
     Remove(One),
     /// Give a user another password; without --password-stdin it is made up and shown once
     SetPassword(SetPassword),
+    /// Show the tokens that a user's clients sign in with in place of the password
+    Tokens(One),
+    /// Take a user's tokens back: the clients need the password at their next sign-in
+    Revoke(Revoke),
     /// Add many users from a CSV file, all or none; columns: jid,name,password,line,line_password
     Import(Import),
 }
@@ -75,6 +81,17 @@ struct One {
 }
 
 #[derive(clap::Args)]
+struct Revoke {
+    /// The address, such as ann@example.org
+    jid: BareJid,
+    /// Only the tokens of this client, as `user tokens` shows it
+    #[arg(long, value_name = "CLIENT")]
+    client: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Args)]
 struct SetPassword {
     /// The address, such as ann@example.org
     jid: BareJid,
@@ -98,7 +115,12 @@ impl Arguments {
         match &self.verb {
             Verb::Add(add) => &add.common,
             Verb::List(list) => &list.common,
-            Verb::Show(one) | Verb::Disable(one) | Verb::Enable(one) | Verb::Remove(one) => &one.common,
+            Verb::Revoke(revoke) => &revoke.common,
+            Verb::Show(one)
+            | Verb::Disable(one)
+            | Verb::Enable(one)
+            | Verb::Remove(one)
+            | Verb::Tokens(one) => &one.common,
             Verb::SetPassword(set) => &set.common,
             Verb::Import(import) => &import.common,
         }
@@ -110,6 +132,16 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
     match arguments.verb {
         Verb::Add(new) => add(&common, runtime, new).await,
         Verb::List(List { without, .. }) => list(&common, runtime, without).await,
+        Verb::Tokens(One { jid, .. }) => tokens(&common, runtime, jid).await,
+        Verb::Revoke(Revoke { jid, client, .. }) => {
+            let revoked: u64 = ask(&common, runtime, Request::UserRevoke { jid, client }).await?;
+            if common.json {
+                print::json(&revoked);
+            } else {
+                print::line(&format!("{revoked} tokens are worthless from now on"));
+            }
+            Ok(Exit::Done)
+        }
         Verb::Show(One { jid, .. }) => {
             let user: UserShown = ask(&common, runtime, Request::UserShow { jid }).await?;
             show(&common, &user, "");
@@ -163,6 +195,23 @@ async fn add(common: &Common, runtime: &Runtime, new: Add) -> Result<Exit, Failu
     if let Some(password) = added.line_password {
         print::line(&format!("the line's password, shown this once: {password}"));
     }
+    Ok(Exit::Done)
+}
+
+async fn tokens(common: &Common, runtime: &Runtime, jid: BareJid) -> Result<Exit, Failure> {
+    let tokens: Vec<TokenShown> = ask(common, runtime, Request::UserTokens { jid }).await?;
+    if common.json {
+        print::json(&tokens);
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = tokens
+        .into_iter()
+        .map(|token| {
+            let used_at = token.used_at.unwrap_or_else(|| "not yet".to_owned());
+            vec![token.client, token.software, token.device, token.issued_at, token.expires_at, used_at]
+        })
+        .collect();
+    print::table(&["CLIENT", "SOFTWARE", "DEVICE", "GIVEN", "EXPIRES", "USED"], &rows);
     Ok(Exit::Done)
 }
 

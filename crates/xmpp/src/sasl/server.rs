@@ -60,7 +60,7 @@ pub struct Server {
     offered: Vec<Mechanism>,
     /// What of it a client can check by the challenge (XEP-0474).
     protected: String,
-    /// The hash functions that accounts need a record for, here or on another channel.
+    /// The hash functions that accounts are to have a record for, weakest first.
     hashes: Vec<Hash>,
     binding: ChannelBinding,
     unknown: UnknownUsers,
@@ -96,6 +96,14 @@ impl Server {
         hashes.dedup();
         let protected = protected(&offered, &binding);
         Self { offered, protected, hashes, binding, unknown, state: State::Idle }
+    }
+
+    /// Accounts are to have records for these hash functions, though not all of them are offered yet.
+    pub fn wanting(mut self, hashes: &[Hash]) -> Self {
+        self.hashes.extend_from_slice(hashes);
+        self.hashes.sort_unstable();
+        self.hashes.dedup();
+        self
     }
 
     /// The mechanisms that this stream offers, most preferred first.
@@ -197,7 +205,7 @@ impl Server {
         TokenKey::from_bytes(key).expect("an HMAC of SHA-256 has as many bytes as a key")
     }
 
-    /// The hash functions that the domain's mechanisms need a record for, weakest first.
+    /// The hash functions that accounts are to have a record for, weakest first.
     pub fn hashes(&self) -> &[Hash] {
         &self.hashes
     }

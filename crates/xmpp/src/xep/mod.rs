@@ -8,6 +8,7 @@ pub mod carbons;
 pub mod delay;
 pub mod dialback;
 pub mod disco;
+pub mod fast;
 pub mod forms;
 pub mod forward;
 pub mod fulltext;

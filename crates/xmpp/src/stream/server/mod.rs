@@ -38,8 +38,10 @@ use crate::{
 pub struct ServerPolicy {
     /// The domains that are served; the first answers for those that are not.
     pub domains: Vec<DomainPart>,
-    /// The mechanisms that clients may use.
+    /// The mechanisms that clients may use: those that every account can do.
     pub mechanisms: Vec<Mechanism>,
+    /// Hash functions that accounts are to get a record for besides (XEP-0480).
+    pub hashes: Vec<Hash>,
     /// How users who do not exist are answered.
     pub unknown: UnknownUsers,
     /// Further features after sign-in, as XML: roster versioning, pre-approval, capabilities.
@@ -66,6 +68,7 @@ impl ServerPolicy {
         Self {
             domains,
             mechanisms,
+            hashes: Vec::new(),
             unknown,
             features: Bytes::new(),
             sign_in_features: Bytes::new(),
@@ -411,7 +414,8 @@ impl ServerNegotiation {
     }
 
     fn enter_tls(&mut self, binding: ChannelBinding) {
-        self.sasl = Some(sasl::Server::new(&self.policy.mechanisms, binding, self.policy.unknown.clone()));
+        let sasl = sasl::Server::new(&self.policy.mechanisms, binding, self.policy.unknown.clone());
+        self.sasl = Some(sasl.wanting(&self.policy.hashes));
         self.header_sent = false;
     }
 
