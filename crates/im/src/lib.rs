@@ -46,7 +46,7 @@ use tokio::sync::Semaphore;
 pub use about::{About, Spec};
 pub use administration::{Administration, Order};
 pub use c2s::{HIGH_WATER_BYTES, Link, Moved, RunningSession, Transport, Wire};
-pub use component::ComponentsConfig;
+pub use component::{Access as ComponentAccess, ComponentsConfig, Grant, Privileges};
 pub use config::{
     ContactAddresses, ImConfig, Permitted, Policies, Retention, Routing, SignIn, TOKEN_TIME_MAX, Trusted,
 };

@@ -262,7 +262,7 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
             }
             Err(error) => Err(error),
         },
-        (true, ns::ROSTER, "query") => roster::set(im, seat, &payload).await.map(|()| None),
+        (true, ns::ROSTER, "query") => roster::set(im, user, &payload).await.map(|()| None),
         (true, archive::NS, "query") => match archive::page_of(im, user, &seat.jid, &payload).await {
             Ok((mut answers, fin)) => {
                 answers.push(result(stanza, seat.jid.as_str(), Some(fin)));

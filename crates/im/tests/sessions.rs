@@ -20,6 +20,8 @@ mod house;
 mod limits;
 #[path = "sessions/phone.rs"]
 mod phone;
+#[path = "sessions/privilege.rs"]
+mod privilege;
 #[path = "sessions/push.rs"]
 mod push;
 #[path = "sessions/resume.rs"]

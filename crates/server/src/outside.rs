@@ -64,7 +64,14 @@ pub(crate) fn components(config: &Config) -> Result<ComponentsConfig> {
     if !ours.domains.is_empty() && secret.is_empty() {
         bail!("[components] domains need a secret: set secret_file, or CARILLON__COMPONENTS__SECRET");
     }
-    Ok(ComponentsConfig { domains: ours.domains.clone(), secret: secret.into() })
+    if let Some(grant) = ours.privileges.iter().find(|grant| !ours.domains.contains(&grant.domain)) {
+        bail!("[components] privileges: {} is not among the domains", grant.domain);
+    }
+    Ok(ComponentsConfig {
+        domains: ours.domains.clone(),
+        secret: secret.into(),
+        privileges: ours.privileges.clone(),
+    })
 }
 
 /// Listens for them, on loopback.

@@ -3,6 +3,7 @@
 //! `stream` is the connection of one; here is who may connect and how stanzas get there. What is kept waits in the
 //! spool of the component's domain while it is away, as for a user.
 
+mod privilege;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -19,9 +20,22 @@ use xmpp::{Condition, Context, ErrorKind, Stamp, Stanza, StanzaError};
 use crate::outbox::{Item, Outbox};
 use crate::{About, Im, Spec};
 
+pub use privilege::{Access, Grant, Privileges};
+
 /// What this feature is.
-pub const ABOUT: About =
-    About { name: "component", specs: &[Spec::xep(114, "1.6")], disco: &[], account: &[] };
+pub const ABOUT: About = About {
+    name: "component",
+    specs: &[
+        Spec::xep(114, "1.6"),
+        Spec::partly(
+            356,
+            "0.4.1",
+            "roster pushes, presence of contacts, and requests in the name of users to other servers and to clients",
+        ),
+    ],
+    disco: &[],
+    account: &[],
+};
 
 /// Connections of components, also of those that have not said the secret yet.
 const CONNECTIONS_MAX: usize = 64;
@@ -33,6 +47,8 @@ pub struct ComponentsConfig {
     pub domains: Vec<DomainPart>,
     /// What they and this server know.
     pub secret: Arc<str>,
+    /// What they may do in the name of users (XEP-0356); those that are not named, nothing.
+    pub privileges: Vec<Grant>,
 }
 
 /// All components that may connect, connected or not.
@@ -47,6 +63,7 @@ struct Place {
     /// Whose spool holds what waits.
     owner: BareJid,
     connected: Mutex<Option<Arc<Outbox>>>,
+    privileges: Privileges,
 }
 
 impl Components {
@@ -54,7 +71,9 @@ impl Components {
     pub(crate) fn new(config: &ComponentsConfig) -> Self {
         let place = |domain: &DomainPart| {
             let owner = domain.as_str().parse().ok()?;
-            Some((domain.as_str().into(), Place { owner, connected: Mutex::default() }))
+            let granted = config.privileges.iter().find(|grant| grant.domain == *domain);
+            let privileges = granted.map(|grant| grant.privileges.clone()).unwrap_or_default();
+            Some((domain.as_str().into(), Place { owner, connected: Mutex::default(), privileges }))
         };
         Self {
             secret: Arc::clone(&config.secret),

@@ -67,6 +67,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(im: Arc<Im>, stream: S, peer: 
         Err(_) => return stream.end(Over::Failed(StreamCondition::ConnectionTimeout.into())).await,
     };
     tracing::info!(%domain, %peer, "a component is connected");
+    advertise(&im, &domain, &mut stream);
     let over = match Running::new(&mut stream, &domain, &outbox) {
         Some(mut running) => running.run().await,
         None => Over::Lost,
@@ -78,6 +79,18 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(im: Arc<Im>, stream: S, peer: 
     // What was kept stays in the spool; what was not is lost with the stream.
     drop(outbox.close());
     stream.end(over).await;
+}
+
+/// XEP-0356 §4.2, §6.3: a component that the operator trusts is told with what, and who is there.
+fn advertise<S: AsyncRead + AsyncWrite + Unpin>(im: &Im, domain: &str, stream: &mut Stream<S>) {
+    let Some(place) = im.services.components().places.get(domain) else { return };
+    let id = im.runtime.random_token(STREAM_ID_BYTES);
+    if let Some(told) = place.privileges.advertisement(im.domain(), domain, &id) {
+        stream.link.queue(&told);
+    }
+    if place.privileges.presence {
+        im.show_all_to(domain);
+    }
 }
 
 /// Why a stream is over.
@@ -308,6 +321,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Running<'a, S> {
             return Err(Over::Failed(StreamCondition::InternalServerError.into()));
         };
         let im = Arc::clone(&self.stream.im);
+        if let Some(place) = im.services.components().places.get(self.domain)
+            && let Some(done) = Box::pin(im.privileged(&place.privileges, &stanza, &to)).await
+        {
+            match done {
+                Ok(answer) => self.answer(answer),
+                Err(error) => self.refuse(&stanza, &error),
+            }
+            return Ok(());
+        }
         let domain = to.domain().as_str();
         if im.services.components().serves(domain) {
             let passed = match stanza.kind() {
@@ -322,6 +344,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Running<'a, S> {
             let _kept = im.arrived(&mut stanza, &from, &to).await;
         }
         Ok(())
+    }
+
+    fn answer(&mut self, answer: Option<bytes::Bytes>) {
+        if let Some(bytes) = answer {
+            self.write(&Item::passing(bytes));
+        }
     }
 
     fn refuse(&mut self, stanza: &Stanza, error: &StanzaError) {

@@ -47,6 +47,7 @@ pub(crate) async fn available(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Res
     let roster = im.roster(&seat.account).await.map_err(|error| storage_error(&error))?;
     broadcast(im, seat, &roster);
     if first {
+        show_privileged(im, seat);
         push::seen(im, &seat.account.jid);
         greet(im, seat, &roster).await?;
     }
@@ -128,6 +129,14 @@ pub(crate) fn watchers(im: &Im, user: &BareJid, roster: &Roster, mut tell: impl 
         {
             tell(&account);
         }
+    }
+}
+
+/// A client that has come is shown to components that may see all presence (XEP-0356 §6).
+fn show_privileged(im: &Im, seat: &Seat) {
+    let overlay = im.overlay(&seat.account.jid);
+    if let Some(shown) = shown(seat) {
+        im.tell_privileged(|component| shown_bytes(seat, &shown, overlay, component));
     }
 }
 
@@ -218,7 +227,7 @@ pub(crate) fn show_to(im: &Im, user: &BareJid, contact: &BareJid) {
 }
 
 /// What `contact` sees of the user at this moment: every client that is available, or the phone.
-fn now_shown(im: &Im, user: &BareJid, contact: &BareJid) -> Vec<Bytes> {
+pub(crate) fn now_shown(im: &Im, user: &BareJid, contact: &BareJid) -> Vec<Bytes> {
     let overlay = im.overlay(user);
     match im.sessions.account(user.as_str()) {
         Some(account) => {
@@ -298,6 +307,7 @@ pub(crate) async fn unavailable(im: &Im, seat: &Arc<Seat>, stanza: Option<&Stanz
     let from = seat.jid.as_str();
     let mut told: Vec<BareJid> = Vec::new();
     if was_available {
+        im.tell_privileged(|component| unavailable_bytes(from, component, stanza));
         match im.roster(&seat.account).await {
             Ok(roster) => {
                 watchers(im, user, &roster, |account| {

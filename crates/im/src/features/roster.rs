@@ -58,6 +58,14 @@ impl Im {
         Ok(roster)
     }
 
+    /// The roster of a user, signed in or not.
+    pub(crate) async fn roster_of(&self, user: &BareJid) -> Result<Arc<Roster>, store::Error> {
+        match self.sessions.account(user.as_str()) {
+            Some(account) => self.roster(&account).await,
+            None => Ok(Arc::new(self.store.roster(user).await?)),
+        }
+    }
+
     /// Stores an item and pushes it to the user's clients.
     pub(crate) async fn put_item(&self, user: &BareJid, item: RosterItem) -> Result<(), StanzaError> {
         let version =
@@ -95,7 +103,13 @@ pub(crate) async fn get(
             return Ok((None, changes.iter().map(|change| replay(im, seat, change)).collect()));
         }
     }
-    let roster = im.roster(&seat.account).await.map_err(|error| storage_error(&error))?;
+    let answer = whole(im, &seat.account.jid, query).await?;
+    Ok((Some(answer), Vec::new()))
+}
+
+/// All of a roster, with its version for who asks with one.
+pub(crate) async fn whole(im: &Im, user: &BareJid, query: &Element) -> Result<Element, StanzaError> {
+    let roster = im.roster_of(user).await.map_err(|error| storage_error(&error))?;
     let mut answer = Element::new("query", ns::ROSTER);
     if query.attr("ver").is_some() {
         answer.set_attr("ver", roster.version.to_string());
@@ -103,23 +117,22 @@ pub(crate) async fn get(
     for item in &roster.items {
         answer.push(item_element(item));
     }
-    Ok((Some(answer), Vec::new()))
+    Ok(answer)
 }
 
 /// `set`: adds or changes one item; what the client may change is its name and groups (RFC 6121 §2.1.5).
-pub(crate) async fn set(im: &Im, seat: &Arc<Seat>, query: &Element) -> Result<(), StanzaError> {
-    let asked = Asked::read(im, seat, query)?;
+pub(crate) async fn set(im: &Im, user: &BareJid, query: &Element) -> Result<(), StanzaError> {
+    let asked = Asked::read(im, user, query)?;
     if asked.remove {
-        if im.store.colleagues().are(&seat.account.jid, &asked.contact) {
+        if im.store.colleagues().are(user, &asked.contact) {
             return Err(super::shared_groups::is_colleague());
         }
-        return super::subscription::remove_contact(im, &seat.account.jid, &asked.contact).await;
+        return super::subscription::remove_contact(im, user, &asked.contact).await;
     }
-    let user = &seat.account.jid;
     let _alone = im.users.roster_locks.lock(user).await;
     let old = im.store.roster_item(user, &asked.contact).await.map_err(|error| storage_error(&error))?;
     if old.is_none() {
-        let roster = im.roster(&seat.account).await.map_err(|error| storage_error(&error))?;
+        let roster = im.roster_of(user).await.map_err(|error| storage_error(&error))?;
         if roster.items.len() >= im.limits.load().account.roster_items_max {
             return Err(Condition::ResourceConstraint.into());
         }
@@ -139,7 +152,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(im: &Im, seat: &Seat, query: &Element) -> Result<Self, StanzaError> {
+    fn read(im: &Im, user: &BareJid, query: &Element) -> Result<Self, StanzaError> {
         let limits = im.limits.load().account;
         let mut items = query.children().filter(|child| child.is("item", ns::ROSTER));
         let (Some(item), None) = (items.next(), items.next()) else {
@@ -147,7 +160,7 @@ impl Asked {
         };
         let contact: Jid =
             item.attr("jid").ok_or(Condition::BadRequest)?.parse().map_err(|_| Condition::JidMalformed)?;
-        if contact.to_bare() == seat.account.jid {
+        if contact.to_bare() == *user {
             return Err(Condition::NotAllowed.into());
         }
         let mut groups: Vec<String> = Vec::new();

@@ -136,10 +136,7 @@ async fn found(
     }
     if service.personal {
         let owner = &service.address;
-        let roster = match im.sessions.account(owner.as_str()) {
-            Some(account) => im.roster(&account).await?,
-            None => Arc::new(im.store.roster(owner).await?),
-        };
+        let roster = im.roster_of(owner).await?;
         listeners.distant = distant_clients::wanting(im, owner, &roster, node);
         listeners.distant.retain(|client| may_hear(config, owner, &client.to_bare(), &roster));
         watchers(im, owner, &roster, |account| {

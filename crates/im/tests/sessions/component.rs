@@ -9,10 +9,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::house::House;
 
-const DOMAIN: &str = "gateway.localhost";
+pub const DOMAIN: &str = "gateway.localhost";
 
 /// A component on its connection: text out, text in.
-struct Component<'h> {
+pub struct Component<'h> {
     house: &'h House,
     io: DuplexStream,
     heard: String,
@@ -20,7 +20,7 @@ struct Component<'h> {
 
 impl<'h> Component<'h> {
     /// Opens a stream to `domain` and says the handshake with `secret`.
-    async fn connect(house: &'h House, domain: &str, secret: &str) -> Self {
+    pub async fn connect(house: &'h House, domain: &str, secret: &str) -> Self {
         let (ours, theirs) = tokio::io::duplex(65_536);
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4_000));
         house.runtime.spawn_session(Arc::clone(&house.im).accept_component(theirs, peer));
@@ -39,12 +39,17 @@ impl<'h> Component<'h> {
         component
     }
 
-    async fn send(&mut self, text: &str) {
+    pub async fn send(&mut self, text: &str) {
         self.io.write_all(text.as_bytes()).await.expect("the stream takes it");
     }
 
+    /// What came and was not looked at.
+    pub fn heard_so_far(&self) -> String {
+        self.heard.clone()
+    }
+
     /// Waits until `text` came, and gives all that came since the last time.
-    async fn hears(&mut self, text: &str) -> String {
+    pub async fn hears(&mut self, text: &str) -> String {
         let mut buffer = vec![0; 4_096];
         for _ in 0..200 {
             if self.heard.contains(text) && (text != ">" || self.heard.contains("<stream:stream")) {
@@ -72,8 +77,11 @@ impl<'h> Component<'h> {
 
 async fn house() -> House {
     House::configured(|config| {
-        config.components =
-            ComponentsConfig { domains: vec![DOMAIN.parse().expect("a domain")], secret: "north".into() };
+        config.components = ComponentsConfig {
+            domains: vec![DOMAIN.parse().expect("a domain")],
+            secret: "north".into(),
+            ..ComponentsConfig::default()
+        };
     })
     .await
 }

@@ -312,6 +312,8 @@ pub struct ComponentsSection {
     pub secret: String,
     /// The file of the same.
     pub secret_file: String,
+    /// What some may do in the name of users.
+    pub privileges: Vec<im::Grant>,
 }
 
 /// TURN servers that clients are told of.

@@ -326,6 +326,9 @@ settings! {
     "components" "domains": "a list of domains, such as [\"gateway.example.org\"]",
         AtStart(outside.components.domains),
         |config, value| { config.outside.components.domains = value.list()?; Some(()) };
+    "components" "privileges": "a list such as [\"gateway.example.org roster=both message=outgoing presence=managed_entity iq:NAMESPACE=get\"]",
+        AtStart(outside.components.privileges),
+        |config, value| { config.outside.components.privileges = value.list()?; Some(()) };
     "components" "secret": "what they and this server know; better by secret_file or the environment",
         AtStart(outside.components.secret),
         |config, value| { config.outside.components.secret = value.text()?.to_owned(); Some(()) };
