@@ -98,6 +98,40 @@ impl std::str::FromStr for Permitted {
     }
 }
 
+/// Who may make accounts with a chat client (XEP-0077).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OpenTo {
+    /// Nobody: accounts are made by administrators.
+    #[default]
+    Nobody,
+    /// Who has an invitation (XEP-0445).
+    Invited,
+    /// Who comes.
+    Everybody,
+}
+
+impl std::str::FromStr for OpenTo {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        match word {
+            "nobody" => Ok(Self::Nobody),
+            "invited" => Ok(Self::Invited),
+            "everybody" => Ok(Self::Everybody),
+            _ => Err(()),
+        }
+    }
+}
+
+/// How accounts are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RegistrationPolicy {
+    /// Who may make one.
+    pub open_to: OpenTo,
+    /// Users may invite, besides administrators (XEP-0401).
+    pub users_invite: bool,
+}
+
 /// What an operator decides about messaging and may decide anew while it runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policies {
@@ -113,6 +147,8 @@ pub struct Policies {
     pub rooms_created_by: Permitted,
     /// Who may search the directory (XEP-0055); users of other servers may not in any case.
     pub directory_searched_by: Permitted,
+    /// How accounts are made.
+    pub registration: RegistrationPolicy,
 }
 
 /// How long a token signs its client in, unless the operator says otherwise.

@@ -48,11 +48,13 @@ pub use administration::{Administration, Order};
 pub use c2s::{HIGH_WATER_BYTES, Link, Moved, RunningSession, Transport, Wire};
 pub use component::{Access as ComponentAccess, ComponentsConfig, Grant, Privileges};
 pub use config::{
-    ContactAddresses, ImConfig, Permitted, Policies, Retention, Routing, SignIn, TOKEN_TIME_MAX, Trusted,
+    ContactAddresses, ImConfig, OpenTo, Permitted, Policies, RegistrationPolicy, Retention, Routing, SignIn,
+    TOKEN_TIME_MAX, Trusted,
 };
 pub use delivery::MessageType;
 pub use error::Error;
 pub use features::external_services::{ExternalService, ExternalServices, NotAService};
+pub use features::invitations::{INVITATION_TIME, Invited, Wish};
 pub use gateway::{Contact, Gateway, GatewayMessage, Inbound, Offer};
 pub use limits::Limits;
 pub use proxy::ProxyConfig;
@@ -110,6 +112,8 @@ struct Arrivals {
     /// Turns to compare a password.
     comparisons: Arc<Semaphore>,
     guard: signin_guard::SignInGuard,
+    /// Accounts that were tried to be made, by address.
+    registrations: signin_guard::SignInGuard,
     started: Instant,
 }
 
@@ -133,10 +137,15 @@ impl Im {
             output: presence_output::Output::default(),
             s2s: s2s::Federation::new(&config, &runtime),
             arrivals: Arrivals {
-                policy: ArcSwap::from_pointee(policy(&config, &config.limits)),
+                policy: ArcSwap::from_pointee(policy(
+                    &config,
+                    &config.limits,
+                    config.policies.registration.open_to,
+                )),
                 places: c2s::Places::default(),
                 comparisons: Arc::new(Semaphore::new(config.limits.sign_in.comparisons_max)),
                 guard: signin_guard::SignInGuard::default(),
+                registrations: signin_guard::SignInGuard::default(),
                 started: runtime.now(),
             },
             config,
@@ -186,13 +195,17 @@ impl Im {
     pub fn set_limits(&self, limits: Limits) {
         // What every account can do has not changed.
         let mechanisms = self.policy().mechanisms.clone();
-        let renewed = xmpp::stream::ServerPolicy { mechanisms, ..policy(&self.config, &limits) };
+        let open_to = self.users.policies.load().registration.open_to;
+        let renewed = xmpp::stream::ServerPolicy { mechanisms, ..policy(&self.config, &limits, open_to) };
         self.arrivals.policy.store(Arc::new(renewed));
         self.limits.store(Arc::new(limits));
     }
 
     /// Replaces what the operator decided (a reload of the configuration).
     pub fn set_policies(&self, policies: Policies) {
+        let sign_in_features = features::registration::stream_features(policies.registration.open_to);
+        let renewed = xmpp::stream::ServerPolicy { sign_in_features, ..(*self.policy()).clone() };
+        self.arrivals.policy.store(Arc::new(renewed));
         self.users.policies.store(Arc::new(policies));
     }
 
@@ -274,7 +287,7 @@ impl Im {
     }
 }
 
-fn policy(config: &ImConfig, limits: &Limits) -> xmpp::stream::ServerPolicy {
+fn policy(config: &ImConfig, limits: &Limits, open_to: OpenTo) -> xmpp::stream::ServerPolicy {
     use xmpp::stream::ServerPolicy;
     use xmpp::xep::roster;
     use xmpp::xep::stream_limits::StreamLimits;
@@ -288,6 +301,7 @@ fn policy(config: &ImConfig, limits: &Limits) -> xmpp::stream::ServerPolicy {
         features: [roster::VERSIONING_FEATURE, roster::PRE_APPROVAL_FEATURE, features::client_state::FEATURE]
             .concat()
             .into(),
+        sign_in_features: features::registration::stream_features(open_to),
         hashes: signin::hashes(&config.sign_in.mechanisms),
         tokens: !config.sign_in.token_time_max.is_zero(),
         bind_inline: features::sign_in::BIND_INLINE,

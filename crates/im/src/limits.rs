@@ -61,6 +61,8 @@ pub struct SignInLimits {
     pub unauthenticated_connections_max: usize,
     /// Of those, connections of one host that is not trusted; further ones are closed at once.
     pub unauthenticated_connections_per_host_max: usize,
+    /// Accounts that one host that is not trusted may try to make in an hour (XEP-0077).
+    pub registrations_per_address_max: u16,
     /// Passwords that are compared at a time (PLAIN), each on a thread; the next ones wait. Read at start.
     pub comparisons_max: usize,
 }
@@ -77,6 +79,7 @@ impl Default for SignInLimits {
             remembered_max: 65_536,
             unauthenticated_connections_max: 4_096,
             unauthenticated_connections_per_host_max: 1_024,
+            registrations_per_address_max: 5,
             comparisons_max: 16,
         }
     }

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use model::{BareJid, Jid};
 use store::Seq;
 use xmpp::xep::pubsub::{NS, OWNER};
+use xmpp::xep::register;
 use xmpp::{Builder, Condition, Context, Element, Stamp, Stanza, StanzaError, ns};
 
 use crate::Im;
 use crate::delivery::{Address, Delivery, Reach, What, decide};
 use crate::features::{
     archive, avatars, blocking, caps, carbons, commands, disco, external_services, last, ping, presence,
-    private_storage, push, roster, stanza_ids, subscription, time, vcard, version,
+    private_storage, push, registration, roster, stanza_ids, subscription, time, vcard, version,
 };
 use crate::muc;
 use crate::outbox::Item;
@@ -174,6 +175,7 @@ pub(crate) async fn iq(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
         Target::Host if external_services::is_asked(stanza) => {
             external_services::answer(im, &seat.jid, stanza)
         }
+        Target::Host if registration::is_asked(stanza) => own_registration(im, seat, stanza).await,
         Target::Host => match commands::answer(im, &seat.account.jid, stanza).await {
             Some(answer) => answer,
             None => host(im, stanza).await,
@@ -221,6 +223,12 @@ pub(crate) fn check_iq(stanza: &Stanza) -> Result<bool, StanzaError> {
         Some("get" | "set") => bad("a request has exactly one child"),
         _ => bad("the type must be get, set, result or error"),
     }
+}
+
+/// XEP-0077 §3.3: what is about the user's own account may be asked of the host.
+async fn own_registration(im: &Im, seat: &Seat, stanza: &Stanza) -> Result<Option<Element>, StanzaError> {
+    let (set, payload) = payload(stanza)?;
+    registration::own(im, &seat.account.jid, set, &payload).await
 }
 
 /// On to another client, or to oneself.
@@ -281,6 +289,7 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
         (true, blocking::NS, "block" | "unblock") => blocking::set(im, seat, &payload).await,
         (false, private_storage::NS, "query") => private_storage::get(im, user, &payload).await,
         (true, private_storage::NS, "query") => private_storage::set(im, user, &payload).await,
+        (set, register::NS, "query") => registration::own(im, user, set, &payload).await,
         (false, vcard::NS, "vCard") => vcard::own(im, user).await,
         (true, vcard::NS, "vCard") => vcard::set(im, user, &payload).await,
         (true, push::NS, "enable" | "disable") => push::set(im, seat, &payload).await,

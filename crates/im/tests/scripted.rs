@@ -69,6 +69,7 @@ scripts! {
     external_services,
     forged_from,
     forged_payload,
+    invitations,
     messages,
     moderated_retraction,
     offline,
@@ -76,6 +77,7 @@ scripts! {
     presence,
     pubsub,
     pubsub_access,
+    registration,
     retraction,
     room_invitations,
     room_creation,
@@ -193,6 +195,14 @@ impl Stage {
             }
             Step::NobodySearches => {
                 self.house.nobody_searches();
+                Ok(())
+            }
+            Step::OpenTo(whom) => {
+                self.house.decide(|policies| policies.registration.open_to = *whom);
+                Ok(())
+            }
+            Step::UsersInvite => {
+                self.house.decide(|policies| policies.registration.users_invite = true);
                 Ok(())
             }
             Step::AnsweringDevice => {

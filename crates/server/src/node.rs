@@ -314,6 +314,7 @@ fn im_policies(config: &Config) -> im::Policies {
         contacts: config.outside.contact.clone(),
         rooms_created_by: config.im.rooms_created_by.clone(),
         directory_searched_by: config.im.directory_searched_by.clone(),
+        registration: config.im.registration,
     }
 }
 

@@ -8,6 +8,10 @@ use crate::{Error, Store};
 
 /// Invitations that stand at a time.
 pub const INVITATIONS_MAX: i64 = 10_000;
+/// Of those, invitations of one user.
+pub const INVITATIONS_OF_USER_MAX: i64 = 100;
+/// How long an invitation that has ended is kept, in microseconds: who has shown it in time may still use it.
+const KEPT_AFTER_END: i64 = 60 * 60 * 1_000_000;
 
 const INSERT: &str = "INSERT INTO invitation (token_hash, username, inviter, uses_left, created_at, expires_at) \
      VALUES ($1, $2, $3, $4, $5, $6)";
@@ -17,13 +21,24 @@ const SELECT_ALL: &str = "SELECT token_hash, username, inviter, uses_left, creat
      ORDER BY created_at, token_hash";
 const RESERVED: &str = "SELECT token_hash FROM invitation WHERE username = $1 AND expires_at > $2";
 const COUNT: &str = "SELECT COUNT(*) FROM invitation";
+const COUNT_OF_USER: &str = "SELECT COUNT(*) FROM invitation WHERE inviter = $1";
 const DELETE: &str = "DELETE FROM invitation WHERE token_hash = $1";
 const DELETE_EXPIRED: &str = "DELETE FROM invitation WHERE expires_at <= $1";
 const USE: &str = "UPDATE invitation SET uses_left = uses_left - 1 WHERE token_hash = $1 AND uses_left > 0";
 const DELETE_USED_UP: &str = "DELETE FROM invitation WHERE token_hash = $1 AND uses_left <= 0";
 
-pub(crate) const STATEMENTS: &[&str] =
-    &[INSERT, SELECT, SELECT_ALL, RESERVED, COUNT, DELETE, DELETE_EXPIRED, USE, DELETE_USED_UP];
+pub(crate) const STATEMENTS: &[&str] = &[
+    INSERT,
+    SELECT,
+    SELECT_ALL,
+    RESERVED,
+    COUNT,
+    COUNT_OF_USER,
+    DELETE,
+    DELETE_EXPIRED,
+    USE,
+    DELETE_USED_UP,
+];
 
 /// An invitation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,15 +65,23 @@ impl Store {
     pub async fn invitation_add(&self, invitation: Invitation) -> Result<(), Error> {
         self.write(move |connection| {
             Box::pin(async move {
-                connection.execute(DELETE_EXPIRED, args![invitation.created_at.0]).await?;
-                let standing = connection.row(COUNT, args![]).await?.map_or(Ok(0), |row| row.int(0))?;
-                if standing >= INVITATIONS_MAX {
-                    return Err(Error::Limit {
-                        what: "invitations at a time",
-                        max: INVITATIONS_MAX as usize,
-                    });
-                }
+                connection.execute(DELETE_EXPIRED, args![invitation.created_at.0 - KEPT_AFTER_END]).await?;
                 let inviter = invitation.inviter.as_ref().map(|inviter| inviter.as_str().to_owned());
+                let limits = [
+                    (COUNT, args![], INVITATIONS_MAX, "invitations at a time"),
+                    (
+                        COUNT_OF_USER,
+                        args![inviter.clone()],
+                        INVITATIONS_OF_USER_MAX,
+                        "invitations of one user",
+                    ),
+                ];
+                for (sql, arguments, max, what) in limits {
+                    let standing = connection.row(sql, arguments).await?.map_or(Ok(0), |row| row.int(0))?;
+                    if standing >= max {
+                        return Err(Error::Limit { what, max: max as usize });
+                    }
+                }
                 let arguments = args![
                     invitation.token_hash,
                     invitation.username,

@@ -66,7 +66,7 @@ pub use given_up::UNDURABLE_TIME_MAX;
 pub use group::{
     Colleagues, GROUP_MEMBERS_MAX, GROUP_NAME_BYTES_MAX, GROUPS_MAX, Group, SHARED_GROUP_MEMBERS_MAX,
 };
-pub use invitation::{INVITATIONS_MAX, Invitation};
+pub use invitation::{INVITATIONS_MAX, INVITATIONS_OF_USER_MAX, Invitation};
 pub use journal::{Archives, Entry, Seq};
 pub use last_activity::{LastActivity, STATUS_BYTES_MAX};
 pub use line::{DigestAccount, DigestSecret, Line, NewLine};

@@ -5,7 +5,9 @@
 mod support;
 
 use model::Timestamp;
-use store::{Archives, Error, Invitation, ScramRecord, SignInToken, TOKEN_CLIENTS_MAX};
+use store::{
+    Archives, Error, INVITATIONS_OF_USER_MAX, Invitation, ScramRecord, SignInToken, TOKEN_CLIENTS_MAX,
+};
 use support::{Database, cases, durable, entry, jid, scram, user};
 
 cases! {
@@ -16,6 +18,7 @@ cases! {
     a_user_has_tokens_for_so_many_clients,
     an_invitation_is_used_up_with_the_user_it_makes,
     a_name_is_kept_free_while_the_invitation_stands,
+    a_user_has_so_many_invitations,
 }
 
 fn record(mechanism: &str, n: u8) -> ScramRecord {
@@ -195,9 +198,29 @@ async fn a_name_is_kept_free_while_the_invitation_stands(database: Database) {
         assert_eq!(store.username_is_reserved(name, Timestamp(now)).await.unwrap(), reserved, "{name} {now}");
     }
     // Those that have ended go when the next one comes.
-    store.invitation_add(Invitation { created_at: Timestamp(100), ..invitation("b", 1) }).await.unwrap();
+    // Nor while they may still be used by who has shown them in time.
+    let at = |minutes: i64| Invitation {
+        created_at: Timestamp(100 + minutes * 60_000_000),
+        ..invitation(&format!("b{minutes}"), 1)
+    };
+    store.invitation_add(at(59)).await.unwrap();
+    assert!(store.invitation("a").await.unwrap().is_some());
+    store.invitation_add(at(60)).await.unwrap();
     assert_eq!(store.invitation("a").await.unwrap(), None);
-    assert!(store.invitation_remove("b").await.unwrap());
-    assert!(!store.invitation_remove("b").await.unwrap());
+    store.close().await;
+}
+
+async fn a_user_has_so_many_invitations(database: Database) {
+    let store = database.open().await;
+    for n in 0..INVITATIONS_OF_USER_MAX {
+        store.invitation_add(invitation(&n.to_string(), 1)).await.unwrap();
+    }
+    let over = store.invitation_add(invitation("over", 1)).await;
+    assert!(matches!(over, Err(Error::Limit { .. })), "{over:?}");
+    let nobodys = Invitation { inviter: None, ..invitation("nobody's", 1) };
+    store.invitation_add(nobodys).await.unwrap();
+    assert!(store.invitation_remove("0").await.unwrap());
+    assert!(!store.invitation_remove("0").await.unwrap());
+    store.invitation_add(invitation("over", 1)).await.unwrap();
     store.close().await;
 }

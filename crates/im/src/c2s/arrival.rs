@@ -14,6 +14,7 @@ use xmpp::{StreamCondition, StreamError};
 use super::session::{Counts, Session};
 use super::wire::{self, Moved, Wire};
 use crate::Im;
+use crate::features::registration::{self, Newcomer};
 use crate::outbox::End;
 use crate::sessions::Seat;
 use crate::signin::{Attempt, Unanswered};
@@ -58,6 +59,8 @@ pub(super) struct Arrival<W> {
     pub(super) seat: Option<(Arc<Seat>, Option<Box<Counts>>)>,
     /// The session begins with nobody looking at the client (XEP-0352).
     pub(super) inactive: bool,
+    /// What came before anybody signed in.
+    newcomer: Box<Newcomer>,
 }
 
 /// What the outputs of the negotiation lead to.
@@ -75,7 +78,17 @@ impl<W: Wire> Arrival<W> {
         (peer, allowance): (IpAddr, Allowance),
         negotiation: ServerNegotiation,
     ) -> Self {
-        Self { im, wire, negotiation, peer, allowance, attempt: None, seat: None, inactive: false }
+        Self {
+            im,
+            wire,
+            negotiation,
+            peer,
+            allowance,
+            attempt: None,
+            seat: None,
+            inactive: false,
+            newcomer: Box::default(),
+        }
     }
 
     pub(super) async fn run(mut self) -> Arrived<W> {
@@ -160,6 +173,10 @@ impl<W: Wire> Arrival<W> {
                 Output::Token(work) => self.token(&work).await,
                 Output::BindInline { user, client, request } => {
                     self.bind_inline(&user, client.as_deref(), &request).await;
+                }
+                Output::Register(asked) => {
+                    let answer = registration::answer(&self.im, &mut self.newcomer, self.peer, asked).await;
+                    self.negotiation.registered(answer);
                 }
                 Output::LookUp(user) => self.look_up(user).await,
                 Output::LookUpNobody => self.answer(None).await,

@@ -17,6 +17,7 @@ pub mod disco;
 pub mod distant_clients;
 pub mod external_services;
 pub mod fast;
+pub mod invitations;
 pub mod last;
 pub mod messages;
 pub mod offline;
@@ -25,6 +26,7 @@ pub mod ping;
 pub mod presence;
 pub mod private_storage;
 pub mod push;
+pub mod registration;
 pub mod retraction;
 pub mod roster;
 pub mod service_administration;
@@ -60,6 +62,7 @@ pub const ALL: &[About] = &[
     external_services::ABOUT,
     fast::ABOUT,
     crate::s2s::ABOUT,
+    invitations::ABOUT,
     last::ABOUT,
     messages::ABOUT,
     crate::muc::ABOUT,
@@ -71,6 +74,7 @@ pub const ALL: &[About] = &[
     crate::proxy::ABOUT,
     crate::pubsub::ABOUT,
     push::ABOUT,
+    registration::ABOUT,
     retraction::ABOUT,
     roster::ABOUT,
     service_administration::ABOUT,

@@ -170,7 +170,8 @@ pub(crate) async fn carry_out(im: &Im, command: &Command, form: &Form) -> Result
     }
 }
 
-async fn ordered(im: &Im, order: Order) -> Result<(), StanzaError> {
+/// Has something done to accounts.
+pub(crate) async fn ordered(im: &Im, order: Order) -> Result<(), StanzaError> {
     let administration = im.users.administration.load_full();
     let administration = administration.ok_or(Condition::ServiceUnavailable)?;
     let refused = |text: String| StanzaError::from(Condition::NotAcceptable).with_text(text);

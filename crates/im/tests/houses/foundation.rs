@@ -61,21 +61,26 @@ async fn wait(runtime: &Runtime) {
 
 /// An account. One iteration will do where the password is not what is tested, for PLAIN knows no lower bound.
 pub fn user(jid: &str, iterations: u32) -> NewUser {
-    let credentials =
-        Credentials::derive(PASSWORD, &[1; 16], iterations, &[Hash::Sha256]).expect("a password");
-    let record = credentials.sha256.expect("it was asked for");
     NewUser {
         jid: jid.parse().expect("a bare address"),
         name: jid.split('@').next().unwrap_or_default().to_owned(),
-        scram: vec![ScramRecord {
-            mechanism: "SCRAM-SHA-256".to_owned(),
-            salt: record.salt,
-            iterations: record.iterations,
-            stored_key: record.stored_key,
-            server_key: record.server_key,
-        }],
+        scram: records(PASSWORD, iterations),
         lines: Vec::new(),
     }
+}
+
+/// What is kept of a password.
+pub fn records(password: &str, iterations: u32) -> Vec<ScramRecord> {
+    let credentials =
+        Credentials::derive(password, &[1; 16], iterations, &[Hash::Sha256]).expect("a password");
+    let record = credentials.sha256.expect("it was asked for");
+    vec![ScramRecord {
+        mechanism: "SCRAM-SHA-256".to_owned(),
+        salt: record.salt,
+        iterations: record.iterations,
+        stored_key: record.stored_key,
+        server_key: record.server_key,
+    }]
 }
 
 /// A certificate that nobody has signed, and its key.

@@ -1,18 +1,20 @@
 //! A whole messaging house in one process: store in a directory of its own, no network, a clock moved by hand.
 
+use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::mpsc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use im::{Im, ImConfig, Permitted, Policies, Routing, Tls, Transport};
+use futures::future::BoxFuture;
+use im::{Im, ImConfig, Order, Permitted, Policies, Routing, Tls, Transport};
 use model::Timestamp;
 use runtime::Runtime;
 use store::{RosterItem, Store, Subscription};
 use tokio::io::DuplexStream;
 use xmpp::sasl::Mechanism;
 
-use super::foundation::{drive, identity, tick_with, ticking, user};
+use super::foundation::{drive, identity, records, tick_with, ticking, user};
 
 /// The one domain of all scripts.
 pub const DOMAIN: &str = "localhost";
@@ -31,6 +33,7 @@ pub struct House {
     /// While this is held, the paused clock moves by [`House::tick`] alone. Tokio would otherwise run it on
     /// to the next timer whenever it waits for the store's own threads.
     _clock: mpsc::Sender<()>,
+    policies: RefCell<Policies>,
     _directory: tempfile::TempDir,
 }
 
@@ -58,7 +61,9 @@ impl House {
         let (chain, key) = identity();
         let tls = Arc::new(Tls::new(chain, key).expect("its own key fits"));
         let im = Im::start(config, store.clone(), engine, runtime.clone(), tls);
-        Self { im, runtime, store, _clock: clock, _directory: directory }
+        im.set_administration(Administrator { im: Arc::downgrade(&im), store: store.clone() });
+        let policies = RefCell::default();
+        Self { im, runtime, store, _clock: clock, policies, _directory: directory }
     }
 
     /// Puts two users into each other's rosters, each seeing the other.
@@ -93,24 +98,30 @@ impl House {
     /// What `[im] administrators` does.
     pub fn administers(&self, user: &str) {
         let administrators = [user.parse().expect("a user")].into();
-        self.im.set_policies(Policies { administrators, ..Policies::default() });
+        self.decide(|policies| policies.administrators = administrators);
     }
 
     /// What `[im] rooms_created_by = ["GROUP"]` does.
     pub fn members_make_rooms(&self, group: &str) {
         let rooms_created_by = Permitted::Groups([group.to_owned()].into());
-        self.im.set_policies(Policies { rooms_created_by, ..Policies::default() });
+        self.decide(|policies| policies.rooms_created_by = rooms_created_by);
     }
 
     /// What `[im] directory_searched_by = "nobody"` does.
     pub fn nobody_searches(&self) {
         let directory_searched_by = Permitted::Nobody;
-        self.im.set_policies(Policies { directory_searched_by, ..Policies::default() });
+        self.decide(|policies| policies.directory_searched_by = directory_searched_by);
     }
 
     /// What `[im] routing = "answering-device"` does.
     pub fn route_to_answering_devices(&self) {
-        self.im.set_policies(Policies { routing: Routing::AnsweringDevice, ..Policies::default() });
+        self.decide(|policies| policies.routing = Routing::AnsweringDevice);
+    }
+
+    /// What a reload of the configuration does.
+    pub fn decide(&self, decision: impl FnOnce(&mut Policies)) {
+        decision(&mut self.policies.borrow_mut());
+        self.im.set_policies(self.policies.borrow().clone());
     }
 
     /// A new connection: the peer's end of it.
@@ -141,5 +152,32 @@ impl House {
     pub async fn close(self) {
         self.runtime.stop();
         ticking(self.store.close(), async || self.tick().await).await;
+    }
+}
+
+/// Who carries out what users order for their own accounts.
+struct Administrator {
+    im: Weak<Im>,
+    store: Store,
+}
+
+impl im::Administration for Administrator {
+    fn carry_out(&self, order: Order) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
+            let done = match order {
+                Order::UserSetPassword { jid, password } => {
+                    self.store.user_set_credentials(&jid, records(&password, 1)).await
+                }
+                Order::UserDelete(jids) => {
+                    for jid in jids {
+                        self.store.user_remove(&jid).await.map_err(|error| error.to_string())?;
+                        self.im.upgrade().map(|im| im.disable(&jid));
+                    }
+                    Ok(())
+                }
+                _ => return Err("not here".to_owned()),
+            };
+            done.map_err(|error| error.to_string())
+        })
     }
 }

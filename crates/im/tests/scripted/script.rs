@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use im::OpenTo;
 use xmpp::{Element, ns};
 
 /// A whole script.
@@ -45,6 +46,10 @@ pub enum Step {
     MakeRooms { group: String },
     /// `nobody searches`: nobody may.
     NobodySearches,
+    /// `accounts are open to everybody`, or to `invited` or `nobody`.
+    OpenTo(OpenTo),
+    /// `users may invite`.
+    UsersInvite,
     /// `messages go to the device that answers`.
     AnsweringDevice,
     /// `2 minutes pass`.
@@ -119,6 +124,10 @@ fn step(sentence: &str, xml: String) -> Result<Step, String> {
         [user, "is", "an", "administrator"] => Step::Administers { user: own(user) },
         ["members", "of", group, "make", "rooms"] => Step::MakeRooms { group: own(group) },
         ["nobody", "searches"] => Step::NobodySearches,
+        ["accounts", "are", "open", "to", whom] => {
+            Step::OpenTo(whom.parse().map_err(|()| format!("not a sort of people: {whom}"))?)
+        }
+        ["users", "may", "invite"] => Step::UsersInvite,
         ["messages", "go", "to", "the", "device", "that", "answers"] => Step::AnsweringDevice,
         [peer, "disconnects"] => Step::Disconnects { peer: own(peer) },
         [peer, "loses", "the", "connection"] => Step::Loses { peer: own(peer) },

@@ -45,7 +45,7 @@ pub struct Config {
     pub tls: TlsSection,
     /// `[archive]`
     pub archive: ArchiveSection,
-    /// `[im]`, `[federation]` and `[sign_in]`
+    /// `[im]`, `[federation]`, `[sign_in]` and `[registration]`
     pub im: ImSection,
     /// `[media]`
     pub media: MediaSection,
@@ -143,6 +143,8 @@ pub struct ImSection {
     pub proxy: ProxySection,
     /// `[sign_in]`
     pub sign_in: SignInSection,
+    /// `[registration]`
+    pub registration: im::RegistrationPolicy,
 }
 
 /// How clients sign in.

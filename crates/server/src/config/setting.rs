@@ -212,6 +212,11 @@ settings! {
     "sign_in" "token_days": "days, 1 to 365, or 0 for no tokens", AtStart(im.sign_in.token_days),
         |config, value| { config.im.sign_in.token_days = within(value, 0, 365)?; Some(()) };
 
+    "registration" "open_to": "\"nobody\", \"invited\" or \"everybody\"", OnReload(im.registration.open_to),
+        |config, value| { config.im.registration.open_to = value.text()?.parse().ok()?; Some(()) };
+    "registration" "users_invite": "true or false", OnReload(im.registration.users_invite),
+        |config, value| { config.im.registration.users_invite = value.flag()?; Some(()) };
+
     "network" "local": NETWORKS, AtStart(network.local),
         |config, value| { config.network.local = value.list()?; Some(()) };
     "network" "trusted": NETWORKS, AtStart(network.trusted),

@@ -65,6 +65,10 @@ const NETWORKS_AND_LOG: &str = "\
 # mechanisms = [\"scram-sha-256\", \"scram-sha-1\", \"plain\"]
 # token_days = 30                # a client signs in without the password for so long; 0 for never
 
+[registration]                   # accounts that people make with their chat client (XEP-0077)
+# open_to = \"nobody\"            # or \"invited\" (`carillon user invite`), or \"everybody\" who comes
+# users_invite = false           # true lets users invite with their chat client, besides administrators
+
 [network]
 # local = [\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\"]
 # trusted = []                   # failures to sign in from here are not limited

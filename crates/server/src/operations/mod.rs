@@ -7,6 +7,7 @@ mod archive;
 mod failure;
 mod group;
 mod import;
+mod invitation;
 mod line;
 mod log;
 mod migration;
@@ -31,6 +32,7 @@ pub use archive::Deleted;
 pub use failure::{Failure, RowFailure};
 pub use group::{GroupChange, GroupShown};
 pub use import::{Imported, Row, read_rows};
+pub use invitation::{InvitationMade, InvitationShown};
 pub use line::{LineAdded, LineShown, NewLine};
 pub use migration::{AccountExported, AccountGiven, AccountsGiven, AccountsTaken, Counts, LeftOut};
 pub use password::{Secret, weakness};
@@ -116,6 +118,11 @@ pub async fn perform(
         }
         Request::UserTokens { jid } => json(token::list(context, &jid).await?),
         Request::UserRevoke { jid, client } => json(token::revoke(context, &jid, client.as_deref()).await?),
+        Request::UserInvite { username, inviter, days } => {
+            json(invitation::invite(context, username, inviter, days).await?)
+        }
+        Request::InvitationList => json(invitation::list(context).await?),
+        Request::InvitationRemove { id } => json(invitation::remove(context, &id).await?),
         Request::UserImport { csv } => json(import::import(context, &csv, progress).await?),
         Request::AccountsTake(given) => json(migration::take(context, given).await?),
         Request::AccountExport { jid, after } => json(migration::export(context, &jid, after).await?),

@@ -61,6 +61,22 @@ pub enum Request {
         /// Of which client; of all when none is named.
         client: Option<String>,
     },
+    /// Invites somebody to make an account.
+    UserInvite {
+        /// Under this name only.
+        username: Option<String>,
+        /// Who becomes a contact of the new account.
+        inviter: Option<BareJid>,
+        /// How long the link is good.
+        days: Option<u32>,
+    },
+    /// All invitations that stand.
+    InvitationList,
+    /// Takes an invitation back.
+    InvitationRemove {
+        /// What it is called.
+        id: String,
+    },
     /// Adds many users, all or none.
     UserImport {
         /// The text of the CSV file.

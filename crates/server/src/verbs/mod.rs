@@ -11,6 +11,7 @@ mod federation;
 mod group;
 mod import;
 mod init;
+mod invitation;
 mod line;
 mod log;
 mod man;

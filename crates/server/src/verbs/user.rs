@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use model::{BareJid, LineId, Number};
 use runtime::Runtime;
 
-use super::{Common, ask, ask_with, secret_from_stdin, secrets_from_stdin};
+use super::{Common, ask, ask_with, invitation, secret_from_stdin, secrets_from_stdin};
 use crate::exit::Exit;
 use crate::operations::{
     Failure, Imported, NewUser, PasswordSet, Request, Secret, TokenShown, UserAdded, UserShown,
@@ -39,6 +39,12 @@ enum Verb {
     Tokens(One),
     /// Take a user's tokens back: the clients need the password at their next sign-in
     Revoke(Revoke),
+    /// Make a link with which somebody makes an account, once
+    Invite(invitation::Invite),
+    /// List the invitations that stand
+    Invitations(invitation::All),
+    /// Take an invitation back
+    Uninvite(invitation::Uninvite),
     /// Add many users from a CSV file, all or none; columns: jid,name,password,line,line_password
     Import(Import),
 }
@@ -116,6 +122,9 @@ impl Arguments {
             Verb::Add(add) => &add.common,
             Verb::List(list) => &list.common,
             Verb::Revoke(revoke) => &revoke.common,
+            Verb::Invite(invite) => &invite.common,
+            Verb::Invitations(all) => &all.common,
+            Verb::Uninvite(uninvite) => &uninvite.common,
             Verb::Show(one)
             | Verb::Disable(one)
             | Verb::Enable(one)
@@ -160,6 +169,9 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             password_set(&common, &set);
             Ok(Exit::Done)
         }
+        Verb::Invite(wanted) => invitation::invite(runtime, wanted).await,
+        Verb::Invitations(all) => invitation::list(runtime, all).await,
+        Verb::Uninvite(wanted) => invitation::uninvite(runtime, wanted).await,
         Verb::Import(Import { file, .. }) => import(&common, runtime, &file).await,
     }
 }

@@ -331,3 +331,23 @@ fn a_group_is_made_shared_filled_and_removed() {
     assert_eq!(house.verb(&["group", "remove", "Team"]).code, 0);
     assert_eq!(house.verb(&["group", "list", "--json"]).out.trim(), "[]");
 }
+
+#[test]
+fn an_invitation_is_made_shown_once_and_taken_back() {
+    let house = House::new();
+    let made = house.json(&["user", "invite", "benvolio", "--days", "2"]);
+    let uri = made["uri"].as_str().unwrap();
+    let token = uri.strip_prefix("xmpp:benvolio@localhost?register;preauth=").expect(uri);
+    let taken = house.verb(&["user", "invite", "benvolio"]);
+    assert_eq!(taken.code, 5, "{taken:?}");
+    assert_eq!(house.verb(&["user", "invite", "--days", "1000"]).code, 6);
+    assert_eq!(house.verb(&["user", "invite", "--inviter", "nobody@localhost"]).code, 4);
+    let listed = house.json(&["user", "invitations"]);
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!(listed[0]["username"], "benvolio");
+    assert!(!listed.to_string().contains(token), "the token is nowhere");
+    let id = listed[0]["id"].as_str().unwrap();
+    assert_eq!(house.verb(&["user", "uninvite", id]).code, 0);
+    assert_eq!(house.verb(&["user", "uninvite", id]).code, 4);
+    assert_eq!(house.json(&["user", "invitations"]), serde_json::json!([]));
+}

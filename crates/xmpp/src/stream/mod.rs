@@ -18,7 +18,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 pub use client::{ClientNegotiation, ClientOutput, Login, NegotiationError, ServerFeatures};
 pub use server::{
-    Established, KeptToken, Output, STREAM_END, ServerNegotiation, ServerPolicy, Slot, TokenWork, Tokens,
+    Established, KeptToken, Output, Registration, STREAM_END, ServerNegotiation, ServerPolicy, Slot,
+    TokenWork, Tokens,
 };
 
 /// How long a peer may take from the first byte to a bound session, in time. The driver measures it and

@@ -118,6 +118,7 @@ impl Server {
                     self.framer.restart();
                     self.framer.set_limits(Limits::signed_in());
                 }
+                Output::Register(_) => self.machine.registered(Ok(None)),
                 Output::LookUpNobody => self.machine.credentials(None),
                 Output::LookUp(user) => {
                     assert!(self.machine.is_waiting());

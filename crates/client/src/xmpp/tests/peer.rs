@@ -127,6 +127,9 @@ async fn advance<S: AsyncRead + AsyncWrite + Unpin>(
                 Output::StartTls => return Some(false),
                 Output::Refused => {}
                 Output::Restart => framer.restart(),
+                Output::Register(_) => {
+                    negotiation.registered(Err(xmpp::Condition::ServiceUnavailable.into()))
+                }
                 Output::LookUpNobody => negotiation.credentials(None),
                 Output::LookUp(user) => {
                     negotiation.credentials((user.as_str() == "ann@localhost").then(credentials).as_ref())

@@ -6,10 +6,12 @@
 //! | Features, no TLS | `<starttls/>` | `<proceed/>`, TLS, new stream |
 //! | Features, TLS | `<auth/>`, then `<response/>`, `<abort/>` | challenge, failure, or success and a new stream |
 //! | Features, TLS | `<authenticate/>` (XEP-0388), then likewise, and tasks | challenge, failure, or success and a session |
+//! | Features, TLS | an IQ to make an account (XEP-0077) | its answer |
 //! | Features, signed in | bind request, `<resume/>` | the edge decides; session |
 //!
 //! While the edge works on a request no further frame is taken.
 
+mod registration;
 mod sasl2;
 mod stages;
 mod tokens;
@@ -29,8 +31,8 @@ use crate::xep::bind2;
 use crate::xep::sasl2::UserAgent;
 use crate::xep::stream_limits::StreamLimits;
 use crate::{
-    Builder, Condition, ContentNamespace, Context, Frame, Kind, Stanza, StanzaError, StreamCondition,
-    StreamError, StreamHeader, ns,
+    Builder, Condition, ContentNamespace, Context, Element, Frame, Kind, Stanza, StanzaError,
+    StreamCondition, StreamError, StreamHeader, ns,
 };
 
 /// What all streams of a listener share.
@@ -130,6 +132,8 @@ pub enum Output {
     LookUp(BareJid),
     /// Likewise, of a name that no account can have: there is nothing to look for, and the answer is the same.
     LookUpNobody,
+    /// Call [`ServerNegotiation::registered`].
+    Register(Registration),
     /// Call [`ServerNegotiation::bound`] or [`ServerNegotiation::bind_refused`].
     Bind {
         /// Who signed in.
@@ -169,6 +173,7 @@ impl Output {
 /// The end of a stream of bytes.
 pub const STREAM_END: &[u8] = b"</stream:stream>";
 
+pub use registration::Registration;
 pub use tokens::{KeptToken, Slot, TokenWork, Tokens};
 
 /// A stream that has become a session's.
@@ -211,6 +216,8 @@ enum Stage {
     /// The identifier of the request that is answered later.
     Binding(String),
     Resuming(String),
+    /// Likewise, of somebody who is not signed in.
+    Registering(String),
     /// Within a sign-in of XEP-0388.
     Inline(sasl2::Waiting),
     Over,
@@ -255,6 +262,7 @@ impl ServerNegotiation {
     pub fn is_waiting(&self) -> bool {
         match &self.stage {
             Stage::StartingTls | Stage::LookingUp | Stage::Binding(_) | Stage::Resuming(_) => true,
+            Stage::Registering(_) => true,
             Stage::Inline(waiting) => waiting.is_for_edge(),
             Stage::Header | Stage::Features | Stage::Challenged | Stage::Over => false,
         }

@@ -72,6 +72,7 @@ impl ServerNegotiation {
             None if stanza.is("starttls", ns::TLS) => self.starttls_asked(),
             None if stanza.is("auth", ns::SASL) => self.auth(stanza),
             None if stanza.is("authenticate", xep::sasl2::NS) => self.authenticate(stanza),
+            None if stanza.kind() == Kind::Iq && self.sasl.is_some() => self.register(stanza),
             None => self.not_authorized(),
             Some(user) => {
                 let user = user.clone();
@@ -217,7 +218,7 @@ impl ServerNegotiation {
     }
 
     /// RFC 6120 §6.4.5: too many failures end the stream with `policy-violation`.
-    fn count_refusal(&mut self, limit: u32) {
+    pub(super) fn count_refusal(&mut self, limit: u32) {
         self.refusals += 1;
         if self.refusals >= limit {
             self.fail(&StreamError::new(StreamCondition::PolicyViolation, "too many attempts"));
