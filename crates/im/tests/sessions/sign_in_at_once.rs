@@ -141,9 +141,13 @@ async fn a_password_that_is_seen_makes_the_next_sign_in_a_stronger_one() {
     let mut wrong = Client::new(&house, house.connect(), "ann");
     wrong.sign_in_at_once("wrong", BIND).await;
     assert_eq!(mechanisms().await, ["SCRAM-SHA-1"]);
+    // What `carillon user list --without scram-sha-256` names: who holds up the mechanism.
+    let without = || async { house.wait(house.store.users_without("SCRAM-SHA-256")).await.expect("a store") };
+    assert_eq!(without().await, std::slice::from_ref(&ann));
     let mut right = Client::new(&house, house.connect(), "ann");
     right.sign_in_at_once(PASSWORD, BIND).await;
     assert_eq!(mechanisms().await, ["SCRAM-SHA-1", "SCRAM-SHA-256"]);
+    assert!(without().await.is_empty());
     let mut again = Client::new(&house, house.connect(), "ann");
     assert_eq!(again.sign_in_at_once(PASSWORD, BIND).await.name(), "success");
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use xmpp::Stanza;
 use xmpp::sasl::TokenKey;
 
-use crate::client::Client;
+use crate::client::{Client, text};
 use crate::foundation::PASSWORD;
 use crate::house::House;
 
@@ -119,4 +119,53 @@ async fn who_guesses_tokens_is_limited_as_who_guesses_passwords() {
         assert_eq!(condition_of(&by_token(&house, "ann", &wrong, FAST).await), "not-authorized");
     }
     assert_eq!(condition_of(&by_token(&house, "ann", &token, FAST).await), "temporary-auth-failure");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disabled_account_loses_its_sessions_and_tokens_and_keeps_its_rooms_and_archive() {
+    let house = House::open().await;
+    let ann = "ann@localhost".parse().expect("an address");
+    let mut bob = house.available("bob", "desk").await;
+    let token = by_password(&house, "ann").await;
+    let mut desk = house.available("ann", "desk").await;
+    desk.send("<presence to='court@conference.localhost/ann'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+        .await;
+    desk.send(
+        "<iq type='set' id='own' to='court@conference.localhost'><query xmlns='http://jabber.org/protocol/muc#owner'>\
+         <x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'>\
+         <value>http://jabber.org/protocol/muc#roomconfig</value></field>\
+         <field var='muc#roomconfig_persistentroom'><value>1</value></field></x></query></iq>",
+    )
+    .await;
+    bob.send("<message to='ann@localhost' type='chat'><body>kept</body></message>").await;
+    desk.expect("a message", |stanza| text(stanza, "body").as_deref() == Some("kept")).await;
+    // One session that is there, and one that has lost its connection and could be resumed.
+    let mut lost = house.available("ann", "train").await;
+    let id = lost.enable().await;
+    lost.lose();
+    desk.settle().await;
+    let of_ann = || house.im.sessions().iter().filter(|session| session.jid.starts_with("ann@")).count();
+    assert!(of_ann() >= 2);
+    house.wait(house.store.user_set_enabled(&ann, false)).await.expect("ann is there");
+    house.im.disable(&ann);
+    assert_eq!(desk.stream_error().await, "not-authorized");
+    bob.settle().await;
+    assert_eq!(of_ann(), 0);
+    assert_eq!(condition_of(&by_token(&house, "ann", &token, FAST).await), "not-authorized");
+
+    house.wait(house.store.user_set_enabled(&ann, true)).await.expect("ann is there");
+    let mut back = Client::new(&house, house.connect(), "ann");
+    let ask = format!("<resume xmlns='urn:xmpp:sm:3' previd='{id}' h='0'/><bind xmlns='urn:xmpp:bind:0'/>");
+    let success = back.sign_in_at_once(PASSWORD, &ask).await;
+    assert!(success.has_child("failed", "urn:xmpp:sm:3"), "{:?}", success.bytes());
+    let bound = success.child("bound", "urn:xmpp:bind:0").expect("a session");
+    let metadata = bound.child("metadata", "urn:xmpp:mam:2").expect("the ends of the archive");
+    assert!(metadata.child("start", "urn:xmpp:mam:2").is_some(), "the archive is kept");
+    back.send(
+        "<iq type='get' id='mine' to='court@conference.localhost'>\
+         <query xmlns='http://jabber.org/protocol/muc#owner'/></iq>",
+    )
+    .await;
+    let answer = back.expect("the room's form", |stanza| stanza.id().as_deref() == Some("mine")).await;
+    assert_eq!(answer.type_().as_deref(), Some("result"), "{:?}", answer.bytes());
 }
