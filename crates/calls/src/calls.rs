@@ -225,6 +225,7 @@ impl Calls {
                 directory: Arc::clone(&directory) as crate::place::SharedDirectory,
                 lines: Arc::clone(lines),
                 shard: Place { index, count },
+                moved: Arc::clone(&self.transport.moved),
             };
             let watch_counts = Arc::new(WatchCounts::default());
             let shard = Shard::new(Parts {

@@ -15,6 +15,7 @@ mod config;
 pub mod dialplan;
 mod directory;
 mod events;
+mod features;
 pub mod line_state;
 mod media_reports;
 mod message;

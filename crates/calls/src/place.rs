@@ -138,6 +138,21 @@ pub fn place(
     Ok(at_most_branches(destination))
 }
 
+/// Places the rest of a call that is there already: whoever has it transferred gives up one in exchange.
+///
+/// # Errors
+/// The call goes nowhere.
+pub fn place_onward(
+    directory: &dyn Directory,
+    dialled: &Dialled,
+    caller: &Caller,
+    limits: Limits,
+) -> Result<Destination, Unplaceable> {
+    let destination = directory.resolve(dialled, caller)?;
+    let destination = without_full_lines(directory, destination, limits)?;
+    Ok(at_most_branches(destination))
+}
+
 /// Shared by all shards.
 pub type SharedDirectory = Arc<dyn Directory>;
 

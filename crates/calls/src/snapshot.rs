@@ -51,6 +51,12 @@ pub enum Event {
     Held,
     /// A device took the call back from hold.
     Retrieved,
+    /// The call went to another device than the one that it was for, before that answered.
+    Diverted,
+    /// Another device has taken the place of one in the call.
+    Transferred,
+    /// Further devices have come into the call.
+    Conferenced,
     /// The call could not be completed.
     Failed,
     /// A connection ended; when the last one did, so did the call.
@@ -85,6 +91,10 @@ pub enum Cause {
     NetworkSignalLost,
     /// Answered by another phone of the same line or user.
     AnsweredElsewhere,
+    /// Somebody has transferred the call.
+    Transfer,
+    /// Somebody has sent the call elsewhere before it was answered.
+    Redirected,
 }
 
 /// Which end of the call a connection is, in the words of RFC 4235 §4.1.
@@ -176,6 +186,8 @@ impl Cause {
             Self::ResourcesNotAvailable => "resources_not_available",
             Self::NetworkSignalLost => "network_signal_lost",
             Self::AnsweredElsewhere => "answered_elsewhere",
+            Self::Transfer => "transfer",
+            Self::Redirected => "redirected",
         }
     }
 }

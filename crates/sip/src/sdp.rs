@@ -86,6 +86,16 @@ impl Sdp {
         &mut self.media
     }
 
+    /// Cuts the description to `count` media sections, or adds refused ones of sound (RFC 3264 §8.2: port 0).
+    pub fn set_media_count(&mut self, count: usize) {
+        self.media.truncate(count);
+        while self.media.len() < count.min(MEDIA_MAX) {
+            let mut media = Media::compose("audio", 0, "RTP/AVP", &[Codec::new(0, "PCMU", 8000)]);
+            media.reject();
+            self.media.push(media);
+        }
+    }
+
     /// Adds a media section.
     pub fn push_media(&mut self, media: Media) {
         self.media.push(media);

@@ -9,9 +9,9 @@ use sip::{CSeq, Method, Name, NameAddr, Request, RequestBuilder, Uri};
 
 use super::describe::Said;
 use super::house::{Context, House};
-use super::incoming::{CallerLeg, Reliability};
+use super::incoming::Reliability;
 use super::outcome::Failure;
-use super::{ALLOW, wire};
+use super::{ALLOW, SUPPORTED, wire};
 use crate::place::{Branch, Caller};
 
 /// Fields of the caller's INVITE that the called phone gets as they are.
@@ -37,6 +37,8 @@ pub(crate) enum BranchState {
 #[derive(Debug)]
 pub(crate) struct BranchLeg {
     pub place: Branch,
+    /// Its place among the connections of the call's view.
+    pub connection: usize,
     pub call_id: Bytes,
     pub tag: String,
     pub target: Target,
@@ -59,6 +61,12 @@ pub(crate) struct Invitation<'a> {
     pub max_forwards: u32,
     /// Branches left to each phone (RFC 5393 §5.3.3).
     pub max_breadth: u32,
+    /// The caller's INVITE, whose fields are passed on; `None` when the server calls for somebody.
+    pub inherited: Option<&'a Request>,
+    /// How the caller wants provisional responses.
+    pub reliability: Reliability,
+    /// Who had the call made (RFC 3892), as that phone said it.
+    pub referred_by: Option<&'a Bytes>,
 }
 
 impl BranchLeg {
@@ -68,6 +76,7 @@ impl BranchLeg {
         let session_id = call_id.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(*byte));
         Self {
             place,
+            connection: 0,
             call_id,
             tag: context.endpoint.new_tag(),
             target,
@@ -95,7 +104,6 @@ impl BranchLeg {
     pub(crate) fn invite(
         &mut self,
         invitation: &Invitation<'_>,
-        caller: &CallerLeg,
         body: Option<&Bytes>,
         house: &House,
     ) -> Request {
@@ -113,11 +121,14 @@ impl BranchLeg {
             .header(Name::CSeq, &CSeq { number: 1, method: Method::Invite })
             .header(Name::Contact, house.contact(&self.target.flow).as_str())
             .header(Name::Allow, ALLOW)
-            .header(Name::Supported, supported(caller.reliability))
+            .header(Name::Supported, supported(invitation.reliability))
             .header(Name::UserAgent, &house.product)
             .named("Max-Breadth", &invitation.max_breadth);
-        for name in PASSED_ON {
-            builder = builder.copy(caller.invite.headers(), name);
+        builder = builder.header_opt(Name::ReferredBy, invitation.referred_by);
+        if let Some(inherited) = invitation.inherited {
+            for name in PASSED_ON {
+                builder = builder.copy(inherited.headers(), name);
+            }
         }
         let request = finish(with_timer(builder, self.policy), body);
         self.invite = Some(request.clone());
@@ -155,8 +166,8 @@ fn supported(reliability: Reliability) -> &'static str {
     // What the caller cannot take reliably, it cannot have passed on reliably: an offer in a provisional
     // response would have nowhere to go.
     match reliability {
-        Reliability::Unsupported => "timer",
-        Reliability::Supported | Reliability::Required => "timer, 100rel",
+        Reliability::Unsupported => SUPPORTED,
+        Reliability::Supported | Reliability::Required => "timer, replaces, 100rel",
     }
 }
 

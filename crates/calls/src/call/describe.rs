@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
+use media::g711::Law;
 use media::{Kind, Learn, Remote};
 use sip::Error;
 use sip::sdp::{Direction, Media, Sdp};
@@ -45,6 +46,17 @@ pub(crate) struct Said {
     session_id: u64,
     version: u64,
     body: Option<Bytes>,
+    /// m-lines of the session: there are never fewer than before (RFC 3264 §8).
+    lines: usize,
+}
+
+/// How many m-lines a description that we write must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// An offer: at least as many as before; further ones are refused (RFC 3264 §8).
+    Offer,
+    /// An answer: as many as the offer has (RFC 3264 §6).
+    Answer(usize),
 }
 
 impl Whereabouts {
@@ -116,13 +128,40 @@ impl Description {
         self.lines.iter().find(|line| line.kind.is_some()).map_or(Direction::SendRecv, |line| line.direction)
     }
 
-    /// The same description with every direction as its answer has it when the answerer wants both ways.
-    pub(crate) fn answered(&self) -> Self {
+    /// The same description with every direction as its answer has it when the answerer wants `wanted`.
+    pub(crate) fn answered(&self, wanted: Direction) -> Self {
         let mut sdp = self.sdp.clone();
         for (at, line) in self.lines.iter().enumerate() {
-            sdp.media_mut()[at].set_direction(line.direction.answer(Direction::SendRecv));
+            sdp.media_mut()[at].set_direction(line.direction.answer(wanted));
         }
         Self { sdp, lines: self.lines.clone() }
+    }
+
+    /// The same description with this direction on every line: what another phone is offered of a phone that
+    /// was on hold.
+    pub(crate) fn directed(&self, direction: Direction) -> Self {
+        let mut description = self.clone();
+        description.sdp.set_directions(|_| direction);
+        for line in &mut description.lines {
+            line.direction = direction;
+        }
+        description
+    }
+
+    /// The law and payload type of a tone that this phone can hear on the first line of sound.
+    pub(crate) fn tone_law(&self) -> Option<(usize, Law, u8)> {
+        let at = self.lines.iter().position(|line| line.kind == Some(Kind::Audio))?;
+        let known = |codec: &sip::sdp::Codec| {
+            let laws = [("PCMA", Law::A), ("PCMU", Law::Mu)];
+            let law = laws.into_iter().find(|(name, _)| codec.is(name, 8000))?.1;
+            Some((at, law, codec.payload))
+        };
+        self.sdp.media()[at].codecs().iter().find_map(known)
+    }
+
+    /// The ports that it names, line by line: for one that we wrote ourselves.
+    pub(crate) fn named_ports(&self) -> Vec<Option<u16>> {
+        self.sdp.media().iter().map(|media| Some(media.port()).filter(|port| *port > 0)).collect()
     }
 
     /// A description of our own.
@@ -189,7 +228,7 @@ impl Said {
     /// Nothing was said yet. The number only has to be unlike others (RFC 8866 §5.2).
     pub(crate) fn new(session_id: u64) -> Self {
         // COMPAT: some phones read it into a signed 64-bit number.
-        Self { session_id: session_id >> 2, version: 0, body: None }
+        Self { session_id: session_id >> 2, version: 0, body: None, lines: 0 }
     }
 
     /// The latest description that we sent.
@@ -204,6 +243,7 @@ impl Said {
         &mut self,
         description: &Description,
         address: IpAddr,
+        lines: Lines,
         mut port: impl FnMut(usize, Kind) -> Option<u16>,
     ) -> Option<Bytes> {
         let mut sdp = description.sdp.clone();
@@ -232,6 +272,12 @@ impl Said {
                 sdp.media_mut()[at].set_direction(line.direction);
             }
         }
+        let count = match lines {
+            Lines::Offer => self.lines.max(sdp.media().len()),
+            Lines::Answer(count) => count,
+        };
+        sdp.set_media_count(count);
+        self.lines = self.lines.max(count);
         sdp.remove_ice();
         sdp.remove_crypto();
         // Bundled lines would share one port; ours have one each.
@@ -271,8 +317,8 @@ mod tests {
 
     fn written(text: &str) -> String {
         let description = read(text, at("10.0.0.5", None));
-        let body =
-            Said::new(400).write(&description, OURS.parse().unwrap(), |at, _| Some(30_000 + 2 * at as u16));
+        let body = Said::new(400)
+            .write(&description, OURS.parse().unwrap(), Lines::Offer, |at, _| Some(30_000 + 2 * at as u16));
         String::from_utf8(body.unwrap().to_vec()).unwrap().replace("\r\n", "\n")
     }
 
@@ -316,7 +362,7 @@ mod tests {
     #[test]
     fn without_a_port_for_any_line_there_is_no_description() {
         let description = read(AUDIO, at("10.0.0.5", None));
-        assert_eq!(Said::new(1).write(&description, OURS.parse().unwrap(), |_, _| None), None);
+        assert_eq!(Said::new(1).write(&description, OURS.parse().unwrap(), Lines::Offer, |_, _| None), None);
     }
 
     #[test]
@@ -324,7 +370,8 @@ mod tests {
         let mut said = Said::new(400);
         let mut say = |text: &str| {
             let description = read(text, at("10.0.0.5", None));
-            let body = said.write(&description, OURS.parse().unwrap(), |_, _| Some(30_000)).unwrap();
+            let body =
+                said.write(&description, OURS.parse().unwrap(), Lines::Offer, |_, _| Some(30_000)).unwrap();
             String::from_utf8_lossy(&body).split(' ').nth(2).unwrap().to_owned()
         };
         assert_eq!(say(AUDIO), "1");

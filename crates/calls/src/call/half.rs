@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sip::dialog::Dialog;
+use sip::dialog::{Dialog, State};
 use sip::endpoint::{Flow, ServerTransaction, Target, Transport};
 use sip::session_timer::SessionTimer;
 use sip::{Headers, Method, Name, Request, RequestBuilder, Uri};
 
-use super::ALLOW;
 use super::describe::{Description, Said, Whereabouts};
 use super::house::House;
+use super::{ALLOW, SUPPORTED};
 use crate::offer::Exchange;
 use crate::snapshot::DialogIds;
 
@@ -21,9 +21,11 @@ const SIP_PORT: u16 = 5060;
 /// made the Call-ID).
 const REFRESH_AGAIN: Duration = Duration::from_secs(3);
 
-/// One end of a pair.
-#[derive(Debug)]
+/// One end of a pair. Between transactions it is plain data: it can go from one call to another.
+#[derive(Clone, Debug)]
 pub(crate) struct Half {
+    /// Its place among the connections of the call's view.
+    pub connection: usize,
     pub dialog: Dialog,
     pub flow: Flow,
     pub exchange: Exchange,
@@ -42,6 +44,7 @@ pub(crate) struct Half {
 impl Half {
     pub(crate) fn new(dialog: Dialog, flow: Flow, exchange: Exchange, said: Said, headers: &Headers) -> Self {
         Self {
+            connection: 0,
             dialog,
             flow,
             exchange,
@@ -54,10 +57,17 @@ impl Half {
         }
     }
 
-    /// Is this the dialog with these tags?
-    pub(crate) fn is_dialog(&self, local_tag: &[u8], remote_tag: &[u8]) -> bool {
-        let id = self.dialog.id();
-        id.local_tag == local_tag && id.remote_tag == remote_tag
+    /// Is this the dialog that a request belongs to, by Call-ID and both tags (RFC 3261 §12)?
+    pub(crate) fn is_dialog_of(&self, request: &Request) -> bool {
+        let (id, headers) = (self.dialog.id(), request.headers());
+        headers.to_tag().is_some_and(|tag| tag == id.local_tag)
+            && headers.from_tag().unwrap_or_default() == id.remote_tag
+            && headers.call_id().is_ok_and(|call_id| call_id == id.call_id)
+    }
+
+    /// Nothing is under way in this dialog: it may go to another call, or be asked for another session.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.dialog.state() == State::Confirmed && self.exchange.is_quiet() && self.awaiting_ack.is_none()
     }
 
     /// Takes a request in: order, target, the path back.
@@ -81,13 +91,16 @@ impl Half {
 
     /// Begins our next request in this dialog.
     pub(crate) fn request(&mut self, method: Method, house: &House) -> RequestBuilder {
-        let with_contact = matches!(method, Method::Invite | Method::Update);
+        let changes_session = matches!(method, Method::Invite | Method::Update);
+        let notifies = method == Method::Notify;
         let builder = self.dialog.request(method).header(Name::UserAgent, &house.product);
-        if with_contact {
+        if notifies {
+            builder.header(Name::Contact, house.contact(&self.flow).as_str())
+        } else if changes_session {
             builder
                 .header(Name::Contact, house.contact(&self.flow).as_str())
                 .header(Name::Allow, ALLOW)
-                .header(Name::Supported, "timer")
+                .header(Name::Supported, SUPPORTED)
         } else {
             builder
         }

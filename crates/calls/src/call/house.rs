@@ -1,6 +1,6 @@
 //! What all calls of a shard share: settings, rooms around them, and the tables that lead a message to its call.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +8,8 @@ use bytes::Bytes;
 use model::Timestamp;
 use sip::endpoint::{ClientTransaction, Endpoint, Flow, ServerTransaction, Target};
 
+use super::letter::Letter;
+use super::moved::Moved;
 use super::streams::Ports;
 use crate::address::Addresses;
 use crate::config::CallLimits;
@@ -33,6 +35,8 @@ pub struct House {
     pub lines: Arc<LineStates>,
     /// This shard's place.
     pub shard: Shard,
+    /// The dialogs that are away from the shard of their Call-ID.
+    pub moved: Arc<Moved>,
 }
 
 /// One of several shards.
@@ -44,22 +48,18 @@ pub struct Shard {
     pub count: usize,
 }
 
-/// Which leg of a call a Call-ID belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leg {
-    /// The phone that calls.
-    Caller,
-    /// A phone that is called.
-    Branch(usize),
-}
-
 /// The tables that lead from a message, a transaction or a moment to a call.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    pub legs: BTreeMap<Bytes, (CallId, Leg)>,
+    /// The call that a dialog belongs to, by its Call-ID.
+    pub dialogs: BTreeMap<Bytes, CallId>,
     pub clients: BTreeMap<ClientTransaction, CallId>,
     pub servers: BTreeMap<ServerTransaction, CallId>,
     pub timers: BTreeSet<(Instant, CallId)>,
+    /// What calls have to say to others, not yet delivered.
+    pub letters: VecDeque<Letter>,
+    /// The dialogs that are away from the shard of their Call-ID.
+    pub moved: Arc<Moved>,
 }
 
 /// What a call needs while it handles one input.
@@ -104,6 +104,16 @@ impl Shard {
 
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
+
+impl Index {
+    /// Forgets a dialog, unless it went to another call meanwhile.
+    pub(crate) fn forget_dialog(&mut self, call_id: &Bytes, call: CallId) {
+        if self.dialogs.get(call_id) == Some(&call) {
+            self.dialogs.remove(call_id);
+            self.moved.forget(call_id);
+        }
+    }
+}
 
 impl House {
     /// Our Contact towards the phone on `flow` (RFC 3261 §8.1.1.8).

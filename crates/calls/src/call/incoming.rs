@@ -9,9 +9,9 @@ use sip::uri::Scheme;
 use sip::{Name, Request, Uri};
 
 use super::branch::{BranchLeg, BranchState, Invitation};
-use super::describe::{Description, Whereabouts};
+use super::describe::{Description, Lines, Whereabouts};
 use super::half::host_address;
-use super::house::{Context, Leg};
+use super::house::Context;
 use super::outcome::{Failure, Verdict};
 use super::streams::Streams;
 use super::switchboard::Arrival;
@@ -76,7 +76,7 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
             return Started::Refused;
         }
     };
-    let Some(dialled) = dialled(&request, &context.house.domain) else {
+    let Some(dialled) = request.uri().ok().and_then(|uri| dialled(&uri, &context.house.domain)) else {
         wire::refuse(context, transaction, &request, 416);
         return Started::Refused;
     };
@@ -94,7 +94,7 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
 }
 
 /// What must hold before a call is placed; `Err` is the status that refuses it (422 was already sent).
-fn check(arrival: Arrival, context: &mut Context<'_>) -> Result<(CallerLeg, Caller), u16> {
+pub(crate) fn check(arrival: Arrival, context: &mut Context<'_>) -> Result<(CallerLeg, Caller), u16> {
     let Arrival { transaction, request, flow, caller } = arrival;
     let headers = request.headers();
     if headers.max_forwards().ok().flatten() == Some(0) {
@@ -135,7 +135,7 @@ fn check(arrival: Arrival, context: &mut Context<'_>) -> Result<(CallerLeg, Call
 }
 
 /// `path` and `outbound` make no sense in an INVITE.
-const EXTENSIONS_OF_CALLS: [&[u8]; 2] = [b"100rel", b"timer"];
+const EXTENSIONS_OF_CALLS: [&[u8]; 3] = [b"100rel", b"timer", b"replaces"];
 
 /// What a request says about session timers (RFC 4028 §4, §5).
 pub(crate) fn timer_offer(headers: &sip::Headers) -> Result<TimerOffer, u16> {
@@ -167,9 +167,8 @@ pub(crate) fn too_small(
     context.endpoint.respond(transaction, &response.finish(), context.now.instant);
 }
 
-/// What was dialled: the user part of the Request-URI. `None`: a scheme that calls do not know.
-fn dialled(request: &Request, domain: &str) -> Option<Dialled> {
-    let uri: Uri = request.uri().ok()?;
+/// What was dialled: the user part of a Request-URI or Refer-To. `None`: a scheme that calls do not know.
+pub(crate) fn dialled(uri: &Uri, domain: &str) -> Option<Dialled> {
     if uri.scheme() == Scheme::Other {
         return None;
     }
@@ -194,9 +193,6 @@ fn ring(
     id: CallId,
     context: &mut Context<'_>,
 ) -> Started {
-    let Destination::Phones { mut branches, address, name, ring_time } = phones else {
-        return Started::Refused;
-    };
     let headers = leg.invite.headers();
     let breadth =
         headers.named(b"Max-Breadth").and_then(sip::scan::number).unwrap_or(MAX_BREADTH).min(MAX_BREADTH);
@@ -204,35 +200,24 @@ fn ring(
         wire::refuse_with_tag(context, leg.transaction, &leg.invite, 440, leg.tag.as_bytes());
         return Started::Refused;
     }
-    branches.truncate(breadth as usize);
-    // RFC 3261 §13.3.1: a caller may want to wait less long than we let phones ring; zero is no wish.
-    let patience = headers.expires().ok().flatten().filter(|seconds| *seconds > 0);
-    let patience = patience.map_or(Duration::MAX, |seconds| Duration::from_secs(u64::from(seconds)));
-    let ring_time = ring_time.unwrap_or(context.house.limits.ring_time).min(patience);
+    context.index.dialogs.insert(leg.call_id.clone(), id);
+    context.index.servers.insert(leg.transaction, id);
     let mut call = Box::new(Call {
         id,
         phase: Phase::Ringing,
-        branches: Vec::with_capacity(branches.len()),
+        branches: Vec::with_capacity(1),
         pairs: Vec::with_capacity(1),
-        requests: Vec::with_capacity(branches.len()),
+        requests: Vec::with_capacity(1),
         streams: Streams::new(id.0),
         view: View::new(id, caller, context.now.civil),
-        timers: Timers { ring: Some(context.now.instant + ring_time), length: None },
+        timers: Timers::default(),
         early_media: None,
-        caller: leg,
+        placed_by: caller.clone(),
+        change: None,
+        departed: Vec::new(),
+        caller: Some(leg),
     });
-    context.index.legs.insert(call.caller.call_id.clone(), (id, Leg::Caller));
-    context.index.servers.insert(call.caller.transaction, id);
-    let invitation = Invitation {
-        caller,
-        address: &address,
-        max_forwards: call.caller.invite.headers().max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS) - 1,
-        max_breadth: (breadth / branches.len().max(1) as u32).max(1),
-    };
-    for branch in branches {
-        call.view.add(&branch, &address, name.as_deref(), context.now.civil);
-        call.invite_branch(branch, &invitation, context);
-    }
+    call.ring(phones, context);
     call.publish(Event::Originated, Cause::NormalClearing, context);
     metrics::counter!("carillon_calls_started_total").increment(1);
     // A branch that could not even be sent is a failed branch; when all are, the call ends here.
@@ -241,23 +226,55 @@ fn ring(
 }
 
 impl Call {
+    /// Rings the phones of a destination: the first of the call, or the next one.
+    pub(crate) fn ring(&mut self, phones: Destination, context: &mut Context<'_>) {
+        let Destination::Phones { mut branches, address, name, ring_time } = phones else { return };
+        let Some(asker) = &self.caller else { return };
+        let (invite, reliability) = (asker.invite.clone(), asker.reliability);
+        let headers = invite.headers();
+        let breadth =
+            headers.named(b"Max-Breadth").and_then(sip::scan::number).unwrap_or(MAX_BREADTH).min(MAX_BREADTH);
+        branches.truncate(breadth as usize);
+        // RFC 3261 §13.3.1: a caller may want to wait less long than we let phones ring; zero is no wish.
+        let patience = headers.expires().ok().flatten().filter(|seconds| *seconds > 0);
+        let patience = patience.map_or(Duration::MAX, |seconds| Duration::from_secs(u64::from(seconds)));
+        let ring_time = ring_time.unwrap_or(context.house.limits.ring_time).min(patience);
+        self.timers.ring = Some(context.now.instant + ring_time);
+        let caller = self.placed_by.clone();
+        let invitation = Invitation {
+            caller: &caller,
+            address: &address,
+            max_forwards: headers.max_forwards().ok().flatten().unwrap_or(MAX_FORWARDS) - 1,
+            max_breadth: (breadth / branches.len().max(1) as u32).max(1),
+            inherited: Some(&invite),
+            reliability,
+            referred_by: None,
+        };
+        for branch in branches {
+            let connection = self.view.add(&branch, &address, name.as_deref(), context.now.civil);
+            self.invite_branch(branch, connection, &invitation, context);
+        }
+    }
+
     /// Sends the INVITE of one branch.
     fn invite_branch(
         &mut self,
         branch: place::Branch,
+        connection: usize,
         invitation: &Invitation<'_>,
         context: &mut Context<'_>,
     ) {
         let index = self.branches.len();
         let mut leg = BranchLeg::new(branch, policy(context), context);
-        let body = match &self.caller.offer {
+        leg.connection = connection;
+        let body = match self.caller.as_ref().and_then(|caller| caller.offer.as_ref()) {
             None => Some(None),
             Some(offer) => {
                 let streams = &mut self.streams;
                 let ports = &*context.house.ports;
                 let address =
                     context.house.addresses.media(leg.target.flow.local.ip(), leg.target.flow.remote.ip());
-                let written = leg.said.write(offer, address, |at, kind| {
+                let written = leg.said.write(offer, address, Lines::Offer, |at, kind| {
                     // Both sides of a line get their port together, or the line is refused.
                     streams.port(ports, at, kind, End::Caller)?;
                     streams.port(ports, at, kind, End::Callee)
@@ -265,15 +282,15 @@ impl Call {
                 written.map(Some)
             }
         };
-        context.index.legs.insert(leg.call_id.clone(), (self.id, Leg::Branch(index)));
+        context.index.dialogs.insert(leg.call_id.clone(), self.id);
         let target = leg.target.clone();
         let Some(body) = body else {
             leg.state = BranchState::Failed(Failure::Overloaded);
-            self.view.set(index + 1, ConnectionState::Fail, context.now.civil);
+            self.view.set(connection, ConnectionState::Fail, context.now.civil);
             self.branches.push(leg);
             return;
         };
-        let request = leg.invite(invitation, &self.caller, body.as_ref(), context.house);
+        let request = leg.invite(invitation, body.as_ref(), context.house);
         self.branches.push(leg);
         match self.send(request, &target, super::Purpose::Invite { branch: index }, context) {
             Some(transaction) => self.branches[index].transaction = Some(transaction),

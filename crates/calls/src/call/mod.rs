@@ -3,19 +3,30 @@
 //! A call is two kinds of dialogs held together: one with the phone that calls, one with each phone that is
 //! called. Every early dialog of a called phone has its mirror, an early dialog with the caller under a tag
 //! of its own (`pair::Pair`), so that offers and answers of forks never mix (RFC 3264, RFC 6337 §3.1). The
-//! phone that answers first keeps its pair; the others are cancelled. All of it is sans-IO: the
+//! phone that answers first keeps its pair; the others are cancelled. After that either end can be exchanged
+//! for another phone (`join`), and legs go from call to call by value (`leg`). All of it is sans-IO: the
 //! [`Switchboard`] takes the events of a `sip::Endpoint` and gives its commands back to it.
 //!
 //! Specs: RFC 3261 (B2BUA: a user agent on both sides), RFC 3262, RFC 3264, RFC 3311, RFC 4028, RFC 6086,
-//! RFC 6337, RFC 5407 (races).
+//! RFC 6337, RFC 5407 (races), RFC 3515, RFC 3891 (transfer: see `crate::features`).
 
+mod alone;
+mod aside;
+pub(crate) mod attempt;
 mod branch;
-mod describe;
-mod half;
-mod house;
-mod incoming;
+mod carried;
+pub(crate) mod describe;
+pub(crate) mod half;
+pub(crate) mod house;
+pub(crate) mod incoming;
+pub(crate) mod join;
+pub(crate) mod leg;
+pub(crate) mod letter;
+mod meet;
+mod moved;
 pub mod outcome;
 mod pair;
+mod post;
 mod refresh;
 mod reliable;
 mod ringing;
@@ -24,34 +35,40 @@ mod session;
 mod streams;
 mod switchboard;
 mod talking;
-mod view;
-mod wire;
+pub(crate) mod view;
+pub(crate) mod wire;
 
 use std::time::Instant;
 
-use sip::dialog::State;
+use sip::dialog::{DialogId, State};
 use sip::endpoint::{ClientTransaction, Flow, ServerTransaction};
 use sip::{Method, Request, Response};
 
 pub use house::{House, Now, Shard};
+pub use moved::{MOVED_MAX, Moved};
+pub use post::Post;
 pub use streams::{Ports, STREAMS_MAX};
 pub use switchboard::{Arrival, Switchboard};
 
 use branch::{BranchLeg, BranchState};
-use house::{Context, Leg};
+use house::Context;
 use incoming::CallerLeg;
+use join::Change;
 use outcome::{Failure, Verdict};
 use pair::Pair;
 use streams::Streams;
 use view::View;
 
+use crate::place::Caller;
 use crate::snapshot::{CallId, Cause, ConnectionState, Event};
 
 /// The option tags that calls understand: what a request may require (RFC 3261 §8.2.2.3). `path` and
 /// `outbound` are the registrar's.
-pub const EXTENSIONS: [&[u8]; 4] = [b"100rel", b"timer", b"path", b"outbound"];
+pub const EXTENSIONS: [&[u8]; 6] = [b"100rel", b"timer", b"path", b"outbound", b"replaces", b"norefersub"];
 /// The methods that a phone may use within a call (RFC 3261 §20.5).
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER";
+/// The option tags that our requests within calls say they understand (RFC 4028 §4, RFC 3891 §4).
+pub(crate) const SUPPORTED: &str = "timer, replaces";
 
 /// One end of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +116,8 @@ pub(crate) enum Purpose {
     Invite { branch: usize },
     /// A request of the other end, passed on: see [`pair::Transit`].
     Transit { pair: usize },
+    /// Our own change of the session, for a phone that comes in: see [`join`].
+    Join { pair: usize },
     /// Our own session refresh (RFC 4028 §7.2).
     Refresh { pair: usize, end: End },
     /// The PRACK of a called phone's provisional response.
@@ -119,31 +138,37 @@ pub(crate) struct Timers {
 /// A call through this server.
 #[derive(Debug)]
 pub(crate) struct Call {
-    id: CallId,
-    phase: Phase,
-    caller: CallerLeg,
+    pub(crate) id: CallId,
+    pub(crate) phase: Phase,
+    /// Who had it placed: whom the phones show, and whose rights count.
+    placed_by: Caller,
+    /// The phone that calls, and its INVITE; `None` when the server brought two phones together.
+    caller: Option<CallerLeg>,
     branches: Vec<BranchLeg>,
-    pairs: Vec<Pair>,
+    pub(crate) pairs: Vec<Pair>,
     requests: Vec<(ClientTransaction, Purpose)>,
     streams: Streams,
     view: View,
     timers: Timers,
     /// The early dialog whose sound the caller hears before the answer: the first that had any.
     early_media: Option<usize>,
+    /// What is being done to the call beside what its phones do.
+    pub(crate) change: Option<Change>,
+    /// Dialogs that we have ended, whose own BYE may cross ours.
+    departed: Vec<DialogId>,
 }
 
 impl Call {
     /// A request within one of the call's dialogs.
     pub(crate) fn handle_request(
         &mut self,
-        leg: Leg,
         transaction: ServerTransaction,
         request: Request,
         flow: Flow,
         context: &mut Context<'_>,
     ) {
-        let Some((pair, end)) = self.pair_of(leg, &request) else {
-            return wire::refuse(context, transaction, &request, 481);
+        let Some((pair, end)) = self.pair_of(&request) else {
+            return self.handle_aside(transaction, &request, flow, context);
         };
         if *request.method() == Method::Bye && self.pairs[pair].half(end).dialog.state() == State::Terminated
         {
@@ -171,6 +196,7 @@ impl Call {
         match purpose {
             Purpose::Invite { branch } => self.branch_response(branch, transaction, response, context),
             Purpose::Transit { pair } => self.transit_response(pair, transaction, response, context),
+            Purpose::Join { pair } => self.join_response(pair, transaction, response, context),
             Purpose::Refresh { pair, end } => {
                 self.refresh_response(pair, end, transaction, response, context)
             }
@@ -195,6 +221,11 @@ impl Call {
                 self.lost(pair, context);
             }
             Purpose::Refresh { pair, .. } => self.lost(pair, context),
+            Purpose::Join { pair } => {
+                if let Some(end) = self.join_asks() {
+                    self.join_lost(pair, end, context);
+                }
+            }
             // The INVITE that the PRACK belongs to has timers of its own.
             Purpose::Prack { .. } | Purpose::Bye => {}
         }
@@ -214,6 +245,11 @@ impl Call {
         if let Phase::Answered(pair) = self.phase {
             self.refresh_due(pair, context);
         }
+        if let Some(Change::Join(join)) = &self.change
+            && due(join.next_timeout())
+        {
+            self.try_join(context);
+        }
     }
 
     /// When [`Call::handle_timeout`] is wanted.
@@ -222,7 +258,11 @@ impl Call {
             Phase::Answered(pair) => self.pairs[pair].next_timeout(),
             Phase::Ringing | Phase::Over => None,
         };
-        [self.timers.ring, self.timers.length, session].into_iter().flatten().min()
+        let change = match &self.change {
+            Some(Change::Join(join)) => join.next_timeout(),
+            _ => None,
+        };
+        [self.timers.ring, self.timers.length, session, change].into_iter().flatten().min()
     }
 
     /// Nothing more can come: the call can be forgotten.
@@ -239,14 +279,22 @@ impl Call {
 
     /// Takes all keys that lead to this call out of the tables.
     pub(crate) fn forget(&self, index: &mut house::Index) {
-        index.legs.remove(&self.caller.call_id);
         for branch in &self.branches {
-            index.legs.remove(&branch.call_id);
+            index.forget_dialog(&branch.call_id, self.id);
+        }
+        for half in self.pairs.iter().flat_map(Pair::halves) {
+            index.forget_dialog(&half.dialog.id().call_id, self.id);
+        }
+        for id in &self.departed {
+            index.forget_dialog(&id.call_id, self.id);
         }
         for (transaction, _) in &self.requests {
             index.clients.remove(transaction);
         }
-        index.servers.remove(&self.caller.transaction);
+        if let Some(caller) = &self.caller {
+            index.forget_dialog(&caller.call_id, self.id);
+            index.servers.remove(&caller.transaction);
+        }
         for transaction in self.pairs.iter().flat_map(Pair::server_transactions) {
             index.servers.remove(&transaction);
         }
@@ -300,37 +348,27 @@ impl Call {
     }
 
     /// The pair and end that a request within a dialog belongs to, by Call-ID and both tags (RFC 3261 §12).
-    fn pair_of(&self, leg: Leg, request: &Request) -> Option<(usize, End)> {
-        let headers = request.headers();
-        let (local, remote) = (headers.to_tag()?, headers.from_tag().unwrap_or_default());
-        let end = match leg {
-            Leg::Caller => End::Caller,
-            Leg::Branch(_) => End::Callee,
-        };
-        let fits = |pair: &Pair| {
-            let same_leg = match leg {
-                Leg::Caller => true,
-                Leg::Branch(branch) => pair.branch == branch,
-            };
-            same_leg && pair.half(end).is_dialog(&local, &remote)
-        };
-        self.pairs.iter().position(fits).map(|pair| (pair, end))
+    fn pair_of(&self, request: &Request) -> Option<(usize, End)> {
+        let ends = [End::Caller, End::Callee];
+        let places = (0..self.pairs.len()).flat_map(|pair| ends.map(|end| (pair, end)));
+        places.into_iter().find(|(pair, end)| self.pairs[*pair].half(*end).is_dialog_of(request))
     }
 
     /// The connection in the view that an end of a pair is.
     fn connection(&self, pair: usize, end: End) -> usize {
-        match end {
-            End::Caller => 0,
-            End::Callee => self.pairs[pair].branch + 1,
-        }
+        self.pairs[pair].half(end).connection
     }
 
-    fn publish(&mut self, event: Event, cause: Cause, context: &Context<'_>) {
+    pub(crate) fn publish(&mut self, event: Event, cause: Cause, context: &Context<'_>) {
         self.view.publish(event, cause, &context.house.lines, context.now.civil);
     }
 
     /// Ends the call by itself: BYE to whoever talks, a refusal to a caller who still waits.
     pub(crate) fn end(&mut self, cause: Cause, context: &mut Context<'_>) {
+        self.end_with(Event::ConnectionCleared, cause, context);
+    }
+
+    fn end_with(&mut self, event: Event, cause: Cause, context: &mut Context<'_>) {
         match self.phase {
             Phase::Ringing => {
                 self.cancel_branches(None, context);
@@ -339,7 +377,7 @@ impl Call {
             Phase::Answered(pair) => {
                 self.bye(pair, End::Caller, context);
                 self.bye(pair, End::Callee, context);
-                self.over(Event::ConnectionCleared, cause, context);
+                self.over(event, cause, context);
             }
             Phase::Over => {}
         }
@@ -356,6 +394,7 @@ impl Call {
             self.acknowledge_owed(pair, End::Callee, context);
         }
         self.phase = Phase::Over;
+        self.dissolve_change(context);
         self.timers = Timers::default();
         self.streams.close(&*context.house.ports);
         self.view.clear(context.now.civil);

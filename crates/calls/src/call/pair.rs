@@ -16,8 +16,8 @@ pub(crate) const TRANSITS_MAX: usize = 8;
 /// An early or confirmed dialog with a called phone, and its mirror with the caller.
 #[derive(Debug)]
 pub(crate) struct Pair {
-    /// The branch of the called phone.
-    pub branch: usize,
+    /// The branch of the called phone, when the pair comes from one.
+    pub branch: Option<usize>,
     halves: [Half; 2],
     /// Requests of one end that the other has not answered.
     pub transits: Vec<Transit>,
@@ -63,12 +63,20 @@ pub(crate) struct AckOwed {
 
 impl Pair {
     pub(crate) fn new(branch: usize, caller: Half, callee: Half) -> Self {
-        let halves = [caller, callee];
-        Self { branch, halves, transits: Vec::new(), ack_owed: None, prack_owed: None, bye_owed: false }
+        Self { branch: Some(branch), ..Self::of([caller, callee]) }
+    }
+
+    /// Two dialogs that came together otherwise than by ringing.
+    pub(crate) fn of(halves: [Half; 2]) -> Self {
+        Self { branch: None, halves, transits: Vec::new(), ack_owed: None, prack_owed: None, bye_owed: false }
     }
 
     pub(crate) fn half(&self, end: End) -> &Half {
         &self.halves[end.index()]
+    }
+
+    pub(crate) fn halves(&self) -> &[Half; 2] {
+        &self.halves
     }
 
     pub(crate) fn half_mut(&mut self, end: End) -> &mut Half {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sip::endpoint::{Flow, ServerTransaction};
 use sip::{Name, Request, Response};
 
-use super::house::{Context, Leg};
+use super::house::Context;
 use super::outcome::Verdict;
 use super::pair::Pair;
 use super::{Call, End, Phase, Purpose, wire};
@@ -42,7 +42,7 @@ impl Call {
         flow: Flow,
         context: &mut Context<'_>,
     ) {
-        let Some((pair, End::Caller)) = self.pair_of(Leg::Caller, &request) else {
+        let Some((pair, End::Caller)) = self.pair_of(&request) else {
             return wire::refuse(context, transaction, &request, 481);
         };
         let caller = self.pairs[pair].half_mut(End::Caller);
@@ -87,14 +87,16 @@ impl Call {
     /// Takes back a 2xx that never went out, for it waited for the caller's PRACK (RFC 3262 §3): the caller is
     /// refused after all, and the phone that answered is hung up on.
     pub(super) fn withdraw_answer(&mut self, verdict: Verdict, context: &mut Context<'_>) {
-        let waits = |pair: &Pair| pair.half(End::Caller).awaiting_ack == Some(self.caller.transaction);
+        let Some(asker) = &self.caller else { return };
+        let (transaction, invite) = (asker.transaction, asker.invite.clone());
+        let waits = |pair: &Pair| pair.half(End::Caller).awaiting_ack == Some(transaction);
         let Some(pair) = self.pairs.iter().position(waits) else { return };
         let caller = self.pairs[pair].half_mut(End::Caller);
         caller.awaiting_ack = None;
         caller.dialog.terminate();
         let tag = caller.dialog.id().local_tag.clone();
         self.pairs[pair].bye_owed = false;
-        wire::refuse_with_tag(context, self.caller.transaction, &self.caller.invite, verdict.status, &tag);
+        wire::refuse_with_tag(context, transaction, &invite, verdict.status, &tag);
         self.bye(pair, End::Callee, context);
         self.over(Event::ConnectionCleared, verdict.cause, context);
     }

@@ -45,7 +45,7 @@ impl Call {
     fn pair_for(&mut self, branch: usize, response: &Response, context: &mut Context<'_>) -> Option<usize> {
         let tag = response.headers().to_tag()?;
         let known =
-            |pair: &Pair| pair.branch == branch && pair.half(End::Callee).dialog.id().remote_tag == tag;
+            |pair: &Pair| pair.branch == Some(branch) && pair.half(End::Callee).dialog.id().remote_tag == tag;
         if let Some(place) = self.pairs.iter().position(known) {
             let half = self.pairs[place].half_mut(End::Callee);
             half.learn(response.headers());
@@ -55,21 +55,24 @@ impl Call {
         if self.pairs.len() >= PAIRS_MAX {
             return None;
         }
-        let leg = &self.branches[branch];
+        let (leg, asker) = (&self.branches[branch], self.caller.as_ref()?);
         let callee = Dialog::uac(leg.invite.as_ref()?, response).ok()?;
         // The first early dialog takes the tag that refusals have too; further forks take new ones.
         let caller_tag = match self.pairs.is_empty() {
-            true => self.caller.tag.clone(),
+            true => asker.tag.clone(),
             false => context.endpoint.new_tag(),
         };
-        let caller = Dialog::uas(&self.caller.invite, caller_tag.as_bytes(), State::Early).ok()?;
+        let caller = Dialog::uas(&asker.invite, caller_tag.as_bytes(), State::Early).ok()?;
         let mut invited = Exchange::new();
-        invited.pass(Side::Local, Carrier::Invite, self.caller.offer.is_some()).ok()?;
+        invited.pass(Side::Local, Carrier::Invite, asker.offer.is_some()).ok()?;
         let said_to_caller = Said::new(u64::from_str_radix(&caller_tag, 16).unwrap_or(self.id.0));
-        let headers = self.caller.invite.headers();
-        let mut caller = Half::new(caller, self.caller.flow, self.caller.exchange, said_to_caller, headers);
-        caller.heard.clone_from(&self.caller.offer);
-        let callee = Half::new(callee, leg.target.flow, invited, leg.said.clone(), response.headers());
+        let headers = asker.invite.headers();
+        let mut caller = Half::new(caller, asker.flow, asker.exchange, said_to_caller, headers);
+        caller.heard.clone_from(&asker.offer);
+        let mut callee = Half::new(callee, leg.target.flow, invited, leg.said.clone(), response.headers());
+        callee.connection = leg.connection;
+        // A watcher may want to pick the call up (RFC 4235 §4.1.1, RFC 3891 §1).
+        self.view.set_dialog(callee.connection, callee.dialog_ids());
         self.pairs.push(Pair::new(branch, caller, callee));
         Some(self.pairs.len() - 1)
     }
@@ -84,19 +87,16 @@ impl Call {
             Some(pair) => self.pass_progress_on(pair, response, context),
             None => {
                 // COMPAT: provisional responses without To tag make no dialog, but the caller wants to hear it ring.
-                let tag = self.caller.tag.clone();
-                let builder = wire::response(
-                    context.house,
-                    &self.caller.invite,
-                    response.status(),
-                    Some(tag.as_bytes()),
-                );
-                context.endpoint.respond(self.caller.transaction, &builder.finish(), context.now.instant);
+                let Some(asker) = &self.caller else { return };
+                let tag = Some(asker.tag.as_bytes());
+                let builder = wire::response(context.house, &asker.invite, response.status(), tag);
+                context.endpoint.respond(asker.transaction, &builder.finish(), context.now.instant);
             }
         }
         if rings {
+            let connection = self.branches[branch].connection;
             self.show(
-                branch + 1,
+                connection,
                 ConnectionState::Alerting,
                 Event::Delivered,
                 Cause::NormalClearing,
@@ -126,7 +126,9 @@ impl Call {
             // What makes no sense here is not passed on.
             Err(_) => return,
         };
-        let reliably = match self.caller.reliability {
+        let Some(asker) = &self.caller else { return };
+        let transaction = asker.transaction;
+        let reliably = match asker.reliability {
             Reliability::Unsupported => false,
             Reliability::Supported => reliable,
             Reliability::Required => true,
@@ -138,8 +140,8 @@ impl Call {
         if body.is_some() && !offered && *self.early_media.get_or_insert(pair) == pair {
             self.join(pair, context);
         }
-        let response = finish(self.answer_to_caller(pair, response.status(), context), body.as_ref());
-        let (transaction, now) = (self.caller.transaction, context.now.instant);
+        let Some(builder) = self.answer_to_caller(pair, response.status(), context) else { return };
+        let (response, now) = (finish(builder, body.as_ref()), context.now.instant);
         if reliably {
             if let Err(error) = context.endpoint.respond_reliably(transaction, response, now) {
                 tracing::debug!(call = %self.id, %error, "a provisional response was not passed on");
@@ -150,12 +152,14 @@ impl Call {
     }
 
     /// Begins a response to the caller in the dialog of a pair.
-    fn answer_to_caller(&self, pair: usize, status: u16, context: &Context<'_>) -> ResponseBuilder {
+    fn answer_to_caller(&self, pair: usize, status: u16, context: &Context<'_>) -> Option<ResponseBuilder> {
         let caller = self.pairs[pair].half(End::Caller);
         let tag = &caller.dialog.id().local_tag;
-        wire::response(context.house, &self.caller.invite, status, Some(tag))
+        let builder = wire::response(context.house, &self.caller.as_ref()?.invite, status, Some(tag))
             .header(Name::Contact, context.house.contact(&caller.flow).as_str())
-            .header(Name::Allow, ALLOW)
+            .header(Name::Allow, ALLOW);
+        // RFC 3891 §4: whoever may have its dialog replaced says so.
+        Some(if status >= 200 { builder.header(Name::Supported, "replaces") } else { builder })
     }
 
     /// A phone answers: the first one takes the call.
@@ -222,6 +226,7 @@ impl Call {
             }
             body => body,
         };
+        let Some(transaction) = self.caller.as_ref().map(|caller| caller.transaction) else { return };
         self.phase = Phase::Answered(pair);
         self.timers.ring = None;
         self.timers.length = Some(context.now.instant + context.house.limits.call_length_max);
@@ -233,10 +238,10 @@ impl Call {
             return self.refuse_caller(Failure::NotAcceptable.verdict(), context);
         }
         caller.dialog.confirm();
-        caller.awaiting_ack = Some(self.caller.transaction);
-        let builder = self.with_session_timer(pair, self.answer_to_caller(pair, 200, context), context);
-        let response = finish(builder, body.as_ref());
-        context.endpoint.respond(self.caller.transaction, &response, context.now.instant);
+        caller.awaiting_ack = Some(transaction);
+        let Some(builder) = self.answer_to_caller(pair, 200, context) else { return };
+        let response = finish(self.with_session_timer(pair, builder, context), body.as_ref());
+        context.endpoint.respond(transaction, &response, context.now.instant);
         if self.pairs[pair].ack_owed.is_none() {
             self.join(pair, context);
         }
@@ -258,7 +263,7 @@ impl Call {
         half.agree(response.headers(), true, context.now.instant);
         if half.timer.is_none() {
             // The phone knows no timers: then we alone keep the session alive, and see when it is gone (RFC 4028 §7.2).
-            let seconds = self.branches[self.pairs[pair].branch].policy.session_expires;
+            let seconds = policy(context).session_expires;
             let agreed = SessionExpires { seconds, refresher: Some(Refresher::Uac) };
             let timer = SessionTimer::start(agreed, true, context.now.instant);
             self.pairs[pair].half_mut(End::Callee).timer = Some(timer);
@@ -272,7 +277,8 @@ impl Call {
         builder: ResponseBuilder,
         context: &Context<'_>,
     ) -> ResponseBuilder {
-        let Answer::Timer { session_expires, require } = policy(context).answer(&self.caller.timer) else {
+        let Some(asker) = &self.caller else { return builder };
+        let Answer::Timer { session_expires, require } = policy(context).answer(&asker.timer) else {
             return builder;
         };
         let timer = SessionTimer::start(session_expires, false, context.now.instant);
@@ -308,8 +314,8 @@ impl Call {
             return;
         }
         leg.state = BranchState::Failed(failure);
-        self.view.set(branch + 1, ConnectionState::Fail, context.now.civil);
-        if self.early_media.is_some_and(|pair| self.pairs[pair].branch == branch) {
+        self.view.set(leg.connection, ConnectionState::Fail, context.now.civil);
+        if self.early_media.is_some_and(|pair| self.pairs[pair].branch == Some(branch)) {
             self.early_media = None;
         }
         if self.phase != Phase::Ringing {
@@ -352,10 +358,17 @@ impl Call {
 
     /// The caller gives up (RFC 3261 §9.2).
     pub(crate) fn caller_cancels(&mut self, transaction: ServerTransaction, context: &mut Context<'_>) {
+        let is_passed_on = self.pairs.iter().flat_map(|pair| &pair.transits).any(|t| t.server == transaction);
+        match is_passed_on {
+            true => self.transit_cancelled(transaction, context),
+            false => self.caller_gives_up(context),
+        }
+    }
+
+    /// The caller does not want the call any more.
+    pub(super) fn caller_gives_up(&mut self, context: &mut Context<'_>) {
         let verdict = Verdict { status: 487, cause: Cause::CallCancelled };
-        if transaction != self.caller.transaction {
-            self.transit_cancelled(transaction, context);
-        } else if self.phase == Phase::Ringing {
+        if self.phase == Phase::Ringing {
             self.cancel_branches(None, context);
             self.refuse_caller(verdict, context);
         } else {
@@ -369,7 +382,7 @@ impl Call {
             if Some(branch) != except && self.branches[branch].is_open() {
                 self.cancel_branch(branch, context);
                 self.branches[branch].state = BranchState::Cancelled;
-                self.view.set(branch + 1, ConnectionState::Null, context.now.civil);
+                self.view.set(self.branches[branch].connection, ConnectionState::Null, context.now.civil);
             }
         }
     }
@@ -386,9 +399,10 @@ impl Call {
         if self.phase != Phase::Ringing {
             return;
         }
-        let (transaction, invite) = (self.caller.transaction, self.caller.invite.clone());
+        let Some(asker) = &self.caller else { return };
+        let (transaction, invite) = (asker.transaction, asker.invite.clone());
         let tag = self.pairs.last().map(|pair| pair.half(End::Caller).dialog.id().local_tag.clone());
-        let tag = tag.unwrap_or_else(|| self.caller.tag.clone().into());
+        let tag = tag.unwrap_or_else(|| asker.tag.clone().into());
         wire::refuse_with_tag(context, transaction, &invite, verdict.status, &tag);
         let event = match verdict.cause {
             Cause::CallCancelled => Event::ConnectionCleared,

@@ -1,39 +1,65 @@
 //! Calls that this server answers itself: a phone, and one of our services behind the media port.
 
 use bytes::Bytes;
-use media::Kind;
+use media::g711::Law;
+use media::{Kind, Tone};
 use sip::dialog::{Dialog, State};
 use sip::endpoint::{ClientTransaction, ServerTransaction};
-use sip::sdp::{Codec, Media, Sdp};
+use sip::sdp::{Codec, Direction, Media, Sdp};
 use sip::session_timer::{Answer, Due, SessionTimer};
 use sip::{Method, Name, Request, Response, ResponseBuilder};
 use std::time::Instant;
 
-use super::describe::{Description, Said};
+use super::describe::{Description, Lines, Said};
 use super::half::Half;
-use super::house::{Context, Index, Leg};
+use super::house::{Context, Index};
 use super::incoming::{CallerLeg, policy, timer_offer, too_small};
+use super::letter::{Fetch, Letter, Unlent};
 use super::session::{finish, timer_headers};
 use super::streams::Streams;
-use super::view::View;
-use super::{ALLOW, End, wire};
+use super::{ALLOW, End, view, wire};
 use crate::offer::{Carrier, Meaning, Side};
-use crate::place::{Caller, Service};
+use crate::place::Caller;
 use crate::snapshot::{CallId, Cause, ConnectionState, Event};
+
+/// What the phone hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plays {
+    /// Its own sound.
+    Echo,
+    /// The tone of a phone that rings elsewhere.
+    Ringback,
+    /// Nothing: another phone is on its way to it.
+    Silence,
+}
+
+/// What a phone that is alone waits for.
+#[derive(Debug)]
+pub(crate) enum Waits {
+    /// Phones that are rung for it; who is rung once more when none answers.
+    Target { attempt: Option<CallId>, transferor: Option<Caller> },
+    /// It goes to this call as soon as it has acknowledged our answer.
+    Promised(Box<Fetch>),
+    /// It is on loan to another call.
+    Lent,
+}
 
 /// A call between a phone and a service.
 #[derive(Debug)]
 pub(crate) struct ServiceCall {
-    id: CallId,
-    call_id: Bytes,
-    half: Half,
-    service: Service,
-    streams: Streams,
-    view: View,
-    ends_at: Instant,
-    requests: Vec<(ClientTransaction, Method)>,
-    over: bool,
-    bye_owed: bool,
+    pub(super) id: CallId,
+    pub(super) half: Half,
+    pub(super) plays: Plays,
+    /// What it waits for, if it waits.
+    pub(super) waits: Option<Waits>,
+    /// The INVITE that was answered after it had rung elsewhere, until its ACK has come.
+    pub(super) invite: Option<Request>,
+    pub(super) streams: Streams,
+    pub(super) view: view::View,
+    pub(super) ends_at: Instant,
+    pub(super) requests: Vec<(ClientTransaction, Method)>,
+    pub(super) over: bool,
+    pub(super) bye_owed: bool,
 }
 
 impl ServiceCall {
@@ -41,7 +67,7 @@ impl ServiceCall {
     pub(crate) fn answer(
         leg: CallerLeg,
         caller: &Caller,
-        (service, number): (Service, &str),
+        (plays, number): (Plays, Option<&str>),
         id: CallId,
         context: &mut Context<'_>,
     ) -> Option<Box<Self>> {
@@ -54,11 +80,12 @@ impl ServiceCall {
         let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(id.0));
         let mut call = Box::new(Self {
             id,
-            call_id: leg.call_id,
             half: Half::new(dialog, leg.flow, leg.exchange, said, invite.headers()),
-            service,
+            plays,
+            waits: None,
+            invite: None,
             streams: Streams::new(id.0),
-            view: View::new(id, caller, context.now.civil),
+            view: view::View::new(id, caller, context.now.civil),
             ends_at: context.now.instant + context.house.limits.call_length_max,
             requests: Vec::new(),
             over: false,
@@ -69,8 +96,10 @@ impl ServiceCall {
             wire::refuse_with_tag(context, transaction, &invite, 503, leg.tag.as_bytes());
             return None;
         };
-        context.index.legs.insert(call.call_id.clone(), (id, Leg::Caller));
-        call.view.add_service(number, context.now.civil);
+        context.index.dialogs.insert(leg.call_id, id);
+        if let Some(number) = number {
+            call.view.add_service(number, context.now.civil);
+        }
         call.view.set(0, ConnectionState::Connected, context.now.civil);
         call.view.mark_answered(context.now.civil);
         let ids = call.half.dialog_ids();
@@ -90,8 +119,7 @@ impl ServiceCall {
         flow: sip::endpoint::Flow,
         context: &mut Context<'_>,
     ) {
-        let (local, remote) = (request.headers().to_tag(), request.headers().from_tag());
-        if !self.half.is_dialog(&local.unwrap_or_default(), &remote.unwrap_or_default()) {
+        if !self.half.is_dialog_of(request) {
             return wire::refuse(context, transaction, request, 481);
         }
         if let Err(status) = self.half.take(request, flow) {
@@ -160,14 +188,21 @@ impl ServiceCall {
         let ports = &*context.house.ports;
         let address = self.half.media_address(context.house);
         let description = match &offer {
-            Some(offer) => offer.answered(),
+            Some(offer) => {
+                let inactive = self.plays == Plays::Silence;
+                offer.answered(if inactive { Direction::Inactive } else { Direction::SendRecv })
+            }
             None => own_offer(&self.half, address),
+        };
+        let lines = match &offer {
+            Some(offer) => Lines::Answer(offer.lines().len()),
+            None => Lines::Offer,
         };
         let streams = &mut self.streams;
         let body = self
             .half
             .said
-            .write(&description, address, |at, kind| streams.port(ports, at, kind, End::Caller))?;
+            .write(&description, address, lines, |at, kind| streams.port(ports, at, kind, End::Caller))?;
         if offer.is_some() {
             self.half.heard = offer;
             self.serve(context);
@@ -176,15 +211,20 @@ impl ServiceCall {
     }
 
     /// Starts the service on all lines that the phone described.
-    fn serve(&mut self, context: &Context<'_>) {
+    pub(super) fn serve(&mut self, context: &Context<'_>) {
         let Some(heard) = &self.half.heard else { return };
         let ports = &*context.house.ports;
         let with_video = heard.has_video_with(heard);
         for (at, line) in heard.lines().iter().enumerate() {
             if let Some(remote) = line.remote(Some(line), with_video) {
                 self.streams.reach(ports, at, End::Caller, remote);
-                match self.service {
-                    Service::Echo => self.streams.echo(ports, at, End::Caller),
+                match (self.plays, heard.tone_law()) {
+                    (Plays::Echo, _) => self.streams.echo(ports, at, End::Caller),
+                    (Plays::Ringback, Some((line, law, payload_type))) if line == at => {
+                        let tone = Tone { law, payload_type, ..RINGBACK };
+                        self.streams.tone(ports, at, End::Caller, tone);
+                    }
+                    (Plays::Ringback | Plays::Silence, _) => {}
                 }
             }
         }
@@ -225,6 +265,7 @@ impl ServiceCall {
     ) {
         context.index.servers.remove(&server);
         self.half.awaiting_ack = None;
+        self.invite = None;
         if std::mem::take(&mut self.bye_owed) {
             return self.bye(context);
         }
@@ -239,6 +280,14 @@ impl ServiceCall {
             },
             Ok(_) => {}
             Err(_) => self.end(Cause::IncompatibleDestination, context),
+        }
+        if let Some(Waits::Promised(fetch)) = self.waits.take_if(|waits| matches!(waits, Waits::Promised(_)))
+        {
+            let loan = self.lend().ok_or(Unlent::Ended);
+            if let Ok(loan) = &loan {
+                context.index.dialogs.remove(&loan.leg.half.dialog.id().call_id);
+            }
+            context.index.letters.push_back(Letter::Fetched { to: fetch.by, loan: loan.map(Box::new) });
         }
     }
 
@@ -339,9 +388,19 @@ impl ServiceCall {
         }
     }
 
-    fn clear(&mut self, cause: Cause, context: &mut Context<'_>) {
+    pub(super) fn clear(&mut self, cause: Cause, context: &mut Context<'_>) {
         if std::mem::replace(&mut self.over, true) {
             return;
+        }
+        match self.waits.take() {
+            Some(Waits::Target { attempt: Some(attempt), .. }) => {
+                context.index.letters.push_back(Letter::GiveUp { attempt });
+            }
+            Some(Waits::Promised(fetch)) => {
+                let loan = Err(Unlent::Ended);
+                context.index.letters.push_back(Letter::Fetched { to: fetch.by, loan });
+            }
+            _ => {}
         }
         self.streams.close(&*context.house.ports);
         self.view.clear(context.now.civil);
@@ -351,11 +410,12 @@ impl ServiceCall {
 
     /// Nothing more can come.
     pub(crate) fn is_done(&self) -> bool {
-        self.over && !self.bye_owed && self.requests.is_empty()
+        let answers_due = self.requests.iter().any(|(_, method)| *method == Method::Bye);
+        self.over && !self.bye_owed && !answers_due
     }
 
     pub(crate) fn forget(&self, index: &mut Index) {
-        index.legs.remove(&self.call_id);
+        index.forget_dialog(&self.half.dialog.id().call_id, self.id);
         for (transaction, _) in &self.requests {
             index.clients.remove(transaction);
         }
@@ -364,6 +424,10 @@ impl ServiceCall {
         }
     }
 }
+
+/// The tone of a phone that rings elsewhere (ITU-T E.180: 425 Hz, one second of five).
+const RINGBACK: Tone =
+    Tone { hertz: 425, second_hertz: 0, cadence_ms: (1000, 4000), law: Law::A, payload_type: 8 };
 
 /// What a service offers to a phone that offers nothing: sound that every phone knows, and digits.
 fn own_offer(half: &Half, address: std::net::IpAddr) -> Description {

@@ -6,7 +6,7 @@ use sip::endpoint::ClientTransaction;
 use sip::header::SessionExpires;
 use sip::{Method, Name, Response, ResponseBuilder};
 
-use super::describe::Description;
+use super::describe::{Description, Lines};
 use super::house::Context;
 use super::{Call, End, Phase, Purpose, wire};
 use crate::offer::{Carrier, Side};
@@ -42,7 +42,12 @@ impl Call {
         let streams = &mut self.streams;
         let half = self.pairs[pair].half_mut(to);
         let address = half.media_address(context.house);
-        half.said.write(description, address, |at, kind| {
+        let offered = half.exchange.outstanding().is_some_and(|offer| offer.side == Side::Remote);
+        let lines = match &half.heard {
+            Some(offer) if offered => Lines::Answer(offer.lines().len()),
+            _ => Lines::Offer,
+        };
+        half.said.write(description, address, lines, |at, kind| {
             // Both sides of a line get their port together, or the line is refused.
             streams.port(ports, at, kind, to.other())?;
             streams.port(ports, at, kind, to)
@@ -75,7 +80,8 @@ impl Call {
         if half.dialog.state() == State::Terminated {
             return;
         }
-        if end == End::Caller && half.awaiting_ack == Some(self.caller.transaction) {
+        let asked = self.caller.as_ref().map(|caller| caller.transaction);
+        if end == End::Caller && half.awaiting_ack.is_some() && half.awaiting_ack == asked {
             // RFC 3261 §15: "the callee's UA MUST NOT send a BYE [..] until it has received an ACK".
             self.pairs[pair].bye_owed = true;
             return;

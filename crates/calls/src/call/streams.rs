@@ -2,7 +2,7 @@
 //!
 //! All phones that ring share the port of the called side: who answers decides whose packets are taken.
 
-use media::{Command, Kind, Media, NoPort, OpenPort, Port, Remote};
+use media::{Command, Kind, Media, NoPort, OpenPort, Port, Remote, Tone};
 
 use super::End;
 
@@ -45,7 +45,58 @@ struct Line {
     joined: bool,
 }
 
+/// The ports of one end, as it takes them along to another call.
+#[derive(Debug, Default)]
+pub(crate) struct Side(Vec<Option<Port>>);
+
+impl Side {
+    /// Gives the ports back.
+    pub(crate) fn close(self, ports: &dyn Ports) {
+        for port in self.0.into_iter().flatten() {
+            ports.command(Command::Close { port: port.id });
+        }
+    }
+}
+
 impl Streams {
+    /// Takes the ports of one end out. Media goes on as it was until it is told otherwise.
+    pub(crate) fn detach(&mut self, end: End) -> Side {
+        let take = |line: &mut Line| {
+            line.joined = false;
+            line.told[end.index()] = false;
+            line.ports[end.index()].take()
+        };
+        Side(self.lines.iter_mut().map(take).collect())
+    }
+
+    /// Puts ports in that came with an end.
+    pub(crate) fn attach(&mut self, end: End, side: Side) {
+        for (index, port) in side.0.into_iter().enumerate() {
+            if self.lines.len() <= index {
+                self.lines.push(Line::default());
+            }
+            self.lines[index].ports[end.index()] = port;
+            self.lines[index].joined = false;
+        }
+    }
+
+    /// Ends whatever is sent to `end` and taken from it.
+    pub(crate) fn rest(&mut self, ports: &dyn Ports, end: End) {
+        for line in &mut self.lines {
+            line.joined = false;
+            if let Some(port) = line.ports[end.index()] {
+                ports.command(Command::Rest { port: port.id });
+            }
+        }
+    }
+
+    /// Plays a tone to `end` on m-line `index`.
+    pub(crate) fn tone(&self, ports: &dyn Ports, index: usize, end: End, tone: Tone) {
+        if let Some(port) = self.lines.get(index).and_then(|line| line.ports[end.index()]) {
+            ports.command(Command::Tone { port: port.id, tone });
+        }
+    }
+
     pub(crate) fn new(owner: u64) -> Self {
         Self { owner, lines: Vec::new() }
     }

@@ -1,22 +1,24 @@
 //! The calls of one shard: leads every event of the shard's endpoint to the call that it belongs to.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use sip::Request;
 use sip::endpoint::{ClientTransaction, Endpoint, Event, Flow, ServerTransaction, Transaction};
 
+use super::attempt::Attempt;
 use super::house::{Context, House, Index, Now};
 use super::incoming::{Started, start};
+use super::letter::Letter;
 use super::outcome::Failure;
-use super::service::ServiceCall;
+use super::service::{Plays, ServiceCall};
 use super::{Call, wire};
 use crate::config::CallLimits;
-use crate::place::Caller;
+use crate::features::replaces::{self, Newcomer};
+use crate::place::{Caller, Service};
 use crate::snapshot::{CallId, Cause};
-
-/// Bits of a call's number that count calls; the shard stands above them.
-const COUNT_BITS: u32 = 48;
 
 /// A new INVITE, from a caller who was authenticated.
 #[derive(Debug)]
@@ -34,17 +36,30 @@ pub struct Arrival {
 /// The calls of one shard. Takes the events of the shard's `Endpoint` and gives it its commands: drain
 /// `Endpoint::poll_output` after every call of a method here.
 pub struct Switchboard {
-    house: House,
-    calls: BTreeMap<CallId, Held>,
-    index: Index,
+    pub(super) house: House,
+    pub(super) calls: BTreeMap<CallId, Held>,
+    pub(super) index: Index,
     /// When each call is due, so that it stands in the table of timers once.
     due: BTreeMap<CallId, Instant>,
     count: u64,
+    /// What calls of other shards are to be told.
+    pub(super) outbox: Vec<(usize, Letter)>,
+    /// Letters that are delivered again a little later, for their call is busy.
+    pub(super) delayed: Vec<(Instant, Letter)>,
+    /// Dialogs that were ended away from home, and when their messages can be forgotten.
+    pub(super) forgotten: Vec<(Instant, Bytes)>,
 }
 
-enum Held {
+/// What a shard holds under a call's number.
+pub(super) enum Held {
+    /// Phones that ring, or two that talk.
     Bridge(Box<Call>),
+    /// A phone that talks to the server, or waits.
     Service(Box<ServiceCall>),
+    /// Phones that the server rings for another call.
+    Attempt(Box<Attempt>),
+    /// A caller that waits for a leg of another call.
+    Newcomer(Box<Newcomer>),
 }
 
 impl Held {
@@ -52,6 +67,8 @@ impl Held {
         match self {
             Self::Bridge(call) => call.next_timeout(),
             Self::Service(call) => call.next_timeout(),
+            Self::Attempt(attempt) => attempt.next_timeout(),
+            Self::Newcomer(newcomer) => newcomer.next_timeout(),
         }
     }
 
@@ -59,6 +76,8 @@ impl Held {
         match self {
             Self::Bridge(call) => call.is_done(),
             Self::Service(call) => call.is_done(),
+            Self::Attempt(attempt) => attempt.is_done(),
+            Self::Newcomer(newcomer) => newcomer.is_done(),
         }
     }
 }
@@ -66,7 +85,16 @@ impl Held {
 impl Switchboard {
     /// A switchboard without calls.
     pub fn new(house: House) -> Self {
-        Self { house, calls: BTreeMap::new(), index: Index::default(), due: BTreeMap::new(), count: 0 }
+        Self {
+            index: Index { moved: Arc::clone(&house.moved), ..Index::default() },
+            house,
+            calls: BTreeMap::new(),
+            due: BTreeMap::new(),
+            count: 0,
+            outbox: Vec::new(),
+            delayed: Vec::new(),
+            forgotten: Vec::new(),
+        }
     }
 
     /// What all calls share.
@@ -93,11 +121,13 @@ impl Switchboard {
     pub fn is_at_rest(&self) -> bool {
         let index = &self.index;
         self.calls.is_empty()
-            && index.legs.is_empty()
+            && index.dialogs.is_empty()
             && index.clients.is_empty()
             && index.servers.is_empty()
             && index.timers.is_empty()
             && self.due.is_empty()
+            && self.delayed.is_empty()
+            && self.forgotten.is_empty()
     }
 
     /// A new INVITE (without To tag), from a caller who was authenticated.
@@ -107,22 +137,27 @@ impl Switchboard {
             let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
             return wire::refuse(&mut context, arrival.transaction, &arrival.request, 503);
         }
-        self.count += 1;
-        let id = CallId((self.house.shard.index as u64) << COUNT_BITS | self.count);
+        let id = self.new_id();
         let caller = arrival.caller.clone();
         let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        if replaces::is_asked(&arrival) {
+            let newcomer = replaces::arrive(arrival, id, &mut context);
+            return self.hold(id, newcomer.map(Held::Newcomer), endpoint, now);
+        }
         let held = match start(arrival, id, &mut context) {
             Started::Call(call) => Held::Bridge(call),
             Started::Service(leg, service, number) => {
-                match ServiceCall::answer(*leg, &caller, (service, &number), id, &mut context) {
+                let plays = match service {
+                    Service::Echo => Plays::Echo,
+                };
+                match ServiceCall::answer(*leg, &caller, (plays, Some(&number)), id, &mut context) {
                     Some(call) => Held::Service(call),
                     None => return,
                 }
             }
             Started::Refused => return,
         };
-        self.calls.insert(id, held);
-        self.tidy(id);
+        self.hold(id, Some(held), endpoint, now);
     }
 
     /// An event of the endpoint; gives it back when it belongs to no call: a request outside of any dialog, a
@@ -135,8 +170,11 @@ impl Switchboard {
         match held {
             Held::Bridge(call) => bridge_event(call, event, &mut context),
             Held::Service(call) => service_event(call, event, &mut context),
+            Held::Attempt(attempt) => attempt.handle_event(event, &mut context),
+            Held::Newcomer(newcomer) => newcomer.handle_event(event, &mut context),
         }
         self.tidy(id);
+        self.deliver(endpoint, now);
         None
     }
 
@@ -144,7 +182,7 @@ impl Switchboard {
     pub fn handle_timeout(&mut self, endpoint: &mut Endpoint, now: Now) {
         while let Some((at, id)) = self.index.timers.first().copied() {
             if at > now.instant {
-                return;
+                break;
             }
             self.index.timers.pop_first();
             self.due.remove(&id);
@@ -153,14 +191,34 @@ impl Switchboard {
             match held {
                 Held::Bridge(call) => call.handle_timeout(&mut context),
                 Held::Service(call) => call.handle_timeout(&mut context),
+                Held::Attempt(attempt) => attempt.handle_timeout(&mut context),
+                Held::Newcomer(newcomer) => newcomer.handle_timeout(&mut context),
             }
             self.tidy(id);
+            self.deliver(endpoint, now);
         }
+        self.deliver_delayed(endpoint, now);
+    }
+
+    pub(super) fn new_id(&mut self) -> CallId {
+        self.count += 1;
+        CallId::of(self.house.shard.index, self.count)
+    }
+
+    /// Holds something from now on, and delivers what it had to say.
+    pub(super) fn hold(&mut self, id: CallId, held: Option<Held>, endpoint: &mut Endpoint, now: Now) {
+        if let Some(held) = held {
+            self.calls.insert(id, held);
+        }
+        self.tidy(id);
+        self.deliver(endpoint, now);
     }
 
     /// When to call [`Switchboard::handle_timeout`].
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.index.timers.first().map(|(at, _)| *at)
+        let forgotten = self.forgotten.iter().map(|(at, _)| *at);
+        let delayed = self.delayed.iter().map(|(at, _)| *at).chain(forgotten).min();
+        [self.index.timers.first().map(|(at, _)| *at), delayed].into_iter().flatten().min()
     }
 
     /// Ends all calls, as before a stop.
@@ -178,8 +236,11 @@ impl Switchboard {
         match held {
             Held::Bridge(call) => call.end(cause, &mut context),
             Held::Service(call) => call.end(cause, &mut context),
+            Held::Attempt(attempt) => attempt.give_up(&mut context),
+            Held::Newcomer(newcomer) => newcomer.give_up(&mut context),
         }
         self.tidy(id);
+        self.deliver(endpoint, now);
     }
 
     /// The call that an event belongs to.
@@ -207,12 +268,17 @@ impl Switchboard {
         // Without a To tag it is no request within a dialog, whatever its Call-ID.
         request.headers().to_tag()?;
         let call_id = request.headers().call_id().ok()?;
-        self.index.legs.get(&call_id).map(|(id, _)| *id)
+        self.index.dialogs.get(&call_id).copied()
     }
 
     /// Puts a call's timer where it belongs now, and forgets a call that is done.
-    fn tidy(&mut self, id: CallId) {
-        let Some(held) = self.calls.get(&id) else { return };
+    pub(super) fn tidy(&mut self, id: CallId) {
+        let Some(held) = self.calls.get(&id) else {
+            if let Some(at) = self.due.remove(&id) {
+                self.index.timers.remove(&(at, id));
+            }
+            return;
+        };
         let next = if held.is_done() { None } else { held.next_timeout() };
         let before = self.due.get(&id).copied();
         if before != next {
@@ -229,6 +295,8 @@ impl Switchboard {
             match held {
                 Held::Bridge(call) => call.forget(&mut self.index),
                 Held::Service(call) => call.forget(&mut self.index),
+                Held::Attempt(attempt) => attempt.forget(&mut self.index),
+                Held::Newcomer(newcomer) => newcomer.forget(&mut self.index),
             }
             self.calls.remove(&id);
         }
@@ -238,9 +306,7 @@ impl Switchboard {
 fn bridge_event(call: &mut Call, event: Event, context: &mut Context<'_>) {
     match event {
         Event::Request { transaction, request, flow } => {
-            let call_id = request.headers().call_id().unwrap_or_default();
-            let Some((_, leg)) = context.index.legs.get(&call_id).copied() else { return };
-            call.handle_request(leg, transaction, request, flow, context);
+            call.handle_request(transaction, request, flow, context);
         }
         Event::Prack { transaction, request, flow, .. } => {
             call.caller_pracks(transaction, request, flow, context)
@@ -279,12 +345,13 @@ fn service_event(call: &mut ServiceCall, event: Event, context: &mut Context<'_>
         Event::TransportError { transaction: Transaction::Client(transaction) } => {
             failed(call, transaction, context)
         }
-        // Nothing of a service rings, so nothing can be cancelled or acknowledged early; a PRACK for nothing
-        // was answered by the endpoint.
-        Event::Prack { transaction, request, .. } => wire::refuse(context, transaction, &request, 481),
-        Event::Cancelled { .. }
-        | Event::NoPrack { .. }
-        | Event::NoMoreForks { .. }
-        | Event::TransportError { transaction: Transaction::Server(_) } => {}
+        // Only a call that rang before, and was picked up, has anything to acknowledge early, or to cancel.
+        Event::Prack { transaction, request, .. } => {
+            let response = wire::response(context.house, &request, 200, None).finish();
+            context.endpoint.respond(transaction, &response, context.now.instant);
+        }
+        Event::Cancelled { .. } => call.withdraw_answer(487, context),
+        Event::NoPrack { .. } => call.withdraw_answer(504, context),
+        Event::NoMoreForks { .. } | Event::TransportError { transaction: Transaction::Server(_) } => {}
     }
 }

@@ -2,22 +2,20 @@
 
 use bytes::Bytes;
 use sip::endpoint::{ClientTransaction, ServerTransaction};
-use sip::sdp::Direction;
 use sip::session_timer::{Answer, SessionTimer};
 use sip::{Method, Name, Request, Response};
 
 use super::describe::Description;
 use super::house::Context;
 use super::incoming::{policy, timer_offer, too_small};
+use super::join::Change;
 use super::outcome::Failure;
 use super::pair::{AckOwed, TRANSITS_MAX, Transit};
 use super::session::{finish, timer_headers};
 use super::{ALLOW, Call, End, Phase, Purpose, wire};
+use crate::features::transfer;
 use crate::offer::{Carrier, Meaning, Side};
-use crate::snapshot::{Cause, ConnectionState, Event};
-
-/// The longest INFO body that is passed on, in bytes: digits and picture requests are far shorter.
-const INFO_BYTES_MAX: usize = 4096;
+use crate::snapshot::{Cause, Event};
 
 impl Call {
     /// A request within a dialog, in order.
@@ -32,6 +30,11 @@ impl Call {
         match request.method() {
             Method::Bye => self.hung_up(pair, end, transaction, &request, context),
             _ if self.phase == Phase::Over => wire::refuse(context, transaction, &request, 481),
+            // Its partner is at another call, and comes back or stays there in a moment.
+            _ if matches!(self.change, Some(Change::Lent)) => {
+                wire::refuse(context, transaction, &request, 491)
+            }
+            Method::Refer => transfer::refer(self, (pair, end), transaction, &request, context),
             Method::Invite => self.offered(pair, end, transaction, request, Carrier::Invite, context),
             Method::Update => self.offered(pair, end, transaction, request, Carrier::Update, context),
             Method::Info => self.pass_info_on(pair, end, transaction, request, context),
@@ -59,15 +62,18 @@ impl Call {
         context.endpoint.respond(transaction, &response, context.now.instant);
         self.pairs[pair].half_mut(end).dialog.terminate();
         self.refuse_transits(pair, 487, context);
+        if self.phase == Phase::Answered(pair) && self.goes_on_without(pair, end, context) {
+            return;
+        }
         match (self.phase, end) {
             (Phase::Answered(talking), _) if talking == pair => {
                 self.bye(pair, end.other(), context);
                 self.over(Event::ConnectionCleared, Cause::NormalClearing, context);
             }
             // RFC 3261 §15: a caller may end an early dialog by BYE; the others of the call end with it.
-            (Phase::Ringing, End::Caller) => self.caller_cancels(self.caller.transaction, context),
+            (Phase::Ringing, End::Caller) => self.caller_gives_up(context),
             (Phase::Ringing, End::Callee) => {
-                let branch = self.pairs[pair].branch;
+                let Some(branch) = self.pairs[pair].branch else { return };
                 if let Some(invite) = self.branches[branch].transaction {
                     context.endpoint.cancel(invite, context.now.instant).ok();
                 }
@@ -136,7 +142,7 @@ impl Call {
     }
 
     /// Passes an offer (or an INVITE without one) on to the other end.
-    fn pass_offer_on(&mut self, pair: usize, passed: Passed, context: &mut Context<'_>) {
+    pub(super) fn pass_offer_on(&mut self, pair: usize, passed: Passed, context: &mut Context<'_>) {
         let Passed { from, transaction, request, carrier, offer, .. } = passed;
         let Some(carrier) = carrier else { return };
         let to = from.other();
@@ -179,7 +185,7 @@ impl Call {
     }
 
     /// Sends a request on and remembers whose it is.
-    fn send_on(&mut self, pair: usize, passed: Passed, out: Request, context: &mut Context<'_>) {
+    pub(super) fn send_on(&mut self, pair: usize, passed: Passed, out: Request, context: &mut Context<'_>) {
         let Passed { from, transaction, request, carrier, sent, offer } = passed;
         let half = self.pairs[pair].half(from.other());
         let (target, cseq) = (half.target(context.house), half.dialog.local_cseq());
@@ -276,7 +282,10 @@ impl Call {
         context.index.servers.remove(&transit.server);
         let asked = Asked { transaction: transit.server, request: &transit.request, carrier };
         self.accept_change(pair, from, &asked, body, context);
-        self.show_hold(pair, from, context);
+        match self.is_arriving() {
+            true => self.joined(context),
+            false => self.show_hold(pair, from, context),
+        }
     }
 
     /// Answers 200 to a change (or refresh) of one end.
@@ -296,7 +305,11 @@ impl Call {
         };
         let half = self.pairs[pair].half_mut(end);
         half.exchange.pass(Side::Local, success, body.is_some()).ok();
-        let mut builder = wire::response(context.house, request, 200, None)
+        if carrier == Carrier::Invite {
+            half.dialog.confirm();
+        }
+        let tag = half.dialog.id().local_tag.clone();
+        let mut builder = wire::response(context.house, request, 200, Some(&tag))
             .header(Name::Contact, context.house.contact(&half.flow).as_str())
             .header(Name::Allow, ALLOW);
         // Only INVITE and UPDATE refresh a session (RFC 4028 §7.1).
@@ -330,7 +343,20 @@ impl Call {
             300..=399 | 401 | 407 => 500,
             status => status,
         };
-        wire::refuse(context, transit.server, &transit.request, status);
+        self.refuse_transit(pair, &transit, status, context);
+        if self.is_arriving() {
+            self.join_failed(Failure::Status(status).verdict(), context);
+        }
+    }
+
+    /// Refuses a request that was passed on; an INVITE that began a dialog ends it so.
+    fn refuse_transit(&mut self, pair: usize, transit: &Transit, status: u16, context: &mut Context<'_>) {
+        let half = self.pairs[pair].half_mut(transit.from);
+        let tag = half.dialog.id().local_tag.clone();
+        if transit.request.headers().to_tag().is_none() {
+            half.dialog.terminate();
+        }
+        wire::refuse_with_tag(context, transit.server, &transit.request, status, &tag);
     }
 
     /// A change did not happen: both tables forget its offer.
@@ -356,7 +382,7 @@ impl Call {
     pub(super) fn refuse_transits(&mut self, pair: usize, status: u16, context: &mut Context<'_>) {
         for transit in std::mem::take(&mut self.pairs[pair].transits) {
             context.index.servers.remove(&transit.server);
-            wire::refuse(context, transit.server, &transit.request, status);
+            self.refuse_transit(pair, &transit, status, context);
         }
     }
 
@@ -407,59 +433,6 @@ impl Call {
         let places = (0..self.pairs.len()).flat_map(|pair| ends.map(|end| (pair, end)));
         places.into_iter().find(|(pair, end)| self.pairs[*pair].half(*end).awaiting_ack == Some(server))
     }
-
-    /// Digits (`application/dtmf-relay`) and what else phones say by INFO go to the other end as they are
-    /// (RFC 2976 usage; RFC 6086 §3).
-    fn pass_info_on(
-        &mut self,
-        pair: usize,
-        from: End,
-        transaction: ServerTransaction,
-        request: Request,
-        context: &mut Context<'_>,
-    ) {
-        if self.phase != Phase::Answered(pair) || request.body().is_empty() {
-            let status = if request.body().is_empty() { 200 } else { 481 };
-            let response = wire::response(context.house, &request, status, None).finish();
-            return context.endpoint.respond(transaction, &response, context.now.instant);
-        }
-        if request.body().len() > INFO_BYTES_MAX {
-            return wire::refuse(context, transaction, &request, 413);
-        }
-        let headers = request.headers();
-        let kind =
-            String::from_utf8_lossy(headers.first(Name::ContentType).unwrap_or(b"application/octet-stream"));
-        let out = self.pairs[pair]
-            .half_mut(from.other())
-            .request(Method::Info, context.house)
-            .copy(headers, Name::InfoPackage)
-            .copy(headers, Name::ContentDisposition)
-            .body(&kind, request.body());
-        let passed = Passed { from, transaction, request, carrier: None, sent: None, offer: None };
-        self.send_on(pair, passed, out, context);
-    }
-
-    /// Shows whether the end that changed the session holds the call now (RFC 3264 §8.4).
-    fn show_hold(&mut self, pair: usize, end: End, context: &Context<'_>) {
-        let direction = self.pairs[pair].half(end).heard.as_ref().map(Description::direction);
-        let connection = self.connection(pair, end);
-        let was = self.view.state(connection);
-        match (direction, was) {
-            (Some(Direction::SendOnly | Direction::Inactive), ConnectionState::Connected) => {
-                self.show(connection, ConnectionState::Hold, Event::Held, Cause::NormalClearing, context);
-            }
-            (Some(Direction::SendRecv | Direction::RecvOnly), ConnectionState::Hold) => {
-                self.show(
-                    connection,
-                    ConnectionState::Connected,
-                    Event::Retrieved,
-                    Cause::NormalClearing,
-                    context,
-                );
-            }
-            _ => {}
-        }
-    }
 }
 
 /// A change that one end asked for, to be answered.
@@ -470,11 +443,11 @@ struct Asked<'a> {
 }
 
 /// A request that is passed on to the other end.
-struct Passed {
-    from: End,
-    transaction: ServerTransaction,
-    request: Request,
-    carrier: Option<Carrier>,
-    sent: Option<Carrier>,
-    offer: Option<Description>,
+pub(super) struct Passed {
+    pub from: End,
+    pub transaction: ServerTransaction,
+    pub request: Request,
+    pub carrier: Option<Carrier>,
+    pub sent: Option<Carrier>,
+    pub offer: Option<Description>,
 }

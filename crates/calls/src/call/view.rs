@@ -10,7 +10,18 @@ use crate::snapshot::{
     CallId, CallSnapshot, Cause, Connection, ConnectionState, DialogIds, Direction, Event,
 };
 
-/// Builds and publishes the snapshots of one call. Connection 0 is the caller, `n + 1` is branch `n`.
+/// The device of a connection as somebody who calls.
+pub(crate) fn caller_of(connection: &Connection) -> Caller {
+    Caller {
+        line: connection.line.clone(),
+        user: connection.owner.clone(),
+        number: connection.address.clone(),
+        name: connection.name.clone(),
+    }
+}
+
+/// Builds and publishes the snapshots of one call. Connection 0 is who began it; every
+/// half and branch knows its own place.
 #[derive(Debug)]
 pub(crate) struct View {
     id: CallId,
@@ -36,8 +47,14 @@ impl View {
     }
 
     /// A phone is called. It is not yet part of the call for others before it rings.
-    pub(crate) fn add(&mut self, branch: &Branch, address: &str, name: Option<&str>, now: Timestamp) {
-        self.connections.push(Connection {
+    pub(crate) fn add(
+        &mut self,
+        branch: &Branch,
+        address: &str,
+        name: Option<&str>,
+        now: Timestamp,
+    ) -> usize {
+        self.enter(Connection {
             line: Some(branch.line.clone()),
             owner: branch.owner.clone(),
             address: address.to_owned(),
@@ -46,7 +63,18 @@ impl View {
             state: ConnectionState::Initiated,
             since: now,
             dialog: None,
-        });
+        })
+    }
+
+    /// A device comes in; gives its place.
+    pub(crate) fn enter(&mut self, connection: Connection) -> usize {
+        self.connections.push(connection);
+        self.connections.len() - 1
+    }
+
+    /// A device as it is seen now.
+    pub(crate) fn connection(&self, connection: usize) -> &Connection {
+        &self.connections[connection]
     }
 
     /// A service of this server takes the call.

@@ -50,12 +50,20 @@ fn state(call: &CallSnapshot, connection: &Connection) -> Option<&'static str> {
     })
 }
 
-/// The device at the other end: whoever talks, else the first on the other side.
+/// The device at the other end: whoever takes part beside this one, else the first on the other side. After a
+/// transfer both may be phones that were called.
 fn other_side(call: &CallSnapshot, index: usize) -> Option<&Connection> {
     let own = call.connections.get(index)?;
-    let mut others = call.connections.iter().filter(|other| other.direction != own.direction);
-    let talking = others.clone().find(|other| other.state == ConnectionState::Connected);
-    talking.or_else(|| others.next())
+    let others = call.connections.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, other)| other);
+    let takes_part =
+        |other: &&Connection| matches!(other.state, ConnectionState::Connected | ConnectionState::Hold);
+    let mut opposite = others.clone().filter(|other| other.direction != own.direction);
+    match own.state {
+        ConnectionState::Connected | ConnectionState::Hold => {
+            others.clone().find(takes_part).or_else(|| opposite.next())
+        }
+        _ => opposite.clone().find(takes_part).or_else(|| opposite.next()),
+    }
 }
 
 /// What goes into a document: the entity, its version, and the dialogs before and now.
@@ -196,6 +204,18 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
+    }
+
+    #[test]
+    fn after_a_transfer_the_lamp_shows_who_is_there_now() {
+        let (line, call) = call(ConnectionState::Null, ConnectionState::Connected);
+        let mut call = CallSnapshot::clone(&call);
+        let mut third = call.connections[1].clone();
+        third.line = None;
+        third.address = "1003".to_owned();
+        call.connections.push(third);
+        let shown = dialogs(std::iter::once((&line, &Arc::new(call))));
+        assert!(write(0, None, &shown).contains("sip:1003@example.org"));
     }
 
     #[test]

@@ -134,6 +134,11 @@ impl Exchange {
         self.outstanding
     }
 
+    /// No offer waits for its answer, and no INVITE is open.
+    pub fn is_quiet(&self) -> bool {
+        self.outstanding.is_none() && self.invite.is_none()
+    }
+
     /// A first offer was answered.
     pub fn is_established(&self) -> bool {
         self.established

@@ -21,8 +21,7 @@ use crate::metrics::Metrics;
 use crate::registrar::Registrar;
 
 /// The methods that this server answers anywhere (RFC 3261 §20.5).
-pub(crate) const ALLOW_ALL: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH";
+pub(crate) const ALLOW_ALL: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH";
 /// Retry-After of a 503, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 5;
 

@@ -11,6 +11,7 @@ use sip::{Malformed, Message, Request};
 use store::DigestAccount;
 use tokio::sync::{Notify, oneshot};
 
+use crate::call::Post;
 use crate::config::CallLimits;
 use crate::events::Wanted;
 use crate::snapshot::CallId;
@@ -46,6 +47,8 @@ pub(crate) enum Input {
     Deliver(Box<Delivery>),
     /// A call is to be ended.
     End(CallId),
+    /// A call of another shard has something to say to one of this shard.
+    Letter(Box<Post>),
     /// Other limits hold from now on.
     Limits(CallLimits),
 }

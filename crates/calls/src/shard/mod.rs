@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use sip::endpoint::{Endpoint, Output, Transmit, Transport as Kind};
 
-use crate::call::{Now, Switchboard};
+use crate::call::{Now, Post, Switchboard};
 use crate::events::{Subscriptions, WatchCounts};
 use crate::message::Relays;
 use crate::metrics::Metrics;
@@ -173,6 +173,14 @@ impl Shard {
                     }
                 }
             }
+        }
+        self.post(Vec::new());
+    }
+
+    /// Takes letters of calls of other shards, and sends those that are for them: bounded by the calls there are.
+    fn post(&mut self, letters: Vec<Post>) {
+        for (shard, letter) in self.switchboard.exchange_letters(letters, &mut self.endpoint, self.now) {
+            self.transport.mailboxes[shard].put(mailbox::Input::Letter(Box::new(letter)));
         }
     }
 

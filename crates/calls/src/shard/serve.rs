@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use sip::endpoint::{Event, Flow, ServerTransaction, Transaction};
 use sip::subscription::NotifyOutcome;
-use sip::{Method, Name, Request};
+use sip::{Message, Method, Name, Request};
 
 use super::desk::ALLOW_ALL;
 use super::mailbox::{Input, Waiting, Watch};
@@ -24,7 +24,7 @@ impl Shard {
     pub(super) fn handle_input(&mut self, input: Input) {
         let now = self.now.instant;
         match input {
-            Input::Message(message, flow) => self.endpoint.handle_message(message, flow, now),
+            Input::Message(message, flow) => self.message(message, flow),
             Input::Malformed(malformed, flow) => self.endpoint.handle_malformed(malformed, flow),
             Input::NotSent(origin) => self.endpoint.handle_transport_error(origin, now),
             Input::ConnectionLost(connection) => {
@@ -65,8 +65,22 @@ impl Shard {
                 let cause = crate::snapshot::Cause::NormalClearing;
                 self.switchboard.end(call, cause, &mut self.endpoint, self.now);
             }
+            Input::Letter(letter) => self.post(vec![*letter]),
             Input::Limits(limits) => self.switchboard.set_limits(limits),
         }
+    }
+
+    /// Takes a message, unless its dialog has moved to another shard while it waited.
+    fn message(&mut self, message: Message, flow: Flow) {
+        if !self.transport.moved.is_empty() {
+            let mailboxes = &self.transport.mailboxes;
+            let shard = self.transport.moved.shard_of(&message, mailboxes.len());
+            if shard != self.index {
+                // Bounded: it was counted when it came.
+                return mailboxes[shard].put(Input::Message(message, flow));
+            }
+        }
+        self.endpoint.handle_message(message, flow, self.now.instant);
     }
 
     /// Takes an event that belongs to no call.

@@ -20,7 +20,7 @@ use sip::endpoint::{ConnectionId, Flow, Transmit, Transport as Kind};
 use sip::{Malformed, Message, Method, Name, Response};
 use tokio::sync::mpsc;
 
-use crate::call::Shard;
+use crate::call::{Moved, Shard};
 use crate::shard::mailbox::{Input, Mailbox};
 use crate::{CallsConfig, Error, Listen};
 
@@ -43,6 +43,8 @@ pub(crate) const SIGNALLING: SocketOptions =
 pub(crate) struct Transport {
     pub(crate) runtime: Runtime,
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
+    /// The dialogs that left the shard of their Call-ID.
+    pub(crate) moved: Arc<Moved>,
     pub(crate) tls: ArcSwapOption<rustls::ServerConfig>,
     connections: papaya::HashMap<ConnectionId, Connection>,
     by_remote: papaya::HashMap<(Kind, SocketAddr), ConnectionId>,
@@ -80,6 +82,7 @@ impl Transport {
         Arc::new(Self {
             runtime: runtime.clone(),
             mailboxes,
+            moved: Arc::default(),
             tls: ArcSwapOption::new(tls),
             connections: papaya::HashMap::new(),
             by_remote: papaya::HashMap::new(),
@@ -114,11 +117,14 @@ impl Transport {
         flow: Flow,
         own: Option<usize>,
     ) -> Option<Input> {
-        let call_id = match &read {
-            Ok(message) => message.headers().first(Name::CallId),
-            Err(malformed) => malformed.answerable.as_ref().and_then(|r| r.headers().first(Name::CallId)),
+        let count = self.mailboxes.len();
+        let shard = match &read {
+            Ok(message) => self.moved.shard_of(message, count),
+            Err(malformed) => {
+                let call_id = malformed.answerable.as_ref().and_then(|r| r.headers().first(Name::CallId));
+                Shard::of(call_id.unwrap_or_default(), count)
+            }
         };
-        let shard = Shard::of(call_id.unwrap_or_default(), self.mailboxes.len());
         let input = match read {
             Ok(Message::Request(mut request)) => {
                 request.set_source(flow.remote);

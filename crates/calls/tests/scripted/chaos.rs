@@ -13,6 +13,8 @@ use crate::stage::Stage;
 enum Deed {
     Call { to: usize, session: Option<Session>, reliable: bool },
     Request { method: &'static str, session: Option<Session> },
+    Refer { to: usize },
+    Replace { whom: usize, refer: bool },
     Respond { status: u16, session: Option<Session>, reliable: bool },
     Repeat,
     Wait { seconds: u64 },
@@ -28,6 +30,7 @@ const TARGETS: [&str; 6] = [
 ];
 const METHODS: [&str; 11] =
     ["INVITE", "UPDATE", "PRACK", "ACK", "CANCEL", "BYE", "INFO", "OPTIONS", "REFER", "ACK", "INVITE"];
+const NAMES: [&str; 4] = ["ann", "bob", "bob2", "carol"];
 const STATUSES: [u16; 14] = [180, 183, 200, 200, 200, 302, 401, 404, 422, 481, 486, 491, 503, 603];
 
 fn session() -> impl Strategy<Value = Option<Session>> {
@@ -47,6 +50,8 @@ fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         3 => (0..TARGETS.len(), session(), any::<bool>()).prop_map(|(to, session, reliable)| Deed::Call { to, session, reliable }),
         5 => (0..METHODS.len(), session()).prop_map(|(at, session)| Deed::Request { method: METHODS[at], session }),
+        2 => (0..TARGETS.len()).prop_map(|to| Deed::Refer { to }),
+        2 => (0..4_usize, any::<bool>()).prop_map(|(whom, refer)| Deed::Replace { whom, refer }),
         8 => (0..STATUSES.len(), session(), any::<bool>()).prop_map(|(at, session, reliable)| {
             Deed::Respond { status: STATUSES[at], session, reliable: reliable && STATUSES[at] < 200 }
         }),
@@ -56,8 +61,19 @@ fn deed() -> impl Strategy<Value = Deed> {
 }
 
 fn act(stage: &mut Stage, name: &str, deed: &Deed) {
+    let whom = match deed {
+        Deed::Replace { whom, .. } if stage.phone(NAMES[*whom]).can_request("BYE") => {
+            Some(stage.phone(NAMES[*whom]).replaces())
+        }
+        _ => None,
+    };
     let phone = stage.phone(name);
     phone.inbox.clear();
+    let with = |header: &str, value: String| Extras {
+        headers: vec![(header.to_owned(), value)],
+        session: (header == "Replaces").then_some(Session::Plain),
+        ..Extras::default()
+    };
     let bytes = match deed {
         Deed::Call { to, session, reliable } => {
             let headers = if *reliable {
@@ -71,26 +87,43 @@ fn act(stage: &mut Stage, name: &str, deed: &Deed) {
         Deed::Request { method, session } if phone.can_request(method) => {
             phone.request(method, None, &Extras { session: *session, ..Extras::default() })
         }
+        Deed::Refer { to } if phone.can_request("REFER") => {
+            phone.request("REFER", None, &with("Refer-To", format!("<{}>", TARGETS[*to])))
+        }
+        Deed::Replace { refer, .. } if whom.is_some() && (!refer || phone.can_request("REFER")) => {
+            let whom = whom.unwrap_or_default();
+            if *refer {
+                let escaped = whom.replace(';', "%3B").replace('=', "%3D");
+                let target = format!("<{}?Replaces={escaped}>", TARGETS[2]);
+                phone.request("REFER", None, &with("Refer-To", target))
+            } else {
+                phone.request("INVITE", Some(TARGETS[0]), &with("Replaces", whom))
+            }
+        }
         Deed::Respond { status, session, reliable } if phone.can_respond() => {
             phone.response(*status, &Extras { session: *session, reliable: *reliable, ..Extras::default() })
         }
         Deed::Repeat if phone.has_sent() => phone.again(),
         Deed::Wait { seconds } => return stage.wait(Duration::from_secs(*seconds)),
-        Deed::Request { .. } | Deed::Respond { .. } | Deed::Repeat => return,
+        Deed::Refer { .. }
+        | Deed::Replace { .. }
+        | Deed::Request { .. }
+        | Deed::Respond { .. }
+        | Deed::Repeat => return,
     };
     stage.deliver(name, bytes);
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_phones_do_nothing_stays(deeds in proptest::collection::vec((0..4_usize, deed()), 1..40)) {
-        let names = ["ann", "bob", "bob2", "carol"];
+    fn whatever_phones_do_nothing_stays(deeds in proptest::collection::vec((0..4_usize, deed()), 1..40), shards in 1..4_usize) {
+        let names = NAMES;
         let numbers = ["1001", "1002", "1002", "1003"];
         let phones: Vec<_> = names.iter().zip(numbers).map(|(name, number)| ((*name).to_owned(), number.to_owned())).collect();
         let limits = CallLimits { call_length_max: Duration::from_secs(3600), ..CallLimits::default() };
-        let mut stage = Stage::new(&phones, &[], limits);
+        let mut stage = Stage::new(&phones, &[], (limits, shards));
         for (phone, deed) in &deeds {
             act(&mut stage, names[*phone], deed);
         }

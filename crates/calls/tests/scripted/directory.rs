@@ -85,6 +85,7 @@ struct Told {
     partners: BTreeMap<PortId, PortId>,
     directions: BTreeMap<PortId, media::Direction>,
     echoes: BTreeSet<PortId>,
+    tones: BTreeSet<PortId>,
     with_video: BTreeMap<SocketAddr, bool>,
 }
 
@@ -107,23 +108,44 @@ impl Ports for Numbers {
                 told.directions.insert(port, remote.direction);
             }
             Command::Connect { a, b } => {
+                told.rest(a);
+                told.rest(b);
                 told.partners.insert(a, b);
                 told.partners.insert(b, a);
             }
             Command::Echo { port } => {
+                told.rest(port);
                 told.echoes.insert(port);
             }
+            Command::Tone { port, .. } => {
+                told.rest(port);
+                told.tones.insert(port);
+            }
+            Command::Rest { port } => told.rest(port),
             Command::Close { port } => {
                 assert!(told.open.remove(&port), "a port is closed twice");
-                told.partners.retain(|a, b| *a != port && *b != port);
-                told.echoes.remove(&port);
+                told.rest(port);
             }
-            Command::Hold { .. } | Command::Tone { .. } | Command::Rest { .. } => {}
+            Command::Hold { .. } => {}
         }
     }
 }
 
+impl Told {
+    /// Ends what a port did.
+    fn rest(&mut self, port: PortId) {
+        self.partners.retain(|a, b| *a != port && *b != port);
+        self.echoes.remove(&port);
+        self.tones.remove(&port);
+    }
+}
+
 impl Numbers {
+    pub fn has_tone(&self, address: SocketAddr) -> bool {
+        let told = self.state.lock();
+        told.tones.iter().any(|port| told.remotes.get(port) == Some(&address))
+    }
+
     pub fn open_ports(&self) -> usize {
         self.state.lock().open.len()
     }

@@ -25,6 +25,9 @@ macro_rules! scripts {
 
 scripts! {
     basic_call
+    blind_transfer
+    blind_transfer_after_hanging_up
+    blind_transfer_fails
     busy
     bye_race
     call_by_user_name
@@ -33,7 +36,10 @@ scripts! {
     callee_gives_no_answer
     cancel
     cancel_and_answer_cross
+    consultative_transfer
+    consultative_transfer_refused
     declined
+    directed_pickup
     early_media
     early_media_of_two_forks
     echo_service
@@ -51,7 +57,10 @@ scripts! {
     offerless_with_prack
     prack
     prack_with_offer
+    refer_refused
     refused_requests
+    replaces_refused
+    replaces_talking
     retransmissions
     session_interval_too_small
     session_timer_expires

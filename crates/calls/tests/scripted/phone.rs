@@ -52,6 +52,8 @@ pub enum Session {
     Hold,
     /// The answer to a hold: recvonly.
     Held,
+    /// No sound either way.
+    Inactive,
     /// Sound and pictures.
     Video,
     /// Sound, and pictures refused by port 0.
@@ -167,6 +169,13 @@ impl Phone {
     fn branch(&mut self) -> String {
         self.branches += 1;
         format!("z9hG4bK-{}-{}", self.name, self.branches)
+    }
+
+    /// The phone's dialog as a Replaces names it to whoever is at its other end (RFC 3891 §3).
+    pub fn replaces(&self) -> String {
+        let dialog = self.dialog.as_ref().expect("a dialog");
+        let tag = |address: &str| address.split("tag=").nth(1).unwrap_or_default().to_owned();
+        format!("{};to-tag={};from-tag={}", dialog.call_id, tag(&dialog.remote), tag(&dialog.local))
     }
 
     /// Could the phone send this now? What it never got, it cannot answer or acknowledge.
@@ -356,6 +365,7 @@ impl Phone {
             Session::Plain | Session::Same => ("RTP/AVP", String::new()),
             Session::Hold => ("RTP/AVP", "a=sendonly\r\n".to_owned()),
             Session::Held => ("RTP/AVP", "a=recvonly\r\n".to_owned()),
+            Session::Inactive => ("RTP/AVP", "a=inactive\r\n".to_owned()),
             Session::Video => ("RTP/AVP", "m=video 4002 RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\n".to_owned()),
             Session::VideoRefused => ("RTP/AVP", "m=video 0 RTP/AVP 97\r\n".to_owned()),
             Session::Encrypted => {

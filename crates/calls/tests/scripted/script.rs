@@ -13,15 +13,18 @@
 //! ann receives 200 to INVITE with answer  the next thing that she heard; repetitions and 100 do not count
 //! bob hears nothing                       nothing is unread
 //!
-//!   with offer | answer | hold | hold accepted | video | video refused | encrypted offer | the same offer
+//!   with offer | answer | answer inactive | hold | hold accepted | video | video refused | encrypted offer | the same offer
 //!   with header NAME: PART                  `none`: it must not be there, `any`: it must be
 //!   with body TYPE TEXT                     with line TEXT: a line of the body
+//!
+//! In a header that is sent, `{dialog of bob}` is bob's dialog as Replaces names it, `{escaped dialog of bob}` the same
+//! in a URI, and `{lamp of bob}` the dialog that a lamp of bob's line shows.
 //!
 //! wait 30 seconds
 //! line 1002 rings | talks | holds | dials | rests
 //! presence of bob is On the phone
 //! media flows between ann and bob         media rests between ann and bob
-//! media echoes to ann
+//! media echoes to ann                     tone goes to ann
 //! sound of ann goes with video            sound of ann goes alone
 //! ```
 
@@ -43,8 +46,15 @@ pub fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/sip")
 }
 
-/// Plays one script; panics with file, line and sentence when it does not go as written.
+/// Plays one script, as if the calls lived in one shard and in three; panics with file, line and sentence when it does
+/// not go as written.
 pub fn play(file: &str) {
+    for shards in [1, 3] {
+        play_on(shards, file);
+    }
+}
+
+fn play_on(shards: usize, file: &str) {
     let text = std::fs::read_to_string(folder().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
     assert!(text.starts_with("# RFC "), "{file}: the first line names the specification");
     let mut stage: Option<Stage> = None;
@@ -68,7 +78,7 @@ pub fn play(file: &str) {
             }
             ["phones", pairs @ ..] => {
                 let phones: Vec<_> = pairs.iter().map(|pair| split(pair)).collect();
-                stage = Some(Stage::new(&phones, &lines, limits));
+                stage = Some(Stage::new(&phones, &lines, (limits, shards)));
                 Ok(())
             }
             _ => perform(stage.as_mut().expect("`phones` comes first"), sentence, &words),
@@ -118,6 +128,10 @@ fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), Stri
         ["media", "echoes", "to", name] => {
             let address = stage.phone(name).media();
             check(stage.ports.echoes(address), "no echo")
+        }
+        ["tone", "goes", "to", name] => {
+            let address = stage.phone(name).media();
+            check(stage.ports.has_tone(address), "no tone")
         }
         ["sound", "of", name, "goes", how @ ..] => {
             let address = stage.phone(name).media();
@@ -180,6 +194,7 @@ fn clauses(sentence: &str) -> Result<(Vec<String>, Extras, Vec<String>), String>
     let mut texts = Vec::new();
     for part in parts {
         match part.trim() {
+            "answer inactive" => extras.session = Some(Session::Inactive),
             "offer" | "answer" | "description" => extras.session = Some(Session::Plain),
             "the same offer" => extras.session = Some(Session::Same),
             "hold" => extras.session = Some(Session::Hold),
@@ -214,7 +229,10 @@ fn clauses(sentence: &str) -> Result<(Vec<String>, Extras, Vec<String>), String>
 }
 
 fn send(stage: &mut Stage, name: &str, sentence: &str) -> Result<(), String> {
-    let (words, extras, _) = clauses(sentence)?;
+    let (words, mut extras, _) = clauses(sentence)?;
+    for (_, value) in &mut extras.headers {
+        *value = expanded(stage, value)?;
+    }
     let what = words.get(2).ok_or("sends what?")?;
     let bytes = match what.parse::<u16>() {
         Ok(status) => stage.phone(name).response(status, &extras),
@@ -225,6 +243,28 @@ fn send(stage: &mut Stage, name: &str, sentence: &str) -> Result<(), String> {
     };
     stage.deliver(name, bytes);
     Ok(())
+}
+
+/// A header's value with the dialogs of phones filled in.
+fn expanded(stage: &mut Stage, value: &str) -> Result<String, String> {
+    let Some((before, rest)) = value.split_once('{') else { return Ok(value.to_owned()) };
+    let (inside, after) = rest.split_once('}').ok_or("a brace that does not end")?;
+    let words: Vec<&str> = inside.split_whitespace().collect();
+    let text = match words.as_slice() {
+        ["dialog", "of", name] => stage.phone(name).replaces(),
+        ["escaped", "dialog", "of", name] => {
+            stage.phone(name).replaces().replace(';', "%3B").replace('=', "%3D").replace('@', "%40")
+        }
+        ["lamp", "of", name] => {
+            let line = line(&stage.phone(name).number.clone());
+            let (calls, _) = stage.board.line(&line);
+            let ids = calls.iter().flat_map(|call| call.of_line(&line)).find_map(|c| c.dialog.clone());
+            let ids = ids.ok_or("the lamp shows no dialog")?;
+            format!("{};to-tag={};from-tag={}", ids.call_id, ids.server_tag, ids.phone_tag)
+        }
+        _ => return Err(format!("what is {inside}?")),
+    };
+    Ok(format!("{before}{text}{after}"))
 }
 
 fn receive(stage: &mut Stage, name: &str, sentence: &str) -> Result<(), String> {
@@ -254,7 +294,7 @@ fn receive(stage: &mut Stage, name: &str, sentence: &str) -> Result<(), String> 
     }
     if let Some((kind, text)) = extras.body {
         let found = String::from_utf8_lossy(message.body()).into_owned();
-        check(found == text, &format!("the body is {found:?}"))?;
+        check(found.trim_end() == text, &format!("the body is {found:?}"))?;
         let found = header_value(message.headers(), "Content-Type");
         check(found.as_deref() == Some(kind.as_str()), &format!("its type is {found:?}"))?;
     }
@@ -286,6 +326,7 @@ fn session_is(wanted: Option<Session>, message: &Message) -> Result<(), &'static
     let right = match wanted {
         Session::Hold => direction == Some("sendonly"),
         Session::Held => direction == Some("recvonly"),
+        Session::Inactive => direction == Some("inactive"),
         Session::Video => text.contains("m=video 3"),
         Session::VideoRefused => text.contains("m=video 0 "),
         _ => direction.is_none(),

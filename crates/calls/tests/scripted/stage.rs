@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use calls::address::Addresses;
-use calls::call::{Arrival, EXTENSIONS, House, Now, Shard, Switchboard};
+use calls::call::{Arrival, EXTENSIONS, House, Moved, Now, Post, Shard, Switchboard};
 use calls::line_state::LineStates;
 use calls::place::Caller;
 use calls::{Board, CallLimits};
 use model::Timestamp;
 use presence::{Engine, Rules};
-use sip::endpoint::{Config, Endpoint, Event, Output};
+use sip::endpoint::{Config, Endpoint, Event, Flow, Output};
 use sip::{Message, Method, Name, Response};
 
 use crate::directory::{Lines, Numbers, Registered, flow_to, line};
@@ -23,8 +23,9 @@ pub struct Stage {
     pub ports: Arc<Numbers>,
     pub presence: Arc<Engine>,
     pub board: Arc<Board>,
-    endpoint: Endpoint,
-    switchboard: Switchboard,
+    shards: Vec<(Endpoint, Switchboard)>,
+    moved: Arc<Moved>,
+    post: Vec<(usize, Post)>,
     start: Instant,
     now: Instant,
 }
@@ -40,7 +41,11 @@ impl Stage {
         clippy::disallowed_methods,
         reason = "an Instant cannot be had otherwise; it is moved by hand from here"
     )]
-    pub fn new(phones: &[(String, String)], lines: &[(String, String)], limits: CallLimits) -> Self {
+    pub fn new(
+        phones: &[(String, String)],
+        lines: &[(String, String)],
+        (limits, count): (CallLimits, usize),
+    ) -> Self {
         let board = Arc::new(Board::new());
         let presence = Arc::new(Engine::new(Rules::default()));
         let states = Arc::new(LineStates::new(Arc::clone(&presence), Arc::clone(&board)));
@@ -64,15 +69,18 @@ impl Stage {
             let user = format!("{}@localhost", phone.owner).parse().expect("an address");
             states.registered(&phone.line, Some(&user), Timestamp(0));
         }
-        let house = House {
+        let directory = Arc::new(directory);
+        let moved = Arc::new(Moved::default());
+        let house = |index| House {
             domain: "localhost".to_owned(),
             limits,
             addresses: Addresses::default(),
             product: "Carillon".to_owned(),
             ports: Arc::<Numbers>::clone(&ports),
-            directory: Arc::new(directory),
-            lines: states,
-            shard: Shard { index: 0, count: 1 },
+            directory: Arc::<Lines>::clone(&directory),
+            lines: Arc::clone(&states),
+            shard: Shard { index, count },
+            moved: Arc::clone(&moved),
         };
         let start = Instant::now();
         let config = Config { extensions: EXTENSIONS.to_vec(), ..Config::default() };
@@ -82,11 +90,17 @@ impl Stage {
                 .enumerate()
                 .map(|(at, (name, number))| Phone::new(name, number, address(at)))
                 .collect(),
+            shards: (0..count)
+                .map(|index| {
+                    let endpoint = Endpoint::new(config.clone(), [index as u8 + 1; 32]);
+                    (endpoint, Switchboard::new(house(index)))
+                })
+                .collect(),
+            moved,
+            post: Vec::new(),
             ports,
             presence,
             board,
-            endpoint: Endpoint::new(config, [1; 32]),
-            switchboard: Switchboard::new(house),
             start,
             now: start,
         }
@@ -94,7 +108,9 @@ impl Stage {
 
     /// Other limits hold from now on, as after a reload.
     pub fn set_limits(&mut self, limits: CallLimits) {
-        self.switchboard.set_limits(limits);
+        for (_, switchboard) in &mut self.shards {
+            switchboard.set_limits(limits);
+        }
     }
 
     pub fn phone(&mut self, name: &str) -> &mut Phone {
@@ -112,33 +128,67 @@ impl Stage {
     /// A phone's message reaches the server, and all that follows from it happens.
     pub fn deliver(&mut self, name: &str, bytes: Bytes) {
         let flow = flow_to(self.phone(name).address);
-        let message = Message::parse(bytes).expect("scripts write well-formed messages");
-        self.endpoint.handle_message(message, flow, self.now);
+        self.take_in(bytes, flow);
         self.pump();
     }
 
+    /// As the transport does: to the shard of the Call-ID, or where the dialog has moved to.
+    fn take_in(&mut self, bytes: Bytes, flow: Flow) {
+        let message = Message::parse(bytes).expect("scripts write well-formed messages");
+        let shard = self.moved.shard_of(&message, self.shards.len());
+        self.shards[shard].0.handle_message(message, flow, self.now);
+    }
+
     fn pump(&mut self) {
-        while let Some(output) = self.endpoint.poll_output() {
-            match output {
-                Output::Transmit(transmit) => {
-                    let to = transmit.flow.remote;
-                    let at = self.phones.iter().position(|phone| phone.address == to);
-                    let at = at.unwrap_or_else(|| panic!("a message to nobody at {to}"));
-                    if let Some(ack) = self.phones[at].take(transmit.bytes) {
-                        let message = Message::parse(ack).expect("an ACK");
-                        self.endpoint.handle_message(message, flow_to(to), self.now);
+        while self.pump_once() {}
+    }
+
+    fn pump_once(&mut self) -> bool {
+        let mut any = false;
+        for at in 0..self.shards.len() {
+            while let Some(output) = self.shards[at].0.poll_output() {
+                any = true;
+                match output {
+                    Output::Transmit(transmit) => {
+                        let to = transmit.flow.remote;
+                        let phone = self.phones.iter().position(|phone| phone.address == to);
+                        let phone = phone.unwrap_or_else(|| panic!("a message to nobody at {to}"));
+                        if let Some(ack) = self.phones[phone].take(transmit.bytes) {
+                            self.take_in(ack, flow_to(to));
+                        }
                     }
+                    Output::Event(event) => self.event(at, event),
                 }
-                Output::Event(event) => self.event(event),
+            }
+            let now = self.now();
+            let letters = {
+                let (endpoint, switchboard) = &mut self.shards[at];
+                switchboard.exchange_letters(Vec::new(), endpoint, now)
+            };
+            for (to, letter) in letters {
+                any = true;
+                let (endpoint, switchboard) = &mut self.shards[to];
+                let more = switchboard.exchange_letters(vec![letter], endpoint, now);
+                assert!(more.is_empty() || to != at, "a letter to oneself stays at home");
+                self.post.extend(more);
             }
         }
+        for (to, letter) in std::mem::take(&mut self.post) {
+            any = true;
+            let now = self.now();
+            let (endpoint, switchboard) = &mut self.shards[to];
+            let more = switchboard.exchange_letters(vec![letter], endpoint, now);
+            self.post.extend(more);
+        }
+        any
     }
 
     /// What the shard does with an event: calls first, then new INVITEs.
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, at: usize, event: Event) {
         let now = self.now();
+        let (endpoint, switchboard) = &mut self.shards[at];
         let Some(Event::Request { transaction, request, flow }) =
-            self.switchboard.handle_event(event, &mut self.endpoint, now)
+            switchboard.handle_event(event, endpoint, now)
         else {
             return;
         };
@@ -155,11 +205,11 @@ impl Stage {
                 number,
             };
             let arrival = Arrival { transaction, request, flow, caller };
-            self.switchboard.handle_invite(arrival, &mut self.endpoint, now);
+            switchboard.handle_invite(arrival, endpoint, now);
         } else {
             let response =
                 Response::to(&request, 481, Some(b"nobody")).header(Name::Server, "Carillon").finish();
-            self.endpoint.respond(transaction, &response, self.now);
+            endpoint.respond(transaction, &response, self.now);
         }
     }
 
@@ -167,16 +217,21 @@ impl Stage {
     pub fn wait(&mut self, time: Duration) {
         let target = self.now + time;
         loop {
-            let next =
-                [self.endpoint.next_timeout(), self.switchboard.next_timeout()].into_iter().flatten().min();
-            match next {
+            let due = |(endpoint, switchboard): &(Endpoint, Switchboard)| {
+                [endpoint.next_timeout(), switchboard.next_timeout()].into_iter().flatten().min()
+            };
+            match self.shards.iter().filter_map(due).min() {
                 Some(at) if at <= target => self.now = self.now.max(at),
                 _ => break,
             }
-            self.endpoint.handle_timeout(self.now);
+            for at in 0..self.shards.len() {
+                self.shards[at].0.handle_timeout(self.now);
+            }
             self.pump();
             let now = self.now();
-            self.switchboard.handle_timeout(&mut self.endpoint, now);
+            for (endpoint, switchboard) in &mut self.shards {
+                switchboard.handle_timeout(endpoint, now);
+            }
             self.pump();
         }
         self.now = target;
@@ -185,14 +240,19 @@ impl Stage {
     /// What is still there that should be gone; empty when all has come to rest.
     pub fn remains(&self) -> Vec<String> {
         let mut remains = Vec::new();
-        if !self.switchboard.is_empty() {
-            remains.push(format!("{} calls", self.switchboard.len()));
+        for (endpoint, switchboard) in &self.shards {
+            if !switchboard.is_empty() {
+                remains.push(format!("{} calls", switchboard.len()));
+            }
+            if !switchboard.is_at_rest() {
+                remains.push("keys of calls that are gone".to_owned());
+            }
+            if !endpoint.is_at_rest() {
+                remains.push(format!("transactions: {:?}", endpoint.transactions()));
+            }
         }
-        if !self.switchboard.is_at_rest() {
-            remains.push("keys of calls that are gone".to_owned());
-        }
-        if !self.endpoint.is_at_rest() {
-            remains.push(format!("transactions: {:?}", self.endpoint.transactions()));
+        if !self.moved.is_empty() {
+            remains.push("dialogs that have moved".to_owned());
         }
         if self.ports.open_ports() > 0 {
             remains.push(format!("{} media ports", self.ports.open_ports()));

@@ -162,6 +162,11 @@ impl Dialog {
         self.local_cseq
     }
 
+    /// The number of their latest request; `None` before the first.
+    pub fn remote_cseq(&self) -> Option<u32> {
+        self.remote_cseq
+    }
+
     /// The 2xx that we send has confirmed it.
     pub fn confirm(&mut self) {
         if self.state == State::Early {

@@ -1,0 +1,350 @@
+//! The post between calls: what one has to say to another is delivered when it has done its own work.
+
+use std::time::Duration;
+
+use sip::endpoint::Endpoint;
+
+use super::attempt::Attempt;
+use super::house::{Context, Now};
+use super::leg::Leg;
+use super::letter::{Fetch, FetchPurpose, Letter, Loan, Order, Progress, Unlent};
+use super::outcome::Verdict;
+use super::service::Waits;
+use super::switchboard::{Held, Switchboard};
+use super::{Call, End, Phase};
+use crate::features::transfer;
+use crate::place::Dialled;
+use crate::snapshot::{CallId, Cause, ConnectionState, Event};
+
+/// How long a letter waits for a call that is busy with something else.
+const AGAIN: Duration = Duration::from_millis(300);
+/// How often it waits so.
+const TRIES_MAX: u8 = 20;
+/// How long a dialog is known that was ended away from home: as long as a BYE is repeated (64 T1, RFC 3261
+/// §17.1.2.2).
+const FORGET_AFTER: Duration = Duration::from_secs(33);
+/// Letters that wait; more are answered that the call is busy.
+const DELAYED_MAX: usize = 1_000;
+
+/// What a call has to say to a call of another shard.
+#[derive(Debug)]
+pub struct Post(Letter);
+
+impl Switchboard {
+    /// Delivers all letters; those for other shards are left in the outbox.
+    pub(super) fn deliver(&mut self, endpoint: &mut Endpoint, now: Now) {
+        while let Some(letter) = self.index.letters.pop_front() {
+            let shard = letter.shard(self.house.shard, &self.house.moved);
+            if shard == self.house.shard.index {
+                self.open(letter, endpoint, now);
+            } else {
+                self.outbox.push((shard, letter));
+            }
+        }
+    }
+
+    /// Takes what calls of other shards have to say, and gives what is for them: the shard, and the letter.
+    pub fn exchange_letters(
+        &mut self,
+        letters: Vec<Post>,
+        endpoint: &mut Endpoint,
+        now: Now,
+    ) -> Vec<(usize, Post)> {
+        for Post(letter) in letters {
+            self.open(letter, endpoint, now);
+            self.deliver(endpoint, now);
+        }
+        std::mem::take(&mut self.outbox).into_iter().map(|(shard, letter)| (shard, Post(letter))).collect()
+    }
+
+    pub(super) fn deliver_delayed(&mut self, endpoint: &mut Endpoint, now: Now) {
+        let (due, later) =
+            std::mem::take(&mut self.delayed).into_iter().partition(|(at, _)| *at <= now.instant);
+        self.delayed = later;
+        let due: Vec<(std::time::Instant, Letter)> = due;
+        while let Some(at) = self.forgotten.iter().position(|(at, _)| *at <= now.instant) {
+            let (_, call_id) = self.forgotten.swap_remove(at);
+            if !self.index.dialogs.contains_key(&call_id) {
+                self.index.moved.forget(&call_id);
+            }
+        }
+        self.index.letters.extend(due.into_iter().map(|(_, letter)| letter));
+        self.deliver(endpoint, now);
+    }
+
+    fn delay(&mut self, letter: Letter, now: Now) {
+        self.delayed.push((now.instant + AGAIN, letter));
+    }
+
+    fn open(&mut self, letter: Letter, endpoint: &mut Endpoint, now: Now) {
+        match letter {
+            Letter::Ring(order) => self.ring(&order, endpoint, now),
+            Letter::GiveUp { attempt } => {
+                let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+                if let Some(Held::Attempt(held)) = self.calls.get_mut(&attempt) {
+                    held.give_up(&mut context);
+                }
+                self.tidy(attempt);
+            }
+            Letter::Progress(progress) => self.progress(&progress, endpoint, now),
+            Letter::Answered { host, leg } => self.answered(host, *leg, endpoint, now),
+            Letter::Failed { host, verdict } => self.failed(host, verdict, endpoint, now),
+            Letter::Fetch(fetch) => self.fetch(*fetch, endpoint, now),
+            Letter::Fetched { to, loan } => self.fetched(to, loan.map(|loan| *loan), endpoint, now),
+            Letter::Kept { lender } => {
+                let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+                match self.calls.get_mut(&lender) {
+                    Some(Held::Bridge(call)) => call.lent_for_good(&mut context),
+                    Some(Held::Service(call)) => call.lent_for_good(&mut context),
+                    _ => {}
+                }
+                self.tidy(lender);
+            }
+            Letter::Returned { lender, leg } => {
+                let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+                match self.calls.get_mut(&lender) {
+                    Some(Held::Bridge(call)) => call.take_back(*leg, &mut context),
+                    Some(Held::Service(call)) => call.take_back(*leg, &mut context),
+                    _ => leg.dismiss(&mut context),
+                }
+                self.tidy(lender);
+            }
+            Letter::Alone { call } => self.leave_alone(call, endpoint, now),
+            Letter::Forget { call_id } => self.forgotten.push((now.instant + FORGET_AFTER, call_id)),
+        }
+    }
+
+    fn ring(&mut self, order: &Order, endpoint: &mut Endpoint, now: Now) {
+        let id = self.new_id();
+        let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        let started = match self.calls.get_mut(&order.host) {
+            Some(Held::Bridge(call)) => Attempt::start(order, id, call.view_mut(), &mut context)
+                .inspect(|_| transfer::set_attempt(call, id, &context)),
+            Some(Held::Service(call)) => {
+                Attempt::start(order, id, call.view_mut(), &mut context).inspect(|_| {
+                    call.set_attempt(id);
+                    call.publish(Event::Originated, Cause::NormalClearing, &context);
+                })
+            }
+            _ => return,
+        };
+        match started {
+            Ok(mut attempt) => {
+                attempt.conclude(&mut context);
+                self.calls.insert(id, Held::Attempt(attempt));
+                self.tidy(id);
+            }
+            Err(verdict) => self.index.letters.push_back(Letter::Failed { host: order.host, verdict }),
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress, endpoint: &mut Endpoint, now: Now) {
+        let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        let Progress { host, connection, state, ref dialog, status } = *progress;
+        let event = match state {
+            ConnectionState::Alerting => Event::Delivered,
+            ConnectionState::Fail => Event::Failed,
+            _ => Event::ConnectionCleared,
+        };
+        let view = match self.calls.get_mut(&host) {
+            Some(Held::Bridge(call)) => {
+                if let Some(status) = status {
+                    transfer::progress(call, status, &mut context);
+                }
+                call.view_mut()
+            }
+            Some(Held::Service(call)) => call.view_mut(),
+            _ => return,
+        };
+        if let Some(dialog) = dialog {
+            view.set_dialog(connection, dialog.clone());
+        }
+        if view.set(connection, state, now.civil) {
+            view.publish(event, Cause::NormalClearing, &self.house.lines, now.civil);
+        }
+    }
+
+    fn answered(&mut self, host: CallId, leg: Leg, endpoint: &mut Endpoint, now: Now) {
+        let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        match self.calls.get_mut(&host) {
+            Some(Held::Bridge(call)) => {
+                if let Err(leg) = transfer::arrived(call, leg, None, &mut context) {
+                    leg.dismiss(&mut context);
+                }
+            }
+            Some(Held::Service(_)) => return self.meet(host, leg, None, endpoint, now),
+            _ => leg.dismiss(&mut context),
+        }
+        self.tidy(host);
+    }
+
+    /// A phone has come for one that waits alone.
+    fn meet(&mut self, host: CallId, leg: Leg, lender: Option<CallId>, endpoint: &mut Endpoint, now: Now) {
+        let Some(Held::Service(service)) = self.calls.get(&host) else { return };
+        if !service.is_quiet() && self.delayed.len() < DELAYED_MAX {
+            return match lender {
+                Some(lender) => {
+                    let loan = Ok(Box::new(Loan { leg, lender }));
+                    self.delay(Letter::Fetched { to: host, loan }, now);
+                }
+                None => self.delay(Letter::Answered { host, leg: Box::new(leg) }, now),
+            };
+        }
+        let Some(Held::Service(service)) = self.calls.remove(&host) else { return };
+        let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        let call = Call::meeting(*service, leg, lender, &mut context);
+        self.calls.insert(host, Held::Bridge(call));
+        self.tidy(host);
+    }
+
+    fn failed(&mut self, host: CallId, verdict: Verdict, endpoint: &mut Endpoint, now: Now) {
+        let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        match self.calls.get_mut(&host) {
+            Some(Held::Bridge(call)) => transfer::failed(call, verdict, &mut context),
+            Some(Held::Service(call)) => call.target_failed(verdict, &mut context),
+            _ => {}
+        }
+        self.tidy(host);
+    }
+
+    fn leave_alone(&mut self, id: CallId, endpoint: &mut Endpoint, now: Now) {
+        let Some(Held::Bridge(call)) = self.calls.remove(&id) else { return };
+        let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        if let Some(service) = call.into_alone(&mut context) {
+            self.calls.insert(id, Held::Service(service));
+        }
+        self.tidy(id);
+    }
+
+    /// Lends a leg, or says why not.
+    fn fetch(&mut self, fetch: Fetch, endpoint: &mut Endpoint, now: Now) {
+        let loan = self.lend(&fetch, endpoint, now);
+        let loan = match loan {
+            Ok(Some(loan)) => {
+                // It is not here any more, and not yet there.
+                self.index.dialogs.remove(&loan.leg.half.dialog.id().call_id);
+                Ok(Box::new(loan))
+            }
+            // It comes when its phone has acknowledged our answer.
+            Ok(None) => return,
+            Err(Unlent::Busy) if fetch.tries < TRIES_MAX && self.delayed.len() < DELAYED_MAX => {
+                let fetch = Fetch { tries: fetch.tries + 1, ..fetch };
+                return self.delay(Letter::Fetch(Box::new(fetch)), now);
+            }
+            Err(unlent) => Err(unlent),
+        };
+        self.index.letters.push_back(Letter::Fetched { to: fetch.by, loan });
+    }
+
+    fn lend(&mut self, fetch: &Fetch, endpoint: &mut Endpoint, now: Now) -> Result<Option<Loan>, Unlent> {
+        let call_id = &fetch.replaces.call_id;
+        let id = *self.index.dialogs.get(call_id).ok_or(Unlent::NoSuchDialog)?;
+        if fetch.by.shard() != self.house.shard.index && !self.house.moved.has_room() {
+            return Err(Unlent::Busy);
+        }
+        match self.calls.get_mut(&id) {
+            Some(Held::Bridge(call)) => match call.lends(fetch)? {
+                Lends::Talking(pair, end) => {
+                    let leg = call.lend(pair, end).ok_or(Unlent::Busy)?;
+                    Ok(Some(Loan { leg, lender: id }))
+                }
+                Lends::Caller => self.pick_up(id, fetch, endpoint, now).map(|()| None),
+            },
+            _ => Err(Unlent::NoSuchDialog),
+        }
+    }
+
+    /// Answers a caller whom somebody picks up; as soon as it has acknowledged that, it goes there.
+    fn pick_up(
+        &mut self,
+        id: CallId,
+        fetch: &Fetch,
+        endpoint: &mut Endpoint,
+        now: Now,
+    ) -> Result<(), Unlent> {
+        let held_as = self.new_id();
+        let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        let Some(Held::Bridge(call)) = self.calls.get_mut(&id) else { return Err(Unlent::NoSuchDialog) };
+        let caller = call.surrender_caller(&mut context).ok_or(Unlent::Ended)?;
+        let service = Call::hold_caller(caller, held_as, &mut context);
+        call.picked_up(&mut context);
+        self.tidy(id);
+        let mut service = service.ok_or(Unlent::Ended)?;
+        service.waits = Some(Waits::Promised(Box::new(fetch.clone())));
+        self.calls.insert(held_as, Held::Service(service));
+        self.tidy(held_as);
+        Ok(())
+    }
+
+    fn fetched(&mut self, to: CallId, loan: Result<Loan, Unlent>, endpoint: &mut Endpoint, now: Now) {
+        let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        let unwanted = match self.calls.get_mut(&to) {
+            Some(Held::Bridge(call)) => transfer::fetched(call, loan, &mut context),
+            Some(Held::Newcomer(_)) => {
+                let Some(Held::Newcomer(newcomer)) = self.calls.remove(&to) else { return };
+                if let Some(call) = newcomer.fetched(loan, &mut context) {
+                    self.calls.insert(to, Held::Bridge(call));
+                }
+                None
+            }
+            _ => loan.ok(),
+        };
+        if let Some(Loan { leg, lender }) = unwanted {
+            self.index.letters.push_back(Letter::Returned { lender, leg: Box::new(leg) });
+        }
+        self.tidy(to);
+    }
+}
+
+/// Which leg a call lends.
+enum Lends {
+    /// An end of a pair that talks.
+    Talking(usize, End),
+    /// The caller of a call that rings.
+    Caller,
+}
+
+impl Call {
+    /// Which leg is meant, and may it go (RFC 3891 §3)?
+    fn lends(&self, fetch: &Fetch) -> Result<Lends, Unlent> {
+        let early_only = fetch.replaces.early_only;
+        let (pair, replaced) = self.dialog_of(&fetch.replaces).ok_or(Unlent::NoSuchDialog)?;
+        let member = self.member(pair, replaced);
+        let same_owner =
+            member.line == fetch.who.line || (member.user.is_some() && member.user == fetch.who.user);
+        if fetch.purpose == FetchPurpose::Transfer && !same_owner {
+            return Err(Unlent::NotAllowed);
+        }
+        match self.phase {
+            Phase::Answered(talking) if talking == pair && early_only => Err(Unlent::NotEarly),
+            Phase::Answered(talking) if talking == pair => Ok(Lends::Talking(pair, replaced.other())),
+            Phase::Ringing if replaced == End::Callee && fetch.purpose == FetchPurpose::Replace => {
+                Ok(Lends::Caller)
+            }
+            // "if the early dialog was not initiated by this user agent": a caller that rings (RFC 3891 §3).
+            Phase::Ringing if fetch.purpose == FetchPurpose::Transfer => {
+                Err(self.dialled().map_or(Unlent::NoSuchDialog, Unlent::StillRings))
+            }
+            Phase::Ringing => Err(Unlent::NoSuchDialog),
+            _ => Err(Unlent::Ended),
+        }
+    }
+
+    /// The end whose dialog a Replaces names: as we see it, or as the phone does that a lamp watches.
+    fn dialog_of(&self, replaces: &sip::header::Replaces) -> Option<(usize, End)> {
+        let ends = [End::Caller, End::Callee];
+        let places = (0..self.pairs.len()).flat_map(|pair| ends.map(|end| (pair, end)));
+        places.into_iter().find(|(pair, end)| {
+            let id = self.pairs[*pair].half(*end).dialog.id();
+            id.call_id == replaces.call_id
+                && id.local_tag == replaces.to_tag
+                && id.remote_tag == replaces.from_tag
+        })
+    }
+
+    /// What the caller dialled.
+    fn dialled(&self) -> Option<Dialled> {
+        let uri = self.caller.as_ref()?.invite.uri().ok()?;
+        super::incoming::dialled(&uri, "").map(|dialled| Dialled { foreign_domain: None, ..dialled })
+    }
+}

@@ -1,0 +1,13 @@
+//! What phones and applications can do with calls beyond answering them: one file each.
+//!
+//! A feature is a function of a call and an input; it changes the call through the operations of
+//! [`crate::call`] (ring, join a leg, lend one, leave one alone) and never writes an offer by itself. Where each
+//! one is called from:
+//!
+//! | input | feature |
+//! | --- | --- |
+//! | a new INVITE with Replaces or Join | [`replaces`]: directed pickup, attended transfer by a phone |
+//! | REFER within a call | [`transfer`]: blind, or consultative when Refer-To has Replaces |
+
+pub(crate) mod replaces;
+pub(crate) mod transfer;

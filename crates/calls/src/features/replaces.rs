@@ -1,0 +1,158 @@
+//! A new call that takes the place of a phone in another one: INVITE with Replaces (RFC 3891). Attended transfer
+//! by a phone, directed pickup by the dialog that a lamp shows (RFC 4235 §4.1.1), a parked call that is fetched.
+//!
+//! The dialog may live in another shard. Its partner is lent by value; the caller's INVITE waits meanwhile, and
+//! is passed on to the partner as a change of its session. What the partner says to it is the caller's answer.
+
+use std::time::{Duration, Instant};
+
+use sip::Name;
+use sip::dialog::{Dialog, State};
+use sip::endpoint::{Event, ServerTransaction};
+
+use crate::call::describe::Said;
+use crate::call::half::Half;
+use crate::call::house::{Context, Index};
+use crate::call::incoming::{CallerLeg, check};
+use crate::call::letter::{Fetch, FetchPurpose, Letter, Loan, Unlent};
+use crate::call::view::View;
+use crate::call::{Arrival, Call, wire};
+use crate::place::Caller;
+use crate::snapshot::{CallId, Cause, Event as CallEvent};
+
+/// How long an INVITE waits for the leg that it asks for: longer than a phone needs for its ACK.
+const FETCH_TIME: Duration = Duration::from_secs(40);
+
+/// A caller who waits for a leg of another call.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    id: CallId,
+    leg: Option<CallerLeg>,
+    placed_by: Caller,
+    view: View,
+    until: Instant,
+}
+
+/// What an INVITE says about other calls.
+pub(crate) fn is_asked(arrival: &Arrival) -> bool {
+    let headers = arrival.request.headers();
+    headers.has(Name::Replaces) || headers.has(Name::Join)
+}
+
+/// Takes such an INVITE; `None` when it was refused.
+pub(crate) fn arrive(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> Option<Box<Newcomer>> {
+    let (transaction, request) = (arrival.transaction, arrival.request.clone());
+    let headers = request.headers();
+    let replaces = match (headers.replaces(), headers.has(Name::Join)) {
+        (Ok(Some(replaces)), false) => replaces,
+        // RFC 3891 §3: "the UAS MUST reject the request with a 400" when both are there.
+        (Ok(Some(_)), true) | (Err(_), _) => {
+            wire::refuse(context, transaction, &request, 400);
+            return None;
+        }
+        // RFC 3911: three parties need a conference.
+        (Ok(None), _) => {
+            wire::refuse(context, transaction, &request, 501);
+            return None;
+        }
+    };
+    let (leg, placed_by) = match check(arrival, context) {
+        Ok(checked) => checked,
+        Err(422) => return None,
+        Err(status) => {
+            wire::refuse(context, transaction, &request, status);
+            return None;
+        }
+    };
+    context.index.dialogs.insert(leg.call_id.clone(), id);
+    context.index.servers.insert(transaction, id);
+    let purpose = FetchPurpose::Replace;
+    let fetch = Fetch { replaces, by: id, who: placed_by.clone(), purpose, tries: 0 };
+    context.index.letters.push_back(Letter::Fetch(Box::new(fetch)));
+    let mut view = View::new(id, &placed_by, context.now.civil);
+    view.publish(CallEvent::Originated, Cause::NormalClearing, &context.house.lines, context.now.civil);
+    metrics::counter!("carillon_calls_started_total").increment(1);
+    Some(Box::new(Newcomer { id, leg: Some(leg), placed_by, view, until: context.now.instant + FETCH_TIME }))
+}
+
+impl Newcomer {
+    /// The leg is here, or will not come. Gives the call that the two make.
+    pub(crate) fn fetched(
+        mut self: Box<Self>,
+        loan: Result<Loan, Unlent>,
+        context: &mut Context<'_>,
+    ) -> Option<Box<Call>> {
+        let loan = match loan {
+            Ok(loan) => loan,
+            Err(unlent) => {
+                self.refuse(unlent.status(), context);
+                return None;
+            }
+        };
+        let dialog = self.leg.as_ref().map(|leg| Dialog::uas(&leg.invite, leg.tag.as_bytes(), State::Early));
+        let (Some(leg), Some(Ok(dialog))) = (self.leg.take(), dialog) else {
+            self.refuse(400, context);
+            let letter = Letter::Returned { lender: loan.lender, leg: Box::new(loan.leg) };
+            context.index.letters.push_back(letter);
+            return None;
+        };
+        let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(self.id.0));
+        let mut half = Half::new(dialog, leg.flow, leg.exchange, said, leg.invite.headers());
+        half.heard.clone_from(&leg.offer);
+        let Self { id, placed_by, view, .. } = *self;
+        Some(Call::arriving((id, view, placed_by), leg, half, loan, context))
+    }
+
+    fn refuse(&mut self, status: u16, context: &mut Context<'_>) {
+        if let Some(leg) = self.leg.take() {
+            wire::refuse_with_tag(context, leg.transaction, &leg.invite, status, leg.tag.as_bytes());
+            context.index.forget_dialog(&leg.call_id, self.id);
+            context.index.servers.remove(&leg.transaction);
+        }
+        self.view.clear(context.now.civil);
+        let (lines, now) = (&context.house.lines, context.now.civil);
+        self.view.publish(CallEvent::Failed, Cause::NotObtainable, lines, now);
+        metrics::counter!("carillon_calls_ended_total", "cause" => Cause::NotObtainable.word()).increment(1);
+    }
+
+    /// The caller gives up.
+    pub(crate) fn handle_event(&mut self, event: Event, context: &mut Context<'_>) {
+        match event {
+            Event::Cancelled { transaction, .. } if self.waits_on(transaction) => self.refuse(487, context),
+            Event::Request { transaction, request, .. } | Event::Prack { transaction, request, .. } => {
+                wire::refuse(context, transaction, &request, 481);
+            }
+            _ => {}
+        }
+    }
+
+    fn waits_on(&self, transaction: ServerTransaction) -> bool {
+        self.leg.as_ref().is_some_and(|leg| leg.transaction == transaction)
+    }
+
+    /// Nothing came of it, by the time or by the end of the server.
+    pub(crate) fn give_up(&mut self, context: &mut Context<'_>) {
+        self.refuse(480, context);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, context: &mut Context<'_>) {
+        if self.until <= context.now.instant {
+            self.give_up(context);
+        }
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.leg.as_ref().map(|_| self.until)
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.leg.is_none()
+    }
+
+    pub(crate) fn forget(&self, index: &mut Index) {
+        if let Some(leg) = &self.leg {
+            index.forget_dialog(&leg.call_id, self.id);
+            index.servers.remove(&leg.transaction);
+        }
+    }
+}
