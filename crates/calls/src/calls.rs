@@ -15,8 +15,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::authentication::Authentication;
 use crate::call::{House, Ports, Shard as Place, Switchboard};
+use crate::command::{Command, Done, Refusal};
 use crate::directory::{HouseDirectory, read_plan};
 use crate::events::{Publications, WatchCounts};
+use crate::features::park::Parking;
 use crate::line_state::LineStates;
 use crate::media_reports;
 use crate::registrar::Registrar;
@@ -175,6 +177,36 @@ impl Calls {
         }
     }
 
+    /// Has a command of an application carried out; what it leads to is seen on the board. Who may command which line
+    /// is the caller's to decide.
+    ///
+    /// # Errors
+    /// It cannot be done.
+    pub async fn command(&self, command: Command) -> Result<Done, Refusal> {
+        let then = command.then();
+        let done = self.commanded(command).await?;
+        match then {
+            Some(then) => self.commanded(then).await,
+            None => Ok(done),
+        }
+    }
+
+    async fn commanded(&self, command: Command) -> Result<Done, Refusal> {
+        let mailboxes = &self.transport.mailboxes;
+        let shard = match (command.call(), &command) {
+            (Some(call), _) => call.shard(),
+            (None, Command::MakeCall { line, .. }) => {
+                Place::of(line.number.as_str().as_bytes(), mailboxes.len())
+            }
+            (None, _) => 0,
+        };
+        let (answer, answered) = oneshot::channel();
+        let mailbox = mailboxes.get(shard).ok_or(Refusal::NoSuchCall)?;
+        let input = Input::Command(Box::new(command), answer);
+        mailbox.offer(input).map_err(|_| Refusal::Resources)?;
+        answered.await.unwrap_or(Err(Refusal::Resources))
+    }
+
     /// Ends all calls that a user takes part in, on any line of theirs; gives their number.
     pub fn end_calls_of(&self, user: &BareJid) -> usize {
         let calls = self.board.snapshots();
@@ -213,6 +245,7 @@ impl Calls {
             runtime: runtime.clone(),
         });
         let count = sockets.len();
+        let parking = Arc::new(Parking::default());
         let start = |(index, sockets): (usize, UdpSockets)| {
             let mut seed = [0; 32];
             runtime.fill(&mut seed);
@@ -226,6 +259,7 @@ impl Calls {
                 lines: Arc::clone(lines),
                 shard: Place { index, count },
                 moved: Arc::clone(&self.transport.moved),
+                parking: Arc::clone(&parking),
             };
             let watch_counts = Arc::new(WatchCounts::default());
             let shard = Shard::new(Parts {

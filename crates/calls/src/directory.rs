@@ -36,6 +36,10 @@ impl Directory for HouseDirectory {
         Ok(Destination::Phones { branches, address, name, ring_time: None })
     }
 
+    fn phones_of(&self, line: &LineId) -> Vec<Branch> {
+        self.branches(line)
+    }
+
     fn line_calls(&self, line: &LineId) -> usize {
         self.board.line_calls(line)
     }

@@ -113,6 +113,27 @@ pub trait Directory: Send + Sync {
     fn resolve(&self, dialled: &Dialled, caller: &Caller) -> Result<Destination, Unplaceable>;
     /// How many live calls the line takes part in.
     fn line_calls(&self, line: &LineId) -> usize;
+    /// The phones of a line, for a call that is not dialled: a recall, a call that an application makes.
+    fn phones_of(&self, _line: &LineId) -> Vec<Branch> {
+        Vec::new()
+    }
+    /// Where a call goes when all phones of its destination have failed; `None` when it has failed with them.
+    fn next(&self, _failed: &Failed<'_>) -> Option<Destination> {
+        None
+    }
+}
+
+/// A destination that failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// The line that rang last.
+    pub line: &'a LineId,
+    /// How many phones have been tried.
+    pub phones: usize,
+    /// Why the best of them failed.
+    pub cause: Cause,
 }
 
 /// Limits of placing.

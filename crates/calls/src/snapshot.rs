@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use model::{BareJid, LineId, Timestamp};
 use parking_lot::Mutex;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::Notify;
 
 /// Shards of the board: calls of different lines seldom wait for each other.
 const BOARD_SHARDS: usize = 32;
 
 /// A call's number: unique in this process, shown in logs and on the status page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CallId(pub u64);
 
 /// The state of one connection (ECMA-269 §6.1.5).
@@ -95,6 +95,8 @@ pub enum Cause {
     Transfer,
     /// Somebody has sent the call elsewhere before it was answered.
     Redirected,
+    /// Somebody has parked the call.
+    Park,
 }
 
 /// Which end of the call a connection is, in the words of RFC 4235 §4.1.
@@ -188,6 +190,7 @@ impl Cause {
             Self::AnsweredElsewhere => "answered_elsewhere",
             Self::Transfer => "transfer",
             Self::Redirected => "redirected",
+            Self::Park => "park",
         }
     }
 }

@@ -6,19 +6,29 @@ use sip::sdp::Direction;
 
 use super::house::Context;
 use super::leg::Leg;
-use super::letter::{Letter, Loan, Order};
+use super::letter::{Letter, Loan, Order, Place};
 use super::outcome::Verdict;
 use super::service::{Plays, ServiceCall, Waits};
 use super::streams::Streams;
 use super::view::{View, caller_of};
 use super::{End, wire};
-use crate::place::{Caller, Dialled};
+use crate::features::park;
+use crate::place::Caller;
 use crate::snapshot::{CallId, Cause, Event};
+
+/// The call that a phone is alone in.
+#[derive(Debug)]
+pub(crate) struct Stay {
+    pub id: CallId,
+    pub view: View,
+    /// When it ends at the latest.
+    pub ends_at: Instant,
+}
 
 impl ServiceCall {
     /// A leg whose partner has gone.
     pub(crate) fn host(
-        (id, view, ends_at): (CallId, View, Instant),
+        Stay { id, view, ends_at }: Stay,
         leg: Leg,
         plays: Plays,
         waits: Option<Waits>,
@@ -64,29 +74,44 @@ impl ServiceCall {
     }
 
     /// The phones that were ordered for it do ring.
-    pub(crate) fn set_attempt(&mut self, id: CallId) {
-        if let Some(Waits::Target { attempt, .. }) = &mut self.waits {
+    pub(crate) fn set_attempt(&mut self, id: CallId, context: &Context<'_>) {
+        if let Some(Waits::Target { attempt, .. } | Waits::Parked { attempt, .. }) = &mut self.waits {
             *attempt = Some(id);
         }
+        self.publish(Event::Originated, Cause::NormalClearing, context);
     }
 
     /// Phones are to be rung for it.
-    pub(crate) fn order(&self, dialled: Dialled, allowed_as: Caller) -> Option<Order> {
+    pub(crate) fn order(&self, place: Place, allowed_as: Caller) -> Option<Order> {
         let offer = self.half.heard.as_ref()?.directed(Direction::SendRecv);
         let shown = self.member();
-        Some(Order { host: self.id, dialled, allowed_as, shown, offer, referred_by: None, ring_time: None })
+        Some(Order {
+            host: self.id,
+            place,
+            allowed_as,
+            shown,
+            offer,
+            referred_by: None,
+            ring_time: None,
+            answers_itself: false,
+        })
     }
 
     /// Nobody answered. Whoever had it transferred is rung once more; after that there is nobody left.
     pub(crate) fn target_failed(&mut self, verdict: Verdict, context: &mut Context<'_>) {
+        if let Some(Waits::Parked { recall_at, attempt, .. }) = &mut self.waits {
+            *attempt = None;
+            *recall_at = context.now.instant + park::RECALL;
+            return self.publish(Event::Failed, verdict.cause, context);
+        }
         let Some(Waits::Target { transferor, .. }) =
             self.waits.take_if(|waits| matches!(waits, Waits::Target { .. }))
         else {
             return;
         };
         let recall = transferor.and_then(|transferor| {
-            let dialled = Dialled { user: transferor.number.clone(), foreign_domain: None };
-            self.order(dialled, transferor)
+            let place = Place::Line(transferor.line.clone()?);
+            self.order(place, transferor)
         });
         match recall {
             Some(order) => {
@@ -98,11 +123,35 @@ impl ServiceCall {
         }
     }
 
+    /// The line that parked it is rung.
+    pub(super) fn recall(&mut self, context: &mut Context<'_>) {
+        let Some(Waits::Parked { by, recall_at, attempt: None, .. }) = &mut self.waits else { return };
+        *recall_at = context.now.instant + park::RECALL;
+        let by = by.clone();
+        let place = by.line.clone().map(Place::Line);
+        if let Some(order) = place.and_then(|place| self.order(place, by)) {
+            context.index.letters.push_back(Letter::Ring(Box::new(order)));
+        }
+    }
+
+    /// It is parked no more.
+    pub(super) fn leave_slot(&mut self, context: &mut Context<'_>) {
+        if let Some(Waits::Parked { slot, attempt, .. }) =
+            self.waits.take_if(|waits| matches!(waits, Waits::Parked { .. }))
+        {
+            context.house.parking.leave(&slot);
+            if let Some(attempt) = attempt {
+                context.index.letters.push_back(Letter::GiveUp { attempt });
+            }
+        }
+    }
+
     /// It goes to the call that asked for it, on loan. `None`: something is under way.
-    pub(crate) fn lend(&mut self) -> Option<Loan> {
+    pub(crate) fn lend(&mut self, context: &mut Context<'_>) -> Option<Loan> {
         if self.over || !self.is_quiet() || matches!(self.waits, Some(Waits::Lent)) {
             return None;
         }
+        self.leave_slot(context);
         self.waits = Some(Waits::Lent);
         let half = self.half.clone();
         self.half.dialog.terminate();
@@ -134,13 +183,19 @@ impl ServiceCall {
         self.end(Cause::NormalClearing, context);
     }
 
+    /// Is it parked, and not being recalled?
+    pub(crate) fn is_parked(&self) -> bool {
+        matches!(self.waits, Some(Waits::Parked { attempt: None, .. }))
+    }
+
     /// May another phone come now?
     pub(crate) fn is_quiet(&self) -> bool {
         self.half.is_quiet() && self.requests.is_empty()
     }
 
     /// What goes into the call that it makes with another phone.
-    pub(crate) fn into_leg(mut self) -> (Leg, View, Instant) {
+    pub(crate) fn into_leg(mut self, context: &mut Context<'_>) -> (Leg, View, Instant) {
+        self.leave_slot(context);
         let member = self.view.connection(self.half.connection).clone();
         let leg = Leg { half: self.half, side: self.streams.detach(End::Caller), member };
         (leg, self.view, self.ends_at)

@@ -23,7 +23,7 @@ use super::streams::Streams;
 use super::view::View;
 use super::{End, wire};
 use crate::offer::{Carrier, Exchange, Meaning, Side};
-use crate::place::{self, Destination, Limits};
+use crate::place::{self, Destination};
 use crate::snapshot::{CallId, ConnectionState};
 
 /// Hops that an INVITE of ours may take (RFC 3261 §8.1.1.6).
@@ -54,9 +54,7 @@ impl Attempt {
         view: &mut View,
         context: &mut Context<'_>,
     ) -> Result<Box<Self>, Verdict> {
-        let limits = Limits { calls_per_line_max: context.house.limits.calls_per_line_max };
-        let directory = &*context.house.directory;
-        let found = place::place_onward(directory, &order.dialled, &order.allowed_as, limits);
+        let found = order.place.phones(&order.allowed_as, context.house);
         let phones = match found.map_err(Verdict::from)? {
             phones @ Destination::Phones { .. } => phones,
             Destination::Service(_) => return Err(Verdict::from(place::Unplaceable::NotAllowed)),
@@ -84,7 +82,11 @@ impl Attempt {
             max_breadth: (MAX_BREADTH / branches.len().max(1) as u32).max(1),
             inherited: None,
             reliability: Reliability::Unsupported,
-            referred_by: referred_by.as_ref().filter(|_| order.allowed_as != order.shown),
+            referred_by: referred_by
+                .as_ref()
+                .filter(|_| order.shown.line.is_some() && order.allowed_as != order.shown),
+            diverted_from: None,
+            answers_itself: order.answers_itself,
         };
         for branch in branches {
             let connection = view.add(&branch, &address, name.as_deref(), context.now.civil);

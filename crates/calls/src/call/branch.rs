@@ -67,6 +67,10 @@ pub(crate) struct Invitation<'a> {
     pub reliability: Reliability,
     /// Who had the call made (RFC 3892), as that phone said it.
     pub referred_by: Option<&'a Bytes>,
+    /// The number that the call was redirected from (RFC 5806).
+    pub diverted_from: Option<&'a str>,
+    /// The phone is asked to answer by itself.
+    pub answers_itself: bool,
 }
 
 impl BranchLeg {
@@ -125,6 +129,16 @@ impl BranchLeg {
             .header(Name::UserAgent, &house.product)
             .named("Max-Breadth", &invitation.max_breadth);
         builder = builder.header_opt(Name::ReferredBy, invitation.referred_by);
+        if let Some(number) = invitation.diverted_from {
+            let from = address(number, None, &house.domain);
+            let value = [from.as_bytes(), b";reason=deflection"].concat();
+            builder = builder.header(Name::Diversion, value.as_slice());
+        }
+        if invitation.answers_itself {
+            // COMPAT: what phones obey; RFC 5373 has found no phones.
+            let value = format!("<sip:{}>;answer-after=0", house.domain);
+            builder = builder.header(Name::CallInfo, value.as_str());
+        }
         if let Some(inherited) = invitation.inherited {
             for name in PASSED_ON {
                 builder = builder.copy(inherited.headers(), name);

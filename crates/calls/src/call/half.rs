@@ -37,6 +37,10 @@ pub(crate) struct Half {
     /// When a refresh that could not be sent, or was refused for now, is tried again.
     pub refresh_again: Option<Instant>,
     pub allows_update: bool,
+    /// It can be asked to answer by `Event: talk`.
+    pub allows_talk: bool,
+    /// The server holds the call for this phone: see `features::hold`.
+    pub held: bool,
     /// An INVITE of this phone that we accepted and that it has not acknowledged.
     pub awaiting_ack: Option<ServerTransaction>,
 }
@@ -53,6 +57,8 @@ impl Half {
             timer: None,
             refresh_again: None,
             allows_update: headers.has_token(Name::Allow, b"UPDATE"),
+            allows_talk: headers.has_token(Name::AllowEvents, b"talk"),
+            held: false,
             awaiting_ack: None,
         }
     }
@@ -87,6 +93,7 @@ impl Half {
         if headers.has(Name::Allow) {
             self.allows_update = headers.has_token(Name::Allow, b"UPDATE");
         }
+        self.allows_talk |= headers.has_token(Name::AllowEvents, b"talk");
     }
 
     /// Begins our next request in this dialog.

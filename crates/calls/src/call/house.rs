@@ -13,6 +13,7 @@ use super::moved::Moved;
 use super::streams::Ports;
 use crate::address::Addresses;
 use crate::config::CallLimits;
+use crate::features::park::Parking;
 use crate::line_state::LineStates;
 use crate::place::SharedDirectory;
 use crate::snapshot::CallId;
@@ -37,6 +38,8 @@ pub struct House {
     pub shard: Shard,
     /// The dialogs that are away from the shard of their Call-ID.
     pub moved: Arc<Moved>,
+    /// The slots of parked calls.
+    pub parking: Arc<Parking>,
 }
 
 /// One of several shards.

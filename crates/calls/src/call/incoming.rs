@@ -241,6 +241,7 @@ impl Call {
         let ring_time = ring_time.unwrap_or(context.house.limits.ring_time).min(patience);
         self.timers.ring = Some(context.now.instant + ring_time);
         let caller = self.placed_by.clone();
+        let diverted_from = self.branches.last().map(|last| last.place.line.number.to_string());
         let invitation = Invitation {
             caller: &caller,
             address: &address,
@@ -249,6 +250,8 @@ impl Call {
             inherited: Some(&invite),
             reliability,
             referred_by: None,
+            diverted_from: diverted_from.as_deref(),
+            answers_itself: false,
         };
         for branch in branches {
             let connection = self.view.add(&branch, &address, name.as_deref(), context.now.civil);

@@ -137,7 +137,9 @@ impl Call {
             pair.transits.is_empty() && pair.ack_owed.is_none() && pair.halves().iter().all(calm)
         };
         let ours = |purpose: &Purpose| match purpose {
-            Purpose::Refresh { pair: of, .. } | Purpose::Join { pair: of } => *of == pair,
+            Purpose::Refresh { pair: of, .. }
+            | Purpose::Join { pair: of }
+            | Purpose::Hold { pair: of, .. } => *of == pair,
             _ => false,
         };
         pair_is_free && !self.requests.iter().any(|(_, purpose)| ours(purpose))
@@ -314,6 +316,9 @@ impl Call {
         };
         if let Some(owed) = self.pairs[pair].ack_owed.take() {
             self.acknowledge(pair, owed.to, owed.invite, owed.cseq, Some(&answer), context);
+        }
+        for end in [End::Caller, End::Callee] {
+            self.pairs[pair].half_mut(end).held = false;
         }
         self.join(pair, context);
         self.joined(context);

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use model::LineId;
 use sip::header::Replaces;
 
 use super::describe::Description;
+use super::house::House;
 use super::leg::Leg;
 use super::outcome::Verdict;
-use crate::place::{Caller, Dialled};
+use crate::place::{self, Caller, Destination, Dialled, Limits, Unplaceable};
 use crate::snapshot::{CallId, ConnectionState, DialogIds};
 
 /// Bits of a call's number that count calls; the shard stands above them.
@@ -49,6 +51,8 @@ pub(crate) enum Letter {
     Returned { lender: CallId, leg: Box<Leg> },
     /// One end of a call is alone and waits for the phones that are rung for it.
     Alone { call: CallId },
+    /// The transferor of a call leaves, and the other side is parked at a slot that was taken for it.
+    Park { call: CallId, slot: String },
     /// The answer to the BYE of this dialog must have come by now.
     Forget { call_id: Bytes },
 }
@@ -58,8 +62,8 @@ pub(crate) enum Letter {
 pub(crate) struct Order {
     /// The call that the phone will come to.
     pub host: CallId,
-    /// What was dialled.
-    pub dialled: Dialled,
+    /// Which phones.
+    pub place: Place,
     /// Who may dial it: the plan is asked for this line.
     pub allowed_as: Caller,
     /// Whom the phones show.
@@ -70,6 +74,37 @@ pub(crate) struct Order {
     pub referred_by: Option<Bytes>,
     /// How long they ring; `None` is the plan's or the server's setting.
     pub ring_time: Option<Duration>,
+    /// They are asked to answer by themselves: whoever is there wants the call.
+    pub answers_itself: bool,
+}
+
+/// Which phones are rung.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Where the dial plan leads.
+    Dialled(Dialled),
+    /// Those of a line, whatever the plan says of its number.
+    Line(LineId),
+}
+
+impl Place {
+    /// The phones. `asked_by` has them dialled: what it may call is what counts.
+    pub(crate) fn phones(&self, asked_by: &Caller, house: &House) -> Result<Destination, Unplaceable> {
+        match self {
+            Self::Dialled(dialled) => {
+                let limits = Limits { calls_per_line_max: house.limits.calls_per_line_max };
+                place::place_onward(&*house.directory, dialled, asked_by, limits)
+            }
+            Self::Line(line) => {
+                let branches = house.directory.phones_of(line);
+                if branches.is_empty() {
+                    return Err(Unplaceable::NotRegistered);
+                }
+                let address = line.number.to_string();
+                Ok(Destination::Phones { branches, address, name: None, ring_time: None })
+            }
+        }
+    }
 }
 
 /// How far a phone has got that is rung for a host.
@@ -88,8 +123,7 @@ pub(crate) struct Progress {
 /// Asks for the leg that talks to somebody, to be joined with another one.
 #[derive(Clone, Debug)]
 pub(crate) struct Fetch {
-    /// The leg wanted is the partner of the phone in this dialog (RFC 3891 §3).
-    pub replaces: Replaces,
+    pub wanted: Wanted,
     /// The call that wants it.
     pub by: CallId,
     /// Who wants it.
@@ -97,6 +131,17 @@ pub(crate) struct Fetch {
     pub purpose: FetchPurpose,
     /// How often it was asked for while the call was busy with something else.
     pub tries: u8,
+}
+
+/// Whose partner.
+#[derive(Clone, Debug)]
+pub(crate) enum Wanted {
+    /// The partner of the phone in this dialog (RFC 3891 §3).
+    Dialog(Replaces),
+    /// The partner of this line in a call.
+    PartnerOf(CallId, LineId),
+    /// The one who is parked as this call.
+    Parked(CallId),
 }
 
 /// What for.
@@ -156,11 +201,15 @@ impl Letter {
             | Self::Answered { .. }
             | Self::Failed { .. }
             | Self::Alone { .. }
+            | Self::Park { .. }
             | Self::Forget { .. } => own.index,
             Self::Fetched { to: call, .. }
             | Self::Kept { lender: call }
             | Self::Returned { lender: call, .. } => call.shard(),
-            Self::Fetch(fetch) => moved.shard_of_dialog(&fetch.replaces.call_id, own.count),
+            Self::Fetch(fetch) => match &fetch.wanted {
+                Wanted::Dialog(replaces) => moved.shard_of_dialog(&replaces.call_id, own.count),
+                Wanted::PartnerOf(call, _) | Wanted::Parked(call) => call.shard(),
+            },
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use model::LineId;
+
+use super::alone::Stay;
 use super::half::Half;
 use super::house::Context;
 use super::incoming::CallerLeg;
@@ -15,6 +18,7 @@ use super::streams::Streams;
 use super::talking::Passed;
 use super::view::{View, caller_of};
 use super::{Call, End, Phase, Timers, wire};
+use crate::features::park;
 use crate::offer::Carrier;
 use crate::place::Caller;
 use crate::snapshot::{CallId, Cause, ConnectionState, Event};
@@ -88,7 +92,7 @@ impl Call {
     ) -> Box<Self> {
         let id = service.id;
         let placed_by = service.member();
-        let (waiting, mut view, ends_at) = service.into_leg();
+        let (waiting, mut view, ends_at) = service.into_leg(context);
         let Leg { mut half, side, member } = leg;
         if lender.is_some() {
             half.connection = view.enter(member);
@@ -147,21 +151,62 @@ impl Call {
         else {
             return None;
         };
-        let (leaves, stays) = (transfer.end, transfer.end.other());
-        let transferor = self.member(pair, leaves);
-        let half = self.pairs[pair].half(stays).clone();
-        let member = self.view.connection(half.connection).clone();
-        let leg = Leg { half, side: self.streams.detach(stays), member };
+        let transferor = Some(self.member(pair, transfer.end));
+        let waits = Waits::Target { attempt: transfer.attempt, transferor };
+        let part = (pair, transfer.end);
+        Some(self.split(part, (Plays::Ringback, waits), Cause::NormalClearing, context))
+    }
+
+    /// The end that stays is parked; the other one has had its wish, and leaves.
+    pub(crate) fn into_parked(mut self, slot: String, context: &mut Context<'_>) -> Option<Box<ServiceCall>> {
+        let (Phase::Answered(pair), Some(Change::Transfer(mut transfer))) = (self.phase, self.change.take())
+        else {
+            context.house.parking.leave(&slot);
+            return None;
+        };
+        let part = (pair, transfer.end);
+        let by = self.member(pair, transfer.end);
+        transfer.tell(self.pairs[pair].half_mut(transfer.end), 200, context);
+        let recall_at = context.now.instant + park::RECALL;
+        let waits = Waits::Parked { slot, by, recall_at, attempt: None };
+        Some(self.split(part, (Plays::Rest, waits), Cause::Park, context))
+    }
+
+    /// One end leaves, the other is alone with the server.
+    fn split(
+        mut self,
+        (pair, leaves): (usize, End),
+        (plays, waits): (Plays, Waits),
+        cause: Cause,
+        context: &mut Context<'_>,
+    ) -> Box<ServiceCall> {
+        let [left, leg] = [leaves, leaves.other()].map(|end| {
+            let half = self.pairs[pair].half(end).clone();
+            let member = self.view.connection(half.connection).clone();
+            Leg { half, side: self.streams.detach(end), member }
+        });
         self.streams.close(&*context.house.ports);
+        self.view.set(left.half.connection, ConnectionState::Null, context.now.civil);
         // Its dialog goes on, wherever it is.
         context.index.dialogs.remove(&leg.half.dialog.id().call_id);
         self.forget(context.index);
+        left.dismiss(context);
         let ends_at = self.timers.length.unwrap_or(context.now.instant);
-        let waits = Waits::Target { attempt: transfer.attempt, transferor: Some(transferor) };
         let (id, mut view) = (self.id, self.view);
         let (lines, now) = (&context.house.lines, context.now.civil);
-        view.publish(Event::ConnectionCleared, Cause::NormalClearing, lines, now);
-        Some(ServiceCall::host((id, view, ends_at), leg, Plays::Ringback, Some(waits), context))
+        let event = if cause == Cause::Park { Event::Diverted } else { Event::ConnectionCleared };
+        view.publish(event, cause, lines, now);
+        ServiceCall::host(Stay { id, view, ends_at }, leg, plays, Some(waits), context)
+    }
+
+    /// Does one end leave, and the other one stay?
+    pub(crate) fn is_parting(&self) -> bool {
+        matches!((self.phase, &self.change), (Phase::Answered(_), Some(Change::Transfer(_))))
+    }
+
+    /// Did this line place the call?
+    pub(crate) fn is_placed_by(&self, line: &LineId) -> bool {
+        self.placed_by.line.as_ref() == Some(line)
     }
 
     /// The caller goes to another call before anybody here has answered (directed pickup): its INVITE is taken

@@ -10,11 +10,12 @@
 //! Specs: RFC 3261 (B2BUA: a user agent on both sides), RFC 3262, RFC 3264, RFC 3311, RFC 4028, RFC 6086,
 //! RFC 6337, RFC 5407 (races), RFC 3515, RFC 3891 (transfer: see `crate::features`).
 
-mod alone;
+pub(crate) mod alone;
 mod aside;
 pub(crate) mod attempt;
-mod branch;
+pub(crate) mod branch;
 mod carried;
+mod commands;
 pub(crate) mod describe;
 pub(crate) mod half;
 pub(crate) mod house;
@@ -30,7 +31,7 @@ mod post;
 mod refresh;
 mod reliable;
 mod ringing;
-mod service;
+pub(crate) mod service;
 mod session;
 mod streams;
 mod switchboard;
@@ -122,6 +123,10 @@ pub(crate) enum Purpose {
     Refresh { pair: usize, end: End },
     /// The PRACK of a called phone's provisional response.
     Prack { pair: usize },
+    /// Our own change of the session: hold or retrieve, for one end.
+    Hold { pair: usize, holder: End, hold: bool },
+    /// A NOTIFY that asks a phone to do something.
+    Notice,
     /// The end of a dialog.
     Bye,
 }
@@ -144,7 +149,7 @@ pub(crate) struct Call {
     placed_by: Caller,
     /// The phone that calls, and its INVITE; `None` when the server brought two phones together.
     caller: Option<CallerLeg>,
-    branches: Vec<BranchLeg>,
+    pub(crate) branches: Vec<BranchLeg>,
     pub(crate) pairs: Vec<Pair>,
     requests: Vec<(ClientTransaction, Purpose)>,
     streams: Streams,
@@ -200,7 +205,10 @@ impl Call {
             Purpose::Refresh { pair, end } => {
                 self.refresh_response(pair, end, transaction, response, context)
             }
-            Purpose::Prack { .. } | Purpose::Bye => {}
+            Purpose::Hold { pair, holder, hold } => {
+                crate::features::hold::answered(self, (pair, holder, hold), transaction, response, context);
+            }
+            Purpose::Prack { .. } | Purpose::Notice | Purpose::Bye => {}
         }
     }
 
@@ -220,14 +228,14 @@ impl Call {
                 self.transit_failed(pair, transaction, 408, context);
                 self.lost(pair, context);
             }
-            Purpose::Refresh { pair, .. } => self.lost(pair, context),
+            Purpose::Refresh { pair, .. } | Purpose::Hold { pair, .. } => self.lost(pair, context),
             Purpose::Join { pair } => {
                 if let Some(end) = self.join_asks() {
                     self.join_lost(pair, end, context);
                 }
             }
             // The INVITE that the PRACK belongs to has timers of its own.
-            Purpose::Prack { .. } | Purpose::Bye => {}
+            Purpose::Prack { .. } | Purpose::Notice | Purpose::Bye => {}
         }
     }
 
@@ -301,7 +309,7 @@ impl Call {
     }
 
     /// Sends a request of this call and remembers what for.
-    fn send(
+    pub(crate) fn send(
         &mut self,
         request: Request,
         target: &sip::endpoint::Target,
@@ -408,14 +416,14 @@ impl Call {
     }
 
     /// A dialog of the pair is gone without a word: the call cannot go on.
-    fn lost(&mut self, pair: usize, context: &mut Context<'_>) {
+    pub(crate) fn lost(&mut self, pair: usize, context: &mut Context<'_>) {
         if self.phase == Phase::Answered(pair) {
             self.end(Cause::NetworkSignalLost, context);
         }
     }
 
     /// Shows that a connection's state changed; nothing when it did not.
-    fn show(
+    pub(crate) fn show(
         &mut self,
         connection: usize,
         state: ConnectionState,

@@ -7,7 +7,7 @@ use sip::endpoint::Endpoint;
 use super::attempt::Attempt;
 use super::house::{Context, Now};
 use super::leg::Leg;
-use super::letter::{Fetch, FetchPurpose, Letter, Loan, Order, Progress, Unlent};
+use super::letter::{Fetch, FetchPurpose, Letter, Loan, Order, Progress, Unlent, Wanted};
 use super::outcome::Verdict;
 use super::service::Waits;
 use super::switchboard::{Held, Switchboard};
@@ -109,7 +109,8 @@ impl Switchboard {
                 }
                 self.tidy(lender);
             }
-            Letter::Alone { call } => self.leave_alone(call, endpoint, now),
+            Letter::Alone { call } => self.leave_alone(call, None, endpoint, now),
+            Letter::Park { call, slot } => self.leave_alone(call, Some(slot), endpoint, now),
             Letter::Forget { call_id } => self.forgotten.push((now.instant + FORGET_AFTER, call_id)),
         }
     }
@@ -120,12 +121,10 @@ impl Switchboard {
         let started = match self.calls.get_mut(&order.host) {
             Some(Held::Bridge(call)) => Attempt::start(order, id, call.view_mut(), &mut context)
                 .inspect(|_| transfer::set_attempt(call, id, &context)),
-            Some(Held::Service(call)) => {
-                Attempt::start(order, id, call.view_mut(), &mut context).inspect(|_| {
-                    call.set_attempt(id);
-                    call.publish(Event::Originated, Cause::NormalClearing, &context);
-                })
-            }
+            Some(Held::Service(call)) => Attempt::start(order, id, call.view_mut(), &mut context)
+                .inspect(|_| call.set_attempt(id, &context)),
+            Some(Held::Originator(call)) => Attempt::start(order, id, call.view_mut(), &mut context)
+                .inspect(|_| call.set_attempt(id, &context)),
             _ => return,
         };
         match started {
@@ -154,6 +153,7 @@ impl Switchboard {
                 call.view_mut()
             }
             Some(Held::Service(call)) => call.view_mut(),
+            Some(Held::Originator(call)) => call.view_mut(),
             _ => return,
         };
         if let Some(dialog) = dialog {
@@ -173,6 +173,11 @@ impl Switchboard {
                 }
             }
             Some(Held::Service(_)) => return self.meet(host, leg, None, endpoint, now),
+            Some(Held::Originator(_)) => {
+                let Some(Held::Originator(originator)) = self.calls.remove(&host) else { return };
+                let service = originator.answered(leg, &mut context);
+                self.calls.insert(host, Held::Service(service));
+            }
             _ => leg.dismiss(&mut context),
         }
         self.tidy(host);
@@ -202,15 +207,27 @@ impl Switchboard {
         match self.calls.get_mut(&host) {
             Some(Held::Bridge(call)) => transfer::failed(call, verdict, &mut context),
             Some(Held::Service(call)) => call.target_failed(verdict, &mut context),
+            Some(Held::Originator(call)) => call.failed(verdict.cause, &mut context),
             _ => {}
         }
         self.tidy(host);
     }
 
-    fn leave_alone(&mut self, id: CallId, endpoint: &mut Endpoint, now: Now) {
+    /// One end of a call leaves; the other one waits alone, or is parked at a slot.
+    fn leave_alone(&mut self, id: CallId, slot: Option<String>, endpoint: &mut Endpoint, now: Now) {
+        if !matches!(self.calls.get(&id), Some(Held::Bridge(call)) if call.is_parting()) {
+            if let Some(slot) = slot {
+                self.house.parking.leave(&slot);
+            }
+            return;
+        }
         let Some(Held::Bridge(call)) = self.calls.remove(&id) else { return };
         let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
-        if let Some(service) = call.into_alone(&mut context) {
+        let service = match slot {
+            Some(slot) => call.into_parked(slot, &mut context),
+            None => call.into_alone(&mut context),
+        };
+        if let Some(service) = service {
             self.calls.insert(id, Held::Service(service));
         }
         self.tidy(id);
@@ -237,11 +254,16 @@ impl Switchboard {
     }
 
     fn lend(&mut self, fetch: &Fetch, endpoint: &mut Endpoint, now: Now) -> Result<Option<Loan>, Unlent> {
-        let call_id = &fetch.replaces.call_id;
-        let id = *self.index.dialogs.get(call_id).ok_or(Unlent::NoSuchDialog)?;
+        let id = match &fetch.wanted {
+            Wanted::Dialog(replaces) => {
+                *self.index.dialogs.get(&replaces.call_id).ok_or(Unlent::NoSuchDialog)?
+            }
+            Wanted::PartnerOf(call, _) | Wanted::Parked(call) => *call,
+        };
         if fetch.by.shard() != self.house.shard.index && !self.house.moved.has_room() {
             return Err(Unlent::Busy);
         }
+        let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
         match self.calls.get_mut(&id) {
             Some(Held::Bridge(call)) => match call.lends(fetch)? {
                 Lends::Talking(pair, end) => {
@@ -249,6 +271,10 @@ impl Switchboard {
                     Ok(Some(Loan { leg, lender: id }))
                 }
                 Lends::Caller => self.pick_up(id, fetch, endpoint, now).map(|()| None),
+            },
+            Some(Held::Service(call)) => match &fetch.wanted {
+                Wanted::Parked(_) => call.lend(&mut context).map(Some).ok_or(Unlent::Busy),
+                _ => Err(Unlent::NoSuchDialog),
             },
             _ => Err(Unlent::NoSuchDialog),
         }
@@ -307,8 +333,17 @@ enum Lends {
 impl Call {
     /// Which leg is meant, and may it go (RFC 3891 §3)?
     fn lends(&self, fetch: &Fetch) -> Result<Lends, Unlent> {
-        let early_only = fetch.replaces.early_only;
-        let (pair, replaced) = self.dialog_of(&fetch.replaces).ok_or(Unlent::NoSuchDialog)?;
+        let (pair, replaced, early_only) = match &fetch.wanted {
+            Wanted::Dialog(replaces) => {
+                let (pair, end) = self.dialog_of(replaces).ok_or(Unlent::NoSuchDialog)?;
+                (pair, end, replaces.early_only)
+            }
+            Wanted::PartnerOf(_, line) => {
+                let (pair, end) = self.place_of(line).ok_or(Unlent::NoSuchDialog)?;
+                (pair, end, false)
+            }
+            Wanted::Parked(_) => return Err(Unlent::NoSuchDialog),
+        };
         let member = self.member(pair, replaced);
         let same_owner =
             member.line == fetch.who.line || (member.user.is_some() && member.user == fetch.who.user);
@@ -340,6 +375,13 @@ impl Call {
                 && id.local_tag == replaces.to_tag
                 && id.remote_tag == replaces.from_tag
         })
+    }
+
+    /// Where a line is in the pair that talks.
+    pub(crate) fn place_of(&self, line: &model::LineId) -> Option<(usize, End)> {
+        let Phase::Answered(pair) = self.phase else { return None };
+        let at = |end: &End| self.member(pair, *end).line.as_ref() == Some(line);
+        [End::Caller, End::Callee].into_iter().find(at).map(|end| (pair, end))
     }
 
     /// What the caller dialled.

@@ -15,7 +15,7 @@ use crate::snapshot::Cause;
 impl Half {
     /// Starts (or restarts) the timer that a 2xx agrees to; one without Session-Expires ends it: the other side
     /// does not want a timer (RFC 4028 §7.2).
-    pub(super) fn agree(&mut self, headers: &Headers, we_sent: bool, now: Instant) {
+    pub(crate) fn agree(&mut self, headers: &Headers, we_sent: bool, now: Instant) {
         let refreshes =
             headers.cseq().is_ok_and(|cseq| matches!(cseq.method, Method::Invite | Method::Update));
         if !refreshes {

@@ -16,8 +16,9 @@ use super::outcome::{Failure, Verdict, best};
 use super::pair::{AckOwed, Pair};
 use super::session::{finish, timer_headers};
 use super::{ALLOW, Call, End, Phase, Purpose, wire};
+use crate::features::deflect;
 use crate::offer::{Carrier, Exchange, Meaning, Outstanding, Side};
-use crate::place::BRANCHES_MAX;
+use crate::place::{BRANCHES_MAX, Destination, Failed};
 use crate::snapshot::{Cause, ConnectionState, Event};
 
 /// Early dialogs of one call; responses that would make more are passed over.
@@ -308,7 +309,7 @@ impl Call {
     }
 
     /// A branch failed; with the last one, the call does.
-    pub(super) fn branch_failed(&mut self, branch: usize, failure: Failure, context: &mut Context<'_>) {
+    pub(crate) fn branch_failed(&mut self, branch: usize, failure: Failure, context: &mut Context<'_>) {
         let leg = &mut self.branches[branch];
         if !leg.is_open() && leg.state != BranchState::Answered {
             return;
@@ -332,13 +333,31 @@ impl Call {
     }
 
     /// Refuses the caller when no branch can answer any more.
-    pub(super) fn conclude(&mut self, context: &mut Context<'_>) {
+    pub(crate) fn conclude(&mut self, context: &mut Context<'_>) {
         if self.phase != Phase::Ringing || self.branches.iter().any(super::BranchLeg::is_open) {
             return;
         }
         let failures = self.branches.iter().filter_map(super::BranchLeg::failure);
         let verdict = best(failures).unwrap_or(Failure::Unreachable).verdict();
-        self.refuse_caller(verdict, context);
+        match self.next_destination(verdict.cause, context) {
+            Some(next) => {
+                self.ring(next, context);
+                self.publish(Event::Diverted, verdict.cause, context);
+                self.conclude(context);
+            }
+            None => self.refuse_caller(verdict, context),
+        }
+    }
+
+    /// Where the call goes when a destination has failed: the door for whatever has a sequence of destinations.
+    fn next_destination(&self, cause: Cause, context: &Context<'_>) -> Option<Destination> {
+        let last = self.branches.last()?;
+        if self.branches.len() >= deflect::PHONES_MAX {
+            return None;
+        }
+        let failed =
+            Failed { caller: &self.placed_by, line: &last.place.line, phones: self.branches.len(), cause };
+        context.house.directory.next(&failed)
     }
 
     /// The time to ring is over.
@@ -366,7 +385,7 @@ impl Call {
     }
 
     /// The caller does not want the call any more.
-    pub(super) fn caller_gives_up(&mut self, context: &mut Context<'_>) {
+    pub(crate) fn caller_gives_up(&mut self, context: &mut Context<'_>) {
         let verdict = Verdict { status: 487, cause: Cause::CallCancelled };
         if self.phase == Phase::Ringing {
             self.cancel_branches(None, context);
@@ -387,7 +406,7 @@ impl Call {
         }
     }
 
-    fn cancel_branch(&mut self, branch: usize, context: &mut Context<'_>) {
+    pub(crate) fn cancel_branch(&mut self, branch: usize, context: &mut Context<'_>) {
         if let Some(transaction) = self.branches[branch].transaction {
             // An error means that the final response is already on its way up: nothing is left to cancel.
             context.endpoint.cancel(transaction, context.now.instant).ok();

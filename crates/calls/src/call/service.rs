@@ -10,7 +10,7 @@ use sip::session_timer::{Answer, Due, SessionTimer};
 use sip::{Method, Name, Request, Response, ResponseBuilder};
 use std::time::Instant;
 
-use super::describe::{Description, Lines, Said};
+use super::describe::{Description, Lines, Said, Whereabouts};
 use super::half::Half;
 use super::house::{Context, Index};
 use super::incoming::{CallerLeg, policy, timer_offer, too_small};
@@ -31,6 +31,8 @@ pub(crate) enum Plays {
     Ringback,
     /// Nothing: another phone is on its way to it.
     Silence,
+    /// Nothing yet, for a longer time.
+    Rest,
 }
 
 /// What a phone that is alone waits for.
@@ -40,6 +42,8 @@ pub(crate) enum Waits {
     Target { attempt: Option<CallId>, transferor: Option<Caller> },
     /// It goes to this call as soon as it has acknowledged our answer.
     Promised(Box<Fetch>),
+    /// It is parked at a slot; the line that parked it is rung at times.
+    Parked { slot: String, by: Caller, recall_at: Instant, attempt: Option<CallId> },
     /// It is on loan to another call.
     Lent,
 }
@@ -132,6 +136,7 @@ impl ServiceCall {
                 self.half.dialog.terminate();
                 self.clear(Cause::NormalClearing, context);
             }
+            _ if self.over => wire::refuse(context, transaction, request, 481),
             Method::Invite => self.change(transaction, request, Carrier::Invite, context),
             Method::Update => self.change(transaction, request, Carrier::Update, context),
             // Nobody here listens to digits; they are taken so that the phone does not complain.
@@ -192,7 +197,7 @@ impl ServiceCall {
                 let inactive = self.plays == Plays::Silence;
                 offer.answered(if inactive { Direction::Inactive } else { Direction::SendRecv })
             }
-            None => own_offer(&self.half, address),
+            None => composed_offer(address, self.half.whereabouts()),
         };
         let lines = match &offer {
             Some(offer) => Lines::Answer(offer.lines().len()),
@@ -224,7 +229,7 @@ impl ServiceCall {
                         let tone = Tone { law, payload_type, ..RINGBACK };
                         self.streams.tone(ports, at, End::Caller, tone);
                     }
-                    (Plays::Ringback | Plays::Silence, _) => {}
+                    (Plays::Ringback | Plays::Silence | Plays::Rest, _) => {}
                 }
             }
         }
@@ -283,7 +288,7 @@ impl ServiceCall {
         }
         if let Some(Waits::Promised(fetch)) = self.waits.take_if(|waits| matches!(waits, Waits::Promised(_)))
         {
-            let loan = self.lend().ok_or(Unlent::Ended);
+            let loan = self.lend(context).ok_or(Unlent::Ended);
             if let Ok(loan) = &loan {
                 context.index.dialogs.remove(&loan.leg.half.dialog.id().call_id);
             }
@@ -295,6 +300,7 @@ impl ServiceCall {
     pub(crate) fn never_acknowledged(&mut self, server: ServerTransaction, context: &mut Context<'_>) {
         context.index.servers.remove(&server);
         self.half.awaiting_ack = None;
+        self.bye_owed = false;
         self.end(Cause::NetworkSignalLost, context);
     }
 
@@ -339,6 +345,11 @@ impl ServiceCall {
         if self.ends_at <= now {
             return self.end(Cause::ResourcesNotAvailable, context);
         }
+        if let Some(Waits::Parked { recall_at, .. }) = &self.waits
+            && *recall_at <= now
+        {
+            self.recall(context);
+        }
         match self.half.timer.as_mut().and_then(|timer| timer.due(now)) {
             Some(Due::Expired) => self.end(Cause::NetworkSignalLost, context),
             Some(Due::Refresh) => {
@@ -358,7 +369,11 @@ impl ServiceCall {
         if self.over {
             return None;
         }
-        [Some(self.ends_at), self.half.next_timeout()].into_iter().flatten().min()
+        let recall = match &self.waits {
+            Some(Waits::Parked { recall_at, attempt: None, .. }) => Some(*recall_at),
+            _ => None,
+        };
+        [Some(self.ends_at), self.half.next_timeout(), recall].into_iter().flatten().min()
     }
 
     /// Ends the call by itself.
@@ -392,6 +407,7 @@ impl ServiceCall {
         if std::mem::replace(&mut self.over, true) {
             return;
         }
+        self.leave_slot(context);
         match self.waits.take() {
             Some(Waits::Target { attempt: Some(attempt), .. }) => {
                 context.index.letters.push_back(Letter::GiveUp { attempt });
@@ -430,7 +446,12 @@ const RINGBACK: Tone =
     Tone { hertz: 425, second_hertz: 0, cadence_ms: (1000, 4000), law: Law::A, payload_type: 8 };
 
 /// What a service offers to a phone that offers nothing: sound that every phone knows, and digits.
-fn own_offer(half: &Half, address: std::net::IpAddr) -> Description {
+pub(crate) fn own_offer() -> Description {
+    let nowhere = std::net::IpAddr::from([127, 0, 0, 1]);
+    composed_offer(nowhere, Whereabouts { source: nowhere, claimed: None })
+}
+
+fn composed_offer(address: std::net::IpAddr, whereabouts: Whereabouts) -> Description {
     let codecs = [
         Codec::new(8, "PCMA", 8000),
         Codec::new(0, "PCMU", 8000),
@@ -439,7 +460,7 @@ fn own_offer(half: &Half, address: std::net::IpAddr) -> Description {
     let mut sdp = Sdp::compose(1, 1, address);
     // Any port but 0: the real one is written over it.
     sdp.push_media(Media::compose("audio", 9, "RTP/AVP", &codecs));
-    let description = Description::own(sdp, half.whereabouts());
+    let description = Description::own(sdp, whereabouts);
     debug_assert_eq!(description.lines()[0].kind, Some(Kind::Audio));
     description
 }

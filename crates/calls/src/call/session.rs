@@ -27,7 +27,7 @@ impl Call {
     }
 
     /// Writes a description of the other end for `to`, and opens the ports that it names.
-    pub(super) fn tell(
+    pub(crate) fn tell(
         &mut self,
         pair: usize,
         to: End,
@@ -55,10 +55,14 @@ impl Call {
     }
 
     /// Tells media where both ends of a pair are, by what they have described last.
-    pub(super) fn join(&mut self, pair: usize, context: &Context<'_>) {
+    pub(crate) fn join(&mut self, pair: usize, context: &Context<'_>) {
         let ports = &*context.house.ports;
         let (caller, callee) = (self.pairs[pair].half(End::Caller), self.pairs[pair].half(End::Callee));
         let (Some(a), Some(b)) = (&caller.heard, &callee.heard) else { return };
+        if caller.held || callee.held {
+            self.streams.rest(ports, End::Caller);
+            return self.streams.rest(ports, End::Callee);
+        }
         let with_video = a.has_video_with(b);
         for (at, (a, b)) in a.lines().iter().zip(b.lines()).enumerate() {
             if a.kind.is_none() || b.kind.is_none() {
@@ -101,7 +105,7 @@ impl Call {
     }
 
     /// Sends the ACK to a 2xx of one end, with the answer to its offer if it had one.
-    pub(super) fn acknowledge(
+    pub(crate) fn acknowledge(
         &mut self,
         pair: usize,
         end: End,

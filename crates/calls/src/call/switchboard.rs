@@ -10,12 +10,13 @@ use sip::endpoint::{ClientTransaction, Endpoint, Event, Flow, ServerTransaction,
 
 use super::attempt::Attempt;
 use super::house::{Context, House, Index, Now};
-use super::incoming::{Started, start};
-use super::letter::Letter;
+use super::incoming::{Started, dialled, start};
+use super::letter::{Letter, Wanted};
 use super::outcome::Failure;
 use super::service::{Plays, ServiceCall};
 use super::{Call, wire};
 use crate::config::CallLimits;
+use crate::features::make_call::Originator;
 use crate::features::replaces::{self, Newcomer};
 use crate::place::{Caller, Service};
 use crate::snapshot::{CallId, Cause};
@@ -60,6 +61,8 @@ pub(super) enum Held {
     Attempt(Box<Attempt>),
     /// A caller that waits for a leg of another call.
     Newcomer(Box<Newcomer>),
+    /// A call that an application makes, whose first phone has not come yet.
+    Originator(Box<Originator>),
 }
 
 impl Held {
@@ -69,6 +72,7 @@ impl Held {
             Self::Service(call) => call.next_timeout(),
             Self::Attempt(attempt) => attempt.next_timeout(),
             Self::Newcomer(newcomer) => newcomer.next_timeout(),
+            Self::Originator(_) => None,
         }
     }
 
@@ -78,6 +82,7 @@ impl Held {
             Self::Service(call) => call.is_done(),
             Self::Attempt(attempt) => attempt.is_done(),
             Self::Newcomer(newcomer) => newcomer.is_done(),
+            Self::Originator(originator) => originator.is_done(),
         }
     }
 }
@@ -144,6 +149,10 @@ impl Switchboard {
             let newcomer = replaces::arrive(arrival, id, &mut context);
             return self.hold(id, newcomer.map(Held::Newcomer), endpoint, now);
         }
+        if let Some(call) = parked_at(&arrival, context.house) {
+            let newcomer = replaces::wait_for(arrival, Wanted::Parked(call), id, &mut context);
+            return self.hold(id, newcomer.map(Held::Newcomer), endpoint, now);
+        }
         let held = match start(arrival, id, &mut context) {
             Started::Call(call) => Held::Bridge(call),
             Started::Service(leg, service, number) => {
@@ -172,6 +181,7 @@ impl Switchboard {
             Held::Service(call) => service_event(call, event, &mut context),
             Held::Attempt(attempt) => attempt.handle_event(event, &mut context),
             Held::Newcomer(newcomer) => newcomer.handle_event(event, &mut context),
+            Held::Originator(_) => {}
         }
         self.tidy(id);
         self.deliver(endpoint, now);
@@ -193,6 +203,7 @@ impl Switchboard {
                 Held::Service(call) => call.handle_timeout(&mut context),
                 Held::Attempt(attempt) => attempt.handle_timeout(&mut context),
                 Held::Newcomer(newcomer) => newcomer.handle_timeout(&mut context),
+                Held::Originator(_) => {}
             }
             self.tidy(id);
             self.deliver(endpoint, now);
@@ -238,6 +249,7 @@ impl Switchboard {
             Held::Service(call) => call.end(cause, &mut context),
             Held::Attempt(attempt) => attempt.give_up(&mut context),
             Held::Newcomer(newcomer) => newcomer.give_up(&mut context),
+            Held::Originator(originator) => originator.failed(cause, &mut context),
         }
         self.tidy(id);
         self.deliver(endpoint, now);
@@ -297,10 +309,20 @@ impl Switchboard {
                 Held::Service(call) => call.forget(&mut self.index),
                 Held::Attempt(attempt) => attempt.forget(&mut self.index),
                 Held::Newcomer(newcomer) => newcomer.forget(&mut self.index),
+                Held::Originator(_) => {}
             }
             self.calls.remove(&id);
         }
     }
+}
+
+/// The call that is parked at the slot that was dialled.
+fn parked_at(arrival: &Arrival, house: &House) -> Option<CallId> {
+    if house.parking.is_empty() {
+        return None;
+    }
+    let dialled = dialled(&arrival.request.uri().ok()?, &house.domain)?;
+    house.parking.at(&dialled.user).filter(|_| dialled.foreign_domain.is_none())
 }
 
 fn bridge_event(call: &mut Call, event: Event, context: &mut Context<'_>) {

@@ -101,6 +101,7 @@ impl Call {
         {
             return too_small(transaction, &request, min_se, context);
         }
+        let held_by_other = self.pairs[pair].half(from.other()).held;
         let half = self.pairs[pair].half_mut(from);
         if let Err(refusal) = half.exchange.pass(Side::Remote, carrier, described) {
             return wire::refuse_offer(context, transaction, &request, refusal);
@@ -133,6 +134,11 @@ impl Call {
                 body,
                 context,
             );
+        }
+        if held_by_other {
+            // An application holds the call for the other phone, which would only wonder.
+            self.pairs[pair].half_mut(from).exchange.refused(carrier);
+            return wire::refuse(context, transaction, &request, 491);
         }
         self.pass_offer_on(
             pair,
@@ -276,6 +282,8 @@ impl Call {
             wire::refuse(context, transit.server, &transit.request, 500);
             return self.end(Cause::IncompatibleDestination, context);
         }
+        // A phone that changes its session by itself retrieves what was held for it.
+        self.pairs[pair].half_mut(from).held = false;
         if meaning == Ok(Meaning::Answer) {
             self.join(pair, context);
         }

@@ -43,7 +43,12 @@ impl View {
             since: now,
             dialog: None,
         };
-        Self { id, sequence: 0, started: now, answered: None, connections: vec![caller] }
+        Self { connections: vec![caller], ..Self::empty(id, now) }
+    }
+
+    /// A call in which nobody is yet.
+    pub(crate) fn empty(id: CallId, now: Timestamp) -> Self {
+        Self { id, sequence: 0, started: now, answered: None, connections: Vec::new() }
     }
 
     /// A phone is called. It is not yet part of the call for others before it rings.

@@ -6,8 +6,17 @@
 //!
 //! | input | feature |
 //! | --- | --- |
-//! | a new INVITE with Replaces or Join | [`replaces`]: directed pickup, attended transfer by a phone |
-//! | REFER within a call | [`transfer`]: blind, or consultative when Refer-To has Replaces |
+//! | a new INVITE with Replaces or Join | `replaces`: directed pickup, attended transfer by a phone |
+//! | REFER within a call | `transfer`: blind, or consultative when Refer-To has Replaces; `park` when it names a slot |
+//! | a new INVITE to a slot where somebody is parked | `park` |
+//! | a command of an application (`command.rs`) | `make_call`, `answer`, `clear`, `hold`, `deflect`, `transfer`, `park` |
+//! | all phones of a destination have failed | `place::Directory::next`, from `call/ringing.rs` |
 
+pub(crate) mod answer;
+pub(crate) mod clear;
+pub(crate) mod deflect;
+pub(crate) mod hold;
+pub(crate) mod make_call;
+pub mod park;
 pub(crate) mod replaces;
 pub(crate) mod transfer;

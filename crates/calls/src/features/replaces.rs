@@ -14,7 +14,7 @@ use crate::call::describe::Said;
 use crate::call::half::Half;
 use crate::call::house::{Context, Index};
 use crate::call::incoming::{CallerLeg, check};
-use crate::call::letter::{Fetch, FetchPurpose, Letter, Loan, Unlent};
+use crate::call::letter::{Fetch, FetchPurpose, Letter, Loan, Unlent, Wanted};
 use crate::call::view::View;
 use crate::call::{Arrival, Call, wire};
 use crate::place::Caller;
@@ -56,6 +56,17 @@ pub(crate) fn arrive(arrival: Arrival, id: CallId, context: &mut Context<'_>) ->
             return None;
         }
     };
+    wait_for(arrival, Wanted::Dialog(replaces), id, context)
+}
+
+/// A caller waits for a leg of another call.
+pub(crate) fn wait_for(
+    arrival: Arrival,
+    wanted: Wanted,
+    id: CallId,
+    context: &mut Context<'_>,
+) -> Option<Box<Newcomer>> {
+    let (transaction, request) = (arrival.transaction, arrival.request.clone());
     let (leg, placed_by) = match check(arrival, context) {
         Ok(checked) => checked,
         Err(422) => return None,
@@ -67,7 +78,7 @@ pub(crate) fn arrive(arrival: Arrival, id: CallId, context: &mut Context<'_>) ->
     context.index.dialogs.insert(leg.call_id.clone(), id);
     context.index.servers.insert(transaction, id);
     let purpose = FetchPurpose::Replace;
-    let fetch = Fetch { replaces, by: id, who: placed_by.clone(), purpose, tries: 0 };
+    let fetch = Fetch { wanted, by: id, who: placed_by.clone(), purpose, tries: 0 };
     context.index.letters.push_back(Letter::Fetch(Box::new(fetch)));
     let mut view = View::new(id, &placed_by, context.now.civil);
     view.publish(CallEvent::Originated, Cause::NormalClearing, &context.house.lines, context.now.civil);

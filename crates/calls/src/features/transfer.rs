@@ -17,11 +17,13 @@ use crate::call::house::Context;
 use crate::call::incoming::dialled;
 use crate::call::join::{Change, Plan};
 use crate::call::leg::Leg;
-use crate::call::letter::{Fetch, FetchPurpose, Letter, Loan, Order, Unlent};
+use crate::call::letter::{Fetch, FetchPurpose, Letter, Loan, Order, Place, Unlent, Wanted};
 use crate::call::outcome::Verdict;
 use crate::call::{Call, End, Phase, wire};
+use crate::command::Refusal;
+use crate::features::park;
 use crate::place::{Caller, Dialled};
-use crate::snapshot::CallId;
+use crate::snapshot::{CallId, Cause, Event};
 
 /// The longest Refer-To and Referred-By that are taken, in bytes.
 const REFER_BYTES_MAX: usize = 1024;
@@ -87,33 +89,78 @@ pub(crate) fn refer(
     let order = Asked { dialled, referred_by };
     let mut transfer = Transfer { end, referral, attempt: None, order };
     transfer.tell(call.pairs[pair].half_mut(end), 100, context);
-    begin(call, pair, transfer, replaces, context);
+    begin(call, pair, transfer, replaces.map(Wanted::Dialog), context);
+}
+
+/// An application has a line transferred: to a number, or to whom the line talks to in another call.
+pub(crate) fn command(
+    call: &mut Call,
+    (pair, end): (usize, End),
+    target: Result<Dialled, Wanted>,
+    context: &mut Context<'_>,
+) {
+    let (dialled, wanted) = match target {
+        Ok(dialled) => (dialled, None),
+        Err(wanted) => (Dialled { user: String::new(), foreign_domain: None }, Some(wanted)),
+    };
+    let order = Asked { dialled, referred_by: None };
+    begin(call, pair, Transfer { end, referral: None, attempt: None, order }, wanted, context);
 }
 
 fn begin(
     call: &mut Call,
     pair: usize,
     transfer: Transfer,
-    replaces: Option<Replaces>,
+    wanted: Option<Wanted>,
     context: &mut Context<'_>,
 ) {
     let who = call.member(pair, transfer.end);
-    let letter = match replaces {
-        Some(replaces) => {
+    if wanted.is_none() && park::is_slot(&transfer.order.dialled.user) {
+        return park_at(call, pair, transfer, context);
+    }
+    let letter = match wanted {
+        Some(wanted) => {
             let purpose = FetchPurpose::Transfer;
-            Some(Letter::Fetch(Box::new(Fetch { replaces, by: call.id, who, purpose, tries: 0 })))
+            Some(Letter::Fetch(Box::new(Fetch { wanted, by: call.id, who, purpose, tries: 0 })))
         }
         None => order(call, pair, &transfer, who).map(|order| Letter::Ring(Box::new(order))),
     };
     call.change = Some(Change::Transfer(transfer));
     match letter {
         Some(letter) => context.index.letters.push_back(letter),
-        None => failed(
-            call,
-            Verdict { status: 500, cause: crate::snapshot::Cause::ResourcesNotAvailable },
-            context,
-        ),
+        None => failed(call, Verdict { status: 500, cause: Cause::ResourcesNotAvailable }, context),
     }
+}
+
+/// A transfer to a slot parks the other side there.
+fn park_at(call: &mut Call, pair: usize, transfer: Transfer, context: &mut Context<'_>) {
+    if !call.is_quiet(pair) {
+        call.change = Some(Change::Transfer(transfer));
+        return failed(call, Verdict { status: 491, cause: Cause::ResourcesNotAvailable }, context);
+    }
+    let slot = context.house.parking.take(Some(&transfer.order.dialled.user), call.id);
+    call.change = Some(Change::Transfer(transfer));
+    match slot {
+        Some(slot) => context.index.letters.push_back(Letter::Park { call: call.id, slot }),
+        None => failed(call, Verdict { status: 486, cause: Cause::Busy }, context),
+    }
+}
+
+/// An application has a line park the other side: gives the slot.
+pub(crate) fn park_command(
+    call: &mut Call,
+    (pair, end): (usize, End),
+    slot: Option<&str>,
+    context: &mut Context<'_>,
+) -> Result<String, Refusal> {
+    if call.change.is_some() || !call.is_quiet(pair) {
+        return Err(Refusal::Busy);
+    }
+    let slot = context.house.parking.take(slot, call.id).ok_or(Refusal::NoSlot)?;
+    let order = Asked { dialled: Dialled { user: slot.clone(), foreign_domain: None }, referred_by: None };
+    call.change = Some(Change::Transfer(Transfer { end, referral: None, attempt: None, order }));
+    context.index.letters.push_back(Letter::Park { call: call.id, slot: slot.clone() });
+    Ok(slot)
 }
 
 /// The phones that shall ring for the end that stays. The transferor's rights count: it has them dialled.
@@ -122,7 +169,16 @@ fn order(call: &Call, pair: usize, transfer: &Transfer, transferor: Caller) -> O
     let offer = call.pairs[pair].half(stays).heard.as_ref()?.directed(Direction::SendRecv);
     let Asked { dialled, referred_by } = transfer.order.clone();
     let shown = call.member(pair, stays);
-    Some(Order { host: call.id, dialled, allowed_as: transferor, shown, offer, referred_by, ring_time: None })
+    Some(Order {
+        host: call.id,
+        place: Place::Dialled(dialled),
+        allowed_as: transferor,
+        shown,
+        offer,
+        referred_by,
+        ring_time: None,
+        answers_itself: false,
+    })
 }
 
 /// The target answered, or is here on loan.
@@ -165,7 +221,7 @@ pub(crate) fn fetched(
         }
         Err(unlent) => unlent.status(),
     };
-    failed(call, Verdict { status, cause: crate::snapshot::Cause::NotAllowed }, context);
+    failed(call, Verdict { status, cause: Cause::NotAllowed }, context);
     None
 }
 
@@ -178,7 +234,7 @@ pub(crate) fn failed(call: &mut Call, verdict: Verdict, context: &mut Context<'_
     };
     let Phase::Answered(pair) = call.phase else { return };
     transfer.tell(call.pairs[pair].half_mut(transfer.end), verdict.status, context);
-    call.publish(crate::snapshot::Event::Failed, verdict.cause, context);
+    call.publish(Event::Failed, verdict.cause, context);
 }
 
 /// The target rings.
@@ -297,5 +353,5 @@ pub(crate) fn set_attempt(call: &mut Call, id: CallId, context: &Context<'_>) {
     if let Some(Change::Transfer(transfer)) = &mut call.change {
         transfer.attempt = Some(id);
     }
-    call.publish(crate::snapshot::Event::Originated, crate::snapshot::Cause::Transfer, context);
+    call.publish(Event::Originated, Cause::Transfer, context);
 }

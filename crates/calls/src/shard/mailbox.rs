@@ -12,6 +12,7 @@ use store::DigestAccount;
 use tokio::sync::{Notify, oneshot};
 
 use crate::call::Post;
+use crate::command::{Command, Done, Refusal};
 use crate::config::CallLimits;
 use crate::events::Wanted;
 use crate::snapshot::CallId;
@@ -47,6 +48,8 @@ pub(crate) enum Input {
     Deliver(Box<Delivery>),
     /// A call is to be ended.
     End(CallId),
+    /// An application wants something of a call.
+    Command(Box<Command>, oneshot::Sender<Result<Done, Refusal>>),
     /// A call of another shard has something to say to one of this shard.
     Letter(Box<Post>),
     /// Other limits hold from now on.

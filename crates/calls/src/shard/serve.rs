@@ -65,6 +65,11 @@ impl Shard {
                 let cause = crate::snapshot::Cause::NormalClearing;
                 self.switchboard.end(call, cause, &mut self.endpoint, self.now);
             }
+            Input::Command(command, answer) => {
+                let done = self.switchboard.command(&command, &mut self.endpoint, self.now);
+                // Whoever asked may have gone meanwhile.
+                drop(answer.send(done));
+            }
             Input::Letter(letter) => self.post(vec![*letter]),
             Input::Limits(limits) => self.switchboard.set_limits(limits),
         }

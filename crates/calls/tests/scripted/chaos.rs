@@ -5,8 +5,9 @@ use std::time::Duration;
 use calls::CallLimits;
 use proptest::prelude::*;
 
+use crate::application;
 use crate::phone::{Extras, Session};
-use crate::stage::Stage;
+use crate::stage::{Numbering, Stage};
 
 /// One deed of one phone.
 #[derive(Clone, Debug)]
@@ -15,21 +16,41 @@ enum Deed {
     Request { method: &'static str, session: Option<Session> },
     Refer { to: usize },
     Replace { whom: usize, refer: bool },
+    Command { what: usize },
     Respond { status: u16, session: Option<Session>, reliable: bool },
     Repeat,
     Wait { seconds: u64 },
 }
 
-const TARGETS: [&str; 6] = [
+const TARGETS: [&str; 7] = [
     "sip:1001@localhost",
     "sip:1002@localhost",
     "sip:1003@localhost",
     "sip:bob@localhost",
     "sip:600@localhost",
     "sip:9@localhost",
+    "sip:701@localhost",
 ];
 const METHODS: [&str; 11] =
     ["INVITE", "UPDATE", "PRACK", "ACK", "CANCEL", "BYE", "INFO", "OPTIONS", "REFER", "ACK", "INVITE"];
+const COMMANDS: [&str; 16] = [
+    "hold",
+    "retrieve",
+    "answer",
+    "clear",
+    "clear all",
+    "alternate",
+    "join",
+    "join",
+    "park",
+    "park at 701",
+    "call 1003",
+    "consult 1001",
+    "transfer to 1003",
+    "transfer to 701",
+    "deflect to 1001",
+    "pick up from 1002",
+];
 const NAMES: [&str; 4] = ["ann", "bob", "bob2", "carol"];
 const STATUSES: [u16; 14] = [180, 183, 200, 200, 200, 302, 401, 404, 422, 481, 486, 491, 503, 603];
 
@@ -52,6 +73,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         5 => (0..METHODS.len(), session()).prop_map(|(at, session)| Deed::Request { method: METHODS[at], session }),
         2 => (0..TARGETS.len()).prop_map(|to| Deed::Refer { to }),
         2 => (0..4_usize, any::<bool>()).prop_map(|(whom, refer)| Deed::Replace { whom, refer }),
+        3 => (0..COMMANDS.len()).prop_map(|what| Deed::Command { what }),
         8 => (0..STATUSES.len(), session(), any::<bool>()).prop_map(|(at, session, reliable)| {
             Deed::Respond { status: STATUSES[at], session, reliable: reliable && STATUSES[at] < 200 }
         }),
@@ -104,6 +126,14 @@ fn act(stage: &mut Stage, name: &str, deed: &Deed) {
             phone.response(*status, &Extras { session: *session, reliable: *reliable, ..Extras::default() })
         }
         Deed::Repeat if phone.has_sent() => phone.again(),
+        Deed::Command { what } => {
+            let number = phone.number.clone();
+            let words: Vec<&str> = COMMANDS[*what].split(' ').collect();
+            let command = application::command(stage, &number, &words).expect("a command");
+            // What cannot be done is refused; that is as good.
+            drop(stage.command(&command));
+            return;
+        }
         Deed::Wait { seconds } => return stage.wait(Duration::from_secs(*seconds)),
         Deed::Refer { .. }
         | Deed::Replace { .. }
@@ -123,7 +153,7 @@ proptest! {
         let numbers = ["1001", "1002", "1002", "1003"];
         let phones: Vec<_> = names.iter().zip(numbers).map(|(name, number)| ((*name).to_owned(), number.to_owned())).collect();
         let limits = CallLimits { call_length_max: Duration::from_secs(3600), ..CallLimits::default() };
-        let mut stage = Stage::new(&phones, &[], (limits, shards));
+        let mut stage = Stage::new(&phones, &Numbering::default(), (limits, shards));
         for (phone, deed) in &deeds {
             act(&mut stage, names[*phone], deed);
         }

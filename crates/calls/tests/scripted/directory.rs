@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use calls::Board;
 use calls::call::Ports;
-use calls::place::{Branch, Caller, Destination, Dialled, Directory, Service, Unplaceable};
+use calls::place::{Branch, Caller, Destination, Dialled, Directory, Failed, Service, Unplaceable};
 use media::{Command, NoPort, OpenPort, Port, PortId};
 use model::LineId;
 use parking_lot::Mutex;
@@ -28,6 +28,8 @@ pub struct Lines {
     pub phones: Vec<Registered>,
     pub lines: BTreeMap<String, String>,
     pub board: Arc<Board>,
+    /// Where calls to a number go that fail there.
+    pub forwards: BTreeMap<String, String>,
 }
 
 pub fn line(number: &str) -> LineId {
@@ -37,6 +39,18 @@ pub fn line(number: &str) -> LineId {
 pub fn flow_to(address: SocketAddr) -> Flow {
     let local = SERVER.parse().expect("an address");
     Flow { transport: Transport::Udp, local, remote: address, connection: None }
+}
+
+impl Registered {
+    fn branch(&self) -> Branch {
+        Branch {
+            contact: format!("sip:{}@{}", self.line.number, self.address).parse().expect("a URI"),
+            target: Target::from(flow_to(self.address)),
+            path: Vec::new(),
+            line: self.line.clone(),
+            owner: Some(format!("{}@localhost", self.owner).parse().expect("an address")),
+        }
+    }
 }
 
 impl Directory for Lines {
@@ -51,23 +65,22 @@ impl Directory for Lines {
         if !self.lines.iter().any(|(number, owner)| reached(number, owner)) {
             return Err(Unplaceable::NotFound);
         }
-        let branches = self
-            .phones
-            .iter()
-            .filter(|phone| reached(phone.line.number.as_str(), &phone.owner))
-            .map(|phone| Branch {
-                contact: format!("sip:{}@{}", phone.line.number, phone.address).parse().expect("a URI"),
-                target: Target::from(flow_to(phone.address)),
-                path: Vec::new(),
-                line: phone.line.clone(),
-                owner: Some(format!("{}@localhost", phone.owner).parse().expect("an address")),
-            })
-            .collect();
+        let found = self.phones.iter().filter(|phone| reached(phone.line.number.as_str(), &phone.owner));
+        let branches = found.map(Registered::branch).collect();
         Ok(Destination::Phones { branches, address: dialled.user.clone(), name: None, ring_time: None })
     }
 
     fn line_calls(&self, line: &LineId) -> usize {
         self.board.line_calls(line)
+    }
+
+    fn phones_of(&self, line: &LineId) -> Vec<Branch> {
+        self.phones.iter().filter(|phone| phone.line == *line).map(Registered::branch).collect()
+    }
+
+    fn next(&self, failed: &Failed<'_>) -> Option<Destination> {
+        let user = self.forwards.get(failed.line.number.as_str())?.clone();
+        self.resolve(&Dialled { user, foreign_domain: None }, failed.caller).ok()
     }
 }
 

@@ -4,6 +4,7 @@
 //! `bob receives INVITE with offer`; the head of `script.rs` lists them all. After the last sentence everything
 //! must have come to rest: no message unread, no call, no transaction, no media port.
 
+mod application;
 mod chaos;
 mod directory;
 mod phone;
@@ -24,6 +25,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    answer_call
     basic_call
     blind_transfer
     blind_transfer_after_hanging_up
@@ -33,12 +35,15 @@ scripts! {
     call_by_user_name
     call_limit
     call_limit_reloaded
+    call_park
     callee_gives_no_answer
     cancel
     cancel_and_answer_cross
     consultative_transfer
     consultative_transfer_refused
     declined
+    deflect_call
+    destinations_in_turn
     directed_pickup
     early_media
     early_media_of_two_forks
@@ -50,6 +55,7 @@ scripts! {
     impatient_caller
     info_digits
     loop_protection
+    make_call
     no_answer
     not_found
     not_registered
@@ -62,6 +68,8 @@ scripts! {
     replaces_refused
     replaces_talking
     retransmissions
+    server_hold
+    server_transfer
     session_interval_too_small
     session_timer_expires
     session_timer_refreshed

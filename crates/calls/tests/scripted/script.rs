@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lines carol=1003                        lines without a phone
+//! forwards 1002=1003                      where calls go that fail there
 //! limit ring-seconds 30                   also: calls-per-line, session-seconds
 //! phones ann=1001 bob=1002 bob2=1002      phones that are registered; bob2 is bob's second one
 //!
@@ -20,6 +21,10 @@
 //! In a header that is sent, `{dialog of bob}` is bob's dialog as Replaces names it, `{escaped dialog of bob}` the same
 //! in a URI, and `{lamp of bob}` the dialog that a lamp of bob's line shows.
 //!
+//! application has 1002 hold               also: retrieve, answer, clear, clear all, alternate, join, park,
+//!                                         park at 701, call 1003, consult 1003, transfer to 1003, deflect to 1003,
+//!                                         pick up from 1001; of several calls the oldest counts as held
+//! application cannot have 1002 hold: WrongState
 //! wait 30 seconds
 //! line 1002 rings | talks | holds | dials | rests
 //! presence of bob is On the phone
@@ -35,9 +40,10 @@ use calls::CallLimits;
 use calls::snapshot::ConnectionState;
 use sip::{Headers, Message, Name};
 
+use crate::application;
 use crate::directory::line;
 use crate::phone::{Extras, Session};
-use crate::stage::Stage;
+use crate::stage::{Numbering, Stage};
 
 /// Long enough for every timer of every transaction that was left behind.
 const REST: Duration = Duration::from_secs(200);
@@ -58,7 +64,7 @@ fn play_on(shards: usize, file: &str) {
     let text = std::fs::read_to_string(folder().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
     assert!(text.starts_with("# RFC "), "{file}: the first line names the specification");
     let mut stage: Option<Stage> = None;
-    let mut lines = Vec::new();
+    let mut numbers = Numbering::default();
     let mut limits = CallLimits::default();
     for (number, sentence) in text.lines().enumerate() {
         let sentence = sentence.split('#').next().unwrap_or_default().trim();
@@ -66,7 +72,11 @@ fn play_on(shards: usize, file: &str) {
         let failed = match words.as_slice() {
             [] => continue,
             ["lines", pairs @ ..] => {
-                lines = pairs.iter().map(|pair| split(pair)).collect();
+                numbers.lines = pairs.iter().map(|pair| split(pair)).collect();
+                Ok(())
+            }
+            ["forwards", pairs @ ..] => {
+                numbers.forwards = pairs.iter().map(|pair| split(pair)).collect();
                 Ok(())
             }
             ["limit", name, value] => {
@@ -78,7 +88,7 @@ fn play_on(shards: usize, file: &str) {
             }
             ["phones", pairs @ ..] => {
                 let phones: Vec<_> = pairs.iter().map(|pair| split(pair)).collect();
-                stage = Some(Stage::new(&phones, &lines, (limits, shards)));
+                stage = Some(Stage::new(&phones, &numbers, (limits, shards)));
                 Ok(())
             }
             _ => perform(stage.as_mut().expect("`phones` comes first"), sentence, &words),
@@ -116,6 +126,16 @@ fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), Stri
         ["wait", number, "seconds"] => {
             stage.wait(Duration::from_secs_f64(number.parse().map_err(|_| "not a number")?));
             Ok(())
+        }
+        ["application", "has", number, what @ ..] => {
+            let command = application::command(stage, number, what)?;
+            stage.command(&command).map(|_| ()).map_err(|refusal| format!("{refusal:?}"))
+        }
+        ["application", "cannot", "have", number, what @ .., why] => {
+            let what: Vec<&str> = what.iter().map(|word| word.trim_end_matches(':')).collect();
+            let command = application::command(stage, number, &what)?;
+            let refusal = stage.command(&command).err().ok_or("it can")?;
+            check(format!("{refusal:?}") == *why, &format!("{refusal:?}"))
         }
         ["media", "flows", "between", one, "and", other] => {
             let (one, other) = (stage.phone(one).media(), stage.phone(other).media());

@@ -7,8 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use calls::address::Addresses;
 use calls::call::{Arrival, EXTENSIONS, House, Moved, Now, Post, Shard, Switchboard};
+use calls::command::{Command, Done, Refusal};
+use calls::features::park::Parking;
 use calls::line_state::LineStates;
 use calls::place::Caller;
+use calls::snapshot::CallId;
 use calls::{Board, CallLimits};
 use model::Timestamp;
 use presence::{Engine, Rules};
@@ -25,9 +28,19 @@ pub struct Stage {
     pub board: Arc<Board>,
     shards: Vec<(Endpoint, Switchboard)>,
     moved: Arc<Moved>,
+    parking: Arc<Parking>,
     post: Vec<(usize, Post)>,
     start: Instant,
     now: Instant,
+}
+
+/// What is known of numbers beside the phones.
+#[derive(Default)]
+pub struct Numbering {
+    /// Lines without a phone: owner, number.
+    pub lines: Vec<(String, String)>,
+    /// Where calls go that fail: from, to.
+    pub forwards: Vec<(String, String)>,
 }
 
 /// Every name ends in the number of the phone, if it has several: `bob2` is bob's.
@@ -43,7 +56,7 @@ impl Stage {
     )]
     pub fn new(
         phones: &[(String, String)],
-        lines: &[(String, String)],
+        numbers: &Numbering,
         (limits, count): (CallLimits, usize),
     ) -> Self {
         let board = Arc::new(Board::new());
@@ -60,10 +73,11 @@ impl Stage {
             phones: registered.collect(),
             lines: phones
                 .iter()
-                .chain(lines)
+                .chain(&numbers.lines)
                 .map(|(name, number)| (number.clone(), owner(name).to_owned()))
                 .collect(),
             board: Arc::clone(&board),
+            forwards: numbers.forwards.iter().cloned().collect(),
         };
         for phone in &directory.phones {
             let user = format!("{}@localhost", phone.owner).parse().expect("an address");
@@ -71,6 +85,7 @@ impl Stage {
         }
         let directory = Arc::new(directory);
         let moved = Arc::new(Moved::default());
+        let parking = Arc::new(Parking::default());
         let house = |index| House {
             domain: "localhost".to_owned(),
             limits,
@@ -81,6 +96,7 @@ impl Stage {
             lines: Arc::clone(&states),
             shard: Shard { index, count },
             moved: Arc::clone(&moved),
+            parking: Arc::clone(&parking),
         };
         let start = Instant::now();
         let config = Config { extensions: EXTENSIONS.to_vec(), ..Config::default() };
@@ -97,6 +113,7 @@ impl Stage {
                 })
                 .collect(),
             moved,
+            parking,
             post: Vec::new(),
             ports,
             presence,
@@ -110,6 +127,19 @@ impl Stage {
     pub fn set_limits(&mut self, limits: CallLimits) {
         for (_, switchboard) in &mut self.shards {
             switchboard.set_limits(limits);
+        }
+    }
+
+    /// An application wants something; what is to be done after it in another call is done then.
+    pub fn command(&mut self, command: &Command) -> Result<Done, Refusal> {
+        let now = self.now();
+        let at = command.call().map_or(0, CallId::shard);
+        let (endpoint, switchboard) = &mut self.shards[at];
+        let done = switchboard.command(command, endpoint, now);
+        self.pump();
+        match (done, command.then()) {
+            (Ok(_), Some(then)) => self.command(&then),
+            (done, _) => done,
         }
     }
 
@@ -250,6 +280,9 @@ impl Stage {
             if !endpoint.is_at_rest() {
                 remains.push(format!("transactions: {:?}", endpoint.transactions()));
             }
+        }
+        if !self.parking.is_empty() {
+            remains.push("parked calls".to_owned());
         }
         if !self.moved.is_empty() {
             remains.push("dialogs that have moved".to_owned());

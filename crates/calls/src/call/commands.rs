@@ -1,0 +1,139 @@
+//! Commands of applications, led to the call that they are for.
+
+use sip::endpoint::Endpoint;
+
+use super::house::{Context, Now};
+use super::letter::{Letter, Place, Wanted};
+use super::service::ServiceCall;
+use super::switchboard::{Held, Switchboard};
+use super::{Call, End};
+use crate::command::{Command, Done, Refusal};
+use crate::features::make_call::Originator;
+use crate::features::{answer, clear, deflect, hold, transfer};
+use crate::place::{Caller, Dialled};
+use crate::snapshot::Cause;
+
+impl Switchboard {
+    /// Carries a command out: the answer says whether it has begun.
+    ///
+    /// # Errors
+    /// It cannot be done.
+    pub fn command(&mut self, command: &Command, endpoint: &mut Endpoint, now: Now) -> Result<Done, Refusal> {
+        let Some(id) = command.call() else { return self.make_call(command, endpoint, now) };
+        let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        let done = match self.calls.get_mut(&id) {
+            Some(Held::Bridge(call)) => call.command(command, &mut context),
+            Some(Held::Service(call)) => call.command(command, &mut context),
+            Some(Held::Originator(originator)) => match command {
+                Command::ClearCall { .. } | Command::ClearConnection { .. } => {
+                    originator.failed(Cause::CallCancelled, &mut context);
+                    Ok(Done::default())
+                }
+                _ => Err(Refusal::WrongState),
+            },
+            Some(Held::Attempt(_) | Held::Newcomer(_)) | None => Err(Refusal::NoSuchCall),
+        };
+        self.tidy(id);
+        self.deliver(endpoint, now);
+        done
+    }
+
+    fn make_call(&mut self, command: &Command, endpoint: &mut Endpoint, now: Now) -> Result<Done, Refusal> {
+        let Command::MakeCall { line, target } = command else { return Err(Refusal::WrongState) };
+        if self.calls.len() >= self.house.limits.calls_per_shard_max {
+            return Err(Refusal::Resources);
+        }
+        let phones = self.house.directory.phones_of(line);
+        let first = phones.first().ok_or(Refusal::Unplaceable(Cause::DestinationOutOfService))?;
+        let owner = first.owner.clone();
+        let id = self.new_id();
+        let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        let originator = Originator::start(id, (line.clone(), owner), target.clone(), &mut context);
+        self.hold(id, Some(Held::Originator(originator)), endpoint, now);
+        Ok(Done { call: Some(id), slot: None })
+    }
+}
+
+impl Call {
+    fn command(&mut self, command: &Command, context: &mut Context<'_>) -> Result<Done, Refusal> {
+        let done = Done::default();
+        match command {
+            Command::MakeCall { .. } => return Err(Refusal::WrongState),
+            Command::AnswerCall { line, .. } => answer::answer(self, line, context)?,
+            Command::ClearConnection { line, .. } => clear::clear(self, line, context)?,
+            Command::ClearCall { .. } => self.end(Cause::NormalClearing, context),
+            Command::HoldCall { line, .. }
+            | Command::ConsultationCall { line, .. }
+            | Command::AlternateCall { line, .. } => hold::command(self, self.talking(line)?, true, context)?,
+            Command::RetrieveCall { line, .. } => hold::command(self, self.talking(line)?, false, context)?,
+            Command::TransferCall { active, line, .. } => {
+                let wanted = Wanted::PartnerOf(*active, line.clone());
+                self.transferred(self.talking(line)?, Err(wanted), context)?;
+            }
+            Command::SingleStepTransfer { line, target, .. } => {
+                self.transferred(self.talking(line)?, Ok(dialled(target)), context)?;
+            }
+            Command::DeflectCall { line, target, .. } => {
+                deflect::deflect(self, Some(line), &Place::Dialled(dialled(target)), context)?;
+            }
+            Command::DirectedPickup { line, .. } => {
+                deflect::deflect(self, None, &Place::Line(line.clone()), context)?;
+            }
+            Command::ParkCall { line, slot, .. } => {
+                let place = self.talking(line)?;
+                let slot = transfer::park_command(self, place, slot.as_deref(), context)?;
+                return Ok(Done { slot: Some(slot), ..done });
+            }
+        }
+        Ok(done)
+    }
+
+    fn talking(&self, line: &model::LineId) -> Result<(usize, End), Refusal> {
+        match self.phase {
+            super::Phase::Answered(_) => self.place_of(line).ok_or(Refusal::NoSuchConnection),
+            super::Phase::Ringing => Err(Refusal::WrongState),
+            super::Phase::Over => Err(Refusal::NoSuchCall),
+        }
+    }
+
+    fn transferred(
+        &mut self,
+        place: (usize, End),
+        target: Result<Dialled, Wanted>,
+        context: &mut Context<'_>,
+    ) -> Result<(), Refusal> {
+        if self.change.is_some() {
+            return Err(Refusal::Busy);
+        }
+        transfer::command(self, place, target, context);
+        Ok(())
+    }
+}
+
+impl ServiceCall {
+    fn command(&mut self, command: &Command, context: &mut Context<'_>) -> Result<Done, Refusal> {
+        match command {
+            Command::ClearCall { .. } => self.end(Cause::NormalClearing, context),
+            Command::ClearConnection { line, .. } if self.member().line.as_ref() == Some(line) => {
+                self.end(Cause::NormalClearing, context);
+            }
+            Command::ClearConnection { .. } => return Err(Refusal::NoSuchConnection),
+            Command::DirectedPickup { line, .. } if self.is_parked() => {
+                let by = Caller {
+                    line: Some(line.clone()),
+                    user: None,
+                    number: line.number.to_string(),
+                    name: None,
+                };
+                let order = self.order(Place::Line(line.clone()), by).ok_or(Refusal::WrongState)?;
+                context.index.letters.push_back(Letter::Ring(Box::new(order)));
+            }
+            _ => return Err(Refusal::WrongState),
+        }
+        Ok(Done::default())
+    }
+}
+
+fn dialled(target: &str) -> Dialled {
+    Dialled { user: target.to_owned(), foreign_domain: None }
+}

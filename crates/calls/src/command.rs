@@ -1,0 +1,212 @@
+//! What applications can ask of call control, in the words of CSTA Phase III (ECMA-269), and how it answers.
+//!
+//! A line address always names the partition (`CT-07`). The answer says whether the service has begun; what comes
+//! of it is in the snapshots of the call: `Held`, `Retrieved`, `Diverted`, `Transferred`, or `Failed` and why.
+//! Who may command which line is decided before, by whoever takes commands from outside.
+
+use model::LineId;
+use serde::{Deserialize, Serialize};
+
+use crate::place::Unplaceable;
+use crate::snapshot::{CallId, Cause};
+
+/// A request of an application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Command {
+    /// The line's phones are asked to come, and then the number is called for the one that does (ECMA-269 §17.1).
+    MakeCall {
+        /// Who calls.
+        line: LineId,
+        /// What is dialled for it.
+        target: String,
+    },
+    /// A phone that rings is asked to answer; only some can (`Event: talk`).
+    AnswerCall {
+        /// The call.
+        call: CallId,
+        /// The line that rings.
+        line: LineId,
+    },
+    /// A line leaves a call: hangs up, or declines.
+    ClearConnection {
+        /// The call.
+        call: CallId,
+        /// The line.
+        line: LineId,
+    },
+    /// A call ends for all.
+    ClearCall {
+        /// The call.
+        call: CallId,
+    },
+    /// A line puts the other side on hold.
+    HoldCall {
+        /// The call.
+        call: CallId,
+        /// The line that holds.
+        line: LineId,
+    },
+    /// A line takes a call back that was put on hold by [`Command::HoldCall`].
+    RetrieveCall {
+        /// The call.
+        call: CallId,
+        /// The line that held.
+        line: LineId,
+    },
+    /// A line holds a call and calls somebody else meanwhile.
+    ConsultationCall {
+        /// The call that is held.
+        call: CallId,
+        /// The line.
+        line: LineId,
+        /// What is dialled for it.
+        target: String,
+    },
+    /// A line changes between the call that it holds and the one that it talks in.
+    AlternateCall {
+        /// The call that was held.
+        held: CallId,
+        /// The call that will be held.
+        active: CallId,
+        /// The line.
+        line: LineId,
+    },
+    /// A line joins those that it talks to in two calls, and leaves both.
+    TransferCall {
+        /// One call: this one goes on.
+        held: CallId,
+        /// The other.
+        active: CallId,
+        /// The line that leaves.
+        line: LineId,
+    },
+    /// A line has the other side of a call transferred to a number, and leaves.
+    SingleStepTransfer {
+        /// The call.
+        call: CallId,
+        /// The line that leaves.
+        line: LineId,
+        /// What is dialled for the other side.
+        target: String,
+    },
+    /// A call that rings at a line goes elsewhere; it is not answered, and no media flows (`CT-05`).
+    DeflectCall {
+        /// The call.
+        call: CallId,
+        /// The line that it rings at.
+        line: LineId,
+        /// Where it goes.
+        target: String,
+    },
+    /// A line parks the other side of a call, and leaves. Whoever dials the slot has it.
+    ParkCall {
+        /// The call.
+        call: CallId,
+        /// The line that leaves.
+        line: LineId,
+        /// The slot; any that is free when none is named.
+        slot: Option<String>,
+    },
+    /// A line takes a call that rings elsewhere, or that is parked: its own phones ring.
+    DirectedPickup {
+        /// The call.
+        call: CallId,
+        /// The line that takes it.
+        line: LineId,
+    },
+}
+
+/// What a command led to, as far as that is known at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// The call that was made.
+    pub call: Option<CallId>,
+    /// The slot that the call is parked at.
+    pub slot: Option<String>,
+}
+
+/// Why a command was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Refusal {
+    /// There is no such call (any more).
+    #[error("there is no such call")]
+    NoSuchCall,
+    /// The line takes no part in it.
+    #[error("the line takes no part in the call")]
+    NoSuchConnection,
+    /// Not in the state that the connection is in: ringing, talking, held.
+    #[error("the call is in another state")]
+    WrongState,
+    /// Something else is under way in the call: to be tried again.
+    #[error("something else is under way in the call")]
+    Busy,
+    /// The phone cannot do it.
+    #[error("the phone cannot do that")]
+    PhoneCannot,
+    /// The target leads nowhere, or may not be dialled.
+    #[error("the call cannot be placed: {0:?}")]
+    Unplaceable(Cause),
+    /// The slot is taken, or there is none.
+    #[error("the slot is not free")]
+    NoSlot,
+    /// A limit of this server is reached.
+    #[error("a limit of this server is reached")]
+    Resources,
+}
+
+impl From<Unplaceable> for Refusal {
+    fn from(reason: Unplaceable) -> Self {
+        Self::Unplaceable(reason.cause())
+    }
+}
+
+impl Command {
+    /// The call that decides where the command is carried out; `None` when it makes one.
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::MakeCall { .. } => None,
+            Self::TransferCall { held: call, .. } | Self::AlternateCall { active: call, .. } => Some(*call),
+            Self::AnswerCall { call, .. }
+            | Self::ClearConnection { call, .. }
+            | Self::ClearCall { call }
+            | Self::HoldCall { call, .. }
+            | Self::RetrieveCall { call, .. }
+            | Self::ConsultationCall { call, .. }
+            | Self::SingleStepTransfer { call, .. }
+            | Self::DeflectCall { call, .. }
+            | Self::ParkCall { call, .. }
+            | Self::DirectedPickup { call, .. } => Some(*call),
+        }
+    }
+
+    /// What is done after it, in another call, when it has begun.
+    pub fn then(&self) -> Option<Self> {
+        match self {
+            Self::AlternateCall { held, line, .. } => {
+                Some(Self::RetrieveCall { call: *held, line: line.clone() })
+            }
+            Self::ConsultationCall { line, target, .. } => {
+                Some(Self::MakeCall { line: line.clone(), target: target.clone() })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_read_as_json_with_the_partition_of_every_line() {
+        let text = r#"{"op":"deflectCall","call":281474976710657,"line":{"number":"1002","partition":"internal"},"target":"1003"}"#;
+        let command: Command = serde_json::from_str(text).unwrap();
+        let line: LineId = "1002".parse::<model::Number>().unwrap().into();
+        let expected = Command::DeflectCall { call: CallId(1 << 48 | 1), line, target: "1003".to_owned() };
+        assert_eq!(command, expected);
+        assert_eq!(command.call().map(CallId::shard), Some(1));
+        assert_eq!(serde_json::to_string(&command).unwrap(), text);
+    }
+}
