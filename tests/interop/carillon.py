@@ -171,13 +171,13 @@ def tone(path, hertz, seconds=10, rate=8000):
         out.writeframes(b"".join(struct.pack("<h", s) for s in samples))
 
 
-def loudest(path, candidates):
-    """The candidate frequency with most energy in a wave file, and how far it stands above the others."""
+def loudest(path, candidates, begin=0.25):
+    """The candidate frequency with most energy in two seconds of a wave file, and how far it stands above the others."""
     with wave.open(path, "rb") as sound:
         rate, channels = sound.getframerate(), sound.getnchannels()
         raw = sound.readframes(sound.getnframes())
     samples = [s[0] for s in struct.iter_unpack("<h", raw)][::channels]
-    samples = samples[len(samples) // 4 : len(samples) // 4 + 2 * rate]
+    samples = samples[int(len(samples) * begin) :][: 2 * rate]
     assert len(samples) > rate // 2, f"{path}: only {len(samples)} samples"
 
     def energy(hertz):
