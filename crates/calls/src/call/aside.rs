@@ -12,6 +12,9 @@ use super::outcome::Failure;
 use super::{Call, End, Phase, wire};
 use crate::snapshot::{Cause, ConnectionState, Event};
 
+/// Dialogs that a call remembers to have ended; a BYE in an older one gets 481.
+const DEPARTED_MAX: usize = 8;
+
 impl Call {
     /// A request of a phone that is in the call but in no pair: the newcomer before its place is free, or the phone
     /// that was replaced before the others have agreed.
@@ -64,6 +67,15 @@ impl Call {
         }
     }
 
+    /// A leg is dismissed: its own BYE may cross ours.
+    pub(super) fn depart(&mut self, leg: &Leg, context: &mut Context<'_>) {
+        if self.departed.len() >= DEPARTED_MAX {
+            let oldest = self.departed.remove(0);
+            context.index.forget_dialog(&oldest.call_id, self.id);
+        }
+        self.departed.push(leg.half.dialog.id().clone());
+    }
+
     /// The call ends: whoever is neither in its pairs nor at home goes with it.
     pub(super) fn dissolve_change(&mut self, context: &mut Context<'_>) {
         match self.change.take() {
@@ -77,7 +89,7 @@ impl Call {
                     }
                     (outside, lender) => {
                         if let Some(leg) = outside {
-                            self.departed.push(leg.half.dialog.id().clone());
+                            self.depart(&leg, context);
                             leg.dismiss(context);
                         }
                         if let Some(lender) = lender {

@@ -113,6 +113,16 @@ impl Half {
         }
     }
 
+    /// Begins a change of the session of ours. It says what was agreed on session timers: a request that says
+    /// nothing would end them (RFC 4028 §7.2).
+    pub(crate) fn change(&mut self, method: Method, house: &House) -> RequestBuilder {
+        let builder = self.request(method, house);
+        match &self.timer {
+            Some(timer) => builder.header(Name::SessionExpires, &timer.next_offer(timer.we_refresh())),
+            None => builder,
+        }
+    }
+
     /// Where our requests in this dialog go. Over a stream, back over its connection. Over UDP to the Contact
     /// (RFC 3261 §12.2.1.1), unless the phone is not where it says: then back where it came from.
     pub(crate) fn target(&self, house: &House) -> Target {

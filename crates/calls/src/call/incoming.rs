@@ -240,6 +240,8 @@ impl Call {
         let patience = patience.map_or(Duration::MAX, |seconds| Duration::from_secs(u64::from(seconds)));
         let ring_time = ring_time.unwrap_or(context.house.limits.ring_time).min(patience);
         self.timers.ring = Some(context.now.instant + ring_time);
+        // What the caller hears is that of phones that ring now.
+        self.early_media = None;
         let caller = self.placed_by.clone();
         let diverted_from = self.branches.last().map(|last| last.place.line.number.to_string());
         let invitation = Invitation {

@@ -215,7 +215,7 @@ impl Call {
         context: &mut Context<'_>,
     ) {
         let half = self.pairs[pair].half_mut(end);
-        let builder = half.request(Method::Invite, context.house);
+        let builder = half.change(Method::Invite, context.house);
         let request = match body {
             Some(body) => builder.body(wire::SDP, body),
             None => builder.finish(),
@@ -367,7 +367,7 @@ impl Call {
             if let Some(transfer) = &mut transfer {
                 transfer.tell(&mut leg.half, 200, context);
             }
-            self.departed.push(leg.half.dialog.id().clone());
+            self.depart(&leg, context);
             leg.dismiss(context);
         }
         if let Some(lender) = lender {

@@ -177,11 +177,7 @@ impl Call {
         };
         let method = if sent == Carrier::Invite { Method::Invite } else { Method::Update };
         let other = self.pairs[pair].half_mut(to);
-        let builder = other.request(method, context.house);
-        let builder = match &other.timer {
-            Some(timer) => builder.header(Name::SessionExpires, &timer.next_offer(timer.we_refresh())),
-            None => builder,
-        };
+        let builder = other.change(method, context.house);
         let out = match &body {
             Some(body) => builder.body(wire::SDP, body),
             None => builder.finish(),

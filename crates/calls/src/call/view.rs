@@ -10,6 +10,9 @@ use crate::snapshot::{
     CallId, CallSnapshot, Cause, Connection, ConnectionState, DialogIds, Direction, Event,
 };
 
+/// Connections that a call shows, those that have ended included, before their places are taken by others.
+const CONNECTIONS_KEPT: usize = 32;
+
 /// The device of a connection as somebody who calls.
 pub(crate) fn caller_of(connection: &Connection) -> Caller {
     Caller {
@@ -71,8 +74,15 @@ impl View {
         })
     }
 
-    /// A device comes in; gives its place.
+    /// A device comes in; gives its place. In a call that has seen many, it is the place of one that has gone.
     pub(crate) fn enter(&mut self, connection: Connection) -> usize {
+        let gone = |known: &Connection| matches!(known.state, ConnectionState::Null | ConnectionState::Fail);
+        if self.connections.len() >= CONNECTIONS_KEPT
+            && let Some(place) = self.connections.iter().position(gone)
+        {
+            self.connections[place] = connection;
+            return place;
+        }
         self.connections.push(connection);
         self.connections.len() - 1
     }
@@ -149,5 +159,26 @@ impl View {
             connections: self.connections.clone(),
         };
         lines.publish(&Arc::new(snapshot), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_has_seen_many_devices_does_not_grow() {
+        let caller = Caller { line: None, user: None, number: "1001".to_owned(), name: None };
+        let mut view = View::new(CallId(1), &caller, Timestamp(0));
+        let connection = view.connection(0).clone();
+        let places: Vec<usize> = (0..200)
+            .map(|_| {
+                let place = view.enter(connection.clone());
+                view.set(place, ConnectionState::Null, Timestamp(1));
+                place
+            })
+            .collect();
+        assert!(places.iter().all(|place| (1..=CONNECTIONS_KEPT).contains(place)));
+        assert_eq!(view.state(0), ConnectionState::Initiated, "whoever is there keeps its place");
     }
 }

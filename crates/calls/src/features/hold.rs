@@ -33,7 +33,7 @@ pub(crate) fn command(
     let body = call.tell(pair, far, &description, context).ok_or(Refusal::Resources)?;
     let half = call.pairs[pair].half_mut(far);
     half.exchange.pass(Side::Local, Carrier::Invite, true).map_err(|_| Refusal::Busy)?;
-    let request = half.request(Method::Invite, context.house).body(wire::SDP, &body);
+    let request = half.change(Method::Invite, context.house).body(wire::SDP, &body);
     let target = half.target(context.house);
     let purpose = Purpose::Hold { pair, holder, hold };
     match call.send(request, &target, purpose, context) {

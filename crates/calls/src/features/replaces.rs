@@ -75,6 +75,13 @@ pub(crate) fn wait_for(
             return None;
         }
     };
+    let full = |line: &model::LineId| {
+        context.house.directory.line_calls(line) >= context.house.limits.calls_per_line_max
+    };
+    if placed_by.line.as_ref().is_some_and(full) {
+        wire::refuse(context, transaction, &request, 403);
+        return None;
+    }
     context.index.dialogs.insert(leg.call_id.clone(), id);
     context.index.servers.insert(transaction, id);
     let purpose = FetchPurpose::Replace;

@@ -6,6 +6,8 @@ mod phone;
 
 use std::sync::Arc;
 
+use calls::command::{Command, Refusal};
+use calls::snapshot::{CallId, Cause};
 use calls::{MessageAnswer, MessageGateway, MessageRefusal, TextMessage};
 use model::Timestamp;
 use parking_lot::Mutex;
@@ -336,4 +338,22 @@ async fn the_calls_of_a_user_end_when_they_are_told_to() {
     };
     let (response, ()) = tokio::join!(calling, ending);
     assert!(response.status() >= 180, "{response:?}");
+}
+
+#[tokio::test]
+async fn an_application_is_told_why_its_command_is_not_carried_out() {
+    let house = House::open().await;
+    let line: model::LineId = "1001".parse::<model::Number>().unwrap().into();
+    let call_for = || Command::MakeCall { line: line.clone(), target: "1002".to_owned() };
+    let nobody = house.calls.command(call_for()).await;
+    assert_eq!(nobody, Err(Refusal::Unplaceable(Cause::DestinationOutOfService)));
+    for shard in [0, 1, 63] {
+        let gone = Command::ClearCall { call: CallId(shard << 48 | 7) };
+        assert_eq!(house.calls.command(gone).await, Err(Refusal::NoSuchCall), "{shard}");
+    }
+    let mut phone = Phone::udp(&house, "1001").await;
+    phone.register().await;
+    let made = house.calls.command(call_for()).await.unwrap();
+    assert!(made.call.is_some(), "it has begun; that no media port is left is seen on the board");
+    assert!(house.calls.snapshots().is_empty());
 }
