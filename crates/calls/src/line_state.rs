@@ -30,13 +30,20 @@ impl LineStates {
     /// The line got its first contact.
     pub fn registered(&self, line: &LineId, owner: Option<&BareJid>, now: Timestamp) {
         self.registered.lock().entry(line.clone()).or_insert(now);
+        self.board.touch(line);
         self.tell(line, owner, now);
     }
 
     /// The line lost its last contact.
     pub fn unregistered(&self, line: &LineId, owner: Option<&BareJid>, now: Timestamp) {
         self.registered.lock().remove(line);
+        self.board.touch(line);
         self.tell(line, owner, now);
+    }
+
+    /// Has the line a contact?
+    pub fn is_registered(&self, line: &LineId) -> bool {
+        self.registered.lock().contains_key(line)
     }
 
     /// Publishes a call's newest snapshot, and tells presence what its lines do now.

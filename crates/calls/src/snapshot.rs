@@ -316,6 +316,14 @@ impl Board {
         }
     }
 
+    /// Something else about a line has changed that its watchers want to hear of, such as its registration.
+    pub fn touch(&self, line: &LineId) {
+        for listener in &*self.listeners.lock() {
+            listener.changed.lock().entry(line.clone()).or_default();
+            listener.wake.notify_one();
+        }
+    }
+
     /// All live calls, oldest number first.
     pub fn snapshots(&self) -> Vec<Arc<CallSnapshot>> {
         let mut all: Vec<_> =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::LineId;
 
-use super::xml::push_escaped;
+use super::body::Body;
 use crate::snapshot::{CallSnapshot, Connection, ConnectionState, DialogIds, Direction};
 
 /// The state of one dialog, as a watcher was told.
@@ -66,85 +66,104 @@ fn other_side(call: &CallSnapshot, index: usize) -> Option<&Connection> {
     }
 }
 
-/// What goes into a document: the entity, its version, and the dialogs before and now.
+/// What the lines of a watched resource do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct LineView {
+    /// Is anything known of them: is a phone registered, or is there a call (`PH-01`)?
+    pub is_known: bool,
+    /// Their dialogs.
+    pub dialogs: Dialogs,
+}
+
+impl LineView {
+    /// The three indications of a lamp (`PH-07`).
+    pub(super) fn is_busy(&self) -> bool {
+        !self.dialogs.is_empty()
+    }
+}
+
+/// What goes into a document: the entity, and what was and is to be shown.
 pub(super) struct Document<'a> {
     /// The watched resource, as a URI.
     pub entity: &'a str,
-    /// Rises by one with every document of a subscription (RFC 4235 §4.1.1).
-    pub version: u32,
     /// What the watcher was told last; `None` for a full document.
-    pub before: Option<&'a Dialogs>,
+    pub before: Option<&'a LineView>,
     /// What holds now.
-    pub now: &'a Dialogs,
+    pub now: &'a LineView,
     /// `sip:` and this domain make the URIs of the other side.
     pub domain: &'a str,
 }
 
 impl Document<'_> {
-    /// Writes it.
-    pub(super) fn write(&self) -> String {
-        let mut out = String::with_capacity(512);
-        out.push_str(
+    /// Writes it. The version rises by one with every document of a subscription (RFC 4235 §4.1.1).
+    pub(super) fn write(&self) -> Body {
+        // Only a full document can take back that anything is known.
+        let before = self.before.filter(|before| before.is_known == self.now.is_known);
+        let mut out = Body::versioned(
             "<?xml version=\"1.0\"?>\r\n<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"",
         );
-        out.push_str(&self.version.to_string());
-        out.push_str(if self.before.is_some() {
+        out.push(if before.is_some() {
             "\" state=\"partial\" entity=\""
         } else {
             "\" state=\"full\" entity=\""
         });
-        push_escaped(&mut out, self.entity);
-        out.push_str("\">\r\n");
-        for (id, shown) in self.now {
-            if self.before.is_none_or(|before| before.get(id) != Some(shown)) {
+        out.push_escaped(self.entity);
+        out.push("\">\r\n");
+        for (id, shown) in &self.now.dialogs {
+            if before.is_none_or(|before| before.dialogs.get(id) != Some(shown)) {
                 self.push_dialog(&mut out, id, shown, shown.state);
             }
         }
-        for (id, shown) in self.before.into_iter().flatten() {
-            if !self.now.contains_key(id) {
+        for (id, shown) in before.into_iter().flat_map(|before| &before.dialogs) {
+            if !self.now.dialogs.contains_key(id) {
                 self.push_dialog(&mut out, id, shown, "terminated");
             }
         }
-        out.push_str("</dialog-info>\r\n");
+        if before.is_none() && self.now.is_known && !self.now.is_busy() {
+            // COMPAT: Yealink T4x, Snom: a lamp without a call is lit as idle by a dialog that has ended, and not by
+            // a document without any; that one says that nothing is known (`PH-01`).
+            out.push("<dialog id=\"idle\"><state>terminated</state></dialog>\r\n");
+        }
+        out.push("</dialog-info>\r\n");
         out
     }
 
-    fn push_dialog(&self, out: &mut String, id: &str, shown: &Shown, state: &str) {
-        out.push_str("<dialog id=\"");
-        push_escaped(out, id);
+    fn push_dialog(&self, out: &mut Body, id: &str, shown: &Shown, state: &str) {
+        out.push("<dialog id=\"");
+        out.push_escaped(id);
         if let Some(ids) = &shown.ids {
             // The tags are those of the watched phone (RFC 4235 §4.1.2).
             for (name, value) in
                 [("call-id", &ids.call_id), ("local-tag", &ids.phone_tag), ("remote-tag", &ids.server_tag)]
             {
-                out.push_str("\" ");
-                out.push_str(name);
-                out.push_str("=\"");
-                push_escaped(out, value);
+                out.push("\" ");
+                out.push(name);
+                out.push("=\"");
+                out.push_escaped(value);
             }
         }
-        out.push_str("\" direction=\"");
-        out.push_str(match shown.direction {
+        out.push("\" direction=\"");
+        out.push(match shown.direction {
             Direction::Initiator => "initiator",
             Direction::Recipient => "recipient",
         });
-        out.push_str("\"><state>");
-        out.push_str(state);
-        out.push_str("</state>");
+        out.push("\"><state>");
+        out.push(state);
+        out.push("</state>");
         if let Some((address, name)) = &shown.remote {
-            out.push_str("<remote><identity");
+            out.push("<remote><identity");
             if let Some(name) = name {
-                out.push_str(" display=\"");
-                push_escaped(out, name);
-                out.push('"');
+                out.push(" display=\"");
+                out.push_escaped(name);
+                out.push("\"");
             }
-            out.push_str(">sip:");
-            push_escaped(out, address);
-            out.push('@');
-            push_escaped(out, self.domain);
-            out.push_str("</identity></remote>");
+            out.push(">sip:");
+            out.push_escaped(address);
+            out.push("@");
+            out.push_escaped(self.domain);
+            out.push("</identity></remote>");
         }
-        out.push_str("</dialog>\r\n");
+        out.push("</dialog>\r\n");
     }
 }
 
@@ -185,13 +204,27 @@ mod tests {
         (line, Arc::new(snapshot))
     }
 
-    fn shown(caller: ConnectionState, callee: ConnectionState) -> Dialogs {
+    fn shown(caller: ConnectionState, callee: ConnectionState) -> LineView {
         let (line, call) = call(caller, callee);
-        dialogs(std::iter::once((&line, &call)))
+        LineView { is_known: true, dialogs: dialogs(std::iter::once((&line, &call))) }
     }
 
-    fn write(version: u32, before: Option<&Dialogs>, now: &Dialogs) -> String {
-        Document { entity: "sip:1002@example.org", version, before, now, domain: "example.org" }.write()
+    fn write(version: u32, before: Option<&LineView>, now: &LineView) -> String {
+        let mut out = Vec::new();
+        let document = Document { entity: "sip:1002@example.org", before, now, domain: "example.org" };
+        document.write().write(version, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn an_idle_line_shows_an_ended_dialog_and_an_unknown_one_shows_none() {
+        let idle = LineView { is_known: true, ..LineView::default() };
+        let unknown = LineView::default();
+        assert!(write(0, None, &idle).contains("<state>terminated</state>"));
+        assert!(!write(0, None, &unknown).contains("<dialog "));
+        let lost = write(1, Some(&idle), &unknown);
+        assert!(lost.contains("state=\"full\"") && !lost.contains("<dialog "), "{lost}");
+        assert!(write(2, Some(&unknown), &idle).contains("<state>terminated</state>"));
     }
 
     #[test]
@@ -214,7 +247,8 @@ mod tests {
         third.line = None;
         third.address = "1003".to_owned();
         call.connections.push(third);
-        let shown = dialogs(std::iter::once((&line, &Arc::new(call))));
+        let dialogs = dialogs(std::iter::once((&line, &Arc::new(call))));
+        let shown = LineView { is_known: true, dialogs };
         assert!(write(0, None, &shown).contains("sip:1003@example.org"));
     }
 
@@ -231,7 +265,7 @@ mod tests {
     fn an_ended_dialog_is_told_as_terminated_once() {
         let talking = shown(ConnectionState::Connected, ConnectionState::Connected);
         let over = shown(ConnectionState::Null, ConnectionState::Null);
-        assert!(over.is_empty());
+        assert!(!over.is_busy());
         assert!(write(3, Some(&talking), &over).contains("<state>terminated</state>"));
     }
 }

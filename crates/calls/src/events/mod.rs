@@ -1,14 +1,21 @@
 //! Event packages: who watches which line or user, and what they are told.
 //!
 //! `dialog` (RFC 4235) shows lines and comes straight from the board of calls; `presence` (RFC 3856, PIDF of
-//! RFC 3863, RPID of RFC 4480) shows people and comes from the presence engine. PUBLISH (RFC 3903) feeds it.
+//! RFC 3863, RPID of RFC 4480) shows people and comes from the presence engine. PUBLISH (RFC 3903) feeds it. One
+//! subscription may watch a list of resources (RFC 4662, RFC 5367).
 
+mod body;
 mod dialog_info;
 mod package;
 mod pidf;
 mod publication;
 mod publish;
+mod resource;
+mod resource_list;
+mod rlmi;
+mod subject;
 mod subscribe;
+mod subscription;
 mod subscriptions;
 mod xml;
 

@@ -3,6 +3,7 @@
 use model::Timestamp;
 use presence::{Activity, Observed, Presence, State};
 
+use super::dialog_info::LineView;
 use super::xml::{Tag, push_escaped, tags};
 
 /// The longest presence document that is read, in bytes.
@@ -33,6 +34,20 @@ pub(super) fn write(entity: &str, presence: Option<&Presence>, now: Timestamp) -
     }
     out.push_str("</presence>\r\n");
     out
+}
+
+/// Writes what a line does, for whoever watches lines with this package (`PH-04`): idle and busy are open, unknown is
+/// closed.
+pub(super) fn write_line(entity: &str, view: &LineView, now: Timestamp) -> String {
+    let presence = Presence {
+        state: if view.is_busy() { State::OnThePhone } else { State::Available },
+        status: None,
+        activity: view.is_busy().then_some(Activity::OnThePhone),
+        reason: presence::Reason::NothingSignedIn,
+        reachable_by_phone: true,
+        reachable_by_chat: false,
+    };
+    write(entity, view.is_known.then_some(&presence), now)
 }
 
 /// Open: somebody can be reached, by voice or by chat.

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use sip::endpoint::{Flow, ServerTransaction};
+use sip::subscription::Reason;
 use sip::{Name, Request};
 
 use super::Package;
-use super::subscriptions::{Subject, Wanted, Watcher, decide};
+use super::resource_list::{self, Entry};
+use super::subject::{self, Watcher, asked, decide};
+use super::subscriptions::{Checked, Wanted, WantedItem};
 use crate::authentication::Account;
-use crate::dialplan::Resolution;
 use crate::shard::desk::Desk;
 use crate::shard::mailbox::Watch;
 
@@ -28,11 +30,12 @@ pub(crate) fn subscribe(
     desk: &mut Desk<'_>,
 ) {
     match check(&request, &flow, desk) {
-        Ok((package, subject, expires)) => {
+        Ok(what) => {
             let watcher = Watcher { line: account.line.clone(), user: account.owner.clone() };
-            let (asking, asked) = (watcher.clone(), subject.clone());
-            let wanted = Wanted { transaction, request, flow, package, subject, watcher, expires };
-            decide(&asking, &asked, Watch::New(Box::new(wanted)), desk);
+            let asked = asked(&watcher, what.items.iter().filter_map(|item| item.subject.as_ref().ok()));
+            let user = watcher.user.clone();
+            let wanted = Wanted { transaction, request, flow, watcher, what };
+            decide(user, asked, Watch::New(Box::new(wanted)), desk);
         }
         Err(status) => refuse(transaction, &request, status, desk),
     }
@@ -44,7 +47,7 @@ pub(crate) fn package(request: &Request) -> Result<Package, u16> {
     event.and_then(|event| Package::parse(event.package())).ok_or(489)
 }
 
-fn check(request: &Request, flow: &Flow, desk: &Desk<'_>) -> Result<(Package, Subject, Duration), u16> {
+fn check(request: &Request, flow: &Flow, desk: &Desk<'_>) -> Result<Checked, u16> {
     let package = package(request)?;
     if !package.is_acceptable(request.headers()) {
         return Err(406);
@@ -55,13 +58,26 @@ fn check(request: &Request, flow: &Flow, desk: &Desk<'_>) -> Result<(Package, Su
     if !desk.is_ours(uri.host(), flow) {
         return Err(404);
     }
-    let user = desk.user_of(&uri).ok_or(404_u16)?;
-    let Resolution::Lines(reached) = desk.rooms.plan.load().resolve(&user) else { return Err(404) };
-    if package == Package::Presence && reached.user.is_none() {
-        return Err(404);
+    if let Some(entries) = resource_list::brought(request)? {
+        // RFC 4662 §4.1: whoever does not know lists cannot be told of one.
+        if !request.headers().has_token(Name::Supported, b"eventlist") {
+            return Err(421);
+        }
+        let items = entries.into_iter().map(|entry| member(package, entry, flow, desk)).collect();
+        return Ok(Checked { package, expires, list: Some(uri.to_string()), items });
     }
-    let entity = desk.address(&user);
-    Ok((package, Subject { user: reached.user, lines: reached.lines, entity }, expires))
+    let user = desk.user_of(&uri).ok_or(404_u16)?;
+    let subject = subject::find(package, &user, desk)?;
+    let item = WantedItem { uri: subject.entity.clone(), name: None, subject: Ok(subject) };
+    Ok(Checked { package, expires, list: None, items: vec![item] })
+}
+
+/// One resource of a list; what is not there is told as such.
+fn member(package: Package, entry: Entry, flow: &Flow, desk: &Desk<'_>) -> WantedItem {
+    let Entry { uri, name } = entry;
+    let user = desk.user_of(&uri).filter(|_| desk.is_ours(uri.host(), flow));
+    let subject = user.ok_or(404).and_then(|user| subject::find(package, &user, desk));
+    WantedItem { uri: uri.to_string(), name, subject: subject.map_err(|_| Reason::NoResource) }
 }
 
 /// For how long; `Err` is the status that refuses.
@@ -79,6 +95,7 @@ pub(super) fn refuse(transaction: ServerTransaction, request: &Request, status: 
     let builder = match status {
         423 => builder.header(Name::MinExpires, &EXPIRES_MIN),
         406 => builder.header(Name::Accept, "application/pidf+xml, application/dialog-info+xml"),
+        421 => builder.header(Name::Require, "eventlist"),
         489 => builder.header(Name::AllowEvents, super::ALLOW_EVENTS),
         _ => builder,
     };

@@ -7,21 +7,26 @@ use std::time::{Duration, Instant};
 use model::{BareJid, LineId};
 use sip::dialog::{Dialog, DialogId, State};
 use sip::endpoint::{ClientTransaction, Flow, ServerTransaction};
-use sip::subscription::{Notifier, Notify, NotifyOutcome};
-use sip::{Method, Name, Request};
+use sip::subscription::{Notifier, NotifyOutcome, Reason};
+use sip::{Name, Request};
 
-use super::dialog_info::{Dialogs, Document, dialogs};
-use super::{Package, pidf};
+use super::Package;
+use super::resource::{ResourceId, Resources, Sources};
+use super::subject::{Subject, Watcher, asked, decide};
+use super::subscription::{Item, List, Standing, Subscription};
 use crate::registrar::reach;
 use crate::shard::desk::Desk;
-use crate::shard::mailbox::{Input, Watch};
+use crate::shard::mailbox::Watch;
 
-/// Subscriptions that one shard holds; more get 503.
-const SUBSCRIPTIONS_MAX: usize = 50_000;
-/// Subscriptions that one line may have in one shard; more get 403.
-const SUBSCRIPTIONS_PER_LINE_MAX: usize = 1_000;
+/// Resources that the subscriptions of one shard watch; more get 503.
+const WATCHED_MAX: usize = 50_000;
+/// Resources that one line may watch by one shard; more get 403.
+const WATCHED_PER_LINE_MAX: usize = 1_000;
 /// How long the answer to "may they watch?" holds: a roster that changes is heeded after this time.
 const DECISION_LASTS: Duration = Duration::from_secs(30);
+/// The shortest time between two NOTIFYs about a list that nobody asked for: what changes meanwhile goes out together
+/// (RFC 4662 §4.7; RFC 4235 §3.10 and RFC 3856 §6.10 allow for 1 s and 5 s, which nobody wants to wait for a lamp).
+const LIST_INTERVAL_MIN: Duration = Duration::from_millis(500);
 
 /// How many subscriptions each shard holds, so that changes nobody watches wake nobody.
 #[derive(Debug, Default)]
@@ -30,61 +35,47 @@ pub(crate) struct WatchCounts {
     pub presence: AtomicUsize,
 }
 
-/// What somebody watches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Subject {
-    /// The user, unless it is a line without owner.
-    pub user: Option<BareJid>,
-    /// The lines.
-    pub lines: Vec<LineId>,
-    /// The resource as a URI.
-    pub entity: String,
-}
-
-/// Who watches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Watcher {
-    pub line: LineId,
-    pub user: Option<BareJid>,
-}
-
 /// A SUBSCRIBE that was checked, and waits for the decision who may see what.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     pub transaction: ServerTransaction,
     pub request: Request,
     pub flow: Flow,
-    pub package: Package,
-    pub subject: Subject,
     pub watcher: Watcher,
-    pub expires: Duration,
+    pub what: Checked,
 }
 
-struct Subscription {
-    dialog: Dialog,
-    notifier: Notifier,
-    package: Package,
-    subject: Subject,
-    watcher: Watcher,
-    /// The value of Event in its NOTIFYs.
-    event: String,
-    flow: Flow,
-    allowed: bool,
-    decided: Instant,
-    /// Something has changed since the decision was asked for anew: the watcher hears of it when that has come.
-    held_back: bool,
-    /// The dialogs that the watcher knows of; `None` when the next document is a full one.
-    told: Option<Dialogs>,
+/// What a SUBSCRIBE wants.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub package: Package,
+    pub expires: Duration,
+    /// The list, as a URI, when it is one.
+    pub list: Option<String>,
+    /// What is watched: one, or those of the list.
+    pub items: Vec<WantedItem>,
+}
+
+/// One resource that is wanted.
+#[derive(Debug)]
+pub(crate) struct WantedItem {
+    /// As the list names it.
+    pub uri: String,
+    /// Its name for people.
+    pub name: Option<String>,
+    /// What it is; in a list it may be nothing.
+    pub subject: Result<Subject, Reason>,
 }
 
 /// The subscriptions of one shard.
 #[derive(Default)]
 pub(crate) struct Subscriptions {
     records: BTreeMap<u64, Subscription>,
+    resources: Resources,
     by_dialog: BTreeMap<DialogId, u64>,
-    by_line: BTreeMap<LineId, BTreeSet<u64>>,
-    by_user: BTreeMap<BareJid, BTreeSet<u64>>,
+    /// How many resources each line watches.
     by_watcher: BTreeMap<LineId, usize>,
+    watched: usize,
     in_flight: BTreeMap<ClientTransaction, u64>,
     due: BTreeSet<(Instant, u64)>,
     due_of: BTreeMap<u64, Instant>,
@@ -93,13 +84,13 @@ pub(crate) struct Subscriptions {
 
 impl Subscriptions {
     /// Takes on a subscription: 200, and the first NOTIFY at once (RFC 6665 §4.2.1.2).
-    pub(crate) fn accept(&mut self, wanted: Wanted, allowed: bool, desk: &mut Desk<'_>) {
-        let Wanted { transaction, request, flow, package, subject, watcher, expires } = wanted;
-        if self.records.len() >= SUBSCRIPTIONS_MAX {
+    pub(crate) fn accept(&mut self, wanted: Wanted, allowed: &[bool], desk: &mut Desk<'_>) {
+        let Wanted { transaction, request, flow, watcher, what } = wanted;
+        let count = what.items.len();
+        if self.watched + count > WATCHED_MAX {
             return desk.answer(transaction, &request, 503);
         }
-        let held = self.by_watcher.entry(watcher.line.clone()).or_default();
-        if *held >= SUBSCRIPTIONS_PER_LINE_MAX {
+        if self.by_watcher.get(&watcher.line).copied().unwrap_or(0) + count > WATCHED_PER_LINE_MAX {
             return desk.answer(transaction, &request, 403);
         }
         let tag = desk.endpoint.new_tag();
@@ -107,35 +98,31 @@ impl Subscriptions {
             return desk.answer(transaction, &request, 400);
         };
         dialog.confirm();
-        *held += 1;
-        let notifier = Notifier::new(false, expires, Duration::ZERO, desk.now.instant);
+        *self.by_watcher.entry(watcher.line.clone()).or_default() += count;
+        self.watched += count;
+        let interval = if what.list.is_some() { LIST_INTERVAL_MIN } else { Duration::ZERO };
+        let notifier = Notifier::new(false, what.expires, interval, desk.now.instant);
         let response = sip::Response::to(&request, 200, Some(tag.as_bytes()))
             .header(Name::Server, &desk.house.product)
             .header(Name::Contact, &desk.house.contact(&flow))
             .header(Name::Expires, &notifier.expires(desk.now.instant))
-            .finish();
-        desk.respond(transaction, &response);
+            .header_opt(Name::Require, what.list.as_ref().map(|_| "eventlist"));
+        desk.respond(transaction, &response.finish());
         self.next += 1;
         let id = self.next;
-        for line in subject.lines.iter().filter(|_| package == Package::Dialog) {
-            self.by_line.entry(line.clone()).or_default().insert(id);
-        }
-        if let Some(user) = subject.user.as_ref().filter(|_| package == Package::Presence) {
-            self.by_user.entry(user.clone()).or_default().insert(id);
-        }
         self.by_dialog.insert(dialog.id().clone(), id);
+        let event = event_value(&request, what.package);
         let subscription = Subscription {
             dialog,
             notifier,
-            package,
-            subject,
+            package: what.package,
             watcher,
-            event: event_value(&request, package),
+            event,
             flow,
-            allowed,
             decided: desk.now.instant,
             held_back: false,
-            told: None,
+            items: self.take_seats(id, what.package, what.items, allowed, &Sources::of(desk)),
+            list: what.list.map(|uri| List::new(uri, desk.endpoint.new_tag())),
         };
         self.records.insert(id, subscription);
         desk.metrics.subscriptions.increment(1);
@@ -143,8 +130,27 @@ impl Subscriptions {
         self.pump(id, desk);
     }
 
+    fn take_seats(
+        &mut self,
+        id: u64,
+        package: Package,
+        wanted: Vec<WantedItem>,
+        allowed: &[bool],
+        sources: &Sources<'_>,
+    ) -> Vec<Item> {
+        let mut answers = allowed.iter().copied();
+        let seat = |(place, WantedItem { uri, name, subject }): (usize, WantedItem)| match subject {
+            Ok(subject) => {
+                let resource = self.resources.join(package, &subject, (id, place), sources);
+                Item::new(uri, name, Standing::Watched(resource), answers.next().unwrap_or(false))
+            }
+            Err(reason) => Item::new(uri, name, Standing::Over(reason, false), false),
+        };
+        wanted.into_iter().enumerate().map(seat).collect()
+    }
+
     /// A SUBSCRIBE within a dialog: a new expiry or the end (RFC 6665 §4.2.1.4). False when it is of no
-    /// subscription.
+    /// subscription. A list that it brings along means nothing (RFC 5367 §3.2).
     pub(crate) fn refresh(
         &mut self,
         transaction: ServerTransaction,
@@ -163,14 +169,18 @@ impl Subscriptions {
         match super::subscribe::expiry(request) {
             Ok(expires) => {
                 subscription.flow = flow;
-                subscription.told = None;
+                subscription.start_over();
                 subscription.notifier.refresh(expires, desk.now.instant);
                 let left = subscription.notifier.expires(desk.now.instant);
                 let left = if expires.is_zero() { 0 } else { left };
                 let contact = desk.house.contact(&flow);
-                let response = desk.response(request, 200).header(Name::Contact, &contact);
-                desk.respond(transaction, &response.header(Name::Expires, &left).finish());
-                if ask_again(id, subscription, desk) {
+                let response = desk
+                    .response(request, 200)
+                    .header(Name::Contact, &contact)
+                    .header(Name::Expires, &left)
+                    .header_opt(Name::Require, subscription.list.as_ref().map(|_| "eventlist"));
+                desk.respond(transaction, &response.finish());
+                if ask_again(id, subscription, &self.resources, desk) {
                     subscription.held_back = true;
                 } else {
                     self.pump(id, desk);
@@ -181,28 +191,30 @@ impl Subscriptions {
         true
     }
 
-    /// It was decided anew whether a watcher may see what it watches.
-    pub(crate) fn decided(&mut self, id: u64, allowed: bool, desk: &mut Desk<'_>) {
+    /// It was decided anew what a watcher may see of what it watches.
+    pub(crate) fn decided(&mut self, id: u64, allowed: &[bool], desk: &mut Desk<'_>) {
         let Some(subscription) = self.records.get_mut(&id) else { return };
         subscription.decided = desk.now.instant;
-        let held_back = std::mem::take(&mut subscription.held_back) && allowed;
-        if subscription.allowed != allowed || held_back {
-            subscription.allowed = allowed;
+        subscription.held_back = false;
+        let watched =
+            subscription.items.iter_mut().filter(|item| matches!(item.standing, Standing::Watched(_)));
+        for (item, allowed) in watched.zip(allowed) {
+            item.allowed = *allowed;
+        }
+        if subscription.is_stale(&self.resources) {
             subscription.notifier.changed();
         }
         self.pump(id, desk);
     }
 
-    /// The calls of a line have changed.
+    /// The calls of a line have changed, or whether it is registered.
     pub(crate) fn line_changed(&mut self, line: &LineId, desk: &mut Desk<'_>) {
-        let watching = self.by_line.get(line).cloned().unwrap_or_default();
-        self.changed(watching, desk);
+        self.changed(self.resources.of_line(line), desk);
     }
 
     /// A user's presence has changed.
     pub(crate) fn user_changed(&mut self, user: &BareJid, desk: &mut Desk<'_>) {
-        let watching = self.by_user.get(user).cloned().unwrap_or_default();
-        self.changed(watching, desk);
+        self.changed(self.resources.of_user(user), desk);
     }
 
     /// Users or lines have changed: whoever may not register any more watches nobody (RFC 6665 §4.1.3, rejected).
@@ -212,21 +224,23 @@ impl Subscriptions {
         let ids: Vec<u64> = self.records.iter().filter(out).map(|(id, _)| *id).collect();
         for id in ids {
             if let Some(subscription) = self.records.get_mut(&id) {
-                subscription.allowed = false;
-                subscription.notifier.terminate(sip::subscription::Reason::Rejected, None);
+                subscription.items.iter_mut().for_each(|item| item.allowed = false);
+                subscription.notifier.terminate(Reason::Rejected, None);
                 self.pump(id, desk);
             }
         }
     }
 
-    fn changed(&mut self, watching: BTreeSet<u64>, desk: &mut Desk<'_>) {
-        for id in watching {
-            let Some(subscription) = self.records.get_mut(&id) else { continue };
-            if ask_again(id, subscription, desk) {
-                subscription.held_back = true;
-            } else if subscription.allowed && !subscription.held_back {
-                subscription.notifier.changed();
-                self.pump(id, desk);
+    fn changed(&mut self, resources: Vec<ResourceId>, desk: &mut Desk<'_>) {
+        for resource in resources {
+            for (id, place) in self.resources.look(resource, &Sources::of(desk)) {
+                let Some(subscription) = self.records.get_mut(&id) else { continue };
+                if ask_again(id, subscription, &self.resources, desk) {
+                    subscription.held_back = true;
+                } else if !subscription.held_back && subscription.is_stale_at(place, &self.resources) {
+                    subscription.notifier.changed();
+                    self.pump(id, desk);
+                }
             }
         }
     }
@@ -245,9 +259,12 @@ impl Subscriptions {
         if let Some(subscription) = self.records.get_mut(&id) {
             if !matches!(outcome, NotifyOutcome::Response(200..300)) {
                 // Whatever it missed is in the next document, which is a full one.
-                subscription.told = None;
+                subscription.start_over();
             }
             subscription.notifier.notified(outcome);
+            if subscription.is_behind() {
+                subscription.notifier.changed();
+            }
             self.pump(id, desk);
         }
         true
@@ -275,7 +292,7 @@ impl Subscriptions {
         let ids: Vec<u64> = self.records.keys().copied().collect();
         for id in ids {
             if let Some(subscription) = self.records.get_mut(&id) {
-                subscription.notifier.terminate(sip::subscription::Reason::Deactivated, None);
+                subscription.notifier.terminate(Reason::Deactivated, None);
                 self.pump(id, desk);
             }
         }
@@ -285,7 +302,7 @@ impl Subscriptions {
     fn pump(&mut self, id: u64, desk: &mut Desk<'_>) {
         let Some(subscription) = self.records.get_mut(&id) else { return };
         if let Some(notify) = subscription.notifier.poll(desk.now.instant) {
-            let request = compose(subscription, notify, desk);
+            let request = subscription.compose(notify, &mut self.resources, desk);
             let routed = !subscription.dialog.route_set().is_empty();
             let flow = match routed {
                 true => subscription.flow,
@@ -321,14 +338,14 @@ impl Subscriptions {
         let Some(subscription) = self.records.remove(&id) else { return };
         desk.metrics.subscriptions.decrement(1);
         self.by_dialog.remove(subscription.dialog.id());
-        for line in &subscription.subject.lines {
-            remove_from(&mut self.by_line, line, id);
+        for (place, item) in subscription.items.iter().enumerate() {
+            if let Standing::Watched(resource) = item.standing {
+                self.resources.leave(resource, (id, place));
+            }
         }
-        if let Some(user) = &subscription.subject.user {
-            remove_from(&mut self.by_user, user, id);
-        }
+        self.watched -= subscription.items.len();
         if let Some(held) = self.by_watcher.get_mut(&subscription.watcher.line) {
-            *held -= 1;
+            *held -= subscription.items.len();
             if *held == 0 {
                 self.by_watcher.remove(&subscription.watcher.line);
             }
@@ -341,54 +358,26 @@ impl Subscriptions {
 
     /// Says what is watched at all.
     fn count(&self, desk: &Desk<'_>) {
-        desk.watch_counts.dialog.store(self.by_line.len(), Ordering::Relaxed);
-        desk.watch_counts.presence.store(self.by_user.len(), Ordering::Relaxed);
+        let (lines, users) = self.resources.counts();
+        desk.watch_counts.dialog.store(lines, Ordering::Relaxed);
+        desk.watch_counts.presence.store(users, Ordering::Relaxed);
     }
 }
 
-fn remove_from<K: Ord>(index: &mut BTreeMap<K, BTreeSet<u64>>, key: &K, id: u64) {
-    if let Some(ids) = index.get_mut(key) {
-        ids.remove(&id);
-        if ids.is_empty() {
-            index.remove(key);
-        }
-    }
-}
-
-/// Asks the store again whether the watcher may see, when the last answer is old. True when it was asked.
-fn ask_again(id: u64, subscription: &mut Subscription, desk: &Desk<'_>) -> bool {
+/// Asks the store again what the watcher may see, when the last answer is old. True when it was asked.
+fn ask_again(id: u64, subscription: &mut Subscription, resources: &Resources, desk: &Desk<'_>) -> bool {
     let now = desk.now.instant;
     let is_old = now.saturating_duration_since(subscription.decided) >= DECISION_LASTS;
     if is_old {
         subscription.decided = now;
-        decide(&subscription.watcher, &subscription.subject, Watch::Held(id), desk);
+        let watched = subscription.items.iter().filter_map(|item| match item.standing {
+            Standing::Watched(resource) => resources.subject(resource),
+            Standing::Over(..) => None,
+        });
+        let asked = asked(&subscription.watcher, watched);
+        decide(subscription.watcher.user.clone(), asked, Watch::Held(id), desk);
     }
     is_old
-}
-
-/// Decides who may see what: at once when that is plain, else by the presentity's roster (`PS-11`); the answer
-/// comes as [`Input::MayWatch`].
-pub(super) fn decide(watcher: &Watcher, subject: &Subject, what: Watch, desk: &Desk<'_>) {
-    let mailbox = std::sync::Arc::clone(desk.mailbox);
-    let plain = match (&watcher.user, &subject.user) {
-        // A line without owner is a room's or a lobby's: everybody of the house may see it.
-        (_, None) => Some(true),
-        (Some(watcher), Some(user)) if watcher == user => Some(true),
-        (None, Some(_)) => Some(false),
-        _ => None,
-    };
-    if let Some(allowed) = plain {
-        return mailbox.put(Input::MayWatch(what, allowed));
-    }
-    let (Some(watcher), Some(user)) = (watcher.user.clone(), subject.user.clone()) else { return };
-    let store = desk.rooms.store.clone();
-    desk.rooms.runtime.spawn_session(async move {
-        let allowed = presence::may_watch(&store, &watcher, &user).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "a roster could not be read: the watcher sees nothing");
-            false
-        });
-        mailbox.put(Input::MayWatch(what, allowed));
-    });
 }
 
 /// Event as the SUBSCRIBE has it, with its id (RFC 6665 §8.2.1).
@@ -400,48 +389,4 @@ fn event_value(request: &Request, package: Package) -> String {
         },
         _ => package.name().to_owned(),
     }
-}
-
-fn compose(subscription: &mut Subscription, notify: Notify, desk: &Desk<'_>) -> Request {
-    let body = match subscription.package {
-        Package::Presence => {
-            let civil = desk.now.civil;
-            let user = subscription.subject.user.as_ref().filter(|_| subscription.allowed);
-            let presence = user.map(|user| desk.rooms.engine.composed(user, civil));
-            pidf::write(&subscription.subject.entity, presence.as_deref(), civil)
-        }
-        Package::Dialog => {
-            let now = current_dialogs(subscription, desk);
-            let text = Document {
-                entity: &subscription.subject.entity,
-                version: notify.number,
-                before: subscription.told.as_ref(),
-                now: &now,
-                domain: &desk.house.domain,
-            }
-            .write();
-            subscription.told = Some(now);
-            text
-        }
-    };
-    subscription
-        .dialog
-        .request(Method::Notify)
-        .header(Name::Event, &subscription.event)
-        .header(Name::SubscriptionState, &notify.state.to_value())
-        .header(Name::Contact, &desk.house.contact(&subscription.flow))
-        .header(Name::UserAgent, &desk.house.product)
-        .body(subscription.package.content_type(), body.as_bytes())
-}
-
-/// Nothing, when the watcher may not see the lines.
-fn current_dialogs(subscription: &Subscription, desk: &Desk<'_>) -> Dialogs {
-    if !subscription.allowed {
-        return Dialogs::new();
-    }
-    let board = desk.house.lines.board();
-    let lines = subscription.subject.lines.iter();
-    let calls: Vec<_> =
-        lines.flat_map(|line| board.line(line).0.into_iter().map(move |call| (line, call))).collect();
-    dialogs(calls.iter().map(|(line, call)| (*line, call)))
 }

@@ -34,8 +34,8 @@ pub(crate) enum Input {
     ConnectionLost(ConnectionId),
     /// An account was read for a request that waits for it.
     Read(Box<Waiting>, Result<Option<Arc<DigestAccount>>, store::Error>),
-    /// It was decided whether a subscriber may see what it asks for.
-    MayWatch(Watch, bool),
+    /// It was decided what a subscriber may see of what it asks for: one answer for each.
+    MayWatch(Watch, Vec<bool>),
     /// A line's calls have changed.
     LineChanged(LineId),
     /// Users or lines have changed.

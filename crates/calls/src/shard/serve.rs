@@ -49,10 +49,10 @@ impl Shard {
                 }
             }
             Input::MayWatch(Watch::New(wanted), allowed) => {
-                self.with_subscriptions(|all, desk| all.accept(*wanted, allowed, desk));
+                self.with_subscriptions(|all, desk| all.accept(*wanted, &allowed, desk));
             }
             Input::MayWatch(Watch::Held(id), allowed) => {
-                self.with_subscriptions(|all, desk| all.decided(id, allowed, desk));
+                self.with_subscriptions(|all, desk| all.decided(id, &allowed, desk));
             }
             Input::LineChanged(line) => self.with_subscriptions(|all, desk| all.line_changed(&line, desk)),
             Input::AccountsChanged => self.with_subscriptions(|all, desk| all.accounts_changed(desk)),
@@ -153,8 +153,11 @@ impl Shard {
             let response = desk
                 .response(request, 200)
                 .header(Name::Allow, ALLOW_ALL)
-                .header(Name::Accept, "application/sdp, application/pidf+xml, text/plain")
-                .header(Name::Supported, "100rel, timer, path, outbound")
+                .header(
+                    Name::Accept,
+                    "application/sdp, application/pidf+xml, application/resource-lists+xml, text/plain",
+                )
+                .header(Name::Supported, "100rel, timer, path, outbound, eventlist, recipient-list-subscribe")
                 .header(Name::AllowEvents, events::ALLOW_EVENTS);
             desk.respond(transaction, &response.finish());
         });

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod lists;
 mod phone;
+mod script;
 
 use std::sync::Arc;
 
@@ -13,6 +15,37 @@ use model::Timestamp;
 use parking_lot::Mutex;
 use phone::{DOMAIN, House, Phone};
 use sip::{Message, Method, Name};
+
+macro_rules! scripts {
+    ($($name:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                script::play(concat!(stringify!($name), ".sip")).await;
+            }
+        )*
+
+        const SCRIPTS: &[&str] = &[$(concat!(stringify!($name), ".sip")),*];
+    };
+}
+
+scripts! {
+    busy_lamp
+    lamp_list
+    lamp_unknown
+    list_refused
+    resubscribe
+}
+
+#[test]
+fn every_script_is_played() {
+    let mut found: Vec<String> = std::fs::read_dir(script::folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    found.sort();
+    assert_eq!(found, SCRIPTS);
+}
 
 fn text(message: &sip::Request) -> String {
     String::from_utf8_lossy(message.body()).into_owned()

@@ -83,6 +83,11 @@ impl House {
         Self { calls, store, _folder: folder }
     }
 
+    /// One more line that nobody owns; the server knows it when this is over.
+    pub async fn add_line(&self, number: &str) {
+        self.store.line_add(line(number, &[number])).await.unwrap();
+    }
+
     pub fn udp(&self) -> SocketAddr {
         self.calls.listening().udp[0]
     }
@@ -166,6 +171,11 @@ impl Phone {
         tokio::time::timeout(PATIENCE, self.next()).await.expect("an answer in time")
     }
 
+    /// The next message, if one comes within this time.
+    pub async fn receive_within(&mut self, patience: Duration) -> Option<Message> {
+        tokio::time::timeout(patience, self.next()).await.ok().flatten()
+    }
+
     async fn next(&mut self) -> Option<Message> {
         match &mut self.socket {
             Socket::Udp(socket) => {
@@ -214,7 +224,7 @@ impl Phone {
     }
 
     /// Sends a request, answers the challenge with the line's password, and gives the final response.
-    pub async fn ask(&mut self, build: impl Fn(&mut Self) -> Request) -> Response {
+    pub async fn ask(&mut self, build: impl FnMut(&mut Self) -> Request) -> Response {
         let username = self.number.clone();
         let password = format!("pw{username}");
         self.ask_as(&username, &password, build).await
@@ -224,11 +234,35 @@ impl Phone {
         &mut self,
         username: &str,
         password: &str,
-        build: impl Fn(&mut Self) -> Request,
+        build: impl FnMut(&mut Self) -> Request,
     ) -> Response {
+        let (response, heard) = self.ask_among(username, password, build).await;
+        assert!(heard.is_empty(), "{heard:?}");
+        response
+    }
+
+    /// Likewise; requests that come in between are given, too.
+    pub async fn ask_among(
+        &mut self,
+        username: &str,
+        password: &str,
+        build: impl FnMut(&mut Self) -> Request,
+    ) -> (Response, Vec<Message>) {
+        let (_, mut heard) = self.send_signed(username, password, build).await;
+        (self.response_among(&mut heard).await, heard)
+    }
+
+    /// Sends a request and, when it is challenged, again; gives what was sent, and requests that came in between.
+    pub async fn send_signed(
+        &mut self,
+        username: &str,
+        password: &str,
+        mut build: impl FnMut(&mut Self) -> Request,
+    ) -> (Request, Vec<Message>) {
+        let mut heard = Vec::new();
         let request = build(self);
         self.send(&request.bytes().clone()).await;
-        let challenge = self.response().await;
+        let challenge = self.response_among(&mut heard).await;
         assert_eq!(challenge.status(), 401, "{challenge:?}");
         let account = Account { username: username.to_owned(), password: password.to_owned() };
         let request = build(self);
@@ -237,7 +271,17 @@ impl Phone {
         let value = answer(challenges, &account, &method, request.uri_bytes(), "cnonce", 1).unwrap();
         let signed = sip::message::Edit::request(&request).push(Name::Authorization, &value).finish();
         self.send(&signed.bytes().clone()).await;
-        self.response().await
+        (signed.into_request().expect("a request"), heard)
+    }
+
+    async fn response_among(&mut self, heard: &mut Vec<Message>) -> Response {
+        loop {
+            match self.receive().await.unwrap() {
+                Message::Response(response) if response.status() == 100 => {}
+                Message::Response(response) => return response,
+                request @ Message::Request(_) => heard.push(request),
+            }
+        }
     }
 
     pub async fn register(&mut self) {

@@ -8,8 +8,16 @@ use crate::scan;
 use crate::uri::{Scheme, Uri};
 
 /// The option tags that this stack understands (RFC 3261 §8.2.2.3).
-pub const EXTENSIONS_KNOWN: [&[u8]; 6] =
-    [b"100rel", b"timer", b"replaces", b"outbound", b"path", b"norefersub"];
+pub const EXTENSIONS_KNOWN: [&[u8]; 8] = [
+    b"100rel",
+    b"timer",
+    b"replaces",
+    b"outbound",
+    b"path",
+    b"norefersub",
+    b"eventlist",
+    b"recipient-list-subscribe",
+];
 
 /// Header fields that may stand once (RFC 3261 §7.3.1: no comma list in their grammar).
 const SINGLE: [Name; 16] = [
