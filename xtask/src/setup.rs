@@ -24,6 +24,8 @@ const DEBIAN: &[&str] = &[
     "lua-unbound",
     "ejabberd",
     "kamailio",
+    "kamailio-presence-modules",
+    "kamailio-sqlite-modules",
     "rtpengine-daemon",
     "sip-tester",
     "baresip",

@@ -1,6 +1,7 @@
 //! Measures side by side with the peers, in one run on this machine, and writes docs/benchmarks.md.
 
 mod import;
+mod lamps;
 mod page;
 mod plot;
 mod server;
@@ -15,7 +16,7 @@ use crate::process;
 /// Which measures to take.
 #[derive(Args)]
 pub struct Options {
-    /// Only `import`, `xmpp` or `sip`
+    /// Only `import`, `xmpp`, `sip` or `lamps`
     part: Option<String>,
     /// Rounds; servers are interleaved within each
     #[arg(long, default_value_t = 3)]
@@ -72,7 +73,8 @@ pub fn run(options: &Options) -> Result<()> {
         build()?;
         let wanted = |part: &str| options.part.as_deref().is_none_or(|p| p == part);
         type Part = (&'static str, fn(usize) -> Result<Vec<Reading>>);
-        let parts: [Part; 3] = [("import", import::run), ("xmpp", xmpp::run), ("sip", sip::run)];
+        let parts: [Part; 4] =
+            [("import", import::run), ("xmpp", xmpp::run), ("sip", sip::run), ("lamps", lamps::run)];
         for (_, part) in parts.iter().filter(|(name, _)| wanted(name)) {
             let taken = part(options.rounds)?;
             readings.retain(|r| !taken.iter().any(|t| t.measure == r.measure));
@@ -89,13 +91,9 @@ fn build() -> Result<()> {
         process::command(&["cargo", "build", "--release", "--manifest-path", "benches/xmpp-load/Cargo.toml"]);
     load.env("CARGO_TARGET_DIR", process::target().join("xmpp-load"));
     process::run_command(load, "build the XMPP load generator")?;
-    process::run(&[
-        "rustc",
-        "--edition",
-        "2021",
-        "-O",
-        "benches/sip/tools/rtpload.rs",
-        "-o",
-        "benches/sip/tools/rtpload",
-    ])
+    for tool in ["rtpload", "lamps"] {
+        let (source, program) = (format!("benches/sip/tools/{tool}.rs"), format!("benches/sip/tools/{tool}"));
+        process::run(&["rustc", "--edition", "2021", "-O", &source, "-o", &program])?;
+    }
+    Ok(())
 }
