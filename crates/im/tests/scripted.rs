@@ -59,6 +59,7 @@ scripts! {
     bookmarks,
     capabilities,
     carbons,
+    carried_payloads,
     client_state,
     conflict,
     directed_presence,

@@ -9,6 +9,7 @@ pub mod blocking;
 pub mod bookmarks;
 pub mod caps;
 pub mod carbons;
+pub mod carried;
 pub mod client_state;
 pub mod commands;
 pub mod contact_addresses;
@@ -53,6 +54,7 @@ pub const ALL: &[About] = &[
     crate::c2s::ABOUT,
     caps::ABOUT,
     carbons::ABOUT,
+    carried::ABOUT,
     client_state::ABOUT,
     commands::ABOUT,
     crate::component::ABOUT,

@@ -9,6 +9,10 @@ use crate::{Builder, Context, Kind, Stanza, ns};
 pub const NS: &str = "urn:xmpp:carbons:2";
 /// The rules by which messages are chosen are those of §6.1.
 pub const RULES: &str = "urn:xmpp:carbons:rules:0";
+/// The namespace of chat states (XEP-0085).
+const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
+/// The namespace of chat markers (XEP-0333).
+const CHAT_MARKERS: &str = "urn:xmpp:chat-markers:0";
 
 /// Which way the copied message went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,7 @@ pub fn is_copied(message: &Stanza) -> bool {
             message.has_child("body", ns::CLIENT)
                 || message.has_child("received", "urn:xmpp:receipts")
                 || message.has_child("encrypted", "urn:xmpp:omemo:2")
+                || message.children().any(|child| matches!(&*child.ns(), CHAT_STATES | CHAT_MARKERS))
         }
     }
 }
@@ -73,6 +78,8 @@ mod tests {
         assert!(copied("type='chat'", "<body>hi</body>"));
         assert!(copied("type='chat'", "<composing xmlns='http://jabber.org/protocol/chatstates'/>"));
         assert!(copied("", "<body>hi</body>"));
+        assert!(copied("", "<displayed xmlns='urn:xmpp:chat-markers:0' id='1'/>"));
+        assert!(copied("type='normal'", "<paused xmlns='http://jabber.org/protocol/chatstates'/>"));
         assert!(!copied("", "<x xmlns='urn:x'/>"));
         assert!(!copied("type='groupchat'", "<body>hi</body>"));
         assert!(!copied("type='chat'", "<body>hi</body><private xmlns='urn:xmpp:carbons:2'/>"));
