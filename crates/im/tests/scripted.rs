@@ -70,6 +70,7 @@ scripts! {
     external_services,
     forged_from,
     forged_payload,
+    hats,
     invitations,
     messages,
     moderated_retraction,

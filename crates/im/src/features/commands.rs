@@ -34,7 +34,8 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    fn read(im: &Im, command: &Element) -> Result<Self, StanzaError> {
+    /// Reads it; the id of its session is made where the asker gave none.
+    pub(crate) fn read(im: &Im, command: &Element) -> Result<Self, StanzaError> {
         let filled = command.child("x", forms::NS).map(Form::from_element).transpose()?;
         let asked = Self {
             node: command.attr("node").unwrap_or_default().to_owned(),
@@ -126,6 +127,11 @@ fn list(im: &Im, asker: &BareJid) -> Element {
 /// §2.3.
 fn info(node: &str) -> Element {
     let (type_, name) = name(node).map_or(("command-list", "Commands"), |name| ("command-node", name));
+    described(node, type_, name)
+}
+
+/// The list of commands, or one of them, as discovery tells of it.
+pub(crate) fn described(node: &str, type_: &str, name: &str) -> Element {
     Info {
         identities: vec![Identity::new("automation", type_, name)],
         features: vec![NS.to_owned(), forms::NS.to_owned()],

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use xmpp::xep::forms::{Form, FormType};
 use xmpp::{Condition, StanzaError};
 
-use crate::features::vcard;
+use super::hats::{self, Hats};
+use crate::features::{commands, vcard};
 
 /// The kind of the form.
 const NODE: &str = "http://jabber.org/protocol/muc#roomconfig";
@@ -41,6 +42,8 @@ pub(crate) struct RoomConfig {
     pub(crate) archived: bool,
     /// The hashes of the room's pictures (XEP-0486).
     pub(crate) avatars: Vec<String>,
+    /// Who wears which hat (XEP-0317).
+    pub(crate) hats: Hats,
     /// Whose room it counts as; `None` for one that was made before anybody counted.
     pub(crate) made_by: Option<BareJid>,
 }
@@ -61,6 +64,7 @@ impl Default for RoomConfig {
             open_invitations: true,
             archived: true,
             avatars: Vec::new(),
+            hats: Hats::default(),
             made_by: None,
         }
     }
@@ -175,6 +179,8 @@ impl RoomConfig {
             "http://jabber.org/protocol/muc",
             "http://jabber.org/protocol/muc#stable_id",
             vcard::NS,
+            commands::NS,
+            hats::NS,
             either(self.persistent, "muc_persistent", "muc_temporary"),
             either(self.public, "muc_public", "muc_hidden"),
             either(self.members_only, "muc_membersonly", "muc_open"),

@@ -1,11 +1,14 @@
 //! Group chat (XEP-0045): rooms at `conference.` under the domain.
 //!
 //! `room` and `moderation` are the state of one room and do no I/O; `service` is the table of rooms and the way in;
-//! `speech` is what is said, `invitation` who is called in, `questions` what is asked.
+//! `speech` is what is said, `invitation` who is called in, `questions` what is asked,
+//! `hats` what the room makes of somebody.
 
 mod affiliation;
 mod card;
 mod config;
+mod hat_commands;
+mod hats;
 mod invitation;
 mod join;
 mod moderation;
@@ -47,6 +50,7 @@ pub const ABOUT: About = About {
         Spec::xep(421, "0.2.0"),
         Spec::xep(486, "0.1.0"),
         Spec::xep(425, "0.3.0"),
+        Spec::xep(317, "0.2.0"),
     ],
     disco: &[],
     account: &[],

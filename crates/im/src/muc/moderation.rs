@@ -275,6 +275,7 @@ impl Room {
                     actor: None,
                     reason: None,
                     occupant_id: self.occupant_id(&occupant.user),
+                    hats: None,
                 };
                 let from = self.address(&occupant.nick);
                 post(session, super::wire::unavailable(&from, session, &item, &[110], Some(&told)));

@@ -11,12 +11,14 @@ use xmpp::{Condition, Context, Element, ErrorKind, Stamp, Stanza, StanzaError};
 use super::Visitor;
 use super::affiliation::Affiliation;
 use super::card;
+use super::hat_commands;
+use super::hats;
 use super::retraction;
 use super::room::Room;
 use super::service::{SharedRoom, keep, post};
 use super::wire::{ADMIN, OCCUPANT_ID, OWNER};
 use crate::Im;
-use crate::features::{archive, vcard};
+use crate::features::{archive, commands, vcard};
 
 /// Rooms that one list shows.
 const LISTED_MAX: usize = 500;
@@ -63,8 +65,8 @@ pub(crate) async fn answer_iq(
     let mut post = |session: &model::FullJid, bytes| post(im, session, bytes);
     match (set, payload.ns(), payload.name()) {
         (false, INFO, "query") => room_info(&room.lock(), &payload).map(Some).map(only),
-        // §6.5: who is in is told to nobody who is not.
-        (false, ITEMS, "query") => Ok(only(Some(Element::new("query", ITEMS)))),
+        (false, ITEMS, "query") => Ok(only(Some(hat_commands::items(&room.lock(), who, &payload)))),
+        (true, commands::NS, "command") => hat_commands::run(im, who, &room, &payload).await.map(only),
         (false, ping::NS, "ping") => Ok(only(None)),
         (false, vcard::NS, "vCard") => card::get(im, &room).await.map(only),
         (true, vcard::NS, "vCard") => card::set(im, who, &room, &payload).await.map(only),
@@ -100,7 +102,8 @@ fn service(im: &Im, stanza: &Stanza) -> Result<Option<Element>, StanzaError> {
     let payload = stanza.first_child().ok_or(Condition::BadRequest)?.element();
     match (stanza.type_().as_deref(), payload.ns(), payload.name()) {
         (Some("get"), INFO, "query") => {
-            let features = [INFO, ITEMS, ping::NS, vcard::NS, OCCUPANT_ID, "http://jabber.org/protocol/muc"];
+            let muc = "http://jabber.org/protocol/muc";
+            let features = [INFO, ITEMS, ping::NS, vcard::NS, OCCUPANT_ID, hats::NS, muc];
             Ok(Some(info("Rooms", features.iter().copied(), Vec::new())))
         }
         (Some("get"), ITEMS, "query") => {
@@ -128,8 +131,8 @@ fn info(name: &str, features: impl Iterator<Item = &'static str>, forms: Vec<Ele
 
 /// §6.4: how the room is, and how many are in it.
 fn room_info(room: &Room, query: &Element) -> Result<Element, StanzaError> {
-    if query.attr("node").is_some_and(|node| !node.is_empty()) {
-        return Err(Condition::ItemNotFound.into());
+    if let Some(node) = query.attr("node").filter(|node| !node.is_empty()) {
+        return hat_commands::info(node).ok_or_else(|| Condition::ItemNotFound.into());
     }
     let own = [INFO, ITEMS, mam::NS, mam::EXTENDED, fulltext::NS, "urn:xmpp:sid:0", OCCUPANT_ID, ping::NS];
     let mut form = Form::new(FormType::Result, "http://jabber.org/protocol/muc#roominfo")

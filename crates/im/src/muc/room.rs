@@ -312,6 +312,7 @@ impl Room {
             actor: change.actor,
             reason: change.reason,
             occupant_id: self.occupant_id(&occupant.user),
+            hats: self.config.hats.shown(&occupant.user),
         }
     }
 

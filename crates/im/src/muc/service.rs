@@ -348,3 +348,22 @@ pub(crate) async fn keep(im: &Im, room: &SharedRoom) -> Result<(), StanzaError> 
     };
     done.map_err(|error| storage_error(&error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_that_stays_has_its_affiliations_and_hats_after_a_restart() {
+        let (romeo, juliet): (BareJid, BareJid) = ("romeo@x".parse().unwrap(), "juliet@x".parse().unwrap());
+        let mut room = Room::new("ball@c.x".parse().unwrap(), romeo.clone(), vec![7; 32]);
+        room.locked = false;
+        assert!(kept(&room).is_none(), "one that goes with its last occupant");
+        room.config.persistent = true;
+        room.config.hats.give(&juliet, "urn:hat:host", Some("Host")).unwrap();
+        let again = from_kept(kept(&room).unwrap());
+        assert_eq!(again.affiliation(&romeo), Affiliation::Owner);
+        assert!(again.config.hats.wears(&juliet, "urn:hat:host"));
+        assert_eq!(again.config, room.config);
+    }
+}

@@ -6,6 +6,7 @@ use xmpp::xep::delay::Delay;
 use xmpp::{Builder, Context, Element, Stamp, Stanza, StanzaError};
 
 use super::affiliation::{Affiliation, Role};
+use super::hats;
 
 /// The namespace of those who come in.
 pub(crate) const MUC: &str = "http://jabber.org/protocol/muc";
@@ -40,6 +41,7 @@ pub(crate) struct Item<'a> {
     pub(crate) actor: Option<&'a str>,
     pub(crate) reason: Option<&'a str>,
     pub(crate) occupant_id: String,
+    pub(crate) hats: Option<Element>,
 }
 
 impl Item<'_> {
@@ -86,14 +88,20 @@ pub(crate) fn occupant_id(id: &str) -> Element {
 pub(crate) fn without_room_payload(stanza: &Stanza) -> Stanza {
     let mut stanza = stanza.clone();
     stanza.cut_children(|child| {
-        child.is("x", MUC) || child.is("x", USER) || child.is("occupant-id", OCCUPANT_ID)
+        child.is("x", MUC)
+            || child.is("x", USER)
+            || child.is("occupant-id", OCCUPANT_ID)
+            || child.is("hats", hats::NS)
     });
     stanza
 }
 
 /// The presence of somebody who is in.
 pub(crate) fn available(shown: &Stanza, from: &str, to: &FullJid, item: &Item<'_>, codes: &[u16]) -> Bytes {
-    let children = item.children(codes, None);
+    let mut children = item.children(codes, None);
+    if let Some(hats) = &item.hats {
+        hats.write(&mut children, Context::Client);
+    }
     shown.to_bytes(Context::Client, &Stamp::default().from(from).to(to.as_str()).adding(&children))
 }
 
