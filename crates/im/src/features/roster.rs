@@ -68,11 +68,22 @@ impl Im {
 
     /// Stores an item and pushes it to the user's clients.
     pub(crate) async fn put_item(&self, user: &BareJid, item: RosterItem) -> Result<(), StanzaError> {
+        self.put_item_after(user, item, || ()).await
+    }
+
+    /// The same; `said` says what the clients are to hear before the push, once the item is stored.
+    pub(crate) async fn put_item_after(
+        &self,
+        user: &BareJid,
+        item: RosterItem,
+        said: impl FnOnce(),
+    ) -> Result<(), StanzaError> {
         let version =
             self.store.roster_put(user, item.clone()).await.map_err(|error| storage_error(&error))?;
         // A colleague is shown with what comes with the group.
         let shown =
             self.store.roster_item(user, &item.contact).await.map_err(|error| storage_error(&error))?;
+        said();
         self.push_change(user, version, item_element(&shown.unwrap_or(item)));
         Ok(())
     }

@@ -56,13 +56,14 @@ impl Im {
     }
 
     /// Stores what changed and pushes it; a roster without the contact stays so while nothing is to be said.
+    /// `word` is what the user's clients hear of the contact before the push (§3.1.6, §3.2.3, §3.3.3).
     async fn relate(
         &self,
-        user: &BareJid,
-        contact: &BareJid,
+        (user, contact): (&BareJid, &BareJid),
         old: Relation,
         next: State,
         approved: bool,
+        word: Option<&Bytes>,
     ) -> Result<(), StanzaError> {
         if old.state.pending_in() && !next.pending_in() {
             self.store
@@ -79,7 +80,12 @@ impl Im {
             Some(before) => *before == item,
             None => item == RosterItem::new(contact.clone()),
         };
-        if same { Ok(()) } else { self.put_item(user, item).await }
+        let said = || word.into_iter().for_each(|word| deliver_interested(self, user, word));
+        if same {
+            said();
+            return Ok(());
+        }
+        self.put_item_after(user, item, said).await
     }
 }
 
@@ -119,8 +125,10 @@ pub(crate) async fn outbound(
             Request::Unsubscribed => false,
             Request::Subscribe | Request::Unsubscribe => approved,
         };
-        im.relate(user, &contact, relation, transition.next, approved).await?;
+        im.relate((user, &contact), relation, transition.next, approved, None).await?;
     }
+    // §3.2.2: who could see the user sees them go before the word comes.
+    revoked(im, user, &contact, before, transition.next);
     if transition.pass {
         // RFC 6121 §3.1.2: from the bare address, to the bare address.
         let stamp = Stamp::default().from(user.as_str()).to(contact.as_str());
@@ -131,7 +139,7 @@ pub(crate) async fn outbound(
             inbound(im, user, &contact, bytes, request).await?;
         }
     }
-    granted_or_revoked(im, user, &contact, before, transition.next).await;
+    granted(im, user, &contact, before, transition.next).await;
     Ok(())
 }
 
@@ -170,10 +178,10 @@ pub(crate) async fn inbound(
             }
             if transition.pass && approved {
                 let next = subscription_state::outbound(transition.next, Request::Subscribed).next;
-                im.relate(user, from, relation, next, approved).await?;
+                im.relate((user, from), relation, next, approved, None).await?;
                 drop(_alone);
                 answer(im, user, from, Request::Subscribed).await?;
-                granted_or_revoked(im, user, from, before, next).await;
+                granted(im, user, from, before, next).await;
                 return Ok(());
             }
             if transition.pass {
@@ -182,12 +190,12 @@ pub(crate) async fn inbound(
             return Ok(());
         }
         if transition.pass {
-            im.relate(user, from, relation, transition.next, approved).await?;
+            im.relate((user, from), relation, transition.next, approved, Some(&stanza)).await?;
         }
     }
     if transition.pass {
-        deliver_interested(im, user, &stanza);
-        granted_or_revoked(im, user, from, before, transition.next).await;
+        // §3.3.3: last of all, who no longer wants to see the user sees them go.
+        revoked(im, user, from, before, transition.next);
     }
     Ok(())
 }
@@ -257,15 +265,18 @@ async fn contact_answers(
     Ok(())
 }
 
-/// What the contact sees of the user after the right to see has changed (§3.1.5, §3.2.2, §3.3.3).
-async fn granted_or_revoked(im: &Im, user: &BareJid, contact: &BareJid, before: State, next: State) {
-    match (before.subscription().to_contact(), next.subscription().to_contact()) {
-        (false, true) => {
-            presence::show_to(im, user, contact);
-            distant_clients::admitted(im, user, contact).await;
-        }
-        (true, false) => presence::hide_from(im, user, contact),
-        _ => {}
+/// What the contact sees of the user once they may (§3.1.5).
+async fn granted(im: &Im, user: &BareJid, contact: &BareJid, before: State, next: State) {
+    if !before.subscription().to_contact() && next.subscription().to_contact() {
+        presence::show_to(im, user, contact);
+        distant_clients::admitted(im, user, contact).await;
+    }
+}
+
+/// What the contact sees of the user when they no longer may (§3.2.2, §3.3.3).
+fn revoked(im: &Im, user: &BareJid, contact: &BareJid, before: State, next: State) {
+    if before.subscription().to_contact() && !next.subscription().to_contact() {
+        presence::hide_from(im, user, contact);
     }
 }
 
@@ -293,9 +304,9 @@ pub(crate) async fn remove_contact(im: &Im, user: &BareJid, contact: &BareJid) -
     if before.subscription().from_contact() || before.pending_out() {
         answer(im, user, contact, Request::Unsubscribe).await?;
     }
+    revoked(im, user, contact, before, State::None);
     if before.subscription().to_contact() || before.pending_in() {
         answer(im, user, contact, Request::Unsubscribed).await?;
     }
-    granted_or_revoked(im, user, contact, before, State::None).await;
     Ok(())
 }

@@ -24,8 +24,8 @@ async fn two_users_come_to_see_each_other_and_stop() {
         (Some("away"), Some("lunch"))
     );
     ann.send("<presence to='bob@localhost' type='unsubscribed'/>").await;
-    bob.presence("ann@localhost", Some("unsubscribed")).await;
     bob.presence("ann@localhost/desk", Some("unavailable")).await;
+    bob.presence("ann@localhost", Some("unsubscribed")).await;
     ann.send("<presence><show>dnd</show></presence>").await;
     ann.settle().await;
     let heard = bob.settle().await;
