@@ -46,7 +46,7 @@ const DEBIAN: &[&str] = &[
     "chromium",
 ];
 /// What the tests need from PyPI.
-const PYPI: &[&str] = &["slixmpp==1.17.0", "aiohttp==3.14.5"];
+const PYPI: &[&str] = &["slixmpp==1.17.0", "aiohttp==3.14.5", "http_ece==1.2.1", "cryptography==50.0.2"];
 /// What the tests need from npm, and in Debian what runs it where there is no other.
 const NPM: &[&str] = &["@xmpp/client@0.14.0", "converse.js@14.0.0", "strophe.js@5.0.0", "ws@8.23.0"];
 const NODE: &[&str] = &["nodejs", "npm"];

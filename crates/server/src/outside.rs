@@ -11,6 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use store::Store;
 
+use crate::certificate;
 use crate::config::Config;
 
 /// The setting that holds the key which signs push notices: devices are registered with it.
@@ -41,7 +42,8 @@ pub(crate) async fn start_push(
         ours.contact.clone()
     };
     let private_endpoints = ours.private_endpoints;
-    let push = web::push::PushConfig { key, contact, private_endpoints, authorities: authorities() };
+    let authorities = authorities(config)?;
+    let push = web::push::PushConfig { key, contact, private_endpoints, authorities };
     web::push::Pusher::start(push, im, runtime)?;
     Ok(())
 }
@@ -96,7 +98,8 @@ pub(crate) fn secret(config: &Config, given: &str, file: &str, section: &str) ->
     Ok(Some(text.trim().to_owned()).filter(|secret| !secret.is_empty()))
 }
 
-fn authorities() -> RootCertStore {
+/// Those that the system trusts, and those that the operator adds for a push service of their own.
+fn authorities(config: &Config) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     for path in AUTHORITIES {
         if let Ok(certificates) = CertificateDer::pem_file_iter(path) {
@@ -104,10 +107,17 @@ fn authorities() -> RootCertStore {
             break;
         }
     }
+    if let Some(path) = &config.outside.push.authorities {
+        let chain = certificate::load_chain(&config.folder.join(path)).context("[push] authorities")?;
+        let (added, _) = roots.add_parsable_certificates(chain);
+        if added == 0 {
+            bail!("[push] authorities: {} has no certificate of an authority", path.display());
+        }
+    }
     if roots.is_empty() {
         tracing::warn!("this system trusts no authorities: push services cannot be reached over HTTPS");
     }
-    roots
+    Ok(roots)
 }
 
 fn hex(bytes: &[u8]) -> String {

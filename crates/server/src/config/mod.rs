@@ -303,6 +303,8 @@ pub struct PushSection {
     pub contact: String,
     /// Devices may be reached in private networks and without TLS.
     pub private_endpoints: bool,
+    /// Authorities that are trusted besides the system's, in PEM.
+    pub authorities: Option<PathBuf>,
 }
 
 /// Programs beside this server (XEP-0114).

@@ -327,6 +327,12 @@ settings! {
         };
     "push" "private_endpoints": "true or false", AtStart(outside.push.private_endpoints),
         |config, value| { config.outside.push.private_endpoints = value.flag()?; Some(()) };
+    "push" "authorities": "a file of authorities' certificates in PEM, or \"\"",
+        AtStart(outside.push.authorities),
+        |config, value| {
+            config.outside.push.authorities = Some(value.text()?).filter(|path| !path.is_empty()).map(Into::into);
+            Some(())
+        };
 
     "components" "domains": "a list of domains, such as [\"gateway.example.org\"]",
         AtStart(outside.components.domains),

@@ -117,6 +117,7 @@ const LIMITS_AND_SERVICES: &str = "\
 # sender = false                 # true names the sender; the words never leave
 # contact = \"\"                   # mailto:postmaster@DOMAIN unless given: for the push services
 # private_endpoints = false      # true lets devices be reached in private networks and without TLS
+# authorities = \"\"               # certificates in PEM that are trusted besides the system's
 
 [turn]                           # relays for calls that clients are told of (XEP-0215)
 # services = []                  # such as [\"stun:turn.example.org\", \"turn:turn.example.org?transport=udp\"]

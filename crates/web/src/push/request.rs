@@ -13,12 +13,17 @@ use runtime::{Runtime, SocketOptions};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::endpoint::{Endpoint, is_public};
 
 /// From the look-up of the name to the head of the answer.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(20);
+/// One address of those that the name has.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+/// Addresses of one push service that are tried.
+const ADDRESSES_MAX: usize = 3;
 /// How long the push service keeps a notice for a device that is away (RFC 8030 §5.2), in seconds.
 const TIME_TO_LIVE_SECONDS: &str = "86400";
 /// The longest that a push service may make us wait (RFC 9110 §10.2.3).
@@ -87,17 +92,30 @@ async fn exchange(
     private: bool,
     parcel: Parcel,
 ) -> io::Result<Outcome> {
-    let addresses = runtime.resolve(&endpoint.host, endpoint.port).await?;
-    // Looked at after the name was looked up: a public name may lead inside.
-    let address = addresses.into_iter().find(|address| private || is_public(address.ip()));
-    let address = address.ok_or_else(|| io::Error::other("no public address"))?;
-    let stream = runtime.connect_tcp(address, SocketOptions::default()).await?;
+    let stream = connect(runtime, endpoint, private).await?;
     if !endpoint.tls {
         return send(runtime, stream, endpoint, parcel).await;
     }
     let name = ServerName::try_from(endpoint.host.clone()).map_err(io::Error::other)?;
     let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?;
     send(runtime, stream, endpoint, parcel).await
+}
+
+/// Connects to the first address that answers: one family may be broken here or there.
+async fn connect(runtime: &Runtime, endpoint: &Endpoint, private: bool) -> io::Result<TcpStream> {
+    let addresses = runtime.resolve(&endpoint.host, endpoint.port).await?;
+    // Looked at after the name was looked up: a public name may lead inside.
+    let allowed = addresses.into_iter().filter(|address| private || is_public(address.ip()));
+    let mut last = io::Error::other("no public address");
+    for address in allowed.take(ADDRESSES_MAX) {
+        let connected = runtime.connect_tcp(address, SocketOptions::default());
+        match tokio::time::timeout(CONNECT_TIME_MAX, connected).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(last)
 }
 
 async fn send<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
