@@ -118,14 +118,15 @@ impl Im {
         for entry in entries {
             metrics::counter!("carillon_im_messages_refused_total").increment(1);
             let sender = entry.told.as_deref().unwrap_or(&entry.from);
-            let (Target::Online(_, _, Some(seat)), Ok(stanza)) =
-                (self.locate(sender), xmpp::parse_one(entry.stanza.clone()))
-            else {
-                continue;
-            };
+            let Ok(stanza) = xmpp::parse_one(entry.stanza.clone()) else { continue };
             let mut reply = Builder::message(Context::Client);
             reply.type_("error").attr_if("id", stanza.id().as_deref()).from(&entry.to).to(sender);
-            seat.outbox.push_owed(Item::passing(reply.element(&not_kept().to_element()).finish()));
+            let reply = reply.element(&not_kept().to_element()).finish();
+            match self.locate(sender) {
+                Target::Online(_, _, Some(seat)) => seat.outbox.push_owed(Item::passing(reply)),
+                Target::Remote(_) if stanza.type_().as_deref() != Some("error") => self.tell_remote(reply),
+                _ => {}
+            }
         }
     }
 

@@ -5,6 +5,8 @@ mod certificates;
 #[allow(dead_code, reason = "shared with other tests")]
 #[path = "sessions/client.rs"]
 mod client;
+#[path = "federation/components.rs"]
+mod components;
 #[path = "federation/exchange.rs"]
 mod exchange;
 #[path = "houses/foundation.rs"]
@@ -14,8 +16,13 @@ mod foundation;
 mod house;
 #[path = "federation/personal_events.rs"]
 mod personal_events;
+#[allow(dead_code, reason = "shared with other tests")]
+#[path = "houses/program.rs"]
+mod program;
 #[path = "federation/queue.rs"]
 mod queue;
+#[path = "federation/repeats.rs"]
+mod repeats;
 #[path = "federation/strangers.rs"]
 mod strangers;
 #[path = "federation/town.rs"]

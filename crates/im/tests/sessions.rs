@@ -22,6 +22,8 @@ mod limits;
 mod phone;
 #[path = "sessions/privilege.rs"]
 mod privilege;
+#[path = "houses/program.rs"]
+mod program;
 #[path = "sessions/push.rs"]
 mod push;
 #[path = "sessions/resume.rs"]

@@ -7,7 +7,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// The services under the domain that a certificate should name as well.
-const SERVICES: [&str; 4] = ["conference", "pubsub", "upload", "proxy"];
+const SERVICES: [&str; 5] = ["conference", "pubsub", "push", "upload", "proxy"];
 /// How long a self-signed certificate holds, in years from the start of this one.
 const YEARS: i32 = 10;
 

@@ -10,12 +10,15 @@ use sqlx::{Arguments, AssertSqlSafe};
 
 use crate::db::{Connection, args};
 use crate::queue::Queued;
-use crate::{Error, StanzaId, Store};
+use crate::{Error, Spooled, StanzaId, Store};
 
 const COUNT: &str = "SELECT COUNT(*) FROM journal";
 const SELECT_LAST: &str = "SELECT COALESCE(MAX(seq), 0) FROM journal";
 const SELECT_LAST_ID: &str = "SELECT id FROM journal ORDER BY id DESC LIMIT 1";
 const SELECT_ENTRY: &str = "SELECT id, owner, sender, recipient, at, stanza FROM journal WHERE seq = $1";
+const SELECT_LATEST_OF_OTHERS: &str = "SELECT seq, id, sender, recipient, at, stanza FROM journal \
+     WHERE seq > (SELECT COALESCE(MAX(seq), 0) FROM journal) - $1 \
+     AND sender NOT LIKE '%@' || $2 AND sender NOT LIKE '%@' || $2 || '/%' ORDER BY seq DESC LIMIT $3";
 const INSERT_PG: &str = "INSERT INTO journal (seq, id, owner, sender, recipient, at, spool, archive, stanza) \
      SELECT * FROM UNNEST($1::BIGINT[], $2::BYTEA[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::BIGINT[], \
      $7::BIGINT[], $8::BIGINT[], $9::BYTEA[]) ON CONFLICT (seq) DO NOTHING";
@@ -28,7 +31,8 @@ const COLUMNS: usize = 9;
 /// SQLite's statements exist for these numbers of rows, so that each is prepared once.
 const LITE_ROWS: [usize; 13] = [256, 128, 64, 32, 16, 8, 7, 6, 5, 4, 3, 2, 1];
 
-pub(crate) const STATEMENTS: &[&str] = &[COUNT, SELECT_LAST, SELECT_LAST_ID, SELECT_ENTRY];
+pub(crate) const STATEMENTS: &[&str] =
+    &[COUNT, SELECT_LAST, SELECT_LAST_ID, SELECT_ENTRY, SELECT_LATEST_OF_OTHERS];
 pub(crate) const STATEMENTS_PG: &[&str] = &[INSERT_PG];
 
 /// The place of an entry in the journal; rises by one with each.
@@ -111,6 +115,21 @@ impl Store {
             archives: Archives::default(),
             told: None,
         }))
+    }
+
+    /// The latest entries from senders of other domains, the latest first: at most `limit` of the last `among`.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn journal_latest_of_others(
+        &self,
+        domain: &str,
+        among: i64,
+        limit: usize,
+    ) -> Result<Vec<Spooled>, Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = self.db().rows(SELECT_LATEST_OF_OTHERS, args![among, domain, limit]).await?;
+        rows.iter().map(Spooled::read).collect()
     }
 
     /// How many entries are durable in the journal.

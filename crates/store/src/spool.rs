@@ -8,7 +8,7 @@ use bytes::Bytes;
 use model::{BareJid, Timestamp};
 use serde_json::json;
 
-use crate::db::{Bulk, Connection, args, bulk};
+use crate::db::{Bulk, Connection, Row, args, bulk};
 use crate::journal::stanza_id;
 use crate::{Error, Seq, StanzaId, Store};
 
@@ -57,6 +57,20 @@ pub struct Spooled {
     pub at: Timestamp,
 }
 
+impl Spooled {
+    /// From its columns, in the order of [`SELECT`].
+    pub(crate) fn read(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            seq: Seq(row.int(0)?),
+            id: stanza_id(&row.bytes(1)?)?,
+            from: row.text(2)?,
+            to: row.text(3)?,
+            at: Timestamp(row.int(4)?),
+            stanza: row.bytes(5)?.into(),
+        })
+    }
+}
+
 impl Store {
     /// Says that the owner has an entry: it is no longer kept for them. Never waits.
     pub fn handed_on(&self, owner: &BareJid, seq: Seq) {
@@ -72,18 +86,7 @@ impl Store {
         self.shared().settle(owner).await?;
         let limit = i64::try_from(limit.min(SPOOLED_PAGE_MAX)).unwrap_or(1);
         let rows = self.db().rows(SELECT, args![owner, after.0, limit]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Spooled {
-                    seq: Seq(row.int(0)?),
-                    id: stanza_id(&row.bytes(1)?)?,
-                    from: row.text(2)?,
-                    to: row.text(3)?,
-                    at: Timestamp(row.int(4)?),
-                    stanza: row.bytes(5)?.into(),
-                })
-            })
-            .collect()
+        rows.iter().map(Spooled::read).collect()
     }
 
     /// How many entries wait for `owner`.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use model::{LineId, Number, Timestamp};
 use store::{
     Binding, Conflict, Error, LastActivity, ROSTER_ITEMS_MAX, ROSTER_REMOVALS_KEPT, RosterChange, RosterItem,
-    Seq, Subscription, SubscriptionRequest,
+    Seq, Spooled, Subscription, SubscriptionRequest,
 };
 use support::{Database, cases, durable, entry, jid, line, scram, user};
 
@@ -322,6 +322,14 @@ async fn appended_entries_become_durable_in_order(database: Database) {
     assert_eq!(&*middle.stanza, b"<message><body>616</body></message>");
     assert_eq!(middle.owner, jid("bob@localhost"));
     assert_eq!(store.journal_entry(Seq(9_999)).await.unwrap(), None);
+    let sender = middle.from.split_once('/').map_or(&*middle.from, |(bare, _)| bare);
+    let domain = sender.split_once('@').map_or(sender, |(_, domain)| domain);
+    assert_eq!(store.journal_latest_of_others(domain, 100, 10).await.unwrap(), []);
+    let places = |found: Vec<Spooled>| found.iter().map(|entry| entry.seq.0).collect::<Vec<_>>();
+    let others = store.journal_latest_of_others("other.example", 100, 3).await.unwrap();
+    assert_eq!(places(others), [1_234, 1_233, 1_232]);
+    let others = store.journal_latest_of_others("other.example", 2, 10).await.unwrap();
+    assert_eq!(places(others), [1_234, 1_233]);
     store.close().await;
 }
 

@@ -13,9 +13,9 @@ use std::sync::atomic::AtomicUsize;
 use bytes::Bytes;
 use model::{BareJid, DomainPart, Jid};
 use parking_lot::Mutex;
-use store::Seq;
+use store::{Archives, Entry, Seq};
 use xmpp::xep::hints;
-use xmpp::{Condition, Context, ErrorKind, Stamp, Stanza, StanzaError};
+use xmpp::{Condition, Context, ErrorKind, Kind, Stamp, Stanza, StanzaError};
 
 use crate::outbox::{Item, Outbox};
 use crate::{About, Im, Spec};
@@ -113,11 +113,56 @@ impl Im {
             return self.pass_to_component(stanza, from, to).map(|()| None);
         }
         let accepted = self.accept_outgoing(stanza, from, to, &place.owner, true)?;
+        let seq = accepted.seq;
+        self.hand_to_component(domain, accepted.item);
+        Ok(Some(seq))
+    }
+
+    /// Hands something that is kept to a component, if it is connected.
+    fn hand_to_component(&self, domain: &str, item: Item) {
         if let Some(outbox) = self.services.components().outbox(domain) {
             // What a full queue does not take is read from the spool when the component comes again.
-            let _full = outbox.push(accepted.item, &self.limits.load().session);
+            let _full = outbox.push(item, &self.limits.load().session);
         }
-        Ok(Some(accepted.seq))
+    }
+
+    /// What a component sends to another server: it goes out in the name of the component's domain.
+    pub(crate) fn component_says_elsewhere(
+        &self,
+        stanza: &Stanza,
+        from: &Jid,
+        to: &Jid,
+    ) -> Result<(), StanzaError> {
+        match stanza.kind() {
+            Kind::Message => self.message_remote(stanza, from.as_str(), to).map(drop),
+            Kind::Iq => self.iq_remote(stanza, from.as_str(), to),
+            _ => self.post_remote(stanza.to_bytes(Context::Client, &Stamp::default())),
+        }
+    }
+
+    /// What a component sent comes back from another server; what was kept waits for it as any message does.
+    pub(crate) fn return_to_component(&self, reply: Bytes, (from, to): (&str, &Jid), kept: bool) {
+        let domain = to.domain().as_str();
+        let Some(place) = self.services.components().places.get(domain).filter(|_| kept) else {
+            // It has no use for an answer that comes after it has gone.
+            let _away = self.post_to_component(reply, to);
+            return;
+        };
+        let entry = Entry {
+            id: self.store.stanza_id(),
+            owner: place.owner.clone(),
+            from: from.to_owned(),
+            to: to.to_string(),
+            stanza: reply.clone(),
+            at: self.runtime.timestamp(),
+            spool: true,
+            archives: Archives::default(),
+            told: None,
+        };
+        match self.store.journal_append(entry) {
+            Ok(seq) => self.hand_to_component(domain, Item::kept(reply, seq)),
+            Err(error) => tracing::warn!(%error, "a component could not be told that its message came back"),
+        }
     }
 
     /// Something that is not kept: presence, questions and answers, signs.

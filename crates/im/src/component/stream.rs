@@ -15,8 +15,8 @@ use store::Seq;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use xmpp::{
-    Condition, ContentNamespace, Context, Frame, Framer, Kind, Stamp, Stanza, StanzaError, StreamCondition,
-    StreamError, StreamHeader,
+    ContentNamespace, Context, Frame, Framer, Kind, Stamp, Stanza, StanzaError, StreamCondition, StreamError,
+    StreamHeader,
 };
 
 use super::CONNECTIONS_MAX;
@@ -338,7 +338,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Running<'a, S> {
             };
             passed.unwrap_or_else(|error| self.refuse(&stanza, &error));
         } else if im.is_remote(domain) {
-            self.refuse(&stanza, &Condition::RemoteServerNotFound.into());
+            let sent = im.component_says_elsewhere(&stanza, &from, &to);
+            sent.unwrap_or_else(|error| self.refuse(&stanza, &error));
         } else {
             // What is kept is acknowledged by nothing here: a component has no stream management.
             let _kept = im.arrived(&mut stanza, &from, &to).await;

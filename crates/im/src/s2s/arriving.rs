@@ -6,6 +6,7 @@ use model::{BareJid, Jid};
 use store::Seq;
 use xmpp::{Condition, Context, Kind, Stamp, Stanza, StanzaError};
 
+use super::repeats;
 use crate::Im;
 use crate::delivery::{Address, Delivery, Reach, What, decide};
 use crate::features::{caps, distant_clients, presence, stanza_ids, subscription};
@@ -20,8 +21,10 @@ impl Im {
     /// A stanza of another server, or of a component, whose right to its `from` was checked. With its place when it was kept.
     pub(crate) async fn arrived(self: &Arc<Self>, stanza: &mut Stanza, from: &Jid, to: &Jid) -> Option<Seq> {
         metrics::counter!("carillon_federation_stanzas_total").increment(1);
+        let component = self.services.components().serves(to.domain().as_str());
         let done = match stanza.kind() {
-            Kind::Message => self.message_arrived(stanza, from, to).await,
+            Kind::Message => self.message_once(stanza, from, to).await,
+            _ if component => self.pass_to_component(stanza, from.as_str(), to).map(|()| None),
             Kind::Presence => self.presence_arrived(stanza, from, to).await.map(|()| None),
             Kind::Iq => self.iq_arrived(stanza, from, to).await.map(|()| None),
             Kind::Other => Ok(None),
@@ -40,13 +43,35 @@ impl Im {
         }
     }
 
-    async fn message_arrived(
+    /// A message, unless it has come before.
+    async fn message_once(
         &self,
         stanza: &mut Stanza,
         from: &Jid,
         to: &Jid,
     ) -> Result<Option<Seq>, StanzaError> {
         stanza_ids::cut_forged(stanza, self.domain());
+        let name = repeats::name(stanza, &from.to_bare(), to.as_str());
+        if let Some(place) = name.as_ref().and_then(|name| self.s2s.repeats.place(name)) {
+            metrics::counter!("carillon_federation_repeated_total").increment(1);
+            return Ok(Some(place));
+        }
+        let kept = match self.services.components().serves(to.domain().as_str()) {
+            true => self.message_to_component(stanza, from.as_str(), to)?,
+            false => self.message_arrived(stanza, from, to).await?,
+        };
+        if let (Some(name), Some(place)) = (name, kept) {
+            self.s2s.repeats.note(name, place);
+        }
+        Ok(kept)
+    }
+
+    async fn message_arrived(
+        &self,
+        stanza: &mut Stanza,
+        from: &Jid,
+        to: &Jid,
+    ) -> Result<Option<Seq>, StanzaError> {
         if self.rooms.owns(to.as_str()) {
             let session = from.clone().try_into_full().map_err(|_| Condition::JidMalformed)?;
             if stanza.type_().as_deref() == Some("error") {

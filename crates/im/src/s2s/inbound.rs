@@ -268,21 +268,32 @@ impl ServerStream {
         {
             incoming.pairs.push((pair.clone(), how));
         }
-        if both && self.serving.is_none() {
-            // XEP-0288: what goes back takes this stream, unless another has the queue.
-            if let Some(peer) = s2s.peers.find_or_make(&pair.local, &pair.remote, PEERS_MAX)
-                && peer.attach()
-            {
-                let now = self.im.runtime.timestamp();
-                let how = format!("by their stream, {}", how.as_str());
-                peer.status.lock().phase = super::peer::Phase::Connected { since: now, how };
-                peer.retry.notify_one();
-                self.serving = Some(peer);
+        if both && self.serving.is_none() && self.offered.is_none() {
+            // XEP-0288: what goes back may take this stream.
+            self.offered = s2s.peers.find_or_make(&pair.local, &pair.remote, PEERS_MAX);
+            if how == Authentication::Dialback {
+                // No features come after dialback, so nothing will be acknowledged: there is nothing to wait for.
+                self.serve_offered();
             }
-        } else if let Some(peer) = s2s.peers.find(&pair.local, &pair.remote) {
+        }
+        if let Some(peer) = s2s.peers.find(&pair.local, &pair.remote) {
             // It is up again: what waits for it need not wait longer.
+            peer.is_heard();
             peer.retry.notify_one();
         }
+    }
+
+    /// What goes back takes this stream, unless another has the queue.
+    pub(super) fn serve_offered(&mut self) {
+        let Role::Received(negotiation) = &self.role else { return };
+        let Some(peer) = self.offered.take().filter(|peer| peer.attach()) else { return };
+        let now = self.im.runtime.timestamp();
+        let is_peer = |pair: &Pair| pair.local == peer.local && pair.remote == peer.remote;
+        let how = negotiation.pairs().find(|(pair, _)| is_peer(pair)).map_or("", |(_, how)| how.as_str());
+        peer.status.lock().phase =
+            super::peer::Phase::Connected { since: now, how: format!("by their stream, {how}") };
+        peer.retry.notify_one();
+        self.serving = Some(peer);
     }
 
     fn signal(&mut self, signal: Signal) -> Result<(), Over> {
@@ -300,6 +311,7 @@ impl ServerStream {
                 self.counts.inbound = Some(Inbound::default());
                 let max = self.im.limits.load().federation.unacknowledged_stanzas_max;
                 self.counts.outbound = Some(Outbound::new(max * 2));
+                self.serve_offered();
             }
             Signal::Enabled { .. } if self.counts.outbound.is_some() => {
                 self.counts.inbound = Some(Inbound::default());
@@ -334,7 +346,7 @@ impl ServerStream {
         if !self.may_be_from(from.domain().as_str()) {
             return bad(StreamCondition::InvalidFrom);
         }
-        if !self.im.is_ours(to.domain().as_str()) {
+        if !self.im.is_found_here(to.domain().as_str()) {
             return bad(StreamCondition::HostUnknown);
         }
         let seq = Box::pin(self.im.arrived(&mut stanza, &from, &to)).await;

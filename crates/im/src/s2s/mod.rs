@@ -13,6 +13,7 @@ mod network;
 mod outbound;
 mod peer;
 mod rate;
+mod repeats;
 mod returning;
 mod sending;
 mod state;
@@ -58,7 +59,7 @@ pub const ABOUT: About = About {
 };
 
 /// The services under our domain that other servers may talk to.
-const SERVICES: &[&str] = &["conference", "pubsub"];
+const SERVICES: &[&str] = &["conference", "pubsub", "push"];
 
 /// All that messaging knows of other servers.
 pub(crate) struct Federation {
@@ -71,6 +72,7 @@ pub(crate) struct Federation {
     incoming: Mutex<BTreeMap<u64, state::Incoming>>,
     number: AtomicU64,
     rates: rate::Rates,
+    repeats: repeats::Repeats,
     /// Peers whose task is to be started.
     starting: Mutex<Vec<Arc<peer::Peer>>>,
     wake: Notify,
@@ -81,7 +83,9 @@ impl Federation {
         let secret = [b"dialback ".as_slice(), &config.unknown_users.secret].concat();
         let service = |name: &str| format!("{name}.{}", config.domain).parse::<DomainPart>().ok();
         let services = SERVICES.iter().filter_map(|name| service(name));
-        let domains = std::iter::once(config.domain.clone()).chain(services).collect();
+        // Programs beside this server have no way of their own to other servers.
+        let components = config.components.domains.iter().cloned();
+        let domains = std::iter::once(config.domain.clone()).chain(services).chain(components).collect();
         let network = config.network.clone();
         Self {
             config: ArcSwap::from_pointee(config.federation.clone()),
@@ -92,6 +96,7 @@ impl Federation {
             incoming: Mutex::default(),
             number: AtomicU64::new(0),
             rates: rate::Rates::default(),
+            repeats: repeats::Repeats::default(),
             starting: Mutex::default(),
             wake: Notify::new(),
         }
@@ -129,6 +134,9 @@ impl Im {
                 }
             }
         });
+        if self.s2s.config.load().enabled {
+            self.s2s.repeats.load(&self.store, self.domain()).await?;
+        }
         self.take_up().await
     }
 
@@ -138,15 +146,20 @@ impl Im {
         self.s2s.config.store(Arc::new(config));
     }
 
-    /// Is this one of the domains that we serve?
-    pub(crate) fn is_ours(&self, domain: &str) -> bool {
+    /// Is this one of the domains that other servers find here: ours, or that of a component?
+    pub(crate) fn is_found_here(&self, domain: &str) -> bool {
         self.s2s.policy.domains.iter().any(|ours| ours.as_str() == domain)
+    }
+
+    /// Is this one of the domains that we serve ourselves?
+    pub(crate) fn is_ours(&self, domain: &str) -> bool {
+        self.is_found_here(domain) && !self.services.components().serves(domain)
     }
 
     /// Tries the way to another domain, and tells every step.
     pub async fn test_federation(&self, domain: &DomainPart) -> Vec<Step> {
         let mut trace = trace::Trace::default();
-        if self.is_ours(domain.as_str()) {
+        if self.is_found_here(domain.as_str()) {
             trace.fine("policy", format!("{domain} is served here"));
             return trace.0;
         }

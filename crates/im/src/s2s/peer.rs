@@ -83,6 +83,8 @@ struct Queue {
     waiting: VecDeque<Outgoing>,
     bytes: usize,
     waker: Option<Waker>,
+    /// A stream that could take from the queue, if there is no better one.
+    offered: Option<Waker>,
     /// A stream takes from the queue.
     served: bool,
     /// A task sees to it that a stream is opened.
@@ -188,6 +190,21 @@ impl Peer {
         start
     }
 
+    /// The other server speaks to us: the next try may well succeed.
+    pub(crate) fn is_heard(&self) {
+        self.queue.lock().away = None;
+    }
+
+    /// Is there no other way? Pending until then, and then the task of the stream that could help is woken.
+    pub(crate) fn poll_needed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut queue = self.queue.lock();
+        if queue.away.is_some() && !queue.served {
+            return Poll::Ready(());
+        }
+        queue.offered = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     /// Ends the task when nothing waits that nobody sends; true when it is to end.
     pub(crate) fn rest(&self) -> bool {
         let mut queue = self.queue.lock();
@@ -209,6 +226,9 @@ impl Peer {
     pub(crate) fn away(&self, condition: Condition) -> Vec<Outgoing> {
         let mut queue = self.queue.lock();
         queue.away = Some(condition);
+        if let Some(waker) = queue.offered.take() {
+            waker.wake();
+        }
         let all = condition == Condition::RemoteServerNotFound;
         queue.remove_where(|item| all || !item.waits)
     }
@@ -323,6 +343,21 @@ mod tests {
         assert_eq!(peer.waiting(), (0, None));
         assert!(peer.rest());
         assert_eq!(peer.push(item("iq", false, now), &limits), Ok(true), "later it is tried again");
+    }
+
+    #[test]
+    fn a_stream_that_is_not_acknowledged_is_needed_only_when_there_is_no_other_way() {
+        let (peer, limits, now) = (peer(), FederationLimits::default(), now());
+        let needed = || peer.poll_needed(&mut Context::from_waker(Waker::noop())).is_ready();
+        peer.push(item("message", true, now), &limits).unwrap();
+        assert!(!needed(), "one of ours is being opened");
+        peer.away(Condition::RemoteServerTimeout);
+        assert!(needed(), "that was in vain");
+        assert!(peer.attach() && !needed(), "another has the queue");
+        peer.detach();
+        peer.away(Condition::RemoteServerTimeout);
+        peer.is_heard();
+        assert!(!needed(), "the next try may succeed");
     }
 
     #[test]

@@ -50,6 +50,11 @@ impl Im {
             (Kind::Presence, kind) => kind == Some("subscribe") || kind.is_none() && to.contains('/'),
         };
         let Some(reply) = error.reply(stanza, None, Context::Client).filter(|_| wants_answer) else { return };
+        if let Ok(component) = from.parse::<Jid>()
+            && self.services.components().serves(component.domain().as_str())
+        {
+            return self.return_to_component(reply, (&to, &component), kept);
+        }
         let target = self.locate(&from);
         if let Target::Online(_, _, Some(seat)) = &target
             && !kept

@@ -77,6 +77,7 @@ enum Wake {
     Stop,
     Verdict(Pair, Verdict),
     Taken(Vec<Outgoing>),
+    Needed,
     Timer,
     Durable,
     Moved(io::Result<Moved>),
@@ -94,6 +95,9 @@ pub(super) struct ServerStream {
     pub(super) certificate: Option<Vec<CertificateDer<'static>>>,
     /// The peer whose queue this stream sends.
     pub(super) serving: Option<Arc<Peer>>,
+    /// The peer whose queue this stream could send (XEP-0288), once what is sent is acknowledged, or if there is no
+    /// other way: without acknowledgements, what the other server has not read is lost with it.
+    pub(super) offered: Option<Arc<Peer>>,
     pub(super) counts: Counts,
     /// Queued for writing, without stream management: handed on once the kernel has it.
     pub(super) in_flight: Vec<Outgoing>,
@@ -125,6 +129,7 @@ impl ServerStream {
             caller,
             certificate: None,
             serving,
+            offered: None,
             counts: Counts::default(),
             in_flight: Vec::new(),
             durable,
@@ -165,7 +170,7 @@ impl ServerStream {
             let sends = self.may_send();
             let stopping = self.moments.stop_at.is_some();
             let wake = {
-                let Self { link, framer, serving, durable, verdicts, .. } = self;
+                let Self { link, framer, serving, offered, durable, verdicts, .. } = self;
                 tokio::select! {
                     biased;
                     () = runtime.stopping(), if !stopping => Wake::Stop,
@@ -174,6 +179,10 @@ impl ServerStream {
                         Some(peer) => peer.poll_take(cx),
                         None => Poll::Pending,
                     }), if sends => Wake::Taken(taken),
+                    () = poll_fn(|cx| match offered {
+                        Some(peer) => peer.poll_needed(cx),
+                        None => Poll::Pending,
+                    }) => Wake::Needed,
                     () = runtime.sleep_until(deadline) => Wake::Timer,
                     _ = durable.changed(), if owes || full => Wake::Durable,
                     moved = link.moved(framer, !full && held.is_none()) => Wake::Moved(moved),
@@ -191,6 +200,7 @@ impl ServerStream {
                     self.outputs().await?;
                 }
                 Wake::Taken(items) => self.send(items),
+                Wake::Needed => self.serve_offered(),
                 Wake::Timer => {
                     self.look_at_clock()?;
                     if held.is_some() {

@@ -140,7 +140,12 @@ impl Town {
         let target = format!("xmpp.{domain}");
         self.wires.addresses.lock().insert(target.clone(), Self::ip(domain));
         let mut services = self.wires.services.lock();
-        for name in [domain.to_owned(), format!("conference.{domain}")] {
+        for name in [
+            domain.to_owned(),
+            format!("conference.{domain}"),
+            format!("gateway.{domain}"),
+            format!("push.{domain}"),
+        ] {
             for (place, (port, transport)) in (0_u16..).zip(ports) {
                 let service = match transport {
                     Transport::DirectTls => "_xmpps-server._tcp",
@@ -177,4 +182,11 @@ pub fn state(house: &House, domain: &str) -> im::s2s::FederationState {
     let all = house.im.federation();
     let found = all.iter().find(|state| state.domain == domain && state.local == house.domain);
     found.cloned().unwrap_or_else(|| panic!("{domain} is not among {all:?}"))
+}
+
+/// How another domain stands to one of a house's further domains.
+pub fn state_of(house: &House, local: &str, domain: &str) -> im::s2s::FederationState {
+    let all = house.im.federation();
+    let found = all.iter().find(|state| state.domain == domain && state.local == local);
+    found.cloned().unwrap_or_else(|| panic!("{domain} and {local} are not among {all:?}"))
 }

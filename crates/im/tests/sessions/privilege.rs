@@ -3,8 +3,9 @@
 use im::ComponentsConfig;
 
 use crate::client::{condition, text};
-use crate::component::{Component, DOMAIN};
+use crate::component::DOMAIN;
 use crate::house::House;
+use crate::program::Component;
 
 const ALL: &str = "gateway.localhost roster=both message=outgoing presence=managed_entity \
                    iq:http://jabber.org/protocol/pubsub=both";
