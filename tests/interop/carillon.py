@@ -70,8 +70,8 @@ async def until(condition, what, seconds=10.0):
 class Server:
     """The server, where a test starts and kills it itself."""
 
-    def __init__(self, data=DATA):
-        self.data = data
+    def __init__(self, data=DATA, address="127.0.0.1"):
+        self.data, self.address = data, address
         self.process = None
 
     def start(self, port=XMPP):
@@ -82,7 +82,7 @@ class Server:
         end = time.monotonic() + 20
         while time.monotonic() < end:
             try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
+                socket.create_connection((self.address, port), 1).close()
                 return self
             except OSError:
                 time.sleep(0.02)

@@ -124,40 +124,39 @@ class Authority:
         return f"{path}.pem", f"{path}.key"
 
 
-def carillon_server(authority, names, **federation):
-    """Our server for carillon.lan, not yet started."""
-    data = os.path.join(FOLDER, "carillon")
-    init = [PROGRAM, "init", "--data", data, "--domain", OURS, "--listen", "127.0.0.1"]
+def carillon_server(authority, names, domain=OURS, address="127.0.0.1", offset=0, **federation):
+    """Our server for carillon.lan, or a further one, not yet started."""
+    data = os.path.join(FOLDER, domain.split(".")[0])
+    init = [PROGRAM, "init", "--data", data, "--domain", domain, "--listen", address, "--port-offset", str(offset)]
     subprocess.run(init, check=True, stdout=subprocess.DEVNULL)
-    rows = "".join(f"{user}@{OURS},{user},{carillon.password(user)},,\n" for user in USERS)
+    rows = "".join(f"{user}@{domain},{user},{carillon.password(user)},,\n" for user in USERS)
     path = os.path.join(FOLDER, "users.csv")
     with open(path, "w") as out:
         out.write("jid,name,password,line,line_password\n" + rows)
     subprocess.run([PROGRAM, "user", "import", path, "--data", data], check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    certificate, key = authority.issue(OURS)
+    certificate, key = authority.issue(domain)
     shutil.copy(certificate, os.path.join(data, "certificate.pem"))
     shutil.copy(key, os.path.join(data, "key.pem"))
     os.environ["CARILLON__FEDERATION__AUTHORITIES"] = authority.certificate
     for name, value in federation.items():
         os.environ[f"CARILLON__{name.upper()}"] = value
-    names.domain(OURS, "127.0.0.1", ("_xmpp-server._tcp:5269", "_xmpps-server._tcp:5270"))
-    return Server(data)
+    names.domain(domain, address, (f"_xmpp-server._tcp:{5269 + offset}", f"_xmpps-server._tcp:{5270 + offset}"))
+    return Server(data, address)
 
 
 def ours(user, resource="desk", **options):
     return carillon.client(user, resource, domain=OURS, port=5222, **options)
 
 
-def federation(*words):
+def federation(*words, of=OURS):
     """What a verb of federation says, and its exit code."""
-    run = subprocess.run(
-        [PROGRAM, "federation", *words, "--json", "--data", os.path.join(FOLDER, "carillon")], capture_output=True, text=True
-    )
+    data = os.path.join(FOLDER, of.split(".")[0])
+    run = subprocess.run([PROGRAM, "federation", *words, "--json", "--data", data], capture_output=True, text=True)
     return json.loads(run.stdout), run.returncode
 
 
-def state(domain):
-    found = [state for state in federation("list")[0] if state["domain"] == domain and state["local"] == OURS]
+def state(domain, of=OURS):
+    found = [state for state in federation("list", of=of)[0] if state["domain"] == domain and state["local"] == of]
     return found[0] if found else None
 
 
@@ -186,6 +185,10 @@ class Peer:
                     time.sleep(0.1)
         return self
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
     def stop(self):
         self.process.terminate()
         try:
@@ -198,11 +201,12 @@ class Peer:
 class Prosody(Peer):
     """Prosody 0.12, with further domains that have bad certificates."""
 
-    def __init__(self, authority, names, bad=(), secure=True):
+    def __init__(self, authority, names, bad=(), secure=True, modules=(), settings="", level="debug"):
         super().__init__("prosody.lan", "127.0.0.3")
         self.folder = os.path.join(FOLDER, "prosody")
         os.makedirs(os.path.join(self.folder, "data"))
         certificate, key = authority.issue(self.domain)
+        modules = "".join(f'"{module}"; ' for module in modules)
         hosts = "".join(f'VirtualHost "{name}"\n  ssl = {{ certificate = "{c}"; key = "{k}" }}\n' for name, (c, k) in bad)
         self.config = os.path.join(self.folder, "prosody.cfg.lua")
         with open(self.config, "w") as out:
@@ -216,15 +220,16 @@ interfaces = {{ "{self.address}" }}
 c2s_ports = {{ 5222 }}
 s2s_ports = {{ 5269 }}
 s2s_direct_tls_ports = {{ 5270 }}
-modules_enabled = {{ "disco"; "roster"; "saslauth"; "tls"; "dialback"; "pep"; "ping"; "smacks"; "s2s_bidi"; "offline"; }}
+modules_enabled = {{ "disco"; "roster"; "saslauth"; "tls"; "dialback"; "pep"; "ping"; "smacks"; "s2s_bidi"; "offline"; {modules}}}
 modules_disabled = {{ "http" }}
 s2s_require_encryption = true
 s2s_secure_auth = {str(secure).lower()}
 authentication = "internal_plain"
-log = {{ debug = "{self.folder}/log" }}
+log = {{ {level} = "{self.folder}/log" }}
 ssl = {{ certificate = "{certificate}"; key = "{key}"; cafile = "{authority.certificate}"; capath = "/nowhere" }}
 s2s_direct_tls_ssl = {{ certificate = "{certificate}"; key = "{key}"; cafile = "{authority.certificate}" }}
 unbound = {{ resolvconf = true; hoststxt = false }}
+{settings}
 VirtualHost "{self.domain}"
 {hosts}
 Component "conference.{self.domain}" "muc"
