@@ -271,7 +271,7 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
             Err(error) => Err(error),
         },
         (true, ns::ROSTER, "query") => roster::set(im, user, &payload).await.map(|()| None),
-        (true, archive::NS, "query") => match archive::page_of(im, user, &seat.jid, &payload).await {
+        (true, archive::NS, "query") => match archive::page_of(im, user, &seat.jid, &payload, None).await {
             Ok((mut answers, fin)) => {
                 answers.push(result(stanza, seat.jid.as_str(), Some(fin)));
                 return Handled::Answers(answers);
@@ -279,7 +279,7 @@ async fn own_account(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
             Err(error) => Err(error),
         },
         (false, archive::NS, "query") => Ok(Some(archive::form())),
-        (false, archive::NS, "metadata") => archive::metadata(im, user).await,
+        (false, archive::NS, "metadata") => archive::metadata(im, user, None).await,
         (false, archive::NS, "prefs") => Ok(Some(archive::preferences(im, user))),
         (true, archive::NS, "prefs") => archive::set_preferences(im, user, &payload).await,
         (_, NS | OWNER, "pubsub") => {

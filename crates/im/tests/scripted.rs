@@ -81,6 +81,7 @@ scripts! {
     pubsub_access,
     registration,
     retraction,
+    room_archive,
     room_invitations,
     room_creation,
     rooms,

@@ -75,6 +75,15 @@ impl Store {
         self.write(move |connection| Box::pin(async move { put(connection, room).await })).await
     }
 
+    /// Forgets a room, but not what was said in it.
+    ///
+    /// # Errors
+    /// The storage takes no writes.
+    pub async fn room_forget(&self, jid: &BareJid) -> Result<(), Error> {
+        let jid = jid.clone();
+        self.write(move |connection| Box::pin(async move { forget(connection, &jid).await })).await
+    }
+
     /// Forgets a room and what was said in it.
     ///
     /// # Errors
@@ -85,14 +94,18 @@ impl Store {
         let jid = jid.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                connection.execute(CLEAR_AFFILIATIONS, args![&jid]).await?;
-                connection.execute(DELETE, args![&jid]).await?;
-                connection.execute(user_document::REMOVE_OWNER, args![&jid]).await?;
+                forget(connection, &jid).await?;
                 archive::remove_owner(connection, &jid).await
             })
         })
         .await
     }
+}
+
+async fn forget(connection: &mut Connection, jid: &BareJid) -> Result<(), Error> {
+    connection.execute(CLEAR_AFFILIATIONS, args![jid]).await?;
+    connection.execute(DELETE, args![jid]).await?;
+    connection.execute(user_document::REMOVE_OWNER, args![jid]).await.map(drop)
 }
 
 async fn put(connection: &mut Connection, room: Room) -> Result<(), Error> {

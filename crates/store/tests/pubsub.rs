@@ -326,6 +326,10 @@ async fn a_forgotten_room_takes_its_archive_along(database: Database) {
     durable(&store, seq).await;
     let query = ArchiveQuery { max: 10, ..ArchiveQuery::default() };
     assert_eq!(store.archive_page(&hall.jid, &query).await.unwrap().entries.len(), 1);
+    store.room_forget(&hall.jid).await.unwrap();
+    assert_eq!(store.rooms().await.unwrap(), []);
+    assert_eq!(store.archive_page(&hall.jid, &query).await.unwrap().entries.len(), 1, "what was said stays");
+    store.room_put(hall.clone()).await.unwrap();
     store.room_remove(&hall.jid).await.unwrap();
     assert_eq!(store.rooms().await.unwrap(), []);
     assert_eq!(store.archive_page(&hall.jid, &query).await.unwrap().entries.len(), 0);

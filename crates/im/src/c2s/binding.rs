@@ -60,7 +60,7 @@ impl<W: Wire> Arrival<W> {
         self.inactive = request.inactive;
         self.im.leave_to_archive(&seat).await;
         let mut bound = BytesMut::new();
-        match archive::metadata(&self.im, user).await {
+        match archive::metadata(&self.im, user, None).await {
             Ok(metadata) => {
                 if let Some(metadata) = metadata {
                     metadata.write(&mut bound, Context::Client);

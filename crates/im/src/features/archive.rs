@@ -107,12 +107,14 @@ impl Im {
     }
 }
 
-/// A page of `owner`'s archive for the session `asker`, and what ends it.
+/// A page of `owner`'s archive for the session `asker`, and what ends it. Nothing that is not behind `begin`, where that
+/// is given, is found.
 pub(crate) async fn page_of(
     im: &Im,
     owner: &BareJid,
     asker: &FullJid,
     payload: &Element,
+    begin: Option<StanzaId>,
 ) -> Result<(Vec<Bytes>, Element), StanzaError> {
     let asked = Query::from_element(payload)?;
     if asked.node.is_some() {
@@ -124,10 +126,12 @@ pub(crate) async fn page_of(
         );
     }
     if !asked.ids.is_empty() {
-        let entries = by_ids(im, owner, &asked.ids).await?;
+        let entries = by_ids(im, owner, &asked.ids, begin).await?;
         return Ok(answer(owner, asker, &asked, &entries, true));
     }
-    let query = read(&asked)?;
+    let mut query = read(&asked)?;
+    // Ids rise: the later of the two is the narrower.
+    query.after = query.after.max(begin);
     let failed = |error| storage_error(&error);
     if asked.page.max == Some(0) {
         let count = im.store.archive_count(owner, &query).await.map_err(failed)?;
@@ -203,13 +207,18 @@ pub(crate) fn named(stanza: &Bytes) -> Bytes {
     out.freeze()
 }
 
-async fn by_ids(im: &Im, owner: &BareJid, ids: &[String]) -> Result<Vec<Entry>, StanzaError> {
+async fn by_ids(
+    im: &Im,
+    owner: &BareJid,
+    ids: &[String],
+    begin: Option<StanzaId>,
+) -> Result<Vec<Entry>, StanzaError> {
     let mut entries: Vec<Entry> = Vec::with_capacity(ids.len());
     let mut bytes = 0;
     for text in ids {
         let found = im.store.archive_entry(owner, id(text)?).await.map_err(|error| storage_error(&error))?;
         // §4.1.2: one that is not there fails the whole query.
-        let entry = found.ok_or(Condition::ItemNotFound)?;
+        let entry = found.filter(|entry| Some(entry.id) > begin).ok_or(Condition::ItemNotFound)?;
         bytes += entry.stanza.len();
         if bytes > IDS_BYTES_MAX && !entries.is_empty() {
             return Err(
@@ -263,11 +272,15 @@ pub(crate) fn form() -> Element {
     Element::new("query", NS).with_child(mam::form())
 }
 
-/// The ends of the archive (§4.4).
-pub(crate) async fn metadata(im: &Im, owner: &BareJid) -> Result<Option<Element>, StanzaError> {
+/// The ends of the archive (§4.4), or of what is behind `begin`.
+pub(crate) async fn metadata(
+    im: &Im,
+    owner: &BareJid,
+    begin: Option<StanzaId>,
+) -> Result<Option<Element>, StanzaError> {
     let mut ends = Vec::new();
     for from in [PageFrom::Start, PageFrom::End] {
-        let query = ArchiveQuery { from, max: 1, ..ArchiveQuery::default() };
+        let query = ArchiveQuery { from, max: 1, after: begin, ..ArchiveQuery::default() };
         let page = im.store.archive_page(owner, &query).await.map_err(|error| storage_error(&error))?;
         ends.extend(page.entries.first().map(|entry| (entry.id.to_string(), entry.at.to_string())));
     }

@@ -2,6 +2,7 @@
 
 use model::BareJid;
 use serde::{Deserialize, Serialize};
+use store::StanzaId;
 use xmpp::xep::forms::{Form, FormType};
 use xmpp::{Condition, StanzaError};
 
@@ -46,6 +47,9 @@ pub(crate) struct RoomConfig {
     pub(crate) hats: Hats,
     /// Whose room it counts as; `None` for one that was made before anybody counted.
     pub(crate) made_by: Option<BareJid>,
+    /// An id that was given when the room was made: what the archive has from before was said in another room of the
+    /// same name. Empty for a room that was made before this was noted.
+    pub(crate) begin: String,
 }
 
 impl Default for RoomConfig {
@@ -66,6 +70,7 @@ impl Default for RoomConfig {
             avatars: Vec::new(),
             hats: Hats::default(),
             made_by: None,
+            begin: String::new(),
         }
     }
 }
@@ -78,6 +83,11 @@ impl RoomConfig {
             persistent: true,
             ..Self::default()
         })
+    }
+
+    /// Where the room's archive begins.
+    pub(crate) fn begin(&self) -> Option<StanzaId> {
+        self.begin.parse().ok()
     }
 
     /// For the store.

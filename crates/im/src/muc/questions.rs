@@ -1,7 +1,8 @@
 //! What is asked of rooms: discovery, configuration, lists, the archive, and questions to occupants' clients.
 
 use bytes::Bytes;
-use model::Jid;
+use model::{BareJid, Jid};
+use store::StanzaId;
 use xmpp::xep::disco::{INFO, ITEMS, Identity, Info};
 use xmpp::xep::forms::{self, Form, FormType};
 use xmpp::xep::retraction::MODERATE;
@@ -15,7 +16,7 @@ use super::hat_commands;
 use super::hats;
 use super::retraction;
 use super::room::Room;
-use super::service::{SharedRoom, keep, post};
+use super::service::{SharedRoom, keep, post, tidy};
 use super::wire::{ADMIN, OCCUPANT_ID, OWNER};
 use crate::Im;
 use crate::features::{archive, commands, vcard};
@@ -84,15 +85,15 @@ pub(crate) async fn answer_iq(
         }
         (true, OWNER, "query") => own(im, who, &room, &payload).await.map(only),
         (true, mam::NS, "query") => {
-            let room_jid = {
-                let room = room.lock();
-                readable(&room, who)?;
-                room.jid.clone()
-            };
-            let (results, fin) = archive::page_of(im, &room_jid, who.jid, &payload).await?;
+            let (room_jid, begin) = readable(&room.lock(), who)?;
+            let (results, fin) = archive::page_of(im, &room_jid, who.jid, &payload, begin).await?;
             Ok(Some((results, Some(fin))))
         }
         (false, mam::NS, "query") => Ok(only(Some(archive::form()))),
+        (false, mam::NS, "metadata") => {
+            let (room_jid, begin) = readable(&room.lock(), who)?;
+            archive::metadata(im, &room_jid, begin).await.map(only)
+        }
         (true, MODERATE, "moderate") => retraction::moderate(im, who, &room, &payload).await.map(only),
         _ => Err(Condition::ServiceUnavailable.into()),
     }
@@ -159,11 +160,11 @@ fn owner(room: &Room, who: Visitor<'_>) -> Result<(), StanzaError> {
     Err(StanzaError::new(ErrorKind::Auth, Condition::Forbidden))
 }
 
-/// What was said is for those who are in, and for those who belong to the room.
-fn readable(room: &Room, who: Visitor<'_>) -> Result<(), StanzaError> {
+/// What was said is for those who are in, and for those who belong to the room: whose archive it is, and where it begins.
+fn readable(room: &Room, who: Visitor<'_>) -> Result<(BareJid, Option<StanzaId>), StanzaError> {
     let belongs = room.affiliation(who.user) >= Affiliation::Member;
     if belongs || room.occupant_of(who.jid).is_some() {
-        return Ok(());
+        return Ok((room.jid.clone(), room.config.begin()));
     }
     Err(StanzaError::new(ErrorKind::Auth, Condition::Forbidden))
 }
@@ -196,7 +197,7 @@ async fn own(
         room.jid.clone()
     };
     keep(im, shared).await?;
-    im.rooms.tidy(&jid);
+    tidy(im, &jid);
     Ok(None)
 }
 

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use model::{BareJid, FullJid, Timestamp};
 use sha2::{Digest, Sha256};
+use store::StanzaId;
 use xmpp::{Condition, ErrorKind, Stanza, StanzaError};
 
 use super::affiliation::{Affiliation, Role};
@@ -57,11 +58,12 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// A room that `owner` has just made.
-    pub(crate) fn new(jid: BareJid, owner: BareJid, secret: Vec<u8>) -> Self {
+    /// A room that `owner` has just made; its archive begins behind `begin`.
+    pub(crate) fn new(jid: BareJid, owner: BareJid, secret: Vec<u8>, begin: StanzaId) -> Self {
+        let (made_by, begin) = (Some(owner.clone()), begin.to_string());
         Self {
             jid,
-            config: RoomConfig { made_by: Some(owner.clone()), ..RoomConfig::default() },
+            config: RoomConfig { made_by, begin, ..RoomConfig::default() },
             affiliations: [(owner, Affiliation::Owner)].into(),
             occupants: Occupants::default(),
             invitations: Invitations::default(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::{BareJid, FullJid, Jid};
 use parking_lot::Mutex;
-use store::{ArchiveQuery, PageFrom};
+use store::{ArchiveQuery, ArchiveRemoval, PageFrom};
 use xmpp::{Condition, ErrorKind, Stanza, StanzaError};
 
 use super::Visitor;
@@ -118,8 +118,8 @@ impl Rooms {
         if open.rooms.len() >= ROOMS_MAX || made >= im.limits.load().account.rooms_made_max {
             return Err(StanzaError::new(ErrorKind::Wait, Condition::ResourceConstraint));
         }
-        let secret = im.runtime.random_token(SECRET_BYTES).into_bytes();
-        Ok(open.insert(Room::new(jid.clone(), owner.clone(), secret)))
+        let (secret, begin) = (im.runtime.random_token(SECRET_BYTES).into_bytes(), im.store.stanza_id());
+        Ok(open.insert(Room::new(jid.clone(), owner.clone(), secret, begin)))
     }
 
     /// The archive of a room was changed by somebody else: what it remembers is read anew.
@@ -133,18 +133,21 @@ impl Rooms {
         }
     }
 
-    /// Takes away a room that is over: destroyed, or left by all and not to stay.
-    pub(crate) fn tidy(&self, jid: &BareJid) {
+    /// Takes away a room that is over: destroyed, or left by all and not to stay. True when it leaves words behind.
+    fn tidy(&self, jid: &BareJid) -> bool {
         let mut open = self.open.lock();
-        let over = open.rooms.get(jid).is_some_and(|room| {
-            let mut room = room.lock();
-            room.closed |= room.occupants.is_empty() && (room.locked || !room.config.persistent);
-            room.rest();
-            room.closed
-        });
+        let Some(shared) = open.rooms.get(jid).cloned() else { return false };
+        let mut room = shared.lock();
+        room.closed |= room.occupants.is_empty() && (room.locked || !room.config.persistent);
+        room.rest();
+        // What is not remembered may be in the archive.
+        let spoken = room.subject.is_some() || !room.history.is_empty() || !room.remembers;
+        let over = room.closed;
+        drop(room);
         if over {
             open.remove(jid);
         }
+        over && spoken
     }
 
     fn visits(&self, session: &FullJid, room: &BareJid) -> Result<(), StanzaError> {
@@ -199,6 +202,21 @@ fn kept(room: &Room) -> Option<store::Room> {
     })
 }
 
+/// Takes away a room that is over, and what was said in it (`IM-04`). Another room of the same name would not show it
+/// in any case.
+pub(crate) fn tidy(im: &Im, jid: &BareJid) {
+    if !im.rooms.tidy(jid) {
+        return;
+    }
+    let removal = ArchiveRemoval { owner: jid.clone(), with: None, before: Some(im.runtime.timestamp()) };
+    let store = im.store.clone();
+    im.runtime.spawn_session(async move {
+        if let Err(error) = store.archive_remove(&removal).await {
+            tracing::warn!(%error, "what was said in a room that is over was not removed");
+        }
+    });
+}
+
 /// Gives bytes to a session, if it is there.
 pub(crate) fn post(im: &Im, session: &FullJid, bytes: Bytes) {
     if let Some(seat) = im.sessions.seat(model::bare_of(session.as_str()), session.resource().as_str()) {
@@ -213,7 +231,7 @@ pub(crate) fn unreachable(im: &Im, room: &BareJid, session: &FullJid) {
     if let Some(found) = im.rooms.find(room) {
         found.lock().leave(session, None, &mut |other, bytes| post(im, other, bytes));
         im.rooms.left(session, room);
-        im.rooms.tidy(room);
+        tidy(im, room);
     }
 }
 
@@ -231,7 +249,7 @@ pub(crate) async fn presence(
             if let Some(room) = im.rooms.find(&bare) {
                 room.lock().leave(who.jid, Some(stanza), &mut |session, bytes| post(im, session, bytes));
                 im.rooms.left(who.jid, &bare);
-                im.rooms.tidy(&bare);
+                tidy(im, &bare);
             }
             return Ok(());
         }
@@ -267,7 +285,7 @@ pub(crate) async fn presence(
         };
         if !is_in {
             im.rooms.left(who.jid, &bare);
-            im.rooms.tidy(&bare);
+            tidy(im, &bare);
         }
         return entered;
     }
@@ -293,21 +311,21 @@ pub(crate) fn session_gone(im: &Im, session: &FullJid, stanza: Option<&Stanza>) 
     for jid in visited {
         if let Some(room) = im.rooms.find(&jid) {
             room.lock().leave(session, stanza, &mut |other, bytes| post(im, other, bytes));
-            im.rooms.tidy(&jid);
+            tidy(im, &jid);
         }
     }
 }
 
 /// Reads what was said before the last restart, once.
 async fn remember(im: &Im, room: &SharedRoom) -> Result<(), StanzaError> {
-    let jid = {
+    let (jid, after) = {
         let room = room.lock();
         if room.remembers {
             return Ok(());
         }
-        room.jid.clone()
+        (room.jid.clone(), room.config.begin())
     };
-    let query = ArchiveQuery { from: PageFrom::End, max: HISTORY_MAX, ..ArchiveQuery::default() };
+    let query = ArchiveQuery { from: PageFrom::End, max: HISTORY_MAX, after, ..ArchiveQuery::default() };
     let page = im.store.archive_page(&jid, &query).await.map_err(|error| storage_error(&error))?;
     let mut room = room.lock();
     if std::mem::replace(&mut room.remembers, true) {
@@ -336,15 +354,17 @@ pub(crate) fn keep_behind(im: &Im, room: &Room) {
     });
 }
 
-/// Keeps a room as it is now, or forgets one that is not to stay.
+/// Keeps a room as it is now, or forgets one that is not to stay. What was said in one that goes on stays as long as it
+/// does: its owner may make it one that stays (`IM-04`).
 pub(crate) async fn keep(im: &Im, room: &SharedRoom) -> Result<(), StanzaError> {
-    let (jid, kept) = {
+    let (jid, kept, closed) = {
         let room = room.lock();
-        (room.jid.clone(), kept(&room))
+        (room.jid.clone(), kept(&room), room.closed)
     };
     let done = match kept {
         Some(kept) => im.store.room_put(kept).await,
-        None => im.store.room_remove(&jid).await,
+        None if closed => im.store.room_remove(&jid).await,
+        None => im.store.room_forget(&jid).await,
     };
     done.map_err(|error| storage_error(&error))
 }

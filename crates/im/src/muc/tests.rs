@@ -1,6 +1,7 @@
 //! Rooms without a network: who sees what.
 
 use model::{FullJid, Timestamp};
+use store::StanzaId;
 use xmpp::{Condition, Element, Stanza};
 
 use super::affiliation::Affiliation;
@@ -27,7 +28,12 @@ fn stanza(xml: &str) -> Stanza {
 impl Bench {
     /// A room that romeo has made and opened.
     fn open() -> Self {
-        let room = Room::new("ball@c.x".parse().unwrap(), "romeo@x".parse().unwrap(), vec![7; 32]);
+        let room = Room::new(
+            "ball@c.x".parse().unwrap(),
+            "romeo@x".parse().unwrap(),
+            vec![7; 32],
+            StanzaId::from_bytes([0; 16]),
+        );
         let mut bench = Self { room, told: Vec::new() };
         bench.enter(OWNER, "romeo").unwrap();
         bench.act(|room, post| room.configure(RoomConfig::default(), post));
