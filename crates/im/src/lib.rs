@@ -269,6 +269,8 @@ impl Im {
 
     /// An account was removed: one that is made later by the same name begins with nothing of it.
     pub fn forget(&self, user: &BareJid) {
+        self.users.archive_preferences.forget(user.as_str());
+        self.users.blocked.forget(user.as_str());
         self.users.avatars.forget(user.as_str());
         self.users.push.forget(user.as_str());
         self.services.push_service().forget(user.as_str());

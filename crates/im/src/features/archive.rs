@@ -54,6 +54,11 @@ impl Preferences {
         }
         Ok(())
     }
+
+    /// The user is gone.
+    pub(crate) fn forget(&self, user: &str) {
+        self.0.pin().remove(user);
+    }
 }
 
 impl Im {

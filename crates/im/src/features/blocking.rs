@@ -47,6 +47,11 @@ impl Blocked {
         self.any.store(true, Ordering::Release);
     }
 
+    /// The user is gone.
+    pub(crate) fn forget(&self, user: &str) {
+        self.lists.pin().remove(user);
+    }
+
     fn list(&self, owner: &str) -> Arc<BTreeSet<Jid>> {
         self.lists.pin().get(owner).cloned().unwrap_or_default()
     }

@@ -3,6 +3,7 @@
 use xmpp::Kind;
 
 use crate::client::{condition, text};
+use crate::foundation::user;
 use crate::house::House;
 
 const ROSTER: &str = "jabber:iq:roster";
@@ -155,4 +156,29 @@ async fn strangers_learn_nothing() {
     }
     ann.send("<presence to='bob@localhost' type='probe'/>").await;
     assert!(ann.settle().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_of_the_same_name_begins_with_nothing_of_the_one_that_was_removed() {
+    let house = House::open().await;
+    let mut ann = house.bound("ann", "desk").await;
+    let block =
+        "<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'><item jid='bob@localhost'/></block></iq>";
+    ann.ask("b", block).await;
+    let prefs = "<iq type='set' id='p'><prefs xmlns='urn:xmpp:mam:2' default='never'/></iq>";
+    ann.ask("p", prefs).await;
+    ann.send("</stream:stream>").await;
+    drop(ann);
+    let jid = "ann@localhost".parse().expect("an address");
+    house.wait(house.store.user_remove(&jid)).await.expect("no such user");
+    house.im.forget(&jid);
+    house.wait(house.store.users_import(vec![user("ann@localhost", 1)])).await.expect("an account");
+    let mut bob = house.available("bob", "desk").await;
+    bob.send("<message to='ann@localhost' type='chat'><body>Welcome</body></message>").await;
+    bob.hears_no_message().await;
+    let mut ann = house.available("ann", "desk").await;
+    assert_eq!(ann.body().await, "Welcome");
+    let asked = ann.ask("p", "<iq type='get' id='p'><prefs xmlns='urn:xmpp:mam:2'/></iq>").await;
+    let prefs = asked.child("prefs", "urn:xmpp:mam:2").expect("preferences");
+    assert_eq!(prefs.attr("default"), Some("always"));
 }
