@@ -14,8 +14,10 @@ use super::{NAME_BYTES, Service, answered, events, failed, keeps_nothing, nodes}
 use crate::Im;
 use crate::features::pep;
 
-/// Items that a page has when the asker names no number.
-const ITEMS_DEFAULT: usize = 100;
+/// Items that an answer has when the asker names no number, and a page at most.
+const PAGE_ITEMS: usize = 100;
+/// Items that are read at a time where many are asked for: their payloads may be long, and few may fit.
+const READ_ITEMS: usize = 64;
 /// Bytes of payloads in one answer; what goes over is left for the next page.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// One payload, in bytes.
@@ -199,10 +201,8 @@ pub(super) async fn items(
             (found, Some(page))
         }
         None => {
-            let max = wanted.max.unwrap_or(ITEMS_DEFAULT);
-            let mut found = failed(im.store.pubsub_items(service.key(), node, max).await)?;
-            // The newest that fit.
-            found.truncate(fitting(&found));
+            let max = wanted.max.unwrap_or(PAGE_ITEMS);
+            let mut found = newest_fitting(im, service, node, max).await?;
             found.reverse();
             (found, None)
         }
@@ -223,13 +223,46 @@ async fn named(
     node: &str,
     ids: &[String],
 ) -> Result<Vec<PubsubItem>, StanzaError> {
-    let mut found = Vec::new();
-    for id in ids {
-        found.extend(failed(im.store.pubsub_item(service.key(), node, id).await)?);
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    for id in ids.iter().take(PUBSUB_ITEMS_MAX) {
+        let Some(item) = failed(im.store.pubsub_item(service.key(), node, id).await)? else { continue };
+        bytes += item.payload.len();
+        if bytes > ANSWER_BYTES_MAX && !found.is_empty() {
+            break;
+        }
+        found.push(item);
     }
-    found.truncate(fitting(&found));
     if found.is_empty() && !service.personal {
         return Err(Condition::ItemNotFound.into());
+    }
+    Ok(found)
+}
+
+/// The newest items that fit into one answer, newest first.
+async fn newest_fitting(
+    im: &Im,
+    service: &Service,
+    node: &str,
+    max: usize,
+) -> Result<Vec<PubsubItem>, StanzaError> {
+    let (mut found, mut bytes, mut before) = (Vec::new(), 0, None);
+    while found.len() < max {
+        let count = READ_ITEMS.min(max - found.len());
+        let place = PubsubPage::Before(before.take());
+        // None when somebody has taken away the item that the last ones ended with.
+        let page = failed(im.store.pubsub_page(service.key(), node, &place, count).await)?;
+        let items = page.map(|page| page.items).unwrap_or_default();
+        before = items.first().filter(|_| items.len() == count).map(|item| item.id.clone());
+        for item in items.into_iter().rev() {
+            bytes += item.payload.len();
+            if bytes > ANSWER_BYTES_MAX && !found.is_empty() {
+                return Ok(found);
+            }
+            found.push(item);
+        }
+        if before.is_none() {
+            break;
+        }
     }
     Ok(found)
 }
@@ -246,7 +279,7 @@ async fn paged(
         (None, Some(before), _) => PubsubPage::Before(Some(before.clone()).filter(|id| !id.is_empty())),
         (None, None, index) => PubsubPage::From(index.unwrap_or(0)),
     };
-    let max = asked.max.unwrap_or(ITEMS_DEFAULT).min(PUBSUB_ITEMS_MAX);
+    let max = asked.max.unwrap_or(PAGE_ITEMS).min(PAGE_ITEMS);
     let found = failed(im.store.pubsub_page(service.key(), node, &place, max).await)?;
     // XEP-0059 §2.2: a page behind what is not there.
     let PubsubItems { mut items, mut index, count } =

@@ -30,7 +30,7 @@ pub(crate) use subscriptions::authorization;
 /// What this feature is.
 pub const ABOUT: About = About {
     name: "pubsub",
-    specs: &[Spec::xep(60, "1.27.0"), Spec::xep(59, "1.0"), Spec::xep(248, "0.3.0")],
+    specs: &[Spec::xep(60, "1.27.0"), Spec::xep(59, "1.0")],
     disco: &[],
     account: &[],
 };
