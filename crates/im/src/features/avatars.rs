@@ -207,10 +207,16 @@ async fn note(im: &Im, owner: &BareJid, hash: Option<String>) -> Result<(), Stan
     let Some(account) = im.sessions.account(owner.as_str()) else { return Ok(()) };
     let Ok(roster) = im.roster(&account).await else { return Ok(()) };
     for seat in account.seats().iter().filter(|seat| seat.priority().is_some()) {
-        let shown = seat.shown.lock().take();
-        let Some(shown) = shown else { continue };
-        let shown = stamped(&shown, hash.as_deref()).unwrap_or(*shown);
-        *seat.shown.lock() = Some(Box::new(shown));
+        {
+            // Held throughout: who leaves meanwhile must not be shown again.
+            let mut shown = seat.shown.lock();
+            let Some(stamped) = shown.as_deref().map(|shown| stamped(shown, hash.as_deref())) else {
+                continue;
+            };
+            if let Some(stamped) = stamped {
+                *shown = Some(Box::new(stamped));
+            }
+        }
         presence::broadcast(im, seat, &roster);
     }
     Ok(())
