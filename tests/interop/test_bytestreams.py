@@ -1,4 +1,5 @@
-"""XEP-0065: two clients send each other bytes through the proxy, which joins nobody who does not belong together.
+"""XEP-0065: two clients send each other bytes through the proxy (RFC 1928), which joins nobody who
+does not belong together.
 
 peer: slixmpp
 server: own

@@ -1,4 +1,4 @@
-//! XMPP over WebSocket on real sockets (RFC 7395), and where clients find it (XEP-0156).
+//! XMPP over WebSocket on real sockets (RFC 7395), and where clients find it (XEP-0156 by RFC 6415).
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 
 mod chat;

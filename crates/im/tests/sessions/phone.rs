@@ -1,4 +1,4 @@
-//! The phone in presence (`PS-07`): what watchers see while a call goes on.
+//! The phone in presence (`PS-07`): what watchers see while a call goes on, as status and as activity (XEP-0108).
 
 use xmpp::Kind;
 
