@@ -23,6 +23,7 @@ mod presence_output;
 mod proxy;
 mod pubsub;
 mod push_service;
+mod rate;
 mod retention;
 mod router;
 pub mod s2s;

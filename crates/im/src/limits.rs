@@ -115,6 +115,10 @@ pub struct SessionLimits {
     pub hold_time_max: Duration,
     /// From `</stream:stream>` to the end of the connection.
     pub closing_time_max: Duration,
+    /// Stanzas of one client in a second; more are read later.
+    pub stanzas_per_second_max: u32,
+    /// How long a client may send more than that without a pause; then `policy-violation`.
+    pub flood_time_max: Duration,
 }
 
 impl Default for SessionLimits {
@@ -133,6 +137,8 @@ impl Default for SessionLimits {
             spool_retry_delay: Duration::from_secs(1),
             hold_time_max: Duration::from_secs(2),
             closing_time_max: Duration::from_secs(5),
+            stanzas_per_second_max: 500,
+            flood_time_max: Duration::from_secs(60),
         }
     }
 }
@@ -156,6 +162,8 @@ pub struct AccountLimits {
     pub capabilities_max: usize,
     /// Rooms that a user made and that are still there; then `resource-constraint`.
     pub rooms_made_max: usize,
+    /// What one occupant may say to all of a room in a second; then `resource-constraint`, and nobody else hears it.
+    pub room_messages_per_second_max: u32,
     /// Features of one client that are remembered.
     pub capability_features_max: usize,
     /// Clients elsewhere of which one account knows what they ask for; the next ones hear no personal events.
@@ -176,6 +184,7 @@ impl Default for AccountLimits {
             spool_page: 100,
             capabilities_max: 4_096,
             rooms_made_max: 200,
+            room_messages_per_second_max: 20,
             capability_features_max: 256,
             distant_clients_max: 1_000,
             distant_questions_max: 1_024,

@@ -289,6 +289,8 @@ fn im_limits(config: &Config) -> im::Limits {
     limits.sign_in.unauthenticated_connections_max = ours.unauthenticated_connections;
     limits.stream.signed_in.stanza_bytes_max = ours.stanza_bytes;
     limits.session.queued_stanzas_max = ours.queued_stanzas;
+    limits.session.stanzas_per_second_max = ours.stanzas_per_second;
+    limits.account.room_messages_per_second_max = ours.room_messages_per_second;
     limits.session.resume_time_max = Duration::from_secs(ours.resume_seconds);
     let files = &config.upload;
     limits.upload.file_bytes_max = files.file_mib << 20;

@@ -146,7 +146,12 @@ impl Server {
                 *running = None;
                 let data = process::target().join("bench/xmpp");
                 let default = if self.archive { "always" } else { "never" };
-                let settings = [("CARILLON__ARCHIVE__DEFAULT", default)];
+                // As the peers: without a limit of what a client may send.
+                let settings = [
+                    ("CARILLON__ARCHIVE__DEFAULT", default),
+                    ("CARILLON__LIMITS__STANZAS_PER_SECOND", "1000000"),
+                    ("CARILLON__LIMITS__ROOM_MESSAGES_PER_SECOND", "1000000"),
+                ];
                 let server = running.insert(Carillon::start_with(data, CARILLON_PORT, &settings)?);
                 Ok(server.pid())
             }

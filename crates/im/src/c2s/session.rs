@@ -19,6 +19,7 @@ use super::wire::{self, Moved, Wire};
 use crate::Im;
 use crate::features::offline::SpoolReader;
 use crate::outbox::{End, Item, Taken};
+use crate::rate::Rate;
 use crate::sessions::Seat;
 
 /// The counts of stream management: what outlives a connection.
@@ -91,10 +92,13 @@ enum Wake {
     Moved(io::Result<Moved>),
 }
 
-/// The journal is behind: nothing more is taken from this client for a moment, so that it slows down before
-/// it must be refused.
+/// A place that the journal never comes to.
+const ONLY_TIME: Seq = Seq(i64::MAX);
+
+/// The journal is behind, or the client is too fast: nothing more is taken from it for a moment, so that it slows
+/// down before it must be refused.
 struct Hold {
-    /// Where the journal must have come.
+    /// Where the journal must have come; [`ONLY_TIME`] where that is of no help.
     until: Seq,
     /// When we go on anyhow: if the storage fails, the client is to be told.
     at_most: Instant,
@@ -118,6 +122,7 @@ pub(super) struct Session<W> {
     /// Since when a write makes no progress.
     stalled: Option<Instant>,
     hold: Option<Hold>,
+    rate: Box<Rate>,
     /// The last place that the journal gave for what this client sent.
     pub(super) kept: Seq,
     /// What waits while nobody looks at the client.
@@ -141,6 +146,7 @@ impl<W: Wire> Session<W> {
             asked: None,
             stalled: None,
             hold: None,
+            rate: Box::default(),
             kept: Seq(0),
             inactivity: Inactivity::default(),
         };
@@ -339,6 +345,29 @@ impl<W: Wire> Session<W> {
             self.hold = Some(Hold { until, at_most: self.im.runtime.now() + limits.hold_time_max });
             metrics::counter!("carillon_im_sessions_held_total").increment(1);
         }
+    }
+
+    /// A stanza came: a client that sends more than it may is read later, and cut if it never slows down.
+    pub(super) fn pace(&mut self) -> Result<(), Over> {
+        let limits = self.im.limits.load().session;
+        self.rate.count(self.heard, limits.stanzas_per_second_max);
+        if self.rate.held_until(self.heard).is_none() {
+            return Ok(());
+        }
+        // What waited in the buffer was heard a while ago.
+        let now = self.im.runtime.now();
+        let Some(at_most) = self.rate.held_until(now) else { return Ok(()) };
+        if self.rate.is_flood(now, limits.flood_time_max) {
+            return Err(Over::Failed(StreamError::new(
+                StreamCondition::PolicyViolation,
+                "more stanzas in a second than a client may send, for too long",
+            )));
+        }
+        if self.hold.is_none() {
+            self.hold = Some(Hold { until: ONLY_TIME, at_most });
+            metrics::counter!("carillon_im_sessions_slowed_total").increment(1);
+        }
+        Ok(())
     }
 
     /// Is the client held?

@@ -19,7 +19,10 @@ impl<W: Wire> Session<W> {
     pub(super) async fn frames(&mut self) -> Result<(), Over> {
         while !self.is_held() {
             match self.wire.next_frame() {
-                Ok(Some(Frame::Stanza(stanza))) => self.stanza(stanza).await?,
+                Ok(Some(Frame::Stanza(stanza))) => {
+                    self.pace()?;
+                    self.stanza(stanza).await?;
+                }
                 Ok(Some(Frame::Close)) => return Err(Over::Closed),
                 Ok(Some(Frame::Open(_))) => {
                     return Err(Over::Failed(StreamError::new(

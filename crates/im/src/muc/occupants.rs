@@ -1,11 +1,13 @@
 //! Who is in a room: found by nickname and by session, each without a search.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use model::{BareJid, FullJid};
 use xmpp::Stanza;
 
 use super::affiliation::Role;
+use crate::rate::Rate;
 
 /// Somebody who is in.
 pub(crate) struct Occupant {
@@ -15,12 +17,30 @@ pub(crate) struct Occupant {
     /// The last presence, without what only a room may say.
     pub(crate) shown: Stanza,
     sessions: Vec<FullJid>,
+    /// How fast they speak.
+    rate: Rate,
 }
 
 impl Occupant {
     /// Somebody who comes in with their first session.
     pub(crate) fn new(nick: &str, session: FullJid, role: Role, shown: Stanza) -> Self {
-        Self { nick: nick.to_owned(), user: session.to_bare(), role, shown, sessions: vec![session] }
+        Self {
+            nick: nick.to_owned(),
+            user: session.to_bare(),
+            role,
+            shown,
+            sessions: vec![session],
+            rate: Rate::default(),
+        }
+    }
+
+    /// Says something to all; false when that is too much in a second, and is not to be heard.
+    pub(crate) fn may_speak(&mut self, now: Instant, per_second: u32) -> bool {
+        let may = self.rate.held_until(now).is_none();
+        if may {
+            self.rate.count(now, per_second);
+        }
+        may
     }
 
     /// The sessions of the user that came in under this nickname, oldest first.

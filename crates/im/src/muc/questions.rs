@@ -108,7 +108,7 @@ fn service(im: &Im, stanza: &Stanza) -> Result<Option<Element>, StanzaError> {
             Ok(Some(info("Rooms", features.iter().copied(), Vec::new())))
         }
         (Some("get"), ITEMS, "query") => {
-            let item = |(jid, name): (model::BareJid, String)| {
+            let item = |(jid, name): (BareJid, String)| {
                 let name = if name.is_empty() {
                     jid.node().map_or("", |node| node.as_str()).to_owned()
                 } else {

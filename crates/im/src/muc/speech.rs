@@ -63,6 +63,12 @@ fn to_all(
         return Err(forbidden());
     }
     let (from, author) = (room.address(&me.nick), room.occupant_id(&me.user));
+    let nick = me.nick.clone();
+    let per_second = im.limits.load().account.room_messages_per_second_max;
+    if !room.occupants.get_mut(&nick).is_some_and(|me| me.may_speak(im.runtime.now(), per_second)) {
+        return Err(StanzaError::new(ErrorKind::Wait, Condition::ResourceConstraint)
+            .with_text("too many messages to this room in a second; wait a moment"));
+    }
     let mut stanza = wire::without_room_payload(stanza);
     let own = room.jid.as_str().to_owned();
     stanza.cut_children(|child| {

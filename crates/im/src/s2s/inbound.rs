@@ -259,7 +259,8 @@ impl ServerStream {
     fn authenticated(&mut self, pair: &Pair, how: Authentication) {
         self.framer.set_limits(self.im.limits.load().stream.signed_in);
         tracing::info!(domain = %pair.remote, how = how.as_str(), "another server is authenticated");
-        let s2s = &self.im.s2s;
+        let im = Arc::clone(&self.im);
+        let s2s = &im.s2s;
         self.rate = s2s.rates.of(&pair.remote);
         let Role::Received(negotiation) = &self.role else { return };
         let both = negotiation.is_bidirectional();

@@ -1,11 +1,12 @@
-//! How fast another domain may send: what comes too fast is read later, and who never slows down is cut.
+//! One rate for all streams of another domain.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use model::DomainPart;
 use parking_lot::Mutex;
+
+use crate::rate::Rate;
 
 /// The rate of a domain, shared by all its streams.
 pub(super) type SharedRate = Arc<Mutex<Rate>>;
@@ -22,88 +23,6 @@ impl Rates {
             return Arc::clone(rate);
         }
         rates.retain(|_, rate| Arc::strong_count(rate) > 1);
-        Arc::clone(rates.entry(domain.clone()).or_insert_with(|| Arc::new(Mutex::new(Rate::new()))))
-    }
-}
-
-/// The stanzas of one domain, held against a rate.
-#[derive(Debug)]
-pub(super) struct Rate {
-    /// How far the stanzas that came are ahead of the rate: the time at which they would all have been in order.
-    in_order_at: Option<Instant>,
-    /// Since when the peer is ahead without a pause.
-    ahead_since: Option<Instant>,
-}
-
-impl Rate {
-    pub(super) fn new() -> Self {
-        Self { in_order_at: None, ahead_since: None }
-    }
-
-    /// A stanza came. A second's worth may come at once.
-    pub(super) fn count(&mut self, now: Instant, per_second: u32) {
-        let each = Duration::from_secs(1) / per_second.max(1);
-        let from = self.in_order_at.filter(|at| *at > now).unwrap_or(now);
-        self.in_order_at = Some(from + each);
-        match self.held_until(now) {
-            Some(_) => self.ahead_since = self.ahead_since.or(Some(now)),
-            None if self.in_order_at.is_none_or(|at| at <= now + each) => self.ahead_since = None,
-            None => {}
-        }
-    }
-
-    /// Until when nothing more is read.
-    pub(super) fn held_until(&self, now: Instant) -> Option<Instant> {
-        let burst = Duration::from_secs(1);
-        self.in_order_at.and_then(|at| at.checked_sub(burst)).filter(|at| *at > now)
-    }
-
-    /// Has the peer been ahead for longer than it may?
-    pub(super) fn is_flood(&self, now: Instant, time_max: Duration) -> bool {
-        self.ahead_since.is_some_and(|since| now.saturating_duration_since(since) > time_max)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RATE: u32 = 10;
-    const TIME: Duration = Duration::from_secs(5);
-
-    #[test]
-    fn a_burst_is_held_and_then_forgotten() {
-        let (mut rate, now) = (Rate::new(), tokio::time::Instant::now().into_std());
-        (0..10).for_each(|_| rate.count(now, RATE));
-        assert_eq!(rate.held_until(now), None, "a second's worth");
-        (0..10).for_each(|_| rate.count(now, RATE));
-        let until = rate.held_until(now).unwrap();
-        assert_eq!(until - now, Duration::from_secs(1));
-        assert_eq!(rate.held_until(until), None);
-        let later = now + Duration::from_secs(60);
-        rate.count(later, RATE);
-        assert!(!rate.is_flood(later, TIME));
-    }
-
-    #[test]
-    fn who_never_slows_down_floods() {
-        let (mut rate, mut now) = (Rate::new(), tokio::time::Instant::now().into_std());
-        let began = now;
-        while !rate.is_flood(now, TIME) {
-            assert!(now - began < Duration::from_secs(30));
-            rate.count(now, RATE);
-            now = rate.held_until(now).unwrap_or(now);
-        }
-        assert!(now - began > TIME);
-    }
-
-    #[test]
-    fn a_steady_peer_within_the_rate_is_never_held() {
-        let (mut rate, mut now) = (Rate::new(), tokio::time::Instant::now().into_std());
-        for _ in 0..500 {
-            rate.count(now, RATE);
-            assert!(rate.held_until(now).is_none() && !rate.is_flood(now, TIME));
-            now += Duration::from_millis(100);
-        }
+        Arc::clone(rates.entry(domain.clone()).or_default())
     }
 }

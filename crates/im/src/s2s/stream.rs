@@ -7,7 +7,6 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use store::Seq;
 use tokio::sync::{mpsc, watch};
@@ -19,7 +18,7 @@ use xmpp::{Framer, StreamCondition, StreamError};
 use super::link::{Link, Moved};
 use super::network::Wire;
 use super::peer::{Outgoing, Peer};
-use super::rate::{Rate, SharedRate};
+use super::rate::SharedRate;
 use crate::Im;
 
 /// Verdicts that wait for their stream: it asks for no more at a time.
@@ -134,7 +133,7 @@ impl ServerStream {
             in_flight: Vec::new(),
             durable,
             moments,
-            rate: Arc::new(Mutex::new(Rate::new())),
+            rate: Arc::default(),
             verdicts: mpsc::channel(VERDICTS_WAITING_MAX),
         }
     }

@@ -176,7 +176,8 @@ async fn an_account_of_the_same_name_begins_with_nothing_of_the_one_that_was_rem
     let mut bob = house.available("bob", "desk").await;
     bob.send("<message to='ann@localhost' type='chat'><body>Welcome</body></message>").await;
     bob.hears_no_message().await;
-    let mut ann = house.available("ann", "desk").await;
+    let mut ann = house.bound("ann", "desk").await;
+    ann.send("<presence/>").await;
     assert_eq!(ann.body().await, "Welcome");
     let asked = ann.ask("p", "<iq type='get' id='p'><prefs xmlns='urn:xmpp:mam:2'/></iq>").await;
     let prefs = asked.child("prefs", "urn:xmpp:mam:2").expect("preferences");

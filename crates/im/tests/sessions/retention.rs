@@ -41,7 +41,9 @@ async fn what_is_too_old_goes_and_what_waits_stays() {
         "<presence to='hall@conference.localhost/ann'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
     )
     .await;
-    let open = "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>";
+    let open = "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>\
+                <field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>\
+                <field var='muc#roomconfig_persistentroom'><value>1</value></field></x></query>";
     ann.ask("o", &format!("<iq type='set' id='o' to='hall@conference.localhost'>{open}</iq>")).await;
     ann.send("<message to='hall@conference.localhost' type='groupchat'><body>in the hall</body></message>")
         .await;

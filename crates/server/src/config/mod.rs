@@ -224,6 +224,10 @@ pub struct LimitsSection {
     pub stanza_bytes: u32,
     /// Stanzas that wait for one slow reader.
     pub queued_stanzas: usize,
+    /// Stanzas that one client may send in a second.
+    pub stanzas_per_second: u32,
+    /// What one occupant may say to a room in a second.
+    pub room_messages_per_second: u32,
     /// How long a lost session can be resumed, in seconds.
     pub resume_seconds: u64,
     /// How long a message waits for another server that is away, in seconds.
@@ -435,6 +439,8 @@ impl Default for LimitsSection {
             unauthenticated_connections: im.sign_in.unauthenticated_connections_max,
             stanza_bytes: im.stream.signed_in.stanza_bytes_max,
             queued_stanzas: im.session.queued_stanzas_max,
+            stanzas_per_second: im.session.stanzas_per_second_max,
+            room_messages_per_second: im.account.room_messages_per_second_max,
             resume_seconds: im.session.resume_time_max.as_secs(),
             federation_queue_seconds: im.federation.queue_time_max.as_secs(),
             federation_queued_stanzas: im.federation.queued_stanzas_max,

@@ -280,6 +280,10 @@ settings! {
         |config, value| { config.limits.stanza_bytes = within(value, 10_000, 1 << 20)?; Some(()) };
     "limits" "queued_stanzas": "stanzas, 100 to 100000", OnReload(limits.queued_stanzas),
         |config, value| { config.limits.queued_stanzas = within(value, 100, 100_000)?; Some(()) };
+    "limits" "stanzas_per_second": "stanzas, 10 to 1000000", OnReload(limits.stanzas_per_second),
+        |config, value| { config.limits.stanzas_per_second = within(value, 10, 1_000_000)?; Some(()) };
+    "limits" "room_messages_per_second": "messages, 1 to 1000000", OnReload(limits.room_messages_per_second),
+        |config, value| { config.limits.room_messages_per_second = within(value, 1, 1_000_000)?; Some(()) };
     "limits" "resume_seconds": "seconds, 0 to 86400", OnReload(limits.resume_seconds),
         |config, value| { config.limits.resume_seconds = within(value, 0, 86_400)?; Some(()) };
     "limits" "federation_queue_seconds": "seconds, 10 to 604800", OnReload(limits.federation_queue_seconds),
