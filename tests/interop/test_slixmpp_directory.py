@@ -1,6 +1,7 @@
 """The directory as slixmpp searches it (XEP-0055): found by service discovery, asked by data form (XEP-0004).
 
 peer: slixmpp
+server: running
 """
 
 from slixmpp.exceptions import IqError

@@ -45,6 +45,14 @@ pub(crate) struct RoomConfig {
     pub(crate) avatars: Vec<String>,
     /// Who wears which hat (XEP-0317).
     pub(crate) hats: Hats,
+    #[serde(flatten)]
+    pub(crate) origin: Origin,
+}
+
+/// Who made a room, and when.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Origin {
     /// Whose room it counts as; `None` for one that was made before anybody counted.
     pub(crate) made_by: Option<BareJid>,
     /// An id that was given when the room was made: what the archive has from before was said in another room of the
@@ -69,8 +77,7 @@ impl Default for RoomConfig {
             archived: true,
             avatars: Vec::new(),
             hats: Hats::default(),
-            made_by: None,
-            begin: String::new(),
+            origin: Origin::default(),
         }
     }
 }
@@ -87,7 +94,7 @@ impl RoomConfig {
 
     /// Where the room's archive begins.
     pub(crate) fn begin(&self) -> Option<StanzaId> {
-        self.begin.parse().ok()
+        self.origin.begin.parse().ok()
     }
 
     /// For the store.
@@ -216,11 +223,11 @@ mod tests {
             password: Some("cap".to_owned()),
             members_only: true,
             occupants_max: 7,
-            made_by: Some("romeo@x".parse().unwrap()),
+            origin: Origin { made_by: Some("romeo@x".parse().unwrap()), ..Origin::default() },
             ..RoomConfig::default()
         };
         // Whose room it is no form says.
-        let made = RoomConfig { made_by: wanted.made_by.clone(), ..RoomConfig::default() };
+        let made = RoomConfig { origin: wanted.origin.clone(), ..RoomConfig::default() };
         assert_eq!(made.with(&wanted.form()), Ok(wanted.clone()));
         assert_eq!(RoomConfig::from_json(&wanted.to_json()), wanted);
     }

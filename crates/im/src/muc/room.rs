@@ -11,7 +11,7 @@ use store::StanzaId;
 use xmpp::{Condition, ErrorKind, Stanza, StanzaError};
 
 use super::affiliation::{Affiliation, Role};
-use super::config::RoomConfig;
+use super::config::{Origin, RoomConfig};
 use super::invitation::Invitations;
 use super::join::Join;
 use super::occupants::{Occupant, Occupants};
@@ -60,10 +60,10 @@ pub(crate) struct Room {
 impl Room {
     /// A room that `owner` has just made; its archive begins behind `begin`.
     pub(crate) fn new(jid: BareJid, owner: BareJid, secret: Vec<u8>, begin: StanzaId) -> Self {
-        let (made_by, begin) = (Some(owner.clone()), begin.to_string());
+        let origin = Origin { made_by: Some(owner.clone()), begin: begin.to_string() };
         Self {
             jid,
-            config: RoomConfig { made_by, begin, ..RoomConfig::default() },
+            config: RoomConfig { origin, ..RoomConfig::default() },
             affiliations: [(owner, Affiliation::Owner)].into(),
             occupants: Occupants::default(),
             invitations: Invitations::default(),

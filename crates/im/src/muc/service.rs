@@ -48,7 +48,7 @@ struct Open {
 
 impl Open {
     fn insert(&mut self, room: Room) -> SharedRoom {
-        if let Some(maker) = &room.config.made_by {
+        if let Some(maker) = &room.config.origin.made_by {
             *self.made.entry(maker.clone()).or_default() += 1;
         }
         let (jid, room) = (room.jid.clone(), Arc::new(Mutex::new(room)));
@@ -58,7 +58,7 @@ impl Open {
 
     fn remove(&mut self, jid: &BareJid) {
         let Some(room) = self.rooms.remove(jid) else { return };
-        let maker = room.lock().config.made_by.clone();
+        let maker = room.lock().config.origin.made_by.clone();
         if let Some((maker, count)) = maker.and_then(|maker| self.made.get_mut(&maker).map(|c| (maker, c))) {
             *count -= 1;
             if *count == 0 {
@@ -376,7 +376,12 @@ mod tests {
     #[test]
     fn a_room_that_stays_has_its_affiliations_and_hats_after_a_restart() {
         let (romeo, juliet): (BareJid, BareJid) = ("romeo@x".parse().unwrap(), "juliet@x".parse().unwrap());
-        let mut room = Room::new("ball@c.x".parse().unwrap(), romeo.clone(), vec![7; 32]);
+        let mut room = Room::new(
+            "ball@c.x".parse().unwrap(),
+            romeo.clone(),
+            vec![7; 32],
+            store::StanzaId::from_bytes([0; 16]),
+        );
         room.locked = false;
         assert!(kept(&room).is_none(), "one that goes with its last occupant");
         room.config.persistent = true;
