@@ -30,6 +30,7 @@ pub(crate) async fn count(runtime: Runtime, mut reports: mpsc::Receiver<Event>) 
                 }
                 jitter.record(quality.jitter.as_secs_f64());
             }
+            Some(_) => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::Tone;
+use crate::{Encoding, MixRole, PlayMode, Recording, Secret, Source};
 
 /// The clock of G.711 and G.722 in RTP (RFC 3551 §4.5), in hertz.
 const AUDIO_CLOCK_HERTZ: u32 = 8_000;
@@ -15,6 +15,46 @@ impl PortId {
     /// The id with this number: for whoever stands in for `media` in a test.
     pub fn numbered(number: u64) -> Self {
         Self(number)
+    }
+}
+
+/// One conference's name, never given twice in the life of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConferenceId(pub(crate) u64);
+
+impl ConferenceId {
+    /// The id with this number: for whoever stands in for `media` in a test.
+    pub fn numbered(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The room of two legs that are joined through their codecs, by the first.
+    pub(crate) fn of_pair(port: PortId) -> Self {
+        Self(port.0 | 1 << 63)
+    }
+
+    pub(crate) fn is_pair(self) -> bool {
+        self.0 >> 63 == 1
+    }
+}
+
+/// A conference's limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conference {
+    /// The caller's own id; conferences are spread over the media threads by it.
+    pub owner: u64,
+    /// Legs that may be in it, listeners included.
+    pub parties_max: usize,
+    /// How many are heard at once, the loudest: at most 16.
+    pub speakers_max: usize,
+    /// Is [`crate::Report::Talking`] wanted?
+    pub tells_talkers: bool,
+}
+
+impl Conference {
+    /// Up to 100 parties, five of whom are heard at once.
+    pub fn new(owner: u64) -> Self {
+        Self { owner, parties_max: 100, speakers_max: 5, tells_talkers: true }
     }
 }
 
@@ -106,6 +146,19 @@ pub struct Remote {
     pub clock_hertz: u32,
     /// Payload types of packets from this peer to be rewritten on their way out: (from, to). Usually empty.
     pub payload_map: Vec<(u8, u8)>,
+    /// What is needed when sound begins or ends here; empty for a leg that is only relayed.
+    pub speech: Speech,
+}
+
+/// How sound is spoken with a peer, when it is made or heard here and not only relayed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Speech {
+    /// The codecs agreed on. The first is what we send; all are understood.
+    pub encodings: Vec<Encoding>,
+    /// The payload type under which the peer takes telephone events; without one, keys go to it as sound.
+    pub events_to_peer: Option<u8>,
+    /// Keys are looked for in the sound too, for peers that send no telephone events.
+    pub keys_in_sound: bool,
 }
 
 impl Remote {
@@ -121,8 +174,18 @@ impl Remote {
             with_video: false,
             clock_hertz: AUDIO_CLOCK_HERTZ,
             payload_map: Vec::new(),
+            speech: Speech::default(),
         }
     }
+}
+
+/// The keys of a leg whose packets are secret: SRTP and SRTCP, as the SDP of both sides said (RFC 4568).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crypto {
+    /// What the peer protects with: its `a=crypto`.
+    pub receive: Secret,
+    /// What we protect with: ours.
+    pub send: Secret,
 }
 
 /// What `media` can be told to do. Commands for one port are obeyed in order.
@@ -154,14 +217,84 @@ pub enum Command {
         /// The leg.
         port: PortId,
     },
-    /// Plays a tone to the peer until told otherwise.
-    Tone {
+    /// Plays tones or announcements to the peer; what it sends is only counted, and its keys reported.
+    Play {
         /// The leg.
         port: PortId,
         /// What to play.
-        tone: Tone,
+        source: Source,
+        /// Once or over and over.
+        mode: PlayMode,
     },
-    /// Ends relay, echo and tone: packets are counted and dropped.
+    /// Ends what [`Command::Play`] began; the leg rests.
+    StopPlaying {
+        /// The leg.
+        port: PortId,
+    },
+    /// Sends keys to the peer, 100 ms each with as long a pause, whatever else the leg does: as telephone events
+    /// (RFC 4733), or as sound to a peer that takes none. Others than `0`-`9`, `*`, `#`, `A`-`D` are left out.
+    SendDigits {
+        /// The leg.
+        port: PortId,
+        /// The keys.
+        digits: String,
+    },
+    /// Joins two legs that share no codec, or shall not be relayed as they are: what each says is decoded and said
+    /// anew to the other. Ends what either did before, and ends itself with either.
+    Transcode {
+        /// One leg.
+        a: PortId,
+        /// The other.
+        b: PortId,
+    },
+    /// Brings a leg into a conference, or changes its role there: mute, unmute, whisper.
+    Mix {
+        /// The conference.
+        conference: ConferenceId,
+        /// The leg.
+        port: PortId,
+        /// Who hears it, and whether it hears.
+        role: MixRole,
+    },
+    /// Takes a leg out of its conference; it rests.
+    Unmix {
+        /// The leg.
+        port: PortId,
+    },
+    /// Ends a conference; all its legs rest.
+    EndConference {
+        /// The conference.
+        conference: ConferenceId,
+    },
+    /// Records both sides of a leg to a file; [`crate::Report::Recorded`] tells its end. Of two legs that are
+    /// relayed to each other both need [`Remote::speech`], and only one is recorded.
+    Record {
+        /// The leg.
+        port: PortId,
+        /// Where and how.
+        recording: Recording,
+    },
+    /// Leaves out what is said from now on, or goes on.
+    PauseRecording {
+        /// The leg.
+        port: PortId,
+        /// Leave out?
+        paused: bool,
+    },
+    /// Ends the recording of a leg; so does closing it.
+    StopRecording {
+        /// The leg.
+        port: PortId,
+    },
+    /// From now on only packets under these keys are taken from the peer, and all that goes to it is protected.
+    /// The same keys again keep what is known of the streams; `None` is plain RTP. Any leg can be joined to any.
+    SetCrypto {
+        /// The leg.
+        port: PortId,
+        /// The keys.
+        crypto: Option<Crypto>,
+    },
+    /// Ends relay, echo and everything else: packets are counted and dropped.
     Rest {
         /// The leg.
         port: PortId,
@@ -174,14 +307,24 @@ pub enum Command {
 }
 
 impl Command {
-    /// The port whose thread obeys the command.
+    /// The port whose thread obeys the command; conferences are numbered like ports.
     pub(crate) fn port(&self) -> PortId {
         match self {
+            Self::EndConference { conference } => PortId(conference.0),
             Self::Connect { a: port, .. }
+            | Self::Transcode { a: port, .. }
+            | Self::Mix { port, .. }
+            | Self::Unmix { port }
+            | Self::SetCrypto { port, .. }
+            | Self::Record { port, .. }
+            | Self::PauseRecording { port, .. }
+            | Self::StopRecording { port }
             | Self::SetRemote { port, .. }
             | Self::Hold { port, .. }
             | Self::Echo { port }
-            | Self::Tone { port, .. }
+            | Self::Play { port, .. }
+            | Self::StopPlaying { port }
+            | Self::SendDigits { port, .. }
             | Self::Rest { port }
             | Self::Close { port } => *port,
         }

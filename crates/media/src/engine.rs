@@ -1,4 +1,4 @@
-//! One media thread: polls its sockets, obeys its orders, and looks after silence and tones.
+//! One media thread: polls its sockets, obeys its orders, and looks after silence.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -11,11 +11,13 @@ use crate::gate::Gate;
 use crate::lane::Order;
 use crate::legs::Legs;
 use crate::media::Shared;
-use crate::meter::{Dropped, Meter};
+use crate::meter::Meter;
+use crate::perform::{Beat, Scratch};
 use crate::port::{Leg, Role};
+use crate::room::Room;
 use crate::rtp::PACKET_BYTES_MAX;
-use crate::tone::ToneSource;
-use crate::{Command, Event, Kind, PortId, Remote, Report, Tone};
+use crate::station::{Station, StationId};
+use crate::{Command, ConferenceId, Event, Kind, PortId, Remote, Report};
 
 /// The token of the waker; sockets have twice the place of their leg, and one more for RTCP.
 pub(crate) const WAKE: Token = Token(usize::MAX);
@@ -23,22 +25,23 @@ pub(crate) const WAKE: Token = Token(usize::MAX);
 const EVENTS_PER_TURN: usize = 1_024;
 /// How often silence, quality and metrics are looked after; also how soon a stop is noticed.
 const TICK: Duration = Duration::from_millis(500);
-/// Time of sound in a tone packet (RFC 3551 §4.2).
-const TONE_PACKET: Duration = Duration::from_millis(20);
 
 /// The state of one media thread.
 pub(crate) struct Engine {
     index: usize,
     poll: Poll,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) legs: Legs,
     pub(crate) buffer: Box<[u8; PACKET_BYTES_MAX]>,
     pub(crate) meter: Meter,
     /// Sockets whose turn ended before they were empty; the poll will not name them again.
     pub(crate) unread: Vec<Token>,
     /// Ports that will arrive from another thread, with the orders that wait for them.
-    expected: BTreeMap<PortId, Vec<Order>>,
-    tones: BinaryHeap<Reverse<(Instant, PortId)>>,
+    pub(crate) expected: BTreeMap<PortId, Vec<Order>>,
+    pub(crate) beats: BinaryHeap<Reverse<(Instant, Beat)>>,
+    pub(crate) stations: BTreeMap<StationId, Station>,
+    pub(crate) rooms: BTreeMap<ConferenceId, Room>,
+    pub(crate) scratch: Scratch,
     tick_at: Instant,
 }
 
@@ -54,7 +57,10 @@ impl Engine {
             meter: Meter::default(),
             unread: Vec::new(),
             expected: BTreeMap::new(),
-            tones: BinaryHeap::new(),
+            beats: BinaryHeap::new(),
+            stations: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            scratch: Scratch::default(),
             tick_at,
         }
     }
@@ -80,7 +86,7 @@ impl Engine {
                     self.readable(token, now);
                 }
             }
-            self.play(now);
+            self.beats(now);
             if now >= self.tick_at {
                 self.tick(now);
                 self.tick_at = now + TICK;
@@ -92,8 +98,8 @@ impl Engine {
         if !self.unread.is_empty() {
             return Duration::ZERO;
         }
-        let tone = self.tones.peek().map_or(self.tick_at, |Reverse((due, _))| *due);
-        tone.min(self.tick_at).saturating_duration_since(now)
+        let beat = self.beats.peek().map_or(self.tick_at, |Reverse((due, _))| *due);
+        beat.min(self.tick_at).saturating_duration_since(now)
     }
 
     fn obey_all(&mut self, now: Instant) {
@@ -114,6 +120,7 @@ impl Engine {
                 self.expected.remove(&port);
             }
             Order::Give(port, to) => self.give(port, to),
+            Order::Conference(id, limits) => self.open_room(id, limits, now),
             Order::Refill => self.shared.refill(),
             Order::Do(command) => self.command(command, now),
         }
@@ -121,8 +128,10 @@ impl Engine {
 
     /// Takes a port over and watches its sockets. What arrived before is read at once, and dropped when the
     /// peer is not known yet.
-    fn open(&mut self, leg: Box<Leg>, now: Instant) {
+    fn open(&mut self, mut leg: Box<Leg>, now: Instant) {
         let id = leg.id;
+        // Its turn was the other thread's to keep.
+        leg.beat = None;
         let slot = self.legs.insert(leg);
         let registry = self.poll.registry();
         if let Some(leg) = self.legs.at(slot) {
@@ -134,6 +143,7 @@ impl Engine {
                 tracing::error!(%cause, "media sockets cannot be watched; a call has no media");
             }
         }
+        self.settle(id, now);
         for order in self.expected.remove(&id).unwrap_or_default() {
             self.obey(order, now);
         }
@@ -163,6 +173,9 @@ impl Engine {
     }
 
     fn command(&mut self, command: Command, now: Instant) {
+        if let Command::EndConference { conference } = command {
+            return self.end_room(conference);
+        }
         let port = command.port();
         if let Some(waiting) = self.expected.get_mut(&port) {
             waiting.push(Order::Do(command));
@@ -175,6 +188,11 @@ impl Engine {
             }
             return;
         }
+        self.perform(command, now);
+        self.settle(port, now);
+    }
+
+    fn perform(&mut self, command: Command, now: Instant) {
         match command {
             Command::SetRemote { port, remote } => self.set_remote(port, remote, now),
             Command::Connect { a, b } => self.connect(a, b),
@@ -184,7 +202,21 @@ impl Engine {
                 }
             }
             Command::Echo { port } => self.set_role(port, Role::Echo),
-            Command::Tone { port, tone } => self.tone(port, tone, now),
+            Command::Play { port, source, mode } => self.play(port, source, mode, now),
+            Command::StopPlaying { port } => self.stop_playing(port),
+            Command::SendDigits { port, digits } => self.send_digits(port, &digits),
+            Command::Transcode { a, b } => self.transcode(a, b, now),
+            Command::Mix { conference, port, role } => self.mix(conference, port, role),
+            Command::Unmix { port } => self.unmix(port),
+            Command::EndConference { .. } => {}
+            Command::Record { port, recording } => self.record(port, recording),
+            Command::PauseRecording { port, paused } => self.pause_recording(port, paused),
+            Command::StopRecording { port } => self.stop_recording(port),
+            Command::SetCrypto { port, crypto } => {
+                if let Some(leg) = self.legs.get(port) {
+                    leg.set_crypto(crypto);
+                }
+            }
             Command::Rest { port } => self.set_role(port, Role::Rest),
             Command::Close { port } => self.close(port),
         }
@@ -192,6 +224,7 @@ impl Engine {
 
     fn set_remote(&mut self, port: PortId, remote: Remote, now: Instant) {
         let Some(leg) = self.legs.get(port) else { return };
+        let speaks = !remote.speech.encodings.is_empty();
         leg.reception.set_clock_hertz(remote.clock_hertz);
         leg.watch.heard_at = now;
         leg.sockets.mark(self.shared.config.dscp(leg.sockets.kind, remote.with_video));
@@ -201,6 +234,9 @@ impl Engine {
         };
         leg.sockets.hold_to(gate.rtp_source());
         leg.gate = Some(gate);
+        if speaks && (leg.ear.is_some() || leg.mouth.is_some()) {
+            self.prepare(port);
+        }
     }
 
     /// `b` may still be on its way here; then the join waits for it, unless `a` is told something else before.
@@ -212,18 +248,26 @@ impl Engine {
         self.set_role(a, Role::Relay { peer: b, slot: None });
     }
 
-    fn set_role(&mut self, port: PortId, role: Role) {
+    pub(crate) fn set_role(&mut self, port: PortId, role: Role) {
         self.legs.part(port);
         if let Some(leg) = self.legs.get(port) {
             leg.role = role;
         }
     }
 
-    fn tone(&mut self, port: PortId, tone: Tone, now: Instant) {
-        let runtime = &self.shared.runtime;
-        let source = Box::new(ToneSource::new(tone, [runtime.random_u64(), runtime.random_u64()]));
-        self.set_role(port, Role::Tone { source, due: now });
-        self.tones.push(Reverse((now, port)));
+    /// Sends reports for the legs whose sound ends or begins here.
+    fn report_to_peers(&mut self, now: Instant) {
+        let Self { legs, buffer, meter, shared, .. } = self;
+        let ntp = ntp(shared.runtime.timestamp().0);
+        for leg in legs.iter_mut() {
+            if leg.speaks_itself() && leg.reporter.is_due(now) {
+                leg.report(ntp, now, &mut buffer[..], meter);
+            }
+        }
+    }
+
+    pub(crate) fn random_u64(&self) -> u64 {
+        self.shared.runtime.random_u64()
     }
 
     fn close(&mut self, port: PortId) {
@@ -242,30 +286,6 @@ impl Engine {
     pub(crate) fn emit(&self, port: PortId, owner: u64, report: Report) {
         if self.shared.events.try_send(Event { port, owner, report }).is_err() {
             metrics::counter!("carillon_media_events_dropped_total").increment(1);
-        }
-    }
-
-    /// Sends the tone packets that are due.
-    fn play(&mut self, now: Instant) {
-        while let Some(Reverse((at, port))) = self.tones.peek().copied()
-            && at <= now
-        {
-            self.tones.pop();
-            let Some(leg) = self.legs.get(port) else { continue };
-            let Role::Tone { source, due } = &mut leg.role else { continue };
-            if *due != at {
-                continue; // Another tone has taken its place.
-            }
-            // A thread that was held up does not send a burst afterwards.
-            *due = if now.saturating_duration_since(at) > 10 * TONE_PACKET { now } else { at } + TONE_PACKET;
-            self.tones.push(Reverse((*due, port)));
-            let length = source.packet(&mut self.buffer[..]);
-            let Some(gate) = leg.gate.as_ref().filter(|gate| gate.remote().direction.sends()) else {
-                continue;
-            };
-            if leg.sockets.send_rtp(&self.buffer[..length], gate.rtp_target()).is_err() {
-                self.meter.dropped(Dropped::Unsent);
-            }
         }
     }
 
@@ -290,6 +310,7 @@ impl Engine {
         for (port, owner, report) in reports {
             self.emit(port, owner, report);
         }
+        self.report_to_peers(now);
         self.meter.flush();
         if self.index == 0 {
             self.gauges();
@@ -303,4 +324,12 @@ impl Engine {
             metrics::gauge!("carillon_media_ports_max", "kind" => name).set(limit as f64);
         }
     }
+}
+
+/// Microseconds since 1970 as the seconds since 1900 and their fraction that NTP has (RFC 5905 §6).
+fn ntp(microseconds: i64) -> u64 {
+    const SECONDS_BEFORE_1970: u64 = 2_208_988_800;
+    let microseconds = u64::try_from(microseconds).unwrap_or(0);
+    let seconds = microseconds / 1_000_000 + SECONDS_BEFORE_1970;
+    (seconds << 32) | (((microseconds % 1_000_000) << 32) / 1_000_000)
 }

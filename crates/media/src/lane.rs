@@ -7,7 +7,7 @@ use mio::Waker;
 use parking_lot::Mutex;
 
 use crate::port::Leg;
-use crate::{Command, PortId};
+use crate::{Command, Conference, ConferenceId, PortId};
 
 /// Orders that may wait for one thread; more are dropped with a warning, except those that open and close.
 const ORDERS_MAX: usize = 65_536;
@@ -25,6 +25,8 @@ pub(crate) enum Order {
     Give(PortId, usize),
     /// A port that was expected is closed and will not arrive.
     Gone(PortId),
+    /// A conference was opened and is this thread's.
+    Conference(ConferenceId, Conference),
     /// Bind pairs until the stock is full.
     Refill,
 }

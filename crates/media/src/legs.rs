@@ -48,6 +48,11 @@ impl Legs {
         self.at(slot)
     }
 
+    /// The owner of a leg.
+    pub(crate) fn owner(&self, id: PortId) -> Option<u64> {
+        self.places.get(self.slot(id)?)?.as_deref().map(|leg| leg.owner)
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Leg> {
         self.places.iter_mut().filter_map(Option::as_deref_mut)
     }

@@ -13,7 +13,11 @@ use crate::engine::{Engine, WAKE};
 use crate::lane::{Lane, Order};
 use crate::pool::{BIND_TRIES, Half, Pair};
 use crate::port::Leg;
-use crate::{Command, Error, Event, Kind, MediaConfig, NoPort, OpenPort, Port, PortId, PortRange};
+use crate::recorder::Recorder;
+use crate::{
+    Command, Conference, ConferenceId, Error, Event, Kind, MediaConfig, NoPort, OpenPort, Port, PortId,
+    PortRange,
+};
 
 /// Events that may wait for their receiver; more are dropped with a metric.
 const EVENTS_MAX: usize = 65_536;
@@ -35,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) runtime: Runtime,
     pub(crate) lanes: Vec<Lane>,
     pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) recorder: Arc<Recorder>,
     audio: Mutex<Half<Pair>>,
     video: Mutex<Half<Pair>>,
     /// Ports that were moved to another thread than the one they were opened on.
@@ -65,11 +70,15 @@ impl Media {
             runtime: runtime.clone(),
             lanes,
             events,
+            recorder: Arc::default(),
             moved: Mutex::default(),
             opened: AtomicU64::new(0),
             is_refilling: AtomicBool::new(false),
         });
         shared.first_stock()?;
+        let (recorder, world, events) =
+            (Arc::clone(&shared.recorder), runtime.clone(), shared.events.clone());
+        runtime.thread("media-recorder", move || recorder.run(&world, &events))?;
         for (index, poll) in polls.into_iter().enumerate() {
             let mut engine = Engine::new(index, poll, Arc::clone(&shared));
             runtime.thread(&format!("media-{index}"), move || engine.run())?;
@@ -95,10 +104,22 @@ impl Media {
         Ok(port)
     }
 
+    /// Opens a conference; [`Command::Mix`] brings legs into it, [`Command::EndConference`] ends it; so
+    /// does a minute without anybody in it.
+    pub fn conference(&self, limits: Conference) -> ConferenceId {
+        let thread = spread(limits.owner) % self.shared.lanes.len();
+        let number = self.shared.opened.fetch_add(1, Ordering::Relaxed);
+        let id = ConferenceId((number << THREAD_BITS) | thread as u64);
+        self.shared.lanes[thread].push(Order::Conference(id, limits));
+        id
+    }
+
     /// Has a command obeyed soon; never waits. Commands for ports that are closed are ignored.
     pub fn command(&self, command: Command) {
-        if let Command::Connect { a, b } = command {
-            self.shared.bring_together(a, b);
+        match command {
+            Command::Connect { a, b } | Command::Transcode { a, b } => self.shared.bring_together(a, b),
+            Command::Mix { conference, port, .. } => self.shared.bring_together(PortId(conference.0), port),
+            _ => {}
         }
         self.shared.send(command);
     }

@@ -7,11 +7,19 @@ use std::time::{Duration, Instant};
 use mio::net::UdpSocket;
 use runtime::Dscp;
 
+use crate::codec::Codec;
+use crate::ear::Ear;
 use crate::gate::Gate;
+use crate::mouth::{FRAME, Mouth};
+use crate::opinion::mean_opinion_score;
+use crate::player::Playing;
 use crate::pool::Pair;
+use crate::reporter::Reporter;
+use crate::station::StationId;
+use crate::tape::Tape;
 use crate::telephone_event::{Detector, Press};
-use crate::tone::ToneSource;
-use crate::{Kind, OpenPort, PortId, Quality, Reception};
+use crate::vault::Vault;
+use crate::{ConferenceId, Crypto, Kind, OpenPort, PortId, Quality, Reception};
 
 /// What is done with the packets of a leg.
 #[derive(Debug)]
@@ -22,8 +30,12 @@ pub(crate) enum Role {
     Relay { peer: PortId, slot: Option<usize> },
     /// Sent back.
     Echo,
-    /// Dropped; a tone goes out instead, next at `due`.
-    Tone { source: Box<ToneSource>, due: Instant },
+    /// Only listened to for keys; this is played to the peer.
+    Play(Box<Playing>),
+    /// Only listened to for keys; the peer hears what others hear too.
+    Listen(StationId),
+    /// In a conference.
+    Mix(ConferenceId),
 }
 
 /// The sockets of a leg.
@@ -95,7 +107,16 @@ pub(crate) struct Leg {
     pub(crate) reception: Reception,
     pub(crate) keys: Detector,
     pub(crate) watch: Watch,
-    pub(crate) peer_fraction_lost: Option<u8>,
+    pub(crate) reporter: Reporter,
+    /// What hears and what speaks for a leg whose sound ends and begins here.
+    pub(crate) ear: Option<Box<Ear>>,
+    pub(crate) mouth: Option<Box<Mouth>>,
+    /// The keys, when its packets are secret.
+    pub(crate) vault: Option<Box<Vault>>,
+    /// What it is recorded on.
+    pub(crate) tape: Option<Box<Tape>>,
+    /// When its next turn is, when it has one.
+    pub(crate) beat: Option<Instant>,
 }
 
 /// The clock that is counted with until the far end is known, in hertz.
@@ -119,7 +140,25 @@ impl Leg {
             reception: Reception::new(CLOCK_HERTZ_DEFAULT),
             keys: Detector::default(),
             watch: Watch { heard_at: now, is_reported_silent: false, quality_at: now, quality_packets: 0 },
-            peer_fraction_lost: None,
+            reporter: Reporter::default(),
+            ear: None,
+            mouth: None,
+            vault: None,
+            tape: None,
+            beat: None,
+        }
+    }
+
+    /// Takes keys, or takes them away. If the cipher library refuses them, nothing passes until others come.
+    pub(crate) fn set_crypto(&mut self, crypto: Option<Crypto>) {
+        let Some(crypto) = crypto else { return self.vault = None };
+        if self.vault.as_ref().is_some_and(|vault| vault.holds(&crypto)) {
+            return;
+        }
+        self.vault = Vault::new(crypto).map(Box::new);
+        if self.vault.is_none() {
+            tracing::error!("the cipher library refuses SRTP keys; a call has no media");
+            self.gate = None;
         }
     }
 
@@ -154,12 +193,42 @@ impl Leg {
 
     /// The counts from the start.
     pub(crate) fn quality(&self) -> Quality {
+        let codec = self.codec();
+        let heard = self.ear.as_ref().map(|ear| ear.counts()).unwrap_or_default();
+        let (packets, lost, jitter) =
+            (self.reception.packets(), self.reception.lost(), self.reception.jitter());
+        let round_trip = self.reporter.round_trip();
+        let peer = self.reporter.peer();
+        let clock_hertz =
+            self.gate.as_ref().map_or(CLOCK_HERTZ_DEFAULT, |gate| gate.remote().clock_hertz).max(1);
+        let peer_jitter = peer
+            .map(|block| Duration::from_micros(u64::from(block.jitter) * 1_000_000 / u64::from(clock_hertz)));
+        // Mouth to ear: one way, a packet's time, and a buffer of twice the jitter.
+        let delay = |jitter: Duration| round_trip.unwrap_or_default() / 2 + FRAME + 2 * jitter;
+        let expected = (packets + lost).max(1) as f64;
+        let unheard = (lost + heard.late + heard.discarded) as f64 / expected;
         Quality {
-            packets: self.reception.packets(),
-            lost: self.reception.lost(),
-            jitter: self.reception.jitter(),
-            peer_fraction_lost: self.peer_fraction_lost,
+            packets,
+            lost,
+            jitter,
+            peer_fraction_lost: peer.map(|block| block.fraction_lost),
+            sent: self.mouth.as_ref().map_or(0, |mouth| u64::from(mouth.packets())),
+            peer_lost: peer.map(|block| block.cumulative_lost),
+            peer_jitter,
+            round_trip,
+            opinion: mean_opinion_score(codec, unheard, delay(jitter)),
+            peer_opinion: peer.map(|block| {
+                let lost = f64::from(block.fraction_lost) / 256.0;
+                mean_opinion_score(codec, lost, delay(peer_jitter.unwrap_or_default()))
+            }),
+            heard,
+            buffer_delay: self.ear.as_ref().map(|ear| ear.delay()).unwrap_or_default(),
         }
+    }
+
+    /// The codec that was agreed on, when it is one that we speak.
+    fn codec(&self) -> Option<Codec> {
+        self.gate.as_ref()?.remote().speech.encodings.first().map(|encoding| encoding.codec)
     }
 
     /// How long a key was pressed, by the leg's clock.

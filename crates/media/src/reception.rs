@@ -107,6 +107,21 @@ impl Reception {
         self.lost_before + self.stream.as_ref().map_or(0, Stream::lost)
     }
 
+    /// The present stream.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.stream.as_ref().map(|stream| stream.ssrc)
+    }
+
+    /// The highest sequence number of the present stream, extended by wraps (RFC 3550 §6.4.1).
+    pub fn highest_sequence(&self) -> u32 {
+        self.stream.as_ref().map_or(0, |stream| stream.highest as u32)
+    }
+
+    /// Interarrival jitter in units of the clock.
+    pub fn jitter_ticks(&self) -> u32 {
+        self.jitter >> 4
+    }
+
     /// Interarrival jitter.
     pub fn jitter(&self) -> Duration {
         Duration::from_micros(u64::from(self.jitter >> 4) * 1_000_000 / u64::from(self.clock_hertz.max(1)))

@@ -56,16 +56,23 @@ pub fn set_payload_type(packet: &mut [u8], payload_type: u8) {
     packet[1] = (packet[1] & 0x80) | (payload_type & 0x7f);
 }
 
-/// The payload behind contributing sources and extension, without padding (RFC 3550 §5.1, §5.3.1);
-/// `None` when the lengths contradict each other.
-pub fn payload(packet: &[u8]) -> Option<&[u8]> {
+/// Bytes of the whole header: with contributing sources and extension (RFC 3550 §5.1, §5.3.1); `None` when the
+/// packet ends before it does.
+pub fn header_length(packet: &[u8]) -> Option<usize> {
     let first = *packet.first()?;
-    let mut start = HEADER_BYTES + 4 * usize::from(first & 0x0f);
+    let mut length = HEADER_BYTES + 4 * usize::from(first & 0x0f);
     if first & 0x10 != 0 {
-        let extension = packet.get(start..start + 4)?;
-        start += 4 + 4 * usize::from(u16::from_be_bytes([extension[2], extension[3]]));
+        let extension = packet.get(length..length + 4)?;
+        length += 4 + 4 * usize::from(u16::from_be_bytes([extension[2], extension[3]]));
     }
-    let padding = if first & 0x20 != 0 { usize::from(*packet.last()?).max(1) } else { 0 };
+    (length <= packet.len()).then_some(length)
+}
+
+/// The payload behind the header, without padding; `None` when the lengths contradict each other.
+pub fn payload(packet: &[u8]) -> Option<&[u8]> {
+    let start = header_length(packet)?;
+    let is_padded = packet[0] & 0x20 != 0;
+    let padding = if is_padded { usize::from(*packet.last()?).max(1) } else { 0 };
     packet.get(start..packet.len().checked_sub(padding)?)
 }
 

@@ -10,6 +10,11 @@ const RELEASED_AFTER: Duration = Duration::from_millis(400);
 const SEGMENT_MAX: u16 = u16::MAX;
 const KEYS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
 
+/// The event code of a key.
+pub fn code(key: char) -> Option<u8> {
+    KEYS.iter().position(|known| *known == key).map(|code| code as u8)
+}
+
 /// One report about an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TelephoneEvent {

@@ -12,7 +12,7 @@ use crate::legs::Legs;
 use crate::meter::{Dropped, Meter};
 use crate::port::{Leg, Role};
 use crate::telephone_event::{Press, TelephoneEvent};
-use crate::{Report, rtcp, rtp};
+use crate::{Report, rtp};
 
 /// Packets read from one socket before the others have their turn.
 const READS_PER_TURN: usize = 16;
@@ -20,6 +20,8 @@ const READS_PER_TURN: usize = 16;
 /// What a packet makes known besides its content; seldom anything.
 #[derive(Default)]
 struct News {
+    /// Its length in the clear.
+    length: usize,
     /// It is a report, though it came to the RTP port (RFC 5761).
     is_report: bool,
     learned: Option<SocketAddr>,
@@ -53,8 +55,8 @@ impl Engine {
             Ok(news) => news,
             Err(reason) => return self.meter.dropped(reason),
         };
-        let sent = send_on(&mut self.legs, slot, news.is_report, packet);
-        count(&mut self.meter, sent, length);
+        let sent = send_on(&mut self.legs, slot, news.is_report, (&mut self.buffer[..], news.length), now);
+        count(&mut self.meter, sent, news.length);
         if news.learned.is_some() || news.press.is_some() {
             self.tell(slot, &news);
         }
@@ -74,9 +76,10 @@ impl Engine {
     }
 }
 
-fn count(meter: &mut Meter, sent: Result<(), Dropped>, length: usize) {
+fn count(meter: &mut Meter, sent: Result<bool, Dropped>, length: usize) {
     match sent {
-        Ok(()) => meter.relayed(length),
+        Ok(true) => meter.relayed(length),
+        Ok(false) => {}
         Err(reason) => meter.dropped(reason),
     }
 }
@@ -98,10 +101,14 @@ fn media(
         if gate.rtp_target() != source {
             return Err(Dropped::Stranger);
         }
-        hear_report(leg, packet, now);
-        return Ok(News { is_report: true, ..News::default() });
+        return hear_report(leg, packet, now);
     }
-    let mut news = News::default();
+    let length = match &mut leg.vault {
+        Some(vault) => vault.open(packet, false)?,
+        None => packet.len(),
+    };
+    let packet = &mut packet[..length];
+    let mut news = News { length, ..News::default() };
     match gate.admit_rtp(source) {
         Admission::Known => {}
         Admission::First { moved } => {
@@ -120,6 +127,11 @@ fn media(
     leg.watch.heard_at = now;
     leg.watch.is_reported_silent = false;
     leg.reception.packet(&header, !is_event, now);
+    if let Some(ear) = leg.ear.as_deref_mut()
+        && !is_event
+    {
+        ear.hear(&header, rtp::payload(packet).unwrap_or_default(), now);
+    }
     if is_event && let Some(event) = rtp::payload(packet).and_then(TelephoneEvent::parse) {
         news.press = leg.keys.report(header.timestamp, header.marker, event, now);
     }
@@ -127,20 +139,19 @@ fn media(
 }
 
 /// The shortest RTCP packet is shorter than an RTP header: an empty receiver report of 8 bytes.
-fn short_rtcp(leg: &mut Leg, packet: &[u8], source: SocketAddr, now: Instant) -> Result<News, Dropped> {
+fn short_rtcp(leg: &mut Leg, packet: &mut [u8], source: SocketAddr, now: Instant) -> Result<News, Dropped> {
     let is_the_peers = leg.gate.as_ref().is_some_and(|gate| gate.remote().mux && gate.rtp_target() == source);
     if !is_the_peers || !rtp::is_rtcp(packet) {
         return Err(Dropped::Malformed);
     }
-    hear_report(leg, packet, now);
-    Ok(News { is_report: true, ..News::default() })
+    hear_report(leg, packet, now)
 }
 
 /// Admits a packet that came to a leg's RTCP port.
 fn report(
     legs: &mut Legs,
     slot: usize,
-    packet: &[u8],
+    packet: &mut [u8],
     source: SocketAddr,
     now: Instant,
 ) -> Result<News, Dropped> {
@@ -152,35 +163,54 @@ fn report(
     if !gate.admit_rtcp(source) {
         return Err(Dropped::Stranger);
     }
-    hear_report(leg, packet, now);
-    Ok(News { is_report: true, ..News::default() })
+    hear_report(leg, packet, now)
 }
 
-fn hear_report(leg: &mut Leg, packet: &[u8], now: Instant) {
+/// Opens a report, when it is secret, and takes note of it.
+fn hear_report(leg: &mut Leg, packet: &mut [u8], now: Instant) -> Result<News, Dropped> {
+    let length = match &mut leg.vault {
+        Some(vault) => vault.open(packet, true)?,
+        None => packet.len(),
+    };
     leg.watch.heard_at = now;
     leg.watch.is_reported_silent = false;
-    if let Some(block) = rtcp::packets(packet).flat_map(|packet| packet.reports()).next() {
-        leg.peer_fraction_lost = Some(block.fraction_lost);
-    }
+    leg.reporter.hear(&packet[..length], now);
+    Ok(News { is_report: true, length, ..News::default() })
 }
 
-/// Sends an admitted packet where the leg's role says.
-fn send_on(legs: &mut Legs, slot: usize, is_report: bool, packet: &[u8]) -> Result<(), Dropped> {
+/// Sends an admitted packet where the leg's role says; false when that is nowhere.
+fn send_on(
+    legs: &mut Legs,
+    slot: usize,
+    is_report: bool,
+    (buffer, length): (&mut [u8], usize),
+    now: Instant,
+) -> Result<bool, Dropped> {
     let leg = legs.at(slot).ok_or(Dropped::Held)?;
     let target = match leg.role {
         Role::Relay { slot: Some(peer), .. } => legs.at(peer).ok_or(Dropped::Held)?,
         Role::Echo if !is_report => leg,
+        // Heard here.
+        Role::Play(_) | Role::Listen(_) | Role::Mix(_) => return Ok(false),
         _ => return Err(Dropped::Held),
     };
     let gate = target.gate.as_ref().ok_or(Dropped::Held)?;
+    // Reports keep flowing on hold: they keep bindings in NATs alive and say that the peer is there.
+    if !is_report && !gate.remote().direction.sends() {
+        return Err(Dropped::Held);
+    }
+    if is_report {
+        target.reporter.sent(&buffer[..length], now);
+    }
+    let length = match &mut target.vault {
+        Some(vault) => vault.protect(buffer, length, is_report)?,
+        None => length,
+    };
+    let packet = &buffer[..length];
     let sent = if is_report && !gate.remote().mux {
-        // Reports keep flowing on hold: they keep bindings in NATs alive and say that the peer is there.
         target.sockets.rtcp.send_to(packet, gate.rtcp_target())
     } else {
-        if !is_report && !gate.remote().direction.sends() {
-            return Err(Dropped::Held);
-        }
         target.sockets.send_rtp(packet, gate.rtp_target())
     };
-    sent.map(|_| ()).map_err(|_| Dropped::Unsent)
+    sent.map(|_| true).map_err(|_| Dropped::Unsent)
 }

@@ -1,122 +1,17 @@
 //! The media threads with real sockets: who is relayed to whom, who is refused, what is reported.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+mod house;
+
 use std::time::Duration;
 
+use house::{House, LOCAL, PATIENCE, Phone, QUIET, packet};
+use media::g711::Law;
 use media::rtp::Header;
 use media::telephone_event::TelephoneEvent;
 use media::{
-    Command, Direction, Event, Kind, Learn, Media, MediaConfig, OpenPort, Port, Remote, Report, Tone,
+    Command, Direction, Kind, Learn, MediaConfig, OpenPort, PlayMode, Port, Remote, Report, Source, Tone,
 };
-use runtime::Runtime;
-use tokio::sync::mpsc;
-
-/// How long a packet may take through the relay before the test fails.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a test waits to see that nothing comes.
-const QUIET: Duration = Duration::from_millis(60);
-const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-struct House {
-    media: Media,
-    events: mpsc::Receiver<Event>,
-    runtime: Runtime,
-}
-
-impl House {
-    fn start(config: MediaConfig) -> Self {
-        let runtime = Runtime::real();
-        let config = MediaConfig { bind: LOCAL, threads: 2, ..config };
-        let (media, events) = Media::start(config, &runtime).unwrap();
-        Self { media, events, runtime }
-    }
-
-    fn open(&self, owner: u64) -> Port {
-        self.media.open(OpenPort { kind: Kind::Audio, owner }).unwrap()
-    }
-
-    /// A leg with a phone at its far end.
-    fn leg(&self, owner: u64, change: impl FnOnce(&mut Remote)) -> Leg {
-        let port = self.open(owner);
-        let phone = Phone::new();
-        let mut remote = Remote::new(phone.address());
-        change(&mut remote);
-        self.media.command(Command::SetRemote { port: port.id, remote });
-        Leg { port, phone }
-    }
-
-    fn pair(&self, owners: (u64, u64)) -> (Leg, Leg) {
-        let (a, b) = (self.leg(owners.0, |_| {}), self.leg(owners.1, |_| {}));
-        self.media.command(Command::Connect { a: a.port.id, b: b.port.id });
-        (a, b)
-    }
-
-    async fn event(&mut self, wanted: impl Fn(&Report) -> bool) -> Event {
-        let next = async {
-            loop {
-                let event = self.events.recv().await.unwrap();
-                if wanted(&event.report) {
-                    return event;
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, next).await.unwrap()
-    }
-}
-
-impl Drop for House {
-    fn drop(&mut self) {
-        self.runtime.stop();
-    }
-}
-
-struct Leg {
-    port: Port,
-    phone: Phone,
-}
-
-impl Leg {
-    fn send(&self, sequence: u16) {
-        self.phone.send(self.port.rtp_port, &packet(0, sequence, b"sound"));
-    }
-}
-
-struct Phone(UdpSocket);
-
-impl Phone {
-    fn new() -> Self {
-        Self(UdpSocket::bind((LOCAL, 0)).unwrap())
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.0.local_addr().unwrap()
-    }
-
-    fn send(&self, port: u16, packet: &[u8]) {
-        self.0.send_to(packet, (LOCAL, port)).unwrap();
-    }
-
-    fn hear(&self, time: Duration) -> Option<Vec<u8>> {
-        self.0.set_read_timeout(Some(time)).unwrap();
-        let mut buffer = [0; 2048];
-        let (length, _) = self.0.recv_from(&mut buffer).ok()?;
-        Some(buffer[..length].to_vec())
-    }
-
-    fn sequence(&self) -> u16 {
-        Header::parse(&self.hear(PATIENCE).expect("nothing was relayed")).unwrap().sequence
-    }
-}
-
-fn packet(payload_type: u8, sequence: u16, payload: &[u8]) -> Vec<u8> {
-    let timestamp = u32::from(sequence) * 160;
-    let header = Header { marker: false, payload_type, sequence, timestamp, ssrc: 77 };
-    let mut packet = vec![0; media::rtp::HEADER_BYTES];
-    header.write(&mut packet);
-    packet.extend(payload);
-    packet
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_legs_hear_each_other() {
@@ -239,16 +134,16 @@ async fn echo_sends_back_what_came() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tone_sounds_until_it_is_ended() {
     let house = House::start(MediaConfig::default());
-    let a = house.leg(1, |_| {});
-    let tone = Tone::steady(425, media::g711::Law::A, 8);
-    house.media.command(Command::Tone { port: a.port.id, tone });
+    let a = house.leg(1, |remote| remote.speech.encodings = vec![Law::A.into()]);
+    let source = Source::Tone(Tone::steady(425, 0));
+    house.media.command(Command::Play { port: a.port.id, source, mode: PlayMode::Loop });
     let mut samples = Vec::new();
     for _ in 0..5 {
         let packet = a.phone.hear(PATIENCE).unwrap();
-        samples.extend(media::rtp::payload(&packet).unwrap().iter().map(|code| tone.law.decode(*code)));
+        samples.extend(media::rtp::payload(&packet).unwrap().iter().map(|code| Law::A.decode(*code)));
     }
     assert!(media::goertzel::strength(&samples, 425, 8_000) > 0.9);
-    house.media.command(Command::Rest { port: a.port.id });
+    house.media.command(Command::StopPlaying { port: a.port.id });
     while a.phone.hear(QUIET).is_some() {}
 }
 

@@ -1,5 +1,6 @@
 //! Measures side by side with the peers, in one run on this machine, and writes docs/benchmarks.md.
 
+mod conference;
 mod import;
 mod lamps;
 mod page;
@@ -16,7 +17,7 @@ use crate::process;
 /// Which measures to take.
 #[derive(Args)]
 pub struct Options {
-    /// Only `import`, `xmpp`, `sip` or `lamps`
+    /// Only `import`, `xmpp`, `sip`, `lamps` or `conference`
     part: Option<String>,
     /// Rounds; servers are interleaved within each
     #[arg(long, default_value_t = 3)]
@@ -73,8 +74,13 @@ pub fn run(options: &Options) -> Result<()> {
         build()?;
         let wanted = |part: &str| options.part.as_deref().is_none_or(|p| p == part);
         type Part = (&'static str, fn(usize) -> Result<Vec<Reading>>);
-        let parts: [Part; 4] =
-            [("import", import::run), ("xmpp", xmpp::run), ("sip", sip::run), ("lamps", lamps::run)];
+        let parts: [Part; 5] = [
+            ("import", import::run),
+            ("xmpp", xmpp::run),
+            ("sip", sip::run),
+            ("lamps", lamps::run),
+            ("conference", conference::run),
+        ];
         for (_, part) in parts.iter().filter(|(name, _)| wanted(name)) {
             let taken = part(options.rounds)?;
             readings.retain(|r| !taken.iter().any(|t| t.measure == r.measure));

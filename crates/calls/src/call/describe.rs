@@ -4,8 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use media::g711::Law;
-use media::{Kind, Learn, Remote};
+use media::{Encoding, Kind, Learn, Remote};
 use sip::Error;
 use sip::sdp::{Direction, Media, Sdp};
 
@@ -148,13 +147,12 @@ impl Description {
         description
     }
 
-    /// The law and payload type of a tone that this phone can hear on the first line of sound.
-    pub(crate) fn tone_law(&self) -> Option<(usize, Law, u8)> {
+    /// The first codec on the first line of sound that `media` itself speaks, and the line: for tones.
+    pub(crate) fn spoken(&self) -> Option<(usize, Encoding)> {
         let at = self.lines.iter().position(|line| line.kind == Some(Kind::Audio))?;
         let known = |codec: &sip::sdp::Codec| {
-            let laws = [("PCMA", Law::A), ("PCMU", Law::Mu)];
-            let law = laws.into_iter().find(|(name, _)| codec.is(name, 8000))?.1;
-            Some((at, law, codec.payload))
+            let spoken = media::Codec::named(codec.name.as_ref(), codec.clock_rate)?;
+            Some((at, Encoding::new(spoken, codec.payload)))
         };
         self.sdp.media()[at].codecs().iter().find_map(known)
     }

@@ -1,8 +1,7 @@
 //! Calls that this server answers itself: a phone, and one of our services behind the media port.
 
 use bytes::Bytes;
-use media::g711::Law;
-use media::{Kind, Tone};
+use media::{Kind, Region, Signal, Tone};
 use sip::dialog::{Dialog, State};
 use sip::endpoint::{ClientTransaction, ServerTransaction};
 use sip::sdp::{Codec, Direction, Media, Sdp};
@@ -221,12 +220,14 @@ impl ServiceCall {
         let ports = &*context.house.ports;
         let with_video = heard.has_video_with(heard);
         for (at, line) in heard.lines().iter().enumerate() {
-            if let Some(remote) = line.remote(Some(line), with_video) {
+            if let Some(mut remote) = line.remote(Some(line), with_video) {
+                let spoken = heard.spoken().filter(|(line, _)| *line == at);
+                remote.speech.encodings.extend(spoken.map(|(_, encoding)| encoding));
                 self.streams.reach(ports, at, End::Caller, remote);
-                match (self.plays, heard.tone_law()) {
+                match (self.plays, spoken) {
                     (Plays::Echo, _) => self.streams.echo(ports, at, End::Caller),
-                    (Plays::Ringback, Some((line, law, payload_type))) if line == at => {
-                        let tone = Tone { law, payload_type, ..RINGBACK };
+                    (Plays::Ringback, Some(_)) => {
+                        let tone = Tone::of(Signal::RingBack, Region::International);
                         self.streams.tone(ports, at, End::Caller, tone);
                     }
                     (Plays::Ringback | Plays::Silence | Plays::Rest, _) => {}
@@ -440,10 +441,6 @@ impl ServiceCall {
         }
     }
 }
-
-/// The tone of a phone that rings elsewhere (ITU-T E.180: 425 Hz, one second of five).
-const RINGBACK: Tone =
-    Tone { hertz: 425, second_hertz: 0, cadence_ms: (1000, 4000), law: Law::A, payload_type: 8 };
 
 /// What a service offers to a phone that offers nothing: sound that every phone knows, and digits.
 pub(crate) fn own_offer() -> Description {

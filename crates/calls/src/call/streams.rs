@@ -2,7 +2,7 @@
 //!
 //! All phones that ring share the port of the called side: who answers decides whose packets are taken.
 
-use media::{Command, Kind, Media, NoPort, OpenPort, Port, Remote, Tone};
+use media::{Command, Kind, Media, NoPort, OpenPort, PlayMode, Port, Remote, Source, Tone};
 
 use super::End;
 
@@ -90,10 +90,11 @@ impl Streams {
         }
     }
 
-    /// Plays a tone to `end` on m-line `index`.
+    /// Plays a tone to `end` on m-line `index`, over and over.
     pub(crate) fn tone(&self, ports: &dyn Ports, index: usize, end: End, tone: Tone) {
         if let Some(port) = self.lines.get(index).and_then(|line| line.ports[end.index()]) {
-            ports.command(Command::Tone { port: port.id, tone });
+            let source = Source::Tone(tone);
+            ports.command(Command::Play { port: port.id, source, mode: PlayMode::Loop });
         }
     }
 

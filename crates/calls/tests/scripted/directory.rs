@@ -130,7 +130,7 @@ impl Ports for Numbers {
                 told.rest(port);
                 told.echoes.insert(port);
             }
-            Command::Tone { port, .. } => {
+            Command::Play { port, .. } => {
                 told.rest(port);
                 told.tones.insert(port);
             }
@@ -139,7 +139,7 @@ impl Ports for Numbers {
                 assert!(told.open.remove(&port), "a port is closed twice");
                 told.rest(port);
             }
-            Command::Hold { .. } => {}
+            _ => {}
         }
     }
 }
