@@ -16,7 +16,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::authentication::Authentication;
 use crate::call::{House, Ports, Shard as Place, Switchboard};
 use crate::command::{Command, Done, Refusal};
-use crate::directory::{HouseDirectory, read_plan};
+use crate::dialplan;
+use crate::directory::{HouseDirectory, Turns};
 use crate::events::{Publications, WatchCounts};
 use crate::features::park::Parking;
 use crate::line_state::LineStates;
@@ -66,7 +67,8 @@ impl Calls {
         let registrar = Arc::new(Registrar::new(store.clone(), Arc::clone(&lines)));
         // Listening before reading, so that no change falls in between.
         let changes = store.accounts_changes();
-        let plan = Arc::new(ArcSwap::from_pointee(read_plan(&store, config.echo_number.as_deref()).await?));
+        let plan =
+            Arc::new(ArcSwap::from_pointee(dialplan::load(&store, config.echo_number.as_deref()).await?));
         let mut secret = [0; 32];
         runtime.fill(&mut secret);
         let rooms = Arc::new(Rooms {
@@ -79,6 +81,8 @@ impl Calls {
             ),
             publications: Publications::new(Arc::clone(&engine)),
             gateway: ArcSwapOption::empty(),
+            plan_change: tokio::sync::Mutex::default(),
+            echo: config.echo_number.clone(),
             runtime: runtime.clone(),
             registrar,
             plan: Arc::clone(&plan),
@@ -93,7 +97,7 @@ impl Calls {
         calls.restore().await?;
         let counts = calls.start_shards(&config, sockets, &lines, &ports);
         calls.start_watchers(counts);
-        calls.start_housekeeping(config.echo_number, changes);
+        calls.start_housekeeping(changes);
         Ok(calls)
     }
 
@@ -135,7 +139,7 @@ impl Calls {
 
     /// Sends a message to all phones of a user. The future ends when a phone has taken it (`Ok`), or none does.
     pub fn deliver(&self, message: TextMessage) -> MessageAnswer {
-        let lines: Vec<LineId> = self.rooms.plan.load().lines_of(&message.to).to_vec();
+        let lines: Vec<LineId> = self.rooms.plan.load().accounts().lines_of(&message.to).to_vec();
         let now = self.rooms.runtime.timestamp();
         let reachable = lines.iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty());
         if !reachable {
@@ -154,7 +158,7 @@ impl Calls {
     pub fn takes_messages(&self, user: &BareJid) -> bool {
         let now = self.rooms.runtime.timestamp();
         let plan = self.rooms.plan.load();
-        plan.lines_of(user).iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty())
+        plan.accounts().lines_of(user).iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty())
     }
 
     /// Replaces the limits of calls (a reload of the configuration): for what begins from now on, live calls
@@ -168,6 +172,18 @@ impl Calls {
     /// Replaces the limits of failures to sign in (a reload of the configuration).
     pub fn set_sign_in_limits(&self, limits: SignInLimits) {
         self.rooms.authentication.set_limits(limits);
+    }
+
+    /// Takes the dial plan that is kept: calls from now on go by it, live calls stay.
+    ///
+    /// # Errors
+    /// The storage cannot be read; then the old plan stays in force.
+    pub async fn take_plan(&self) -> Result<(), Error> {
+        follow(&self.rooms).await?;
+        for mailbox in &self.transport.mailboxes {
+            mailbox.put(Input::AccountsChanged);
+        }
+        Ok(())
     }
 
     /// Ends a call, by an administrator or an application.
@@ -226,7 +242,7 @@ impl Calls {
             let fits = listening.iter().find(|address| address.is_ipv4() == remote.is_ipv4())?;
             Some(self.transport.local_address(*fits, remote))
         };
-        self.rooms.registrar.restore(kept, &self.rooms.plan.load(), now, local);
+        self.rooms.registrar.restore(kept, self.rooms.plan.load().accounts(), now, local);
         Ok(())
     }
 
@@ -243,6 +259,7 @@ impl Calls {
             registrar: Arc::clone(&self.rooms.registrar),
             board: Arc::clone(&self.board),
             runtime: runtime.clone(),
+            turns: Turns::default(),
         });
         let count = sockets.len();
         let parking = Arc::new(Parking::default());
@@ -333,7 +350,7 @@ impl Calls {
     }
 
     /// Removes what has ended, and follows users and lines that change.
-    fn start_housekeeping(&self, echo: Option<String>, mut changes: watch::Receiver<u64>) {
+    fn start_housekeeping(&self, mut changes: watch::Receiver<u64>) {
         let (rooms, runtime) = (Arc::clone(&self.rooms), self.rooms.runtime.clone());
         self.rooms.runtime.spawn("sip lapse", async move {
             let registered = metrics::gauge!("carillon_sip_registrations");
@@ -362,7 +379,7 @@ impl Calls {
                 if changed.is_err() {
                     return;
                 }
-                while let Err(error) = follow(&rooms, echo.as_deref()).await {
+                while let Err(error) = follow(&rooms).await {
                     tracing::warn!(%error, "users and lines could not be read");
                     tokio::select! {
                         biased;
@@ -378,10 +395,11 @@ impl Calls {
     }
 }
 
-async fn follow(rooms: &Rooms, echo: Option<&str>) -> Result<(), store::Error> {
-    let plan = Arc::new(read_plan(&rooms.store, echo).await?);
+async fn follow(rooms: &Rooms) -> Result<(), store::Error> {
+    let _turn = rooms.plan_change.lock().await;
+    let plan = Arc::new(dialplan::load(&rooms.store, rooms.echo.as_deref()).await?);
     rooms.plan.store(Arc::clone(&plan));
-    rooms.registrar.follow(&plan, rooms.runtime.timestamp());
+    rooms.registrar.follow(plan.accounts(), rooms.runtime.timestamp());
     Ok(())
 }
 

@@ -58,6 +58,7 @@ impl Attempt {
         let phones = match found.map_err(Verdict::from)? {
             phones @ Destination::Phones { .. } => phones,
             Destination::Service(_) => return Err(Verdict::from(place::Unplaceable::NotAllowed)),
+            Destination::Trunk { .. } => return Err(Verdict::from(place::Unplaceable::NoTrunk)),
         };
         let Destination::Phones { branches, address, name, ring_time } = phones else {
             return Err(Verdict::from(place::Unplaceable::NotFound));

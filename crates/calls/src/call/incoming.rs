@@ -18,7 +18,7 @@ use super::switchboard::Arrival;
 use super::view::View;
 use super::{Call, End, Phase, Timers, wire};
 use crate::offer::{Carrier, Exchange, Side};
-use crate::place::{self, Caller, Destination, Dialled, Limits, Service};
+use crate::place::{self, Caller, Destination, Dialled, Limits, Service, Unplaceable};
 use crate::snapshot::{CallId, Cause, ConnectionState, Event};
 
 /// Parallel branches that an INVITE may lead to in all, over all hops (RFC 5393 §5.3.3).
@@ -84,13 +84,16 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
     match place::place(&*context.house.directory, &dialled, &caller, limits) {
         Ok(Destination::Service(service)) => Started::Service(Box::new(leg), service, dialled.user),
         Ok(phones @ Destination::Phones { .. }) => ring(leg, &caller, phones, id, context),
-        Err(reason) => {
-            let verdict = Verdict::from(reason);
-            metrics::counter!("carillon_calls_ended_total", "cause" => verdict.cause.word()).increment(1);
-            wire::refuse_with_tag(context, transaction, &request, verdict.status, leg.tag.as_bytes());
-            Started::Refused
-        }
+        Ok(Destination::Trunk { .. }) => unplaceable(&leg, Unplaceable::NoTrunk, context),
+        Err(reason) => unplaceable(&leg, reason, context),
     }
+}
+
+fn unplaceable(leg: &CallerLeg, reason: Unplaceable, context: &mut Context<'_>) -> Started {
+    let verdict = Verdict::from(reason);
+    metrics::counter!("carillon_calls_ended_total", "cause" => verdict.cause.word()).increment(1);
+    wire::refuse_with_tag(context, leg.transaction, &leg.invite, verdict.status, leg.tag.as_bytes());
+    Started::Refused
 }
 
 /// What must hold before a call is placed; `Err` is the status that refuses it (422 was already sent).

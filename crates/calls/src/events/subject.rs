@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{BareJid, LineId};
 
 use super::Package;
-use crate::dialplan::Resolution;
+use crate::dialplan::{Resolution, Who};
 use crate::shard::desk::Desk;
 use crate::shard::mailbox::{Input, Watch};
 
@@ -39,8 +39,10 @@ pub(crate) struct Watcher {
 }
 
 /// What a number or name of ours stands for; `Err` is the status that refuses.
-pub(super) fn find(package: Package, user: &str, desk: &Desk<'_>) -> Result<Subject, u16> {
-    let Resolution::Lines(reached) = desk.rooms.plan.load().resolve(user) else { return Err(404) };
+pub(super) fn find(package: Package, user: &str, watcher: &Watcher, desk: &Desk<'_>) -> Result<Subject, u16> {
+    let plan = desk.rooms.plan.load();
+    let watched = plan.watched(user, &Who::Line(&watcher.line, None), desk.now.civil);
+    let Resolution::Lines(reached) = watched else { return Err(404) };
     if package == Package::Presence && reached.user.is_none() {
         return Err(404);
     }

@@ -220,7 +220,7 @@ impl Subscriptions {
     /// Users or lines have changed: whoever may not register any more watches nobody (RFC 6665 §4.1.3, rejected).
     pub(crate) fn accounts_changed(&mut self, desk: &mut Desk<'_>) {
         let plan = desk.rooms.plan.load_full();
-        let out = |(_, held): &(&u64, &Subscription)| !plan.is_in_service(&held.watcher.line);
+        let out = |(_, held): &(&u64, &Subscription)| !plan.accounts().is_in_service(&held.watcher.line);
         let ids: Vec<u64> = self.records.iter().filter(out).map(|(id, _)| *id).collect();
         for id in ids {
             if let Some(subscription) = self.records.get_mut(&id) {

@@ -15,7 +15,7 @@ use super::mailbox::Mailbox;
 use crate::MessageGateway;
 use crate::authentication::Authentication;
 use crate::call::{House, Now};
-use crate::dialplan::Plan;
+use crate::dialplan::DialPlan;
 use crate::events::{Publications, WatchCounts};
 use crate::metrics::Metrics;
 use crate::registrar::Registrar;
@@ -29,12 +29,16 @@ const RETRY_AFTER_SECONDS: u32 = 5;
 pub(crate) struct Rooms {
     pub runtime: Runtime,
     pub store: Store,
-    pub plan: Arc<ArcSwap<Plan>>,
+    pub plan: Arc<ArcSwap<DialPlan>>,
     pub registrar: Arc<Registrar>,
     pub authentication: Authentication,
     pub engine: Arc<Engine>,
     pub publications: Publications,
     pub gateway: ArcSwapOption<Gateway>,
+    /// Held while a new plan is read and put in place, so that an older one never follows a newer.
+    pub plan_change: tokio::sync::Mutex<()>,
+    /// The number that echoes sound.
+    pub echo: Option<String>,
 }
 
 /// A gateway, behind a thin pointer.

@@ -233,7 +233,7 @@ impl Shard {
             }
             Method::Invite => {
                 let user = account.owner.clone();
-                let name = user.as_ref().and_then(|user| self.rooms.plan.load().name(user));
+                let name = user.as_ref().and_then(|user| self.rooms.plan.load().accounts().name(user));
                 let number = account.line.number.to_string();
                 let caller = Caller { line: Some(account.line.clone()), user, number, name };
                 let arrival = Arrival { transaction, request, flow, caller };
