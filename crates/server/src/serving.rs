@@ -70,6 +70,15 @@ impl Running for Serving {
         Box::pin(self.node.accounts_added(users))
     }
 
+    fn dial_plan_changed(&self) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(async move {
+            let taken = self.node.calls().take_plan().await;
+            taken.map_err(|error| {
+                Failure::new(Exit::Unavailable, format!("it is kept, but not in force: {error}"))
+            })
+        })
+    }
+
     fn levels(&self) -> &Levels {
         &self.levels
     }

@@ -4,6 +4,7 @@
 mod administrator;
 mod announcement;
 mod archive;
+mod dialplan;
 mod failure;
 mod group;
 mod import;
@@ -29,6 +30,7 @@ use store::{Files, Store};
 pub use administrator::set_password as set_administrator_password;
 pub use announcement::{Announced, MessageOfTheDay};
 pub use archive::Deleted;
+pub use dialplan::{CasesRun, DialPlanApplied, DialPlanShown, DialPlanTested, NewDialPlan};
 pub use failure::{Failure, RowFailure};
 pub use group::{GroupChange, GroupShown};
 pub use import::{Imported, Row, read_rows};
@@ -139,6 +141,13 @@ pub async fn perform(
         }
         Request::GroupList => json(group::list(context).await?),
         Request::GroupChange { name, change } => json(group::change(context, &name, &change).await?),
+        Request::DialPlanShow => json(dialplan::show(context).await?),
+        Request::DialPlanCheck { document } => json(dialplan::check(context, document).await?),
+        Request::DialPlanApply(new) => json(dialplan::apply(context, new).await?),
+        Request::DialPlanTest(case) => json(dialplan::test(context, &case).await?),
+        Request::DialPlanCases { csv, save, explain } => {
+            json(dialplan::cases(context, csv.as_deref(), save, explain).await?)
+        }
         Request::ArchiveDelete { owner, before, with } => {
             json(archive::delete(context, owner, before.as_deref(), with).await?)
         }

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use calls::dialplan::Case;
 use model::{BareJid, DomainPart, Jid, LineId};
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
+use super::dialplan::NewDialPlan;
 use super::group::GroupChange;
 use super::line::NewLine;
 use super::migration::AccountsGiven;
@@ -131,6 +133,26 @@ pub enum Request {
         name: String,
         /// How.
         change: GroupChange,
+    },
+    /// The dial plan in force.
+    DialPlanShow,
+    /// Looks at a dial plan as a whole; at the one in force when none is given.
+    DialPlanCheck {
+        /// The document.
+        document: Option<String>,
+    },
+    /// Lets a dial plan take effect.
+    DialPlanApply(NewDialPlan),
+    /// Says what a call would do.
+    DialPlanTest(Box<Case>),
+    /// Runs cases; the saved ones when none are given.
+    DialPlanCases {
+        /// Cases as CSV.
+        csv: Option<String>,
+        /// Saves them when all pass.
+        save: bool,
+        /// Explains every case.
+        explain: bool,
     },
     /// Takes messages out of the archive of a user or a room.
     ArchiveDelete {

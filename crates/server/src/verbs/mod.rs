@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod completions;
 mod demo;
+mod dialplan;
 mod export;
 mod federation;
 mod group;
@@ -58,6 +59,7 @@ enum Verb {
     Demo(demo::Arguments),
     User(user::Arguments),
     Line(line::Arguments),
+    Dialplan(dialplan::Arguments),
     Group(group::Arguments),
     Announce(announce::Arguments),
     Archive(archive::Arguments),
@@ -127,6 +129,7 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::User(arguments) => user::run(arguments, &runtime).await,
         Verb::Line(arguments) => line::run(arguments, &runtime).await,
         Verb::Announce(arguments) => announce::run(arguments, &runtime).await,
+        Verb::Dialplan(arguments) => dialplan::run(arguments, &runtime).await,
         Verb::Group(arguments) => group::run(arguments, &runtime).await,
         Verb::Archive(arguments) => archive::run(arguments, &runtime).await,
         Verb::Import(arguments) => import::run(arguments, &runtime).await,
@@ -153,6 +156,7 @@ impl Verb {
             Self::User(arguments) => arguments.common().json,
             Self::Line(arguments) => arguments.common().json,
             Self::Announce(arguments) => arguments.common().json,
+            Self::Dialplan(arguments) => arguments.common().json,
             Self::Group(arguments) => arguments.common().json,
             Self::Archive(arguments) => arguments.common().json,
             Self::Import(arguments) => arguments.common().json,
