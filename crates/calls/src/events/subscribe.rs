@@ -73,13 +73,7 @@ fn check(request: &Request, flow: &Flow, watcher: &Watcher, desk: &Desk<'_>) -> 
 }
 
 /// One resource of a list; what is not there is told as such.
-fn member(
-    package: Package,
-    entry: Entry,
-    flow: &Flow,
-    watcher: &Watcher,
-    desk: &Desk<'_>,
-) -> WantedItem {
+fn member(package: Package, entry: Entry, flow: &Flow, watcher: &Watcher, desk: &Desk<'_>) -> WantedItem {
     let Entry { uri, name } = entry;
     let user = desk.user_of(&uri).filter(|_| desk.is_ours(uri.host(), flow));
     let subject = user.ok_or(404).and_then(|user| subject::find(package, &user, watcher, desk));

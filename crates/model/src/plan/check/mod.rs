@@ -73,6 +73,15 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// What of [`Plan::check`] concerns emergency calls alone: for whoever starts a server.
+    pub fn check_emergency(&self) -> Vec<Finding> {
+        let mut found = Findings::default();
+        reach::emergency(self, &mut found);
+        found.all
+    }
+}
+
 /// What was found so far.
 #[derive(Default)]
 struct Findings {
@@ -200,5 +209,6 @@ mod tests {
         let all = Plan::default().check();
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].severity, all[0].path.as_str()), (Severity::Warning, "emergency"));
+        assert_eq!(Plan::default().check_emergency(), all);
     }
 }

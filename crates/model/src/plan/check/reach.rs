@@ -118,7 +118,7 @@ fn local_groups(plan: &Plan, found: &mut Findings) {
     }
 }
 
-fn emergency(plan: &Plan, found: &mut Findings) {
+pub(super) fn emergency(plan: &Plan, found: &mut Findings) {
     let emergency = &plan.emergency;
     if emergency.numbers.is_empty() {
         found.warning(
