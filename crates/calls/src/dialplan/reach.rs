@@ -1,10 +1,12 @@
 //! Lines and users behind a number or name, for what is no call: messages, subscriptions, publications.
 
+use model::plan::{LAMPS_MAX, Lamp};
 use model::{BareJid, LineId, Timestamp};
 
 use super::DialPlan;
 use super::explanation::Silent;
 use super::route::{Ask, Outcome, Route};
+use super::space::NO_RANK;
 use super::who::Who;
 use crate::place::Service;
 
@@ -53,6 +55,28 @@ impl DialPlan {
             }
             None => Resolution::Nowhere,
         }
+    }
+
+    /// Is this line in what the watcher's SUBSCRIBE search space lists now (`PH-09`)?
+    pub fn may_see(&self, who: &Who<'_>, line: &LineId, when: Timestamp) -> bool {
+        let space = self.caller(who).profile.subscribe.map(|space| &self.spaces[space]);
+        let partition = self.partitions.number(&line.partition);
+        space.zip(partition).is_some_and(|(space, partition)| {
+            space.rank(partition) != NO_RANK && self.partitions.is_there(partition, when)
+        })
+    }
+
+    /// The lamps of the devices that show a line, each once (`PH-07`).
+    pub fn lamps(&self, line: &LineId) -> Vec<&Lamp> {
+        let devices = self.line_index(line).into_iter().flat_map(|index| &self.lines[index].profiles);
+        let devices = devices.filter_map(|profile| profile.device).map(|device| &self.plan.devices[device]);
+        let mut all: Vec<&Lamp> = Vec::new();
+        for lamp in devices.flat_map(|device| &device.lamps) {
+            if all.len() < LAMPS_MAX && !all.iter().any(|known| known.watches == lamp.watches) {
+                all.push(lamp);
+            }
+        }
+        all
     }
 
     fn inside(&self, route: &Route<'_>, dialled: &str) -> Resolution {

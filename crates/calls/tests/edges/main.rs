@@ -32,10 +32,14 @@ macro_rules! scripts {
 
 scripts! {
     busy_lamp
+    call_lists
     lamp_list
     lamp_unknown
+    lamps_of_a_line
     list_refused
+    presence_groups
     resubscribe
+    subscribe_search_space
 }
 
 #[test]

@@ -27,9 +27,27 @@ pub struct Device {
     /// Where it stands; what is not said here says its pool.
     #[serde(skip_serializing_if = "Place::is_none")]
     pub place: Place,
+    /// Its speed dials with a busy lamp, in the order of their keys (`PH-07`): what one subscription to
+    /// `sip:lamps-<line>@domain` watches.
+    #[serde(rename = "lamp", skip_serializing_if = "Vec::is_empty")]
+    pub lamps: Vec<Lamp>,
     /// For people.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,
+}
+
+/// Lamps that one device may have.
+pub const LAMPS_MAX: usize = 200;
+
+/// A speed dial with a busy lamp.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lamp {
+    /// What it watches: a number, a user's name, or an address such as `sip:bob@example.net`.
+    pub watches: String,
+    /// What stands beside it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub label: String,
 }
 
 /// What devices of one place share.

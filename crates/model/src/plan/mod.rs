@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use alternate::{AlternateGroup, AlternatePrefix};
 pub use check::{Finding, Severity};
 pub use codes::{AuthorizationCode, Codes, MatterCode};
-pub use device::{Device, DevicePool, Place};
+pub use device::{Device, DevicePool, LAMPS_MAX, Lamp, Place};
 pub use digits::{DIGITS_MAX, Digits, DigitsError, SYMBOLS, symbol};
 pub use document::{DOCUMENT_BYTES_MAX, DocumentError};
 pub use emergency::{Emergency, EmergencyLocation};
@@ -93,6 +93,11 @@ impl Plan {
     /// Are search spaces in use? Before there is one, everybody reaches every partition.
     pub fn has_classes(&self) -> bool {
         !self.search_spaces.is_empty()
+    }
+
+    /// Does it say who may watch whom? Before it does, people decide about their own lines.
+    pub fn has_watch_policy(&self) -> bool {
+        self.has_classes() || self.presence != Presence::default()
     }
 
     /// The search space of this name.

@@ -12,7 +12,11 @@ pub struct Presence {
     /// The groups beside the standard one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
-    /// What holds between two groups about which nothing is said.
+    /// Do call lists and directories show the state of lines (*BLF for Call Lists*, `PH-08`)? Else they show people, as
+    /// far as these let the watcher see them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub call_lists: bool,
+    /// What holds between two groups about which nothing is said (*Inter-Presence Group Subscribe Policy*, `PH-11`).
     pub between_groups: Relation,
     /// Relations, each in one direction.
     #[serde(rename = "relation", skip_serializing_if = "Vec::is_empty")]
@@ -43,7 +47,7 @@ pub struct PresenceRelation {
 
 impl Default for Presence {
     fn default() -> Self {
-        Self { groups: Vec::new(), between_groups: Relation::Allow, relations: Vec::new() }
+        Self { groups: Vec::new(), call_lists: false, between_groups: Relation::Allow, relations: Vec::new() }
     }
 }
 

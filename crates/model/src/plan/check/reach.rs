@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::outside::LOCAL_ROUTE_GROUP;
-use super::super::{Plan, RouteTo};
+use super::super::{Device, Plan, RouteTo};
 use super::{Findings, partitions, path, wild};
 use crate::Partition;
 
@@ -89,6 +89,13 @@ fn without_class(plan: &Plan, found: &mut Findings) {
             message,
             "name the search space that may be watched",
         );
+    }
+    let silent = |device: &&Device| {
+        settings.subscribe_search_space.is_none() && device.subscribe_search_space.is_none()
+    };
+    for device in plan.devices.iter().filter(silent).filter(|_| any_watches) {
+        let message = "it has no SUBSCRIBE search space, so its busy lamps and call lists show nothing";
+        found.warning(format!("device {}", device.name), message, "name one, or one for all in settings");
     }
 }
 
@@ -199,6 +206,16 @@ mod tests {
             document,
             &["settings.search_space: lines without", "settings.subscribe_search_space: no device"],
         );
+    }
+
+    #[test]
+    fn a_device_that_may_watch_nobody_among_others_that_may_is_told() {
+        let device =
+            |name: &str, more: &str| format!("[[device]]\nname = \"{name}\"\nlines = [\"1002\"]\n{more}\n");
+        let space =
+            "settings.search_space = \"s\"\n[[search_space]]\nname = \"s\"\npartitions = [\"internal\"]\n";
+        let document = format!("{space}{}{}", device("a", "subscribe_search_space = \"s\""), device("b", ""));
+        check(&document, &["device b: it has no SUBSCRIBE search space"]);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::super::outside::LOCAL_ROUTE_GROUP;
-use super::super::{Hours, PRESENCE_GROUP_DEFAULT, Pattern, Place, Plan, RouteTo, Transformation};
+use super::super::{
+    Device, Hours, LAMPS_MAX, PRESENCE_GROUP_DEFAULT, Pattern, Place, Plan, RouteTo, Transformation,
+};
 use super::{Findings, line_path, path};
 
 /// Looks at all references of a plan.
@@ -198,6 +200,7 @@ fn people(plan: &Plan, known: &Known<'_>, found: &mut Findings) {
         if device.lines.is_empty() {
             found.warning(&at, "it shows no line", "name one in lines");
         }
+        lamps(device, &at, found);
     }
     for pool in &plan.device_pools {
         known.place(&format!("device_pool {}", pool.name), &pool.place, found);
@@ -209,6 +212,26 @@ fn people(plan: &Plan, known: &Known<'_>, found: &mut Findings) {
         }
         if let Some(last) = &pilot.last {
             known.space(&at, last.search_space.as_deref(), found);
+        }
+    }
+}
+
+fn lamps(device: &Device, at: &str, found: &mut Findings) {
+    if device.lamps.len() > LAMPS_MAX {
+        let message = format!("it has more than {LAMPS_MAX} lamps, so the last ones stay dark");
+        found.error(at, message, "spread them over several devices");
+    }
+    let mut watched = BTreeSet::new();
+    for lamp in &device.lamps {
+        let name = lamp.watches.as_str();
+        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            found.error(
+                at,
+                format!("a lamp watches {name:?}, which nobody is called"),
+                "name a number or address",
+            );
+        } else if !watched.insert(name) {
+            found.warning(at, format!("two lamps watch {name}"), "remove one of them");
         }
     }
 }
@@ -345,6 +368,17 @@ mod tests {
                 "route 0! in internal: there is no route list",
             ],
         );
+    }
+
+    #[test]
+    fn a_lamp_watches_somebody_and_nobody_twice() {
+        let device = |lamps: &str| format!("[[device]]\nname = \"d\"\nlines = [\"1002\"]\n{lamps}");
+        let lamp = |watches: &str| format!("[[device.lamp]]\nwatches = \"{watches}\"\n");
+        check(&device(&(lamp("1001") + &lamp("sip:bob@example.net"))), &[]);
+        check(&device(&lamp("")), &["device d: a lamp watches \"\""]);
+        check(&device(&(lamp("1001") + &lamp("1001"))), &["device d: two lamps watch 1001"]);
+        let many: String = (0..201).map(|n| lamp(&n.to_string())).collect();
+        check(&device(&many), &["device d: it has more than 200 lamps"]);
     }
 
     #[test]
