@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
 use model::{BareJid, LineId};
 use presence::Engine;
 use runtime::Runtime;
@@ -22,11 +23,13 @@ use crate::events::{Publications, WatchCounts};
 use crate::features::park::Parking;
 use crate::line_state::LineStates;
 use crate::media_reports;
+use crate::records::{QualityReports, Recorder};
 use crate::registrar::Registrar;
 use crate::shard::desk::{Gateway, Rooms};
-use crate::shard::mailbox::{Delivery, Input, Mailbox};
+use crate::shard::mailbox::{Delivery, Input, Mailbox, TraceAsked};
 use crate::shard::{Parts, Shard};
 use crate::snapshot::{Board, CallId, CallSnapshot};
+use crate::trace::{Room, Trace, Traces};
 use crate::transport::{Transport, UdpSockets};
 use crate::{
     CallLimits, CallsConfig, Error, Listen, MessageAnswer, MessageGateway, MessageRefusal, Registration,
@@ -46,6 +49,7 @@ pub struct Calls {
     rooms: Arc<Rooms>,
     board: Arc<Board>,
     transport: Arc<Transport>,
+    quality: Arc<QualityReports>,
     bound: Listen,
 }
 
@@ -97,10 +101,11 @@ impl Calls {
         let transport = Transport::new(&runtime, mailboxes, config.tls.clone());
         let (sockets, udp) = UdpSockets::bind(&runtime, &config.listen.udp, shards)?;
         let bound = Listen { udp, ..transport.listen(&config)? };
-        let calls = Self { rooms, board, transport, bound };
+        let calls = Self { rooms, board, transport, quality: Arc::default(), bound };
         calls.restore().await?;
         let counts = calls.start_shards(&config, sockets, &lines, &ports);
         calls.start_watchers(counts);
+        calls.start_recorder(&config);
         calls.start_housekeeping(changes);
         Ok(calls)
     }
@@ -133,7 +138,8 @@ impl Calls {
     /// Takes what media reports about the ports of calls, from now on.
     pub fn hear(&self, reports: mpsc::Receiver<media::Event>) {
         let runtime = &self.rooms.runtime;
-        runtime.spawn("media reports", media_reports::count(runtime.clone(), reports));
+        runtime
+            .spawn("media reports", media_reports::take(runtime.clone(), Arc::clone(&self.quality), reports));
     }
 
     /// Other certificates for connections that begin from now on.
@@ -234,6 +240,20 @@ impl Calls {
         theirs.map(|call| self.end_call(call.id)).count()
     }
 
+    /// What is kept of the messages of legs, by their Call-IDs. A leg that went to another shard is there twice:
+    /// its beginning, and its end.
+    pub async fn traces(&self, call_ids: &[Bytes]) -> Vec<Trace> {
+        let call_ids: Arc<[Bytes]> = call_ids.into();
+        let ask = |mailbox: &Arc<Mailbox>| {
+            let (answer, answered) = oneshot::channel();
+            mailbox.put(Input::Trace(TraceAsked { call_ids: Arc::clone(&call_ids), answer }));
+            answered
+        };
+        let asked: Vec<_> = self.transport.mailboxes.iter().map(ask).collect();
+        // A shard that has stopped has nothing to tell.
+        futures::future::join_all(asked).await.into_iter().flatten().flatten().collect()
+    }
+
     async fn restore(&self) -> Result<(), Error> {
         let now = self.rooms.runtime.timestamp();
         let kept = self.rooms.store.bindings(now).await?;
@@ -286,11 +306,12 @@ impl Calls {
             let shard = Shard::new(Parts {
                 index,
                 endpoint: Endpoint::new(Config::default(), seed),
-                switchboard: Switchboard::new(house),
+                switchboard: Switchboard::new(house).counting_from(first_call(runtime.timestamp())),
                 rooms: Arc::clone(&self.rooms),
                 transport: Arc::clone(&self.transport),
                 sockets,
                 watch_counts: Arc::clone(&watch_counts),
+                traces: Traces::new(Room::of_shard(config.records.traced_calls_max, count)),
             });
             runtime.spawn_listener("SIP over UDP", &self.bound.udp, shard.run());
             watch_counts
@@ -353,6 +374,18 @@ impl Calls {
         }
     }
 
+    /// Writes down what calls there were.
+    fn start_recorder(&self, config: &CallsConfig) {
+        let recorder = Recorder {
+            runtime: self.rooms.runtime.clone(),
+            store: self.rooms.store.clone(),
+            board: Arc::clone(&self.board),
+            quality: Arc::clone(&self.quality),
+            keep_time: config.records.keep_time,
+        };
+        self.rooms.runtime.spawn("call records", recorder.run());
+    }
+
     /// Removes what has ended, and follows users and lines that change.
     fn start_housekeeping(&self, mut changes: watch::Receiver<u64>) {
         let (rooms, runtime) = (Arc::clone(&self.rooms), self.rooms.runtime.clone());
@@ -405,6 +438,12 @@ async fn follow(rooms: &Rooms) -> Result<(), store::Error> {
     rooms.plan.store(Arc::clone(&plan));
     rooms.registrar.follow(plan.accounts(), rooms.runtime.timestamp());
     Ok(())
+}
+
+/// Behind which number the calls of this start are counted: no earlier start came so far, unless it had more than
+/// 65,536 calls a second in one shard.
+fn first_call(now: model::Timestamp) -> u64 {
+    u64::try_from(now.seconds()).unwrap_or(0) << 16
 }
 
 fn shards(wanted: usize) -> usize {

@@ -382,6 +382,10 @@ fn calls_config(config: &Config, tls: ServerConfig) -> CallsConfig {
         echo_number: Some(ECHO_NUMBER.to_owned()),
         limits: call_limits(config),
         sign_in: phone_sign_in_limits(config),
+        records: calls::RecordPolicy {
+            keep_time: (config.sip.calls.records_days > 0).then(|| DAY * config.sip.calls.records_days),
+            traced_calls_max: config.sip.calls.traced_calls,
+        },
     }
 }
 

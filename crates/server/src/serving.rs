@@ -66,6 +66,10 @@ impl Running for Serving {
         self.node.im()
     }
 
+    fn calls(&self) -> &calls::Calls {
+        self.node.calls()
+    }
+
     fn accounts_added<'a>(&'a self, users: &'a [BareJid]) -> BoxFuture<'a, ()> {
         Box::pin(self.node.accounts_added(users))
     }

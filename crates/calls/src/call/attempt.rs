@@ -93,6 +93,7 @@ impl Attempt {
             let connection = view.add(&branch, &address, name.as_deref(), context.now.civil);
             let mut leg = BranchLeg::new(branch, policy(context), context);
             leg.connection = connection;
+            view.calls(connection, &leg.call_id);
             attempt.invite(leg, &order.offer, &invitation, context);
         }
         Ok(attempt)
@@ -264,6 +265,7 @@ impl Attempt {
             state: ConnectionState::Connected,
             since: context.now.civil,
             dialog: None,
+            particulars: crate::snapshot::Particulars::of(&leg.call_id),
         };
         let usable = half.heard.is_some();
         if !wanted || !usable {

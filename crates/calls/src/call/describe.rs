@@ -117,6 +117,23 @@ impl Description {
         self.lines.iter().zip(&other.lines).any(|(one, other)| is_video(one) && is_video(other))
     }
 
+    /// The codec of each stream that both phones have agreed to, by name. The answer has them in the order that
+    /// counts (RFC 3264 §6.1), and is the shorter list.
+    pub(crate) fn codecs_with(&self, other: &Self) -> Vec<String> {
+        let carried = |at: &usize| self.lines[*at].kind.is_some() && other.lines[*at].kind.is_some();
+        let both = 0..self.lines.len().min(other.lines.len());
+        both.filter(carried)
+            .filter_map(|at| {
+                let (one, two) = (self.sdp.media()[at].codecs(), other.sdp.media()[at].codecs());
+                let (answer, offer) = if one.len() < two.len() { (one, two) } else { (two, one) };
+                let speech = |codec: &&sip::sdp::Codec| !codec.name.eq_ignore_ascii_case(b"telephone-event");
+                let agreed =
+                    answer.iter().filter(speech).find(|codec| offer.iter().any(|o| o.is_same(codec)));
+                agreed.map(|codec| String::from_utf8_lossy(&codec.name).into_owned())
+            })
+            .collect()
+    }
+
     /// Is this the same description again, by its origin (RFC 3264 §8: the version rises with every change)?
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.sdp.origin().is_some() && self.sdp.origin() == other.sdp.origin()

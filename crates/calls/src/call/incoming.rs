@@ -84,14 +84,21 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
     match place::place(&*context.house.directory, &dialled, &caller, limits) {
         Ok(Destination::Service(service)) => Started::Service(Box::new(leg), service, dialled.user),
         Ok(phones @ Destination::Phones { .. }) => ring(leg, &caller, phones, id, context),
-        Ok(Destination::Trunk { .. }) => unplaceable(&leg, Unplaceable::NoTrunk, context),
-        Err(reason) => unplaceable(&leg, reason, context),
+        Ok(Destination::Trunk { .. }) => unplaceable(&leg, (id, &caller), Unplaceable::NoTrunk, context),
+        Err(reason) => unplaceable(&leg, (id, &caller), reason, context),
     }
 }
 
-fn unplaceable(leg: &CallerLeg, reason: Unplaceable, context: &mut Context<'_>) -> Started {
+fn unplaceable(
+    leg: &CallerLeg,
+    (id, caller): (CallId, &Caller),
+    reason: Unplaceable,
+    context: &mut Context<'_>,
+) -> Started {
     let verdict = Verdict::from(reason);
     metrics::counter!("carillon_calls_ended_total", "cause" => verdict.cause.word()).increment(1);
+    let view = View::new(id, caller, context.now.civil).dialling(&leg.invite);
+    view.refused(verdict.cause, &context.house.lines, context.now.civil);
     wire::refuse_with_tag(context, leg.transaction, &leg.invite, verdict.status, leg.tag.as_bytes());
     Started::Refused
 }
@@ -212,7 +219,7 @@ fn ring(
         pairs: Vec::with_capacity(1),
         requests: Vec::with_capacity(1),
         streams: Streams::new(id.0),
-        view: View::new(id, caller, context.now.civil),
+        view: View::new(id, caller, context.now.civil).dialling(&leg.invite),
         timers: Timers::default(),
         early_media: None,
         placed_by: caller.clone(),
@@ -275,6 +282,7 @@ impl Call {
         let index = self.branches.len();
         let mut leg = BranchLeg::new(branch, policy(context), context);
         leg.connection = connection;
+        self.view.calls(connection, &leg.call_id);
         let body = match self.caller.as_ref().and_then(|caller| caller.offer.as_ref()) {
             None => Some(None),
             Some(offer) => {

@@ -10,6 +10,7 @@ use super::describe::{Description, Lines};
 use super::house::Context;
 use super::{Call, End, Phase, Purpose, wire};
 use crate::offer::{Carrier, Side};
+use crate::snapshot::MediaUse;
 
 impl Call {
     /// Takes a description of one end in, and gives what the other end is told. `None`: it cannot be used.
@@ -64,6 +65,8 @@ impl Call {
             return self.streams.rest(ports, End::Callee);
         }
         let with_video = a.has_video_with(b);
+        let codecs = a.codecs_with(b);
+        let connections = [caller.connection, callee.connection];
         for (at, (a, b)) in a.lines().iter().zip(b.lines()).enumerate() {
             if a.kind.is_none() || b.kind.is_none() {
                 self.streams.refuse(ports, at);
@@ -74,6 +77,10 @@ impl Call {
                     self.streams.reach(ports, at, end, remote);
                 }
             }
+        }
+        for (end, connection) in [End::Caller, End::Callee].into_iter().zip(connections) {
+            let media = MediaUse { codecs: codecs.clone(), ports: self.streams.ports_of(end) };
+            self.view.speaks(connection, media);
         }
     }
 

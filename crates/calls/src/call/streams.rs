@@ -2,7 +2,7 @@
 //!
 //! All phones that ring share the port of the called side: who answers decides whose packets are taken.
 
-use media::{Command, Kind, Media, NoPort, OpenPort, PlayMode, Port, Remote, Source, Tone};
+use media::{Command, Kind, Media, NoPort, OpenPort, PlayMode, Port, PortId, Remote, Source, Tone};
 
 use super::End;
 
@@ -141,6 +141,11 @@ impl Streams {
         if let Some(port) = self.lines.get(index).and_then(|line| line.ports[end.index()]) {
             ports.command(Command::Echo { port: port.id });
         }
+    }
+
+    /// The ports of one end.
+    pub(crate) fn ports_of(&self, end: End) -> Vec<PortId> {
+        self.lines.iter().filter_map(|line| line.ports[end.index()]).map(|port| port.id).collect()
     }
 
     /// Gives the ports of a refused m-line back.

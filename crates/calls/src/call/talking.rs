@@ -61,6 +61,7 @@ impl Call {
         let response = wire::response(context.house, request, 200, None).finish();
         context.endpoint.respond(transaction, &response, context.now.instant);
         self.pairs[pair].half_mut(end).dialog.terminate();
+        self.view.hung_up_by(self.pairs[pair].half(end).connection);
         self.refuse_transits(pair, 487, context);
         if self.phase == Phase::Answered(pair) && self.goes_on_without(pair, end, context) {
             return;

@@ -72,6 +72,8 @@ impl Shard {
             }
             Input::Letter(letter) => self.post(vec![*letter]),
             Input::Limits(limits) => self.switchboard.set_limits(limits),
+            // Whoever asked may have gone.
+            Input::Trace(asked) => drop(asked.answer.send(self.traces.of(&asked.call_ids))),
         }
     }
 
@@ -85,6 +87,7 @@ impl Shard {
                 return mailboxes[shard].put(Input::Message(message, flow));
             }
         }
+        self.traces.received(&message, &flow, self.now.civil);
         self.endpoint.handle_message(message, flow, self.now.instant);
     }
 

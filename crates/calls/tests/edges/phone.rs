@@ -77,6 +77,7 @@ impl House {
             echo_number: Some("600".to_owned()),
             limits: CallLimits::default(),
             sign_in: SignInLimits::default(),
+            records: calls::RecordPolicy::default(),
         };
         let engine = Arc::new(Engine::new(Rules::default()));
         let calls = Calls::start(config, store.clone(), engine, runtime, Arc::new(NoMedia)).await.unwrap();

@@ -36,6 +36,8 @@ scripts! {
     call_limit
     call_limit_reloaded
     call_park
+    call_records
+    call_records_of_transfers
     callee_gives_no_answer
     cancel
     cancel_and_answer_cross

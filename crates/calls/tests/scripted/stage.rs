@@ -1,5 +1,6 @@
 //! The stage: one endpoint and its switchboard, the phones around them, and the clock.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use model::Timestamp;
 use presence::{Engine, Rules};
 use sip::endpoint::{Config, Endpoint, Event, Flow, Output};
 use sip::{Message, Method, Name, Response};
+use store::CallRecord;
 
 use crate::directory::{Lines, Numbers, Registered, flow_to, line};
 use crate::phone::Phone;
@@ -30,6 +32,7 @@ pub struct Stage {
     moved: Arc<Moved>,
     parking: Arc<Parking>,
     post: Vec<(usize, Post)>,
+    records: VecDeque<CallRecord>,
     start: Instant,
     now: Instant,
 }
@@ -115,6 +118,7 @@ impl Stage {
             moved,
             parking,
             post: Vec::new(),
+            records: VecDeque::new(),
             ports,
             presence,
             board,
@@ -148,6 +152,12 @@ impl Stage {
             .iter_mut()
             .find(|phone| phone.name == name)
             .unwrap_or_else(|| panic!("no phone is called {name}"))
+    }
+
+    /// The record of the next call that has ended.
+    pub fn next_record(&mut self) -> Option<CallRecord> {
+        self.records.extend(self.board.finished().take().iter().map(|call| call.record()));
+        self.records.pop_front()
     }
 
     pub fn now(&self) -> Now {

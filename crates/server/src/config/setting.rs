@@ -217,6 +217,15 @@ settings! {
     "registration" "users_invite": "true or false", OnReload(im.registration.users_invite),
         |config, value| { config.im.registration.users_invite = value.flag()?; Some(()) };
 
+    "calls" "records_days": "days after which the record of a call goes, 0 for never", AtStart(sip.calls.records_days),
+        |config, value| { config.sip.calls.records_days = value.number()?; Some(()) };
+    "calls" "traced_calls": "0 to 100000 calls whose messages are kept in memory", AtStart(sip.calls.traced_calls),
+        |config, value| {
+            let most = i64::try_from(calls::trace::TRACED_CALLS_MAX).ok()?;
+            config.sip.calls.traced_calls = within(value, 0, most)?;
+            Some(())
+        };
+
     "network" "local": NETWORKS, AtStart(network.local),
         |config, value| { config.network.local = value.list()?; Some(()) };
     "network" "trusted": NETWORKS, AtStart(network.trusted),

@@ -61,6 +61,10 @@ const NETWORKS_AND_LOG: &str = "\
 # rtp_ports = \"16384-32766\"
 # video_call_audio = \"af41\"      # the DSCP mark of sound in a call with video, or \"ef\"; sound alone is always EF
 
+[calls]
+# records_days = 365             # days after which the record of a call goes, 0 for never
+# traced_calls = 500             # calls whose messages are kept in memory for `carillon call trace`, 0 for none
+
 [sign_in]
 # mechanisms = [\"scram-sha-256\", \"scram-sha-1\", \"plain\"]
 # token_days = 30                # a client signs in without the password for so long; 0 for never
@@ -210,7 +214,8 @@ mod tests {
         assert_eq!(shown.outside.push, default.outside.push);
         assert_eq!(shown.outside.turn, default.outside.turn);
         assert_eq!(shown.outside.components, default.outside.components);
-        let shown_all = |section: &str| matches!(section, "federation" | "log" | "limits" | "upload");
+        let shown_all =
+            |section: &str| matches!(section, "federation" | "log" | "limits" | "upload" | "calls");
         for setting in super::super::SETTINGS.iter().filter(|s| shown_all(s.section)) {
             assert!(text.contains(&format!("# {} = ", setting.name)), "{setting:?} is not shown");
         }

@@ -8,6 +8,7 @@ use model::{BareJid, DomainPart, Jid, LineId};
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
+use super::call::CallsWanted;
 use super::dialplan::NewDialPlan;
 use super::group::GroupChange;
 use super::line::NewLine;
@@ -162,6 +163,34 @@ pub enum Request {
         before: Option<String>,
         /// Exchanged with this address.
         with: Option<Jid>,
+    },
+    /// Calls: live ones, or the records of those that have ended.
+    CallList(CallsWanted),
+    /// One call.
+    CallShow {
+        /// Its number.
+        id: String,
+    },
+    /// What was said in a call.
+    CallTrace {
+        /// Its number, or the Call-ID of a leg.
+        id: String,
+    },
+    /// A user's history of calls.
+    CallHistory {
+        /// Whose.
+        user: BareJid,
+        /// `placed`, `received` or `missed`; all when none is named.
+        kind: Option<String>,
+        /// Behind this call: for the next page.
+        behind: Option<String>,
+        /// At most so many.
+        max: usize,
+    },
+    /// A user has seen their history.
+    CallHistorySeen {
+        /// Who.
+        user: BareJid,
     },
     /// Writes a backup into a new file.
     Backup {

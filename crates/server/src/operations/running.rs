@@ -30,6 +30,8 @@ pub trait Running: Send + Sync {
     fn reload(&self) -> Result<Reloaded, Failure>;
     /// Its messaging.
     fn im(&self) -> &im::Im;
+    /// Its call control.
+    fn calls(&self) -> &calls::Calls;
     /// What it does at this moment.
     fn status(&self) -> Status;
     /// How other domains stand.

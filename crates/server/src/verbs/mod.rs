@@ -3,6 +3,7 @@
 mod announce;
 mod archive;
 mod backup;
+mod call;
 mod check;
 mod completions;
 mod demo;
@@ -13,6 +14,7 @@ mod group;
 mod import;
 mod init;
 mod invitation;
+mod ladder;
 mod line;
 mod log;
 mod man;
@@ -63,6 +65,7 @@ enum Verb {
     Group(group::Arguments),
     Announce(announce::Arguments),
     Archive(archive::Arguments),
+    Call(call::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
     Backup(backup::Arguments),
@@ -132,6 +135,7 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Dialplan(arguments) => dialplan::run(arguments, &runtime).await,
         Verb::Group(arguments) => group::run(arguments, &runtime).await,
         Verb::Archive(arguments) => archive::run(arguments, &runtime).await,
+        Verb::Call(arguments) => call::run(arguments, &runtime).await,
         Verb::Import(arguments) => import::run(arguments, &runtime).await,
         Verb::Export(arguments) => export::run(arguments, &runtime).await,
         Verb::Backup(arguments) => backup::run(arguments, &runtime).await,
@@ -159,6 +163,7 @@ impl Verb {
             Self::Dialplan(arguments) => arguments.common().json,
             Self::Group(arguments) => arguments.common().json,
             Self::Archive(arguments) => arguments.common().json,
+            Self::Call(arguments) => arguments.common().json,
             Self::Import(arguments) => arguments.common().json,
             Self::Export(arguments) => arguments.common().json,
             Self::Backup(arguments) => arguments.common.json,
