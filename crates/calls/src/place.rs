@@ -70,26 +70,6 @@ pub enum Destination {
     },
     /// A service of this server.
     Service(Service),
-    /// Out, over trunks, tried in order.
-    Trunk {
-        /// The trunks; one at least.
-        attempts: Vec<TrunkAttempt>,
-        /// An emergency call: no limit stands in its way.
-        is_emergency: bool,
-    },
-}
-
-/// One trunk to try, and what is called there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrunkAttempt {
-    /// The trunk, by its name in the dial plan.
-    pub trunk: String,
-    /// The called number, or the user part of an address.
-    pub called: String,
-    /// The domain, when an address of another domain was called.
-    pub domain: Option<String>,
-    /// The calling number to show; `None` when the caller has none.
-    pub calling: Option<String>,
 }
 
 /// Why a call goes nowhere; what the caller is told is chosen from it at the edge.
@@ -107,9 +87,6 @@ pub enum Unplaceable {
     /// The caller may not call there.
     #[error("the caller may not call there")]
     NotAllowed,
-    /// The call must go out, and no trunk that it may take is in service.
-    #[error("no trunk is in service")]
-    NoTrunk,
 }
 
 impl Unplaceable {
@@ -120,7 +97,6 @@ impl Unplaceable {
             Self::NotRegistered => Cause::DestinationOutOfService,
             Self::Busy => Cause::Busy,
             Self::NotAllowed => Cause::NotAllowed,
-            Self::NoTrunk => Cause::ResourcesNotAvailable,
         }
     }
 }
@@ -135,10 +111,6 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// It leads nowhere.
     fn resolve(&self, dialled: &Dialled, caller: &Caller) -> Result<Destination, Unplaceable>;
-    /// Where calls to a line go that is busy; `None` when they go nowhere.
-    fn when_busy(&self, _line: &LineId, _dialled: &Dialled, _caller: &Caller) -> Option<Destination> {
-        None
-    }
     /// How many live calls the line takes part in.
     fn line_calls(&self, line: &LineId) -> usize;
     /// The phones of a line, for a call that is not dialled: a recall, a call that an application makes.
@@ -181,11 +153,10 @@ pub fn place(
     caller: &Caller,
     limits: Limits,
 ) -> Result<Destination, Unplaceable> {
+    caller_has_room(directory, caller, limits)?;
     let destination = directory.resolve(dialled, caller)?;
-    if !matches!(destination, Destination::Trunk { is_emergency: true, .. }) {
-        caller_has_room(directory, caller, limits)?;
-    }
-    reached(directory, destination, dialled, caller, limits)
+    let destination = without_full_lines(directory, destination, limits)?;
+    Ok(at_most_branches(destination))
 }
 
 /// Places the rest of a call that is there already: whoever has it transferred gives up one in exchange.
@@ -199,7 +170,8 @@ pub fn place_onward(
     limits: Limits,
 ) -> Result<Destination, Unplaceable> {
     let destination = directory.resolve(dialled, caller)?;
-    reached(directory, destination, dialled, caller, limits)
+    let destination = without_full_lines(directory, destination, limits)?;
+    Ok(at_most_branches(destination))
 }
 
 /// Shared by all shards.
@@ -212,44 +184,21 @@ fn caller_has_room(directory: &dyn Directory, caller: &Caller, limits: Limits) -
     }
 }
 
-/// The terminating features: what of a destination can ring, or where it goes on when it is busy.
-fn reached(
-    directory: &dyn Directory,
-    destination: Destination,
-    dialled: &Dialled,
-    caller: &Caller,
-    limits: Limits,
-) -> Result<Destination, Unplaceable> {
-    let destination = match without_full_lines(directory, destination, limits) {
-        Err(Busy(line)) => {
-            let forwarded = directory.when_busy(&line, dialled, caller).ok_or(Unplaceable::Busy)?;
-            // A forward is followed once: where it leads may be busy, too.
-            without_full_lines(directory, forwarded, limits).map_err(|_| Unplaceable::Busy)?
-        }
-        Ok(destination) => destination,
-    };
-    if matches!(&destination, Destination::Phones { branches, .. } if branches.is_empty()) {
-        return Err(Unplaceable::NotRegistered);
-    }
-    Ok(at_most_branches(destination))
-}
-
-/// The called side is busy: the line that all would have rung.
-struct Busy(LineId);
-
 /// A line that has all the calls it may have does not ring; when that leaves nobody, the called side is busy.
 fn without_full_lines(
     directory: &dyn Directory,
     destination: Destination,
     limits: Limits,
-) -> Result<Destination, Busy> {
+) -> Result<Destination, Unplaceable> {
     let Destination::Phones { mut branches, address, name, ring_time } = destination else {
         return Ok(destination);
     };
-    let first = branches.first().map(|branch| branch.line.clone());
+    if branches.is_empty() {
+        return Err(Unplaceable::NotRegistered);
+    }
     branches.retain(|branch| directory.line_calls(&branch.line) < limits.calls_per_line_max);
-    if let (true, Some(line)) = (branches.is_empty(), first) {
-        return Err(Busy(line));
+    if branches.is_empty() {
+        return Err(Unplaceable::Busy);
     }
     Ok(Destination::Phones { branches, address, name, ring_time })
 }

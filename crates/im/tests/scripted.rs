@@ -86,7 +86,6 @@ scripts! {
     room_creation,
     rooms,
     proxy,
-    public_storage,
     roster,
     service_administration,
     shared_groups,
@@ -191,10 +190,6 @@ impl Stage {
             }
             Step::Administers { user } => {
                 self.house.administers(user);
-                Ok(())
-            }
-            Step::HearsOfAbuse { address } => {
-                self.house.decide(|policies| policies.contacts.abuse = vec![address.clone()]);
                 Ok(())
             }
             Step::MakeRooms { group } => {

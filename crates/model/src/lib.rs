@@ -5,7 +5,6 @@
 mod address;
 mod host;
 mod line;
-pub mod plan;
 mod private;
 mod timestamp;
 mod user;

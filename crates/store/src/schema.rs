@@ -15,7 +15,6 @@ const LITE: &[&str] = &[
     include_str!("../migrations/sqlite/0007_upload.sql"),
     include_str!("../migrations/sqlite/0008_people_group.sql"),
     include_str!("../migrations/sqlite/0009_sign_in.sql"),
-    include_str!("../migrations/sqlite/0010_call_record.sql"),
 ];
 const PG: &[&str] = &[
     include_str!("../migrations/postgres/0001_start.sql"),
@@ -27,7 +26,6 @@ const PG: &[&str] = &[
     include_str!("../migrations/postgres/0007_upload.sql"),
     include_str!("../migrations/postgres/0008_people_group.sql"),
     include_str!("../migrations/postgres/0009_sign_in.sql"),
-    include_str!("../migrations/postgres/0010_call_record.sql"),
 ];
 
 const CREATE_VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";

@@ -83,7 +83,6 @@ impl From<Unplaceable> for Verdict {
             Unplaceable::NotRegistered => 480,
             Unplaceable::Busy => 486,
             Unplaceable::NotAllowed => 403,
-            Unplaceable::NoTrunk => 503,
         };
         Self { status, cause: reason.cause() }
     }

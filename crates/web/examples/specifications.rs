@@ -4,8 +4,7 @@
 use im::Spec;
 
 fn main() {
-    let server = [server::migration::ABOUT];
-    for about in im::features::ALL.iter().chain(web::SPECIFICATIONS).chain(&server) {
+    for about in im::features::ALL.iter().chain(web::SPECIFICATIONS) {
         for spec in about.specs {
             let (kind, number, version, missing) = match spec {
                 Spec::Rfc(number, sections) => ("RFC", number, sections, ""),
