@@ -1,4 +1,4 @@
-"""Register, call, busy, cancel, no answer, unknown, unreachable, hold by re-INVITE, MESSAGE, SUBSCRIBE, OPTIONS, wrong password.
+"""Register, call, busy, cancel, no answer, unknown, unreachable, hold by re-INVITE, MESSAGE, SUBSCRIBE, lists, OPTIONS, wrong password.
 
 peer: sip-tester
 server: running
@@ -99,6 +99,18 @@ def subscribe():
     sipp("subscribe-nonsense", refused, "ann", "1002")
 
 
+def subscribe_list():
+    """One subscription for two lines (RFC 5367, RFC 4662); a watcher that knows no lists gets none."""
+    entries = "".join(f'<entry uri="sip:{line}@[field2]"/>' for line in ("1002", "1003"))
+    lines = f'<?xml version="1.0"?><resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list>{entries}</list></resource-lists>'
+    headers = ("Event: dialog", "Expires: 60", "Require: recipient-list-subscribe", "Content-Disposition: recipient-list")
+    body = {"content": lines, "content_type": "application/resource-lists+xml"}
+    told = challenged("SUBSCRIBE", (*headers, "Supported: eventlist"), **body)
+    told += receive(200, check="Require: eventlist") + expect("NOTIFY", check="multipart/related.*rlmi.*fullState=.true.")
+    sipp("subscribe-list", [told, respond(200, "OK", tag=False)], "ann", "1001")
+    sipp("subscribe-list-unknown", [challenged("SUBSCRIBE", headers, **body), receive(421)], "ann", "1001")
+
+
 def options():
     sipp("options", [request("OPTIONS", 1, target="sip:[field2]"), receive(200, check="Allow:")], "ann", "1001")
 
@@ -115,7 +127,7 @@ def wrong_password():
 
 
 async def test():
-    for part in (options, call, busy, cancel, unknown, unreachable, hold, message, subscribe, wrong_password):
+    for part in (options, call, busy, cancel, unknown, unreachable, hold, message, subscribe, subscribe_list, wrong_password):
         print(part.__name__, flush=True)
         part()
 

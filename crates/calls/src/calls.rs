@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
 use model::{BareJid, LineId};
 use presence::Engine;
 use runtime::Runtime;
@@ -16,16 +17,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::authentication::Authentication;
 use crate::call::{House, Ports, Shard as Place, Switchboard};
 use crate::command::{Command, Done, Refusal};
-use crate::directory::{HouseDirectory, read_plan};
+use crate::dialplan;
+use crate::directory::{HouseDirectory, Turns};
 use crate::events::{Publications, WatchCounts};
 use crate::features::park::Parking;
 use crate::line_state::LineStates;
 use crate::media_reports;
+use crate::records::{QualityReports, Recorder};
 use crate::registrar::Registrar;
 use crate::shard::desk::{Gateway, Rooms};
-use crate::shard::mailbox::{Delivery, Input, Mailbox};
+use crate::shard::mailbox::{Delivery, Input, Mailbox, TraceAsked};
 use crate::shard::{Parts, Shard};
 use crate::snapshot::{Board, CallId, CallSnapshot};
+use crate::trace::{Room, Trace, Traces};
 use crate::transport::{Transport, UdpSockets};
 use crate::{
     CallLimits, CallsConfig, Error, Listen, MessageAnswer, MessageGateway, MessageRefusal, Registration,
@@ -45,6 +49,7 @@ pub struct Calls {
     rooms: Arc<Rooms>,
     board: Arc<Board>,
     transport: Arc<Transport>,
+    quality: Arc<QualityReports>,
     bound: Listen,
 }
 
@@ -66,7 +71,12 @@ impl Calls {
         let registrar = Arc::new(Registrar::new(store.clone(), Arc::clone(&lines)));
         // Listening before reading, so that no change falls in between.
         let changes = store.accounts_changes();
-        let plan = Arc::new(ArcSwap::from_pointee(read_plan(&store, config.echo_number.as_deref()).await?));
+        let plan =
+            Arc::new(ArcSwap::from_pointee(dialplan::load(&store, config.echo_number.as_deref()).await?));
+        // `CC-22`: somebody may rely on it with their life, so nobody shall have to look for it.
+        for finding in plan.load().plan().check_emergency() {
+            tracing::warn!(advice = %finding.advice, "EMERGENCY CALLS: {}: {}", finding.path, finding.message);
+        }
         let mut secret = [0; 32];
         runtime.fill(&mut secret);
         let rooms = Arc::new(Rooms {
@@ -79,6 +89,8 @@ impl Calls {
             ),
             publications: Publications::new(Arc::clone(&engine)),
             gateway: ArcSwapOption::empty(),
+            plan_change: tokio::sync::Mutex::default(),
+            echo: config.echo_number.clone(),
             runtime: runtime.clone(),
             registrar,
             plan: Arc::clone(&plan),
@@ -89,11 +101,12 @@ impl Calls {
         let transport = Transport::new(&runtime, mailboxes, config.tls.clone());
         let (sockets, udp) = UdpSockets::bind(&runtime, &config.listen.udp, shards)?;
         let bound = Listen { udp, ..transport.listen(&config)? };
-        let calls = Self { rooms, board, transport, bound };
+        let calls = Self { rooms, board, transport, quality: Arc::default(), bound };
         calls.restore().await?;
         let counts = calls.start_shards(&config, sockets, &lines, &ports);
         calls.start_watchers(counts);
-        calls.start_housekeeping(config.echo_number, changes);
+        calls.start_recorder(&config);
+        calls.start_housekeeping(changes);
         Ok(calls)
     }
 
@@ -125,7 +138,8 @@ impl Calls {
     /// Takes what media reports about the ports of calls, from now on.
     pub fn hear(&self, reports: mpsc::Receiver<media::Event>) {
         let runtime = &self.rooms.runtime;
-        runtime.spawn("media reports", media_reports::count(runtime.clone(), reports));
+        runtime
+            .spawn("media reports", media_reports::take(runtime.clone(), Arc::clone(&self.quality), reports));
     }
 
     /// Other certificates for connections that begin from now on.
@@ -135,7 +149,7 @@ impl Calls {
 
     /// Sends a message to all phones of a user. The future ends when a phone has taken it (`Ok`), or none does.
     pub fn deliver(&self, message: TextMessage) -> MessageAnswer {
-        let lines: Vec<LineId> = self.rooms.plan.load().lines_of(&message.to).to_vec();
+        let lines: Vec<LineId> = self.rooms.plan.load().accounts().lines_of(&message.to).to_vec();
         let now = self.rooms.runtime.timestamp();
         let reachable = lines.iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty());
         if !reachable {
@@ -154,7 +168,7 @@ impl Calls {
     pub fn takes_messages(&self, user: &BareJid) -> bool {
         let now = self.rooms.runtime.timestamp();
         let plan = self.rooms.plan.load();
-        plan.lines_of(user).iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty())
+        plan.accounts().lines_of(user).iter().any(|line| !self.rooms.registrar.contacts(line, now).is_empty())
     }
 
     /// Replaces the limits of calls (a reload of the configuration): for what begins from now on, live calls
@@ -168,6 +182,18 @@ impl Calls {
     /// Replaces the limits of failures to sign in (a reload of the configuration).
     pub fn set_sign_in_limits(&self, limits: SignInLimits) {
         self.rooms.authentication.set_limits(limits);
+    }
+
+    /// Takes the dial plan that is kept: calls from now on go by it, live calls stay.
+    ///
+    /// # Errors
+    /// The storage cannot be read; then the old plan stays in force.
+    pub async fn take_plan(&self) -> Result<(), Error> {
+        follow(&self.rooms).await?;
+        for mailbox in &self.transport.mailboxes {
+            mailbox.put(Input::AccountsChanged);
+        }
+        Ok(())
     }
 
     /// Ends a call, by an administrator or an application.
@@ -214,6 +240,20 @@ impl Calls {
         theirs.map(|call| self.end_call(call.id)).count()
     }
 
+    /// What is kept of the messages of legs, by their Call-IDs. A leg that went to another shard is there twice:
+    /// its beginning, and its end.
+    pub async fn traces(&self, call_ids: &[Bytes]) -> Vec<Trace> {
+        let call_ids: Arc<[Bytes]> = call_ids.into();
+        let ask = |mailbox: &Arc<Mailbox>| {
+            let (answer, answered) = oneshot::channel();
+            mailbox.put(Input::Trace(TraceAsked { call_ids: Arc::clone(&call_ids), answer }));
+            answered
+        };
+        let asked: Vec<_> = self.transport.mailboxes.iter().map(ask).collect();
+        // A shard that has stopped has nothing to tell.
+        futures::future::join_all(asked).await.into_iter().flatten().flatten().collect()
+    }
+
     async fn restore(&self) -> Result<(), Error> {
         let now = self.rooms.runtime.timestamp();
         let kept = self.rooms.store.bindings(now).await?;
@@ -226,7 +266,7 @@ impl Calls {
             let fits = listening.iter().find(|address| address.is_ipv4() == remote.is_ipv4())?;
             Some(self.transport.local_address(*fits, remote))
         };
-        self.rooms.registrar.restore(kept, &self.rooms.plan.load(), now, local);
+        self.rooms.registrar.restore(kept, self.rooms.plan.load().accounts(), now, local);
         Ok(())
     }
 
@@ -243,6 +283,7 @@ impl Calls {
             registrar: Arc::clone(&self.rooms.registrar),
             board: Arc::clone(&self.board),
             runtime: runtime.clone(),
+            turns: Turns::default(),
         });
         let count = sockets.len();
         let parking = Arc::new(Parking::default());
@@ -260,17 +301,17 @@ impl Calls {
                 shard: Place { index, count },
                 moved: Arc::clone(&self.transport.moved),
                 parking: Arc::clone(&parking),
-                music: config.music.clone(),
             };
             let watch_counts = Arc::new(WatchCounts::default());
             let shard = Shard::new(Parts {
                 index,
                 endpoint: Endpoint::new(Config::default(), seed),
-                switchboard: Switchboard::new(house),
+                switchboard: Switchboard::new(house).counting_from(first_call(runtime.timestamp())),
                 rooms: Arc::clone(&self.rooms),
                 transport: Arc::clone(&self.transport),
                 sockets,
                 watch_counts: Arc::clone(&watch_counts),
+                traces: Traces::new(Room::of_shard(config.records.traced_calls_max, count)),
             });
             runtime.spawn_listener("SIP over UDP", &self.bound.udp, shard.run());
             watch_counts
@@ -333,8 +374,20 @@ impl Calls {
         }
     }
 
+    /// Writes down what calls there were.
+    fn start_recorder(&self, config: &CallsConfig) {
+        let recorder = Recorder {
+            runtime: self.rooms.runtime.clone(),
+            store: self.rooms.store.clone(),
+            board: Arc::clone(&self.board),
+            quality: Arc::clone(&self.quality),
+            keep_time: config.records.keep_time,
+        };
+        self.rooms.runtime.spawn("call records", recorder.run());
+    }
+
     /// Removes what has ended, and follows users and lines that change.
-    fn start_housekeeping(&self, echo: Option<String>, mut changes: watch::Receiver<u64>) {
+    fn start_housekeeping(&self, mut changes: watch::Receiver<u64>) {
         let (rooms, runtime) = (Arc::clone(&self.rooms), self.rooms.runtime.clone());
         self.rooms.runtime.spawn("sip lapse", async move {
             let registered = metrics::gauge!("carillon_sip_registrations");
@@ -363,7 +416,7 @@ impl Calls {
                 if changed.is_err() {
                     return;
                 }
-                while let Err(error) = follow(&rooms, echo.as_deref()).await {
+                while let Err(error) = follow(&rooms).await {
                     tracing::warn!(%error, "users and lines could not be read");
                     tokio::select! {
                         biased;
@@ -379,11 +432,18 @@ impl Calls {
     }
 }
 
-async fn follow(rooms: &Rooms, echo: Option<&str>) -> Result<(), store::Error> {
-    let plan = Arc::new(read_plan(&rooms.store, echo).await?);
+async fn follow(rooms: &Rooms) -> Result<(), store::Error> {
+    let _turn = rooms.plan_change.lock().await;
+    let plan = Arc::new(dialplan::load(&rooms.store, rooms.echo.as_deref()).await?);
     rooms.plan.store(Arc::clone(&plan));
-    rooms.registrar.follow(&plan, rooms.runtime.timestamp());
+    rooms.registrar.follow(plan.accounts(), rooms.runtime.timestamp());
     Ok(())
+}
+
+/// Behind which number the calls of this start are counted: no earlier start came so far, unless it had more than
+/// 65,536 calls a second in one shard.
+fn first_call(now: model::Timestamp) -> u64 {
+    u64::try_from(now.seconds()).unwrap_or(0) << 16
 }
 
 fn shards(wanted: usize) -> usize {

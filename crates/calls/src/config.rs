@@ -27,12 +27,27 @@ pub struct CallsConfig {
     pub shards: usize,
     /// The number that echoes audio.
     pub echo_number: Option<String>,
-    /// What phones that are held or parked hear; `None` leaves it to the phones.
-    pub music: Option<media::Source>,
     /// Limits of calls.
     pub limits: CallLimits,
     /// Limits of failures to sign in.
     pub sign_in: SignInLimits,
+    /// What is kept of calls.
+    pub records: RecordPolicy,
+}
+
+/// What is kept of calls that have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordPolicy {
+    /// How long a record is kept; `None` for ever.
+    pub keep_time: Option<Duration>,
+    /// The messages of so many calls are kept in memory, the latest ones; 0 for none.
+    pub traced_calls_max: usize,
+}
+
+impl Default for RecordPolicy {
+    fn default() -> Self {
+        Self { keep_time: Some(Duration::from_secs(365 * 24 * 3600)), traced_calls_max: 500 }
+    }
 }
 
 /// Listening addresses.

@@ -23,9 +23,11 @@ mod message;
 mod metrics;
 pub mod offer;
 pub mod place;
+pub mod records;
 pub mod registrar;
 mod shard;
 pub mod snapshot;
+pub mod trace;
 mod transport;
 
 use std::future::Future;
@@ -35,7 +37,7 @@ use bytes::Bytes;
 use model::{BareJid, LineId, Timestamp};
 
 pub use calls::Calls;
-pub use config::{CallLimits, CallsConfig, Listen, SignInLimits};
+pub use config::{CallLimits, CallsConfig, Listen, RecordPolicy, SignInLimits};
 pub use snapshot::{Board, BoardListener, CallSnapshot};
 
 /// Why call control could not start, or do what it was asked.

@@ -130,6 +130,7 @@ mod tests {
                 state,
                 since: Timestamp(now),
                 dialog: None,
+                particulars: crate::snapshot::Particulars::default(),
             };
             let answered = (state == ConnectionState::Connected).then_some(Timestamp(now));
             let snapshot = CallSnapshot {
@@ -137,6 +138,8 @@ mod tests {
                 sequence,
                 started: Timestamp(0),
                 answered,
+                dialled: String::new(),
+                hung_up_by: None,
                 event: Event::Established,
                 cause: Cause::NormalClearing,
                 connections: vec![connection],

@@ -1,12 +1,16 @@
-//! What media says of its ports: counted. Calls end by their own signalling and timers, never because a phone is
+//! What media says of its ports: counted, and kept for the records of calls. Calls end by their own signalling and timers, never because a phone is
 //! silent: a muted phone sends nothing.
+
+use std::sync::Arc;
 
 use media::{Event, Report};
 use runtime::Runtime;
 use tokio::sync::mpsc;
 
+use crate::records::QualityReports;
+
 /// Takes the reports until the server stops.
-pub(crate) async fn count(runtime: Runtime, mut reports: mpsc::Receiver<Event>) {
+pub(crate) async fn take(runtime: Runtime, kept: Arc<QualityReports>, mut reports: mpsc::Receiver<Event>) {
     let silent = metrics::counter!("carillon_calls_media_silent_total");
     let learned = metrics::counter!("carillon_calls_media_learned_total");
     let keys = metrics::counter!("carillon_calls_keys_total");
@@ -18,19 +22,20 @@ pub(crate) async fn count(runtime: Runtime, mut reports: mpsc::Receiver<Event>) 
             () = runtime.stopping() => return,
             event = reports.recv() => event,
         };
-        match event.map(|event| event.report) {
-            None => return,
-            Some(Report::Timeout { .. }) => silent.increment(1),
-            Some(Report::Learned { .. }) => learned.increment(1),
-            Some(Report::Dtmf { .. }) => keys.increment(1),
-            Some(Report::Quality(quality)) => {
+        let Some(event) = event else { return };
+        match event.report {
+            Report::Timeout { .. } => silent.increment(1),
+            Report::Learned { .. } => learned.increment(1),
+            Report::Dtmf { .. } => keys.increment(1),
+            Report::Quality(quality) => {
                 let expected = quality.packets + quality.lost;
                 if expected > 0 {
                     lost.record(quality.lost as f64 / expected as f64);
                 }
                 jitter.record(quality.jitter.as_secs_f64());
+                kept.put(event.port, quality);
             }
-            Some(_) => {}
+            _ => {}
         }
     }
 }

@@ -14,7 +14,7 @@ use sip::{CSeq, Method, Name, Request, RequestBuilder};
 use tokio::sync::oneshot;
 
 use crate::authentication::Account;
-use crate::dialplan::Resolution;
+use crate::dialplan::{Resolution, Who};
 use crate::shard::desk::Desk;
 use crate::shard::mailbox::{Delivery, Input};
 use crate::{MessageRefusal, TextMessage};
@@ -63,7 +63,7 @@ impl Relays {
         account: &Account,
         desk: &mut Desk<'_>,
     ) {
-        let found = destination(&request, &flow, desk);
+        let found = destination(&request, &flow, account, desk);
         let (user, lines, address) = match found {
             Ok(found) => found,
             Err(status) => return desk.answer(transaction, &request, status),
@@ -223,6 +223,7 @@ fn finish(origin: Origin, result: Result<(), u16>, desk: &mut Desk<'_>) {
 fn destination(
     request: &Request,
     flow: &Flow,
+    account: &Account,
     desk: &Desk<'_>,
 ) -> Result<(Option<BareJid>, Vec<LineId>, String), u16> {
     if request.headers().max_forwards().ok().flatten() == Some(0) {
@@ -233,7 +234,7 @@ fn destination(
         return Err(404);
     }
     let address = desk.user_of(&uri).ok_or(404_u16)?;
-    match desk.rooms.plan.load().resolve(&address) {
+    match desk.rooms.plan.load().reach(&address, &Who::Line(&account.line, None), desk.now.civil) {
         Resolution::Lines(reached) => Ok((reached.user, reached.lines, address)),
         Resolution::Service(_) | Resolution::Nowhere => Err(404),
     }

@@ -11,8 +11,8 @@ pub(crate) struct Metrics {
     responses: [Counter; 6],
     /// Requests refused because a queue or table was full.
     pub overload: Counter,
-    /// Requests and responses that were repeated to us and absorbed.
-    pub retransmissions: Counter,
+    retransmissions: Counter,
+    retransmissions_counted: u64,
     /// Subscriptions held.
     pub subscriptions: Gauge,
 }
@@ -45,8 +45,15 @@ impl Metrics {
             responses: ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"].map(class),
             overload: overload(),
             retransmissions: counter!("carillon_sip_retransmissions_total"),
+            retransmissions_counted: 0,
             subscriptions: gauge!("carillon_sip_subscriptions"),
         }
+    }
+
+    /// So many requests and responses were repeated to us and absorbed, since the start.
+    pub(crate) fn retransmissions(&mut self, all: u64) {
+        self.retransmissions.increment(all - self.retransmissions_counted);
+        self.retransmissions_counted = all;
     }
 
     /// A request came to its user.

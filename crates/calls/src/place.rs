@@ -70,6 +70,26 @@ pub enum Destination {
     },
     /// A service of this server.
     Service(Service),
+    /// Out, over trunks, tried in order.
+    Trunk {
+        /// The trunks; one at least.
+        attempts: Vec<TrunkAttempt>,
+        /// An emergency call: no limit stands in its way.
+        is_emergency: bool,
+    },
+}
+
+/// One trunk to try, and what is called there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkAttempt {
+    /// The trunk, by its name in the dial plan.
+    pub trunk: String,
+    /// The called number, or the user part of an address.
+    pub called: String,
+    /// The domain, when an address of another domain was called.
+    pub domain: Option<String>,
+    /// The calling number to show; `None` when the caller has none.
+    pub calling: Option<String>,
 }
 
 /// Why a call goes nowhere; what the caller is told is chosen from it at the edge.
@@ -87,6 +107,9 @@ pub enum Unplaceable {
     /// The caller may not call there.
     #[error("the caller may not call there")]
     NotAllowed,
+    /// The call must go out, and no trunk that it may take is in service.
+    #[error("no trunk is in service")]
+    NoTrunk,
 }
 
 impl Unplaceable {
@@ -97,6 +120,7 @@ impl Unplaceable {
             Self::NotRegistered => Cause::DestinationOutOfService,
             Self::Busy => Cause::Busy,
             Self::NotAllowed => Cause::NotAllowed,
+            Self::NoTrunk => Cause::ResourcesNotAvailable,
         }
     }
 }
@@ -111,6 +135,10 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// It leads nowhere.
     fn resolve(&self, dialled: &Dialled, caller: &Caller) -> Result<Destination, Unplaceable>;
+    /// Where calls to a line go that is busy; `None` when they go nowhere.
+    fn when_busy(&self, _line: &LineId, _dialled: &Dialled, _caller: &Caller) -> Option<Destination> {
+        None
+    }
     /// How many live calls the line takes part in.
     fn line_calls(&self, line: &LineId) -> usize;
     /// The phones of a line, for a call that is not dialled: a recall, a call that an application makes.
@@ -153,10 +181,11 @@ pub fn place(
     caller: &Caller,
     limits: Limits,
 ) -> Result<Destination, Unplaceable> {
-    caller_has_room(directory, caller, limits)?;
     let destination = directory.resolve(dialled, caller)?;
-    let destination = without_full_lines(directory, destination, limits)?;
-    Ok(at_most_branches(destination))
+    if !matches!(destination, Destination::Trunk { is_emergency: true, .. }) {
+        caller_has_room(directory, caller, limits)?;
+    }
+    reached(directory, destination, dialled, caller, limits)
 }
 
 /// Places the rest of a call that is there already: whoever has it transferred gives up one in exchange.
@@ -170,8 +199,7 @@ pub fn place_onward(
     limits: Limits,
 ) -> Result<Destination, Unplaceable> {
     let destination = directory.resolve(dialled, caller)?;
-    let destination = without_full_lines(directory, destination, limits)?;
-    Ok(at_most_branches(destination))
+    reached(directory, destination, dialled, caller, limits)
 }
 
 /// Shared by all shards.
@@ -184,21 +212,44 @@ fn caller_has_room(directory: &dyn Directory, caller: &Caller, limits: Limits) -
     }
 }
 
+/// The terminating features: what of a destination can ring, or where it goes on when it is busy.
+fn reached(
+    directory: &dyn Directory,
+    destination: Destination,
+    dialled: &Dialled,
+    caller: &Caller,
+    limits: Limits,
+) -> Result<Destination, Unplaceable> {
+    let destination = match without_full_lines(directory, destination, limits) {
+        Err(Busy(line)) => {
+            let forwarded = directory.when_busy(&line, dialled, caller).ok_or(Unplaceable::Busy)?;
+            // A forward is followed once: where it leads may be busy, too.
+            without_full_lines(directory, forwarded, limits).map_err(|_| Unplaceable::Busy)?
+        }
+        Ok(destination) => destination,
+    };
+    if matches!(&destination, Destination::Phones { branches, .. } if branches.is_empty()) {
+        return Err(Unplaceable::NotRegistered);
+    }
+    Ok(at_most_branches(destination))
+}
+
+/// The called side is busy: the line that all would have rung.
+struct Busy(LineId);
+
 /// A line that has all the calls it may have does not ring; when that leaves nobody, the called side is busy.
 fn without_full_lines(
     directory: &dyn Directory,
     destination: Destination,
     limits: Limits,
-) -> Result<Destination, Unplaceable> {
+) -> Result<Destination, Busy> {
     let Destination::Phones { mut branches, address, name, ring_time } = destination else {
         return Ok(destination);
     };
-    if branches.is_empty() {
-        return Err(Unplaceable::NotRegistered);
-    }
+    let first = branches.first().map(|branch| branch.line.clone());
     branches.retain(|branch| directory.line_calls(&branch.line) < limits.calls_per_line_max);
-    if branches.is_empty() {
-        return Err(Unplaceable::Busy);
+    if let (true, Some(line)) = (branches.is_empty(), first) {
+        return Err(Busy(line));
     }
     Ok(Destination::Phones { branches, address, name, ring_time })
 }

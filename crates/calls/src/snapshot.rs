@@ -7,10 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use media::PortId;
 use model::{BareJid, LineId, Timestamp};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::Notify;
+
+use crate::records::{Draft, Finished, FinishedCalls};
 
 /// Shards of the board: calls of different lines seldom wait for each other.
 const BOARD_SHARDS: usize = 32;
@@ -140,6 +144,34 @@ pub struct Connection {
     pub since: Timestamp,
     /// Its dialog, once there is one.
     pub dialog: Option<DialogIds>,
+    /// What only records want to know.
+    #[serde(skip)]
+    pub particulars: Particulars,
+}
+
+/// What a device's record tells beside what others see of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Particulars {
+    /// Call-ID of the leg: known before there is a dialog. Empty when there is no leg.
+    pub call_id: Bytes,
+    /// What media does for it, once both phones have described themselves.
+    pub media: Option<Arc<MediaUse>>,
+}
+
+/// The media of a device in a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MediaUse {
+    /// The codec of each stream.
+    pub codecs: Vec<String>,
+    /// Its ports.
+    pub ports: Vec<PortId>,
+}
+
+impl Particulars {
+    /// A leg with this Call-ID.
+    pub fn of(call_id: &Bytes) -> Self {
+        Self { call_id: call_id.clone(), media: None }
+    }
 }
 
 fn as_text<S: Serializer>(owner: &Option<BareJid>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -157,6 +189,10 @@ pub struct CallSnapshot {
     pub started: Timestamp,
     /// When it was first answered.
     pub answered: Option<Timestamp>,
+    /// What the caller dialled.
+    pub dialled: String,
+    /// The place of the connection whose device hung up.
+    pub hung_up_by: Option<usize>,
     /// What happened last.
     pub event: Event,
     /// Why.
@@ -212,6 +248,11 @@ impl CallSnapshot {
         self.connections.iter().filter(move |connection| connection.line.as_ref() == Some(line))
     }
 
+    /// The Call-IDs of its legs, as far as they have any.
+    pub fn call_ids(&self) -> impl Iterator<Item = &Bytes> {
+        self.connections.iter().map(|leg| &leg.particulars.call_id).filter(|call_id| !call_id.is_empty())
+    }
+
     /// The lines that take part or took part.
     pub fn lines(&self) -> BTreeSet<&LineId> {
         self.connections.iter().filter_map(|connection| connection.line.as_ref()).collect()
@@ -220,9 +261,16 @@ impl CallSnapshot {
 
 /// The live calls of this server, by call and by line. Short locks, never held across an await.
 pub struct Board {
-    calls: Vec<Mutex<BTreeMap<CallId, Arc<CallSnapshot>>>>,
+    calls: Vec<Mutex<BTreeMap<CallId, LiveCall>>>,
     lines: Vec<Mutex<BTreeMap<LineId, LineCalls>>>,
     listeners: Mutex<Vec<Arc<Dirty>>>,
+    finished: FinishedCalls,
+}
+
+/// A live call, and what its record will say.
+struct LiveCall {
+    snapshot: Arc<CallSnapshot>,
+    draft: Draft,
 }
 
 /// The calls of one line.
@@ -270,6 +318,7 @@ impl Board {
             calls: (0..BOARD_SHARDS).map(|_| Mutex::default()).collect(),
             lines: (0..BOARD_SHARDS).map(|_| Mutex::default()).collect(),
             listeners: Mutex::default(),
+            finished: FinishedCalls::default(),
         }
     }
 
@@ -283,16 +332,27 @@ impl Board {
     /// Takes a call's newest snapshot in place of the one before; an older one is dropped.
     pub fn publish(&self, snapshot: &Arc<CallSnapshot>) {
         let over = snapshot.is_over();
-        {
+        let finished = {
             let mut calls = self.call_shard(snapshot.id).lock();
-            if calls.get(&snapshot.id).is_some_and(|known| known.sequence >= snapshot.sequence) {
+            if calls.get(&snapshot.id).is_some_and(|known| known.snapshot.sequence >= snapshot.sequence) {
                 return;
             }
             if over {
-                calls.remove(&snapshot.id);
+                calls.remove(&snapshot.id).map(|call| call.draft)
             } else {
-                calls.insert(snapshot.id, Arc::clone(snapshot));
+                let call = calls
+                    .entry(snapshot.id)
+                    .or_insert_with(|| LiveCall { snapshot: Arc::clone(snapshot), draft: Draft::default() });
+                call.snapshot = Arc::clone(snapshot);
+                call.draft.note(snapshot);
+                None
             }
+        };
+        // A call that is over at its first sight has a record if this is its only change; one in which nobody ever
+        // was has none.
+        let only = over && snapshot.sequence == 1 && !snapshot.connections.is_empty();
+        if let Some(draft) = finished.or_else(|| only.then(Draft::default)) {
+            self.finish(snapshot, draft);
         }
         for line in snapshot.lines() {
             let mut lines = self.line_shard(line).lock();
@@ -324,10 +384,49 @@ impl Board {
         }
     }
 
+    /// Takes the only snapshot of a call that was refused before anything rang: for its record alone.
+    pub fn refused(&self, snapshot: &Arc<CallSnapshot>) {
+        self.finish(snapshot, Draft::default());
+    }
+
+    /// The calls that have ended, for whoever records them.
+    pub fn finished(&self) -> &FinishedCalls {
+        &self.finished
+    }
+
+    /// A live call.
+    pub fn call(&self, id: CallId) -> Option<Arc<CallSnapshot>> {
+        self.call_shard(id).lock().get(&id).map(|call| Arc::clone(&call.snapshot))
+    }
+
+    fn finish(&self, snapshot: &Arc<CallSnapshot>, mut draft: Draft) {
+        draft.note(snapshot);
+        if snapshot.cause == Cause::Transfer || snapshot.event == Event::Diverted {
+            // Where its leg went tells more than where it came from.
+            draft.linked = self.link(snapshot).or(draft.linked);
+        }
+        self.finished.put(Finished { snapshot: Arc::clone(snapshot), draft });
+    }
+
+    /// The live call in which a leg of an ended one goes on; both learn of each other. Looks at all live calls,
+    /// for few calls end so.
+    fn link(&self, ended: &CallSnapshot) -> Option<CallId> {
+        let legs: Vec<&Bytes> = ended.call_ids().collect();
+        self.calls.iter().find_map(|shard| {
+            let mut shard = shard.lock();
+            let goes_on = |call: &&mut LiveCall| call.snapshot.call_ids().any(|id| legs.contains(&id));
+            let call = shard.values_mut().find(goes_on)?;
+            call.draft.linked = Some(ended.id);
+            Some(call.snapshot.id)
+        })
+    }
+
     /// All live calls, oldest number first.
     pub fn snapshots(&self) -> Vec<Arc<CallSnapshot>> {
-        let mut all: Vec<_> =
-            self.calls.iter().flat_map(|shard| shard.lock().values().cloned().collect::<Vec<_>>()).collect();
+        let snapshots = |shard: &Mutex<BTreeMap<CallId, LiveCall>>| {
+            shard.lock().values().map(|call| Arc::clone(&call.snapshot)).collect::<Vec<_>>()
+        };
+        let mut all: Vec<_> = self.calls.iter().flat_map(snapshots).collect();
         all.sort_by_key(|snapshot| (snapshot.started, snapshot.id));
         all
     }
@@ -345,7 +444,7 @@ impl Board {
         self.line_shard(line).lock().get(line).map_or(0, |entry| entry.live.len())
     }
 
-    fn call_shard(&self, call: CallId) -> &Mutex<BTreeMap<CallId, Arc<CallSnapshot>>> {
+    fn call_shard(&self, call: CallId) -> &Mutex<BTreeMap<CallId, LiveCall>> {
         &self.calls[(call.0 % BOARD_SHARDS as u64) as usize]
     }
 
@@ -374,6 +473,7 @@ mod tests {
             state,
             since: Timestamp(0),
             dialog: None,
+            particulars: Particulars::default(),
         }
     }
 
@@ -387,6 +487,8 @@ mod tests {
             sequence,
             started: Timestamp(0),
             answered: None,
+            dialled: String::new(),
+            hung_up_by: None,
             event,
             cause: Cause::NormalClearing,
             connections: vec![

@@ -112,6 +112,8 @@ impl Kept {
 #[derive(Default)]
 pub(crate) struct PushService {
     targets: papaya::HashMap<Box<str>, Arc<Vec<Kept>>>,
+    /// Held from reading targets until they are kept: two endpoints that go at once are both forgotten.
+    change: tokio::sync::Mutex<()>,
     sender: ArcSwapOption<Box<dyn PushSender>>,
     /// What other push services were asked, until they answer.
     asked: Mutex<BTreeMap<String, (BareJid, Registration)>>,
@@ -209,6 +211,7 @@ async fn register(im: &Im, owner: &BareJid, register: &Element) -> Result<Elemen
     }
     sender.accepts(endpoint).map_err(|why| StanzaError::from(Condition::NotAcceptable).with_text(why))?;
     let text = |name| register.child(name, NS).map(|child| child.text().trim().to_owned());
+    let _one_at_a_time = im.services.push_service().change.lock().await;
     let all = im.services.push_service().of(owner);
     let known = all.iter().find(|one| one.endpoint == endpoint).map(|one| one.node.clone());
     if known.is_none() && all.len() >= TARGETS_MAX {
@@ -235,6 +238,7 @@ async fn register(im: &Im, owner: &BareJid, register: &Element) -> Result<Elemen
 }
 
 async fn unregister(im: &Im, owner: &BareJid, node: &str) -> Result<(), StanzaError> {
+    let _one_at_a_time = im.services.push_service().change.lock().await;
     let all = im.services.push_service().of(owner);
     let left: Vec<Kept> = all.iter().filter(|one| one.node != node).cloned().collect();
     if left.len() == all.len() {

@@ -3,16 +3,30 @@
 use std::time::{Duration, Instant};
 
 /// The stanzas of one peer (a domain, a client, an occupant of a room), held against a rate.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Rate {
+    /// What may come at once, as the time in which it would come at the rate.
+    burst: Duration,
     /// How far the stanzas that came are ahead of the rate: the time at which they would all have been in order.
     in_order_at: Option<Instant>,
     /// Since when the peer is ahead without a pause.
     ahead_since: Option<Instant>,
 }
 
+impl Default for Rate {
+    /// A second's worth may come at once.
+    fn default() -> Self {
+        Self::with_burst(Duration::from_secs(1))
+    }
+}
+
 impl Rate {
-    /// A stanza came. A second's worth may come at once.
+    /// As much as comes in `burst` at the rate may come at once.
+    pub(crate) fn with_burst(burst: Duration) -> Self {
+        Self { burst, in_order_at: None, ahead_since: None }
+    }
+
+    /// A stanza came.
     pub(crate) fn count(&mut self, now: Instant, per_second: u32) {
         let each = Duration::from_secs(1) / per_second.max(1);
         let from = self.in_order_at.filter(|at| *at > now).unwrap_or(now);
@@ -26,8 +40,7 @@ impl Rate {
 
     /// Until when nothing more is read.
     pub(crate) fn held_until(&self, now: Instant) -> Option<Instant> {
-        let burst = Duration::from_secs(1);
-        self.in_order_at.and_then(|at| at.checked_sub(burst)).filter(|at| *at > now)
+        self.in_order_at.and_then(|at| at.checked_sub(self.burst)).filter(|at| *at > now)
     }
 
     /// Has the peer been ahead for longer than it may?

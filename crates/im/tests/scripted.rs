@@ -86,6 +86,7 @@ scripts! {
     room_creation,
     rooms,
     proxy,
+    public_storage,
     roster,
     service_administration,
     shared_groups,
@@ -190,6 +191,10 @@ impl Stage {
             }
             Step::Administers { user } => {
                 self.house.administers(user);
+                Ok(())
+            }
+            Step::HearsOfAbuse { address } => {
+                self.house.decide(|policies| policies.contacts.abuse = vec![address.clone()]);
                 Ok(())
             }
             Step::MakeRooms { group } => {

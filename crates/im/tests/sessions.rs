@@ -18,6 +18,8 @@ mod foundation;
 mod house;
 #[path = "sessions/limits.rs"]
 mod limits;
+#[path = "sessions/mechanisms.rs"]
+mod mechanisms;
 #[path = "sessions/pace.rs"]
 mod pace;
 #[path = "sessions/phone.rs"]

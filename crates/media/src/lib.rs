@@ -90,7 +90,6 @@ mod media;
 mod meter;
 mod mixer;
 mod mouth;
-mod music;
 mod opinion;
 mod opus;
 mod perform;

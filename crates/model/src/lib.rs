@@ -5,6 +5,7 @@
 mod address;
 mod host;
 mod line;
+pub mod plan;
 mod private;
 mod timestamp;
 mod user;

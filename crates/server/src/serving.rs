@@ -66,8 +66,21 @@ impl Running for Serving {
         self.node.im()
     }
 
+    fn calls(&self) -> &calls::Calls {
+        self.node.calls()
+    }
+
     fn accounts_added<'a>(&'a self, users: &'a [BareJid]) -> BoxFuture<'a, ()> {
         Box::pin(self.node.accounts_added(users))
+    }
+
+    fn dial_plan_changed(&self) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(async move {
+            let taken = self.node.calls().take_plan().await;
+            taken.map_err(|error| {
+                Failure::new(Exit::Unavailable, format!("it is kept, but not in force: {error}"))
+            })
+        })
     }
 
     fn levels(&self) -> &Levels {

@@ -20,6 +20,8 @@ mod backup;
 mod behind;
 mod binding;
 mod blocked;
+mod call_history;
+mod call_record;
 mod connect;
 mod credential;
 mod db;
@@ -59,6 +61,11 @@ pub use archive_removal::{ArchiveRemoval, Expired, REMOVAL_BATCH_ENTRIES};
 pub use backup::{BACKUP_FILE_BYTES_MAX, backup_check, backup_files};
 pub use binding::Binding;
 pub use blocked::BLOCKED_MAX;
+pub use call_history::{CALL_HISTORY_ENTRIES, CALL_HISTORY_PAGE_MAX, HistoryEntry};
+pub use call_record::{
+    CALL_TEXT_BYTES_MAX, CALLS_EXPIRED_BATCH, CALLS_PAGE_MAX, CallLeg, CallPlace, CallQuery, CallRecord,
+    CallsOf, HistoryKind, HistoryLine, LegQuality, LegTimes,
+};
 pub use credential::{Credentials, ScramRecord};
 pub use error::{Conflict, Error};
 pub use files::{Files, Incoming};

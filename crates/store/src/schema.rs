@@ -15,6 +15,7 @@ const LITE: &[&str] = &[
     include_str!("../migrations/sqlite/0007_upload.sql"),
     include_str!("../migrations/sqlite/0008_people_group.sql"),
     include_str!("../migrations/sqlite/0009_sign_in.sql"),
+    include_str!("../migrations/sqlite/0010_call_record.sql"),
 ];
 const PG: &[&str] = &[
     include_str!("../migrations/postgres/0001_start.sql"),
@@ -26,6 +27,7 @@ const PG: &[&str] = &[
     include_str!("../migrations/postgres/0007_upload.sql"),
     include_str!("../migrations/postgres/0008_people_group.sql"),
     include_str!("../migrations/postgres/0009_sign_in.sql"),
+    include_str!("../migrations/postgres/0010_call_record.sql"),
 ];
 
 const CREATE_VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";

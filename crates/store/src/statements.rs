@@ -2,9 +2,10 @@
 
 use crate::db::Bulk;
 use crate::{
-    account, archive, archive_preference, archive_removal, archive_text, backup, binding, blocked, connect,
-    credential, given_up, group, invitation, journal, last_activity, line, pubsub, pubsub_member, room,
-    roster, schema, setting, sign_in_token, spool, subscription_request, upload, user, user_document, verify,
+    account, archive, archive_preference, archive_removal, archive_text, backup, binding, blocked,
+    call_history, call_record, connect, credential, given_up, group, invitation, journal, last_activity,
+    line, pubsub, pubsub_member, room, roster, schema, setting, sign_in_token, spool, subscription_request,
+    upload, user, user_document, verify,
 };
 
 const BOTH: &[&[&str]] = &[
@@ -15,6 +16,8 @@ const BOTH: &[&[&str]] = &[
     archive_text::STATEMENTS,
     binding::STATEMENTS,
     blocked::STATEMENTS,
+    call_history::STATEMENTS,
+    call_record::STATEMENTS,
     credential::STATEMENTS,
     invitation::STATEMENTS,
     journal::STATEMENTS,
@@ -42,6 +45,7 @@ const BULKS: &[&[Bulk]] = &[
     archive_removal::BULKS,
     archive_text::BULKS,
     binding::BULKS,
+    call_record::BULKS,
     credential::BULKS,
     group::BULKS,
     last_activity::BULKS,

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::db::{Bulk, Connection, Row, args, bulk};
 use crate::{
-    Conflict, Error, NewLine, ScramRecord, Store, archive, blocked, credential, line, pubsub, pubsub_member,
-    sign_in_token, upload, user_document,
+    Conflict, Error, NewLine, ScramRecord, Store, archive, blocked, call_history, credential, line, pubsub,
+    pubsub_member, sign_in_token, upload, user_document,
 };
 
 /// The most users that one import takes.
@@ -153,6 +153,7 @@ impl Store {
                         connection.execute(user_document::REMOVE_OWNER, args![&jid]).await?;
                         connection.execute(blocked::REMOVE_OWNER, args![&jid]).await?;
                         connection.execute(upload::REMOVE_OWNER, args![&jid]).await?;
+                        connection.execute(call_history::REMOVE_OWNER, args![&jid]).await?;
                     }
                     Ok(())
                 })

@@ -13,7 +13,7 @@ xmpp.on("status", (status) => tell(status));
 xmpp.streamManagement.on("resumed", () => tell("resumed"));
 xmpp.on("stanza", (stanza) => {
   const body = stanza.is("message") && stanza.getChildText("body");
-  if (body) tell("message", { from: stanza.attrs.from, body });
+  if (body) tell("message", { from: stanza.attrs.from, body, id: stanza.getChild("stanza-id", "urn:xmpp:sid:0")?.attrs.id });
 });
 xmpp.on("online", async (jid) => {
   tell("signed-in", { jid: jid.toString() });

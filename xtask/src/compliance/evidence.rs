@@ -28,12 +28,13 @@ impl Test {
 
 const SCRIPTED: &str = "scripted peer";
 const CLIENT: &str = "test client";
-const FOLDERS: [(&str, &str); 5] = [
+const FOLDERS: [(&str, &str); 6] = [
     ("tests/interop", "py"),
     ("tests/xmpp", "xmpp"),
     ("crates/im/tests/sessions", "rs"),
     ("crates/im/tests/federation", "rs"),
     ("crates/web/tests", "rs"),
+    ("crates/server/tests/verbs", "rs"),
 ];
 
 /// All tests whose heads name a specification.

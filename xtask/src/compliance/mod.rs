@@ -52,7 +52,7 @@ pub fn name(kind: &str, number: u16) -> String {
 /// Writes or checks both pages.
 pub fn run(options: &Options) -> Result<()> {
     let text =
-        process::output(&["cargo", "run", "--quiet", "--package", "web", "--example", "specifications"])?;
+        process::output(&["cargo", "run", "--quiet", "--package", "server", "--example", "specifications"])?;
     let declared = declared(&text)?;
     let tests = evidence::tests()?;
     for (path, write) in PAGES {

@@ -51,7 +51,9 @@ pub fn write(declared: &[Declared], tests: &[Test]) -> String {
         let spec = specs[0].name();
         let mut versions: Vec<&str> = specs.iter().map(|s| s.version.as_str()).collect();
         versions.dedup();
-        let missing: Vec<&str> = specs.iter().map(|s| s.missing.as_str()).filter(|m| !m.is_empty()).collect();
+        let mut missing: Vec<&str> =
+            specs.iter().map(|s| s.missing.as_str()).filter(|m| !m.is_empty()).collect();
+        missing.dedup();
         line(
             &mut page,
             &format!(

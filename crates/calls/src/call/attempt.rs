@@ -58,6 +58,7 @@ impl Attempt {
         let phones = match found.map_err(Verdict::from)? {
             phones @ Destination::Phones { .. } => phones,
             Destination::Service(_) => return Err(Verdict::from(place::Unplaceable::NotAllowed)),
+            Destination::Trunk { .. } => return Err(Verdict::from(place::Unplaceable::NoTrunk)),
         };
         let Destination::Phones { branches, address, name, ring_time } = phones else {
             return Err(Verdict::from(place::Unplaceable::NotFound));
@@ -92,6 +93,7 @@ impl Attempt {
             let connection = view.add(&branch, &address, name.as_deref(), context.now.civil);
             let mut leg = BranchLeg::new(branch, policy(context), context);
             leg.connection = connection;
+            view.calls(connection, &leg.call_id);
             attempt.invite(leg, &order.offer, &invitation, context);
         }
         Ok(attempt)
@@ -263,6 +265,7 @@ impl Attempt {
             state: ConnectionState::Connected,
             since: context.now.civil,
             dialog: None,
+            particulars: crate::snapshot::Particulars::of(&leg.call_id),
         };
         let usable = half.heard.is_some();
         if !wanted || !usable {

@@ -18,7 +18,7 @@ use super::switchboard::Arrival;
 use super::view::View;
 use super::{Call, End, Phase, Timers, wire};
 use crate::offer::{Carrier, Exchange, Side};
-use crate::place::{self, Caller, Destination, Dialled, Limits, Service};
+use crate::place::{self, Caller, Destination, Dialled, Limits, Service, Unplaceable};
 use crate::snapshot::{CallId, Cause, ConnectionState, Event};
 
 /// Parallel branches that an INVITE may lead to in all, over all hops (RFC 5393 §5.3.3).
@@ -84,13 +84,23 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
     match place::place(&*context.house.directory, &dialled, &caller, limits) {
         Ok(Destination::Service(service)) => Started::Service(Box::new(leg), service, dialled.user),
         Ok(phones @ Destination::Phones { .. }) => ring(leg, &caller, phones, id, context),
-        Err(reason) => {
-            let verdict = Verdict::from(reason);
-            metrics::counter!("carillon_calls_ended_total", "cause" => verdict.cause.word()).increment(1);
-            wire::refuse_with_tag(context, transaction, &request, verdict.status, leg.tag.as_bytes());
-            Started::Refused
-        }
+        Ok(Destination::Trunk { .. }) => unplaceable(&leg, (id, &caller), Unplaceable::NoTrunk, context),
+        Err(reason) => unplaceable(&leg, (id, &caller), reason, context),
     }
+}
+
+fn unplaceable(
+    leg: &CallerLeg,
+    (id, caller): (CallId, &Caller),
+    reason: Unplaceable,
+    context: &mut Context<'_>,
+) -> Started {
+    let verdict = Verdict::from(reason);
+    metrics::counter!("carillon_calls_ended_total", "cause" => verdict.cause.word()).increment(1);
+    let view = View::new(id, caller, context.now.civil).dialling(&leg.invite);
+    view.refused(verdict.cause, &context.house.lines, context.now.civil);
+    wire::refuse_with_tag(context, leg.transaction, &leg.invite, verdict.status, leg.tag.as_bytes());
+    Started::Refused
 }
 
 /// What must hold before a call is placed; `Err` is the status that refuses it (422 was already sent).
@@ -209,7 +219,7 @@ fn ring(
         pairs: Vec::with_capacity(1),
         requests: Vec::with_capacity(1),
         streams: Streams::new(id.0),
-        view: View::new(id, caller, context.now.civil),
+        view: View::new(id, caller, context.now.civil).dialling(&leg.invite),
         timers: Timers::default(),
         early_media: None,
         placed_by: caller.clone(),
@@ -272,6 +282,7 @@ impl Call {
         let index = self.branches.len();
         let mut leg = BranchLeg::new(branch, policy(context), context);
         leg.connection = connection;
+        self.view.calls(connection, &leg.call_id);
         let body = match self.caller.as_ref().and_then(|caller| caller.offer.as_ref()) {
             None => Some(None),
             Some(offer) => {

@@ -83,6 +83,7 @@ impl From<Unplaceable> for Verdict {
             Unplaceable::NotRegistered => 480,
             Unplaceable::Busy => 486,
             Unplaceable::NotAllowed => 403,
+            Unplaceable::NoTrunk => 503,
         };
         Self { status, cause: reason.cause() }
     }

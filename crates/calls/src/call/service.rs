@@ -30,8 +30,8 @@ pub(crate) enum Plays {
     Ringback,
     /// Nothing: another phone is on its way to it.
     Silence,
-    /// Music: it waits for a longer time.
-    Music,
+    /// Nothing yet, for a longer time.
+    Rest,
 }
 
 /// What a phone that is alone waits for.
@@ -88,7 +88,7 @@ impl ServiceCall {
             waits: None,
             invite: None,
             streams: Streams::new(id.0),
-            view: view::View::new(id, caller, context.now.civil),
+            view: view::View::new(id, caller, context.now.civil).dialling(&invite),
             ends_at: context.now.instant + context.house.limits.call_length_max,
             requests: Vec::new(),
             over: false,
@@ -133,6 +133,7 @@ impl ServiceCall {
                 let response = wire::response(context.house, request, 200, None).finish();
                 context.endpoint.respond(transaction, &response, context.now.instant);
                 self.half.dialog.terminate();
+                self.view.hung_up_by(self.half.connection);
                 self.clear(Cause::NormalClearing, context);
             }
             _ if self.over => wire::refuse(context, transaction, request, 481),
@@ -219,10 +220,11 @@ impl ServiceCall {
         let Some(heard) = &self.half.heard else { return };
         let ports = &*context.house.ports;
         let with_video = heard.has_video_with(heard);
+        let codecs = heard.codecs_with(heard);
         for (at, line) in heard.lines().iter().enumerate() {
             if let Some(mut remote) = line.remote(Some(line), with_video) {
                 let spoken = heard.spoken().filter(|(line, _)| *line == at);
-                remote.speech = heard.speech(at, None);
+                remote.speech.encodings.extend(spoken.map(|(_, encoding)| encoding));
                 self.streams.reach(ports, at, End::Caller, remote);
                 match (self.plays, spoken) {
                     (Plays::Echo, _) => self.streams.echo(ports, at, End::Caller),
@@ -230,15 +232,12 @@ impl ServiceCall {
                         let tone = Tone::of(Signal::RingBack, Region::International);
                         self.streams.tone(ports, at, End::Caller, tone);
                     }
-                    (Plays::Music, Some(_)) => {
-                        if let Some(music) = &context.house.music {
-                            self.streams.music(ports, at, End::Caller, music);
-                        }
-                    }
-                    (Plays::Ringback | Plays::Silence | Plays::Music, _) => {}
+                    (Plays::Ringback | Plays::Silence | Plays::Rest, _) => {}
                 }
             }
         }
+        let ports = self.streams.ports_of(End::Caller);
+        self.view.speaks(self.half.connection, crate::snapshot::MediaUse { codecs, ports });
     }
 
     fn accept(

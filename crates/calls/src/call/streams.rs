@@ -2,7 +2,7 @@
 //!
 //! All phones that ring share the port of the called side: who answers decides whose packets are taken.
 
-use media::{Command, Kind, Media, NoPort, OpenPort, PlayMode, Port, Remote, Source, Tone};
+use media::{Command, Kind, Media, NoPort, OpenPort, PlayMode, Port, PortId, Remote, Source, Tone};
 
 use super::End;
 
@@ -98,16 +98,6 @@ impl Streams {
         }
     }
 
-    /// Plays music to `end` on m-line `index`, in step with all who hear it; the other end's sound goes nowhere.
-    pub(crate) fn music(&mut self, ports: &dyn Ports, index: usize, end: End, source: &Source) {
-        let Some(line) = self.lines.get_mut(index) else { return };
-        line.joined = false;
-        if let Some(port) = line.ports[end.index()] {
-            let source = source.clone();
-            ports.command(Command::Play { port: port.id, source, mode: PlayMode::Shared });
-        }
-    }
-
     pub(crate) fn new(owner: u64) -> Self {
         Self { owner, lines: Vec::new() }
     }
@@ -151,6 +141,11 @@ impl Streams {
         if let Some(port) = self.lines.get(index).and_then(|line| line.ports[end.index()]) {
             ports.command(Command::Echo { port: port.id });
         }
+    }
+
+    /// The ports of one end.
+    pub(crate) fn ports_of(&self, end: End) -> Vec<PortId> {
+        self.lines.iter().filter_map(|line| line.ports[end.index()]).map(|port| port.id).collect()
     }
 
     /// Gives the ports of a refused m-line back.

@@ -102,6 +102,13 @@ impl Switchboard {
         }
     }
 
+    /// Numbers calls from here on, so that no call of this start has the number of one of an earlier start.
+    #[must_use]
+    pub fn counting_from(mut self, count: u64) -> Self {
+        self.count = count;
+        self
+    }
+
     /// What all calls share.
     pub fn house(&self) -> &House {
         &self.house

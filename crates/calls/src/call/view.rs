@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use model::Timestamp;
+use sip::Request;
 
 use crate::line_state::LineStates;
 use crate::place::{Branch, Caller};
 use crate::snapshot::{
-    CallId, CallSnapshot, Cause, Connection, ConnectionState, DialogIds, Direction, Event,
+    CallId, CallSnapshot, Cause, Connection, ConnectionState, DialogIds, Direction, Event, MediaUse,
+    Particulars,
 };
 
 /// Connections that a call shows, those that have ended included, before their places are taken by others.
@@ -31,6 +34,8 @@ pub(crate) struct View {
     sequence: u64,
     started: Timestamp,
     answered: Option<Timestamp>,
+    dialled: String,
+    hung_up_by: Option<usize>,
     connections: Vec<Connection>,
 }
 
@@ -45,13 +50,63 @@ impl View {
             state: ConnectionState::Initiated,
             since: now,
             dialog: None,
+            particulars: Particulars::default(),
         };
         Self { connections: vec![caller], ..Self::empty(id, now) }
     }
 
     /// A call in which nobody is yet.
     pub(crate) fn empty(id: CallId, now: Timestamp) -> Self {
-        Self { id, sequence: 0, started: now, answered: None, connections: Vec::new() }
+        let (dialled, connections) = (String::new(), Vec::new());
+        Self { id, sequence: 0, started: now, answered: None, dialled, hung_up_by: None, connections }
+    }
+
+    /// What its caller's INVITE says for the record.
+    #[must_use]
+    pub(crate) fn dialling(mut self, invite: &Request) -> Self {
+        let user = invite.uri().ok().map(|uri| uri.user_decoded().unwrap_or_default().into_owned());
+        self.dialled = String::from_utf8_lossy(&user.unwrap_or_default()).into_owned();
+        if let (Ok(call_id), Some(caller)) = (invite.headers().call_id(), self.connections.first_mut()) {
+            // A copy: the record must not hold the whole message.
+            caller.particulars.call_id = Bytes::copy_from_slice(&call_id);
+        }
+        self
+    }
+
+    /// A number is called for somebody.
+    #[must_use]
+    pub(crate) fn for_number(mut self, dialled: &str) -> Self {
+        dialled.clone_into(&mut self.dialled);
+        self
+    }
+
+    /// The record of a call that was refused before anything rang.
+    pub(crate) fn refused(mut self, cause: Cause, lines: &LineStates, now: Timestamp) {
+        let dialled = self.dialled.clone();
+        self.add_service(&dialled, now);
+        self.connections[0].state = ConnectionState::Null;
+        self.connections[1].state = ConnectionState::Fail;
+        let snapshot = self.snapshot(Event::Failed, cause);
+        lines.board().refused(&Arc::new(snapshot));
+    }
+
+    /// A phone is called by an INVITE with this Call-ID.
+    pub(crate) fn calls(&mut self, connection: usize, call_id: &Bytes) {
+        if let Some(connection) = self.connections.get_mut(connection) {
+            connection.particulars.call_id = call_id.clone();
+        }
+    }
+
+    /// A device has hung up.
+    pub(crate) fn hung_up_by(&mut self, connection: usize) {
+        self.hung_up_by = Some(connection);
+    }
+
+    /// Both phones have said how they talk.
+    pub(crate) fn speaks(&mut self, connection: usize, media: MediaUse) {
+        if let Some(connection) = self.connections.get_mut(connection) {
+            connection.particulars.media = Some(Arc::new(media));
+        }
     }
 
     /// A phone is called. It is not yet part of the call for others before it rings.
@@ -71,6 +126,7 @@ impl View {
             state: ConnectionState::Initiated,
             since: now,
             dialog: None,
+            particulars: Particulars::default(),
         })
     }
 
@@ -103,6 +159,7 @@ impl View {
             state: ConnectionState::Connected,
             since: now,
             dialog: None,
+            particulars: Particulars::default(),
         });
     }
 
@@ -148,17 +205,23 @@ impl View {
 
     /// Publishes the call as it is now.
     pub(crate) fn publish(&mut self, event: Event, cause: Cause, lines: &LineStates, now: Timestamp) {
+        let snapshot = self.snapshot(event, cause);
+        lines.publish(&Arc::new(snapshot), now);
+    }
+
+    fn snapshot(&mut self, event: Event, cause: Cause) -> CallSnapshot {
         self.sequence += 1;
-        let snapshot = CallSnapshot {
+        CallSnapshot {
             id: self.id,
             sequence: self.sequence,
             started: self.started,
             answered: self.answered,
+            dialled: self.dialled.clone(),
+            hung_up_by: self.hung_up_by,
             event,
             cause,
             connections: self.connections.clone(),
-        };
-        lines.publish(&Arc::new(snapshot), now);
+        }
     }
 }
 

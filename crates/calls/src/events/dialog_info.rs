@@ -188,12 +188,15 @@ mod tests {
                 phone_tag: "p".to_owned(),
                 server_tag: "s".to_owned(),
             }),
+            particulars: crate::snapshot::Particulars::default(),
         };
         let snapshot = CallSnapshot {
             id: CallId(1),
             sequence: 1,
             started: Timestamp(0),
             answered: (callee == ConnectionState::Connected).then_some(Timestamp(0)),
+            dialled: String::new(),
+            hung_up_by: None,
             event: Event::Delivered,
             cause: Cause::NormalClearing,
             connections: vec![

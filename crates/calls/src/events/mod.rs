@@ -8,6 +8,7 @@ mod body;
 mod dialog_info;
 mod package;
 mod pidf;
+mod policy;
 mod publication;
 mod publish;
 mod resource;

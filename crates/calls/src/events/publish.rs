@@ -45,7 +45,8 @@ fn take(
         return Err(404);
     }
     let name = desk.user_of(&uri).ok_or(404_u16)?;
-    let Resolution::Lines(reached) = desk.rooms.plan.load().resolve(&name) else { return Err(404) };
+    let plan = desk.rooms.plan.load();
+    let Resolution::Lines(reached) = plan.address(&name, desk.now.civil) else { return Err(404) };
     // Nobody speaks for somebody else, nor for a line without owner, which has no presence.
     let user = account.owner.as_ref().filter(|owner| reached.user.as_ref() == Some(owner)).ok_or(403_u16)?;
     let expires = subscribe::expiry(request)?;

@@ -283,6 +283,7 @@ fn write(
 mod tests {
     use presence::{Observation, Observed, Rules, Source};
 
+    use super::super::policy::DecidedBy;
     use super::*;
     use crate::snapshot::Board;
 
@@ -308,7 +309,8 @@ mod tests {
 
     fn subject(shows: Shows) -> Subject {
         let user = Some("bob@example.org".parse().unwrap());
-        Subject { user, lines: vec![line()], entity: "sip:1002@example.org".to_owned(), shows }
+        let (entity, decided_by) = ("sip:1002@example.org".to_owned(), DecidedBy::Roster);
+        Subject { user, lines: vec![line()], entity, shows, decided_by }
     }
 
     #[test]

@@ -1,11 +1,17 @@
-//! Lists of resources that one subscription watches: those that a SUBSCRIBE brings along (RFC 5367).
+//! Lists of resources that one subscription watches: those that a SUBSCRIBE brings along (RFC 5367), and the lamps that
+//! the plan gives to a line.
 
+use model::LineId;
+use model::plan::{LAMPS_MAX, Lamp};
 use sip::{Name, Request, Uri};
 
 use super::xml::{elements, unescaped};
+use crate::shard::desk::Desk;
 
+/// What stands before the line in the address of its lamps.
+const LAMPS_OF: &str = "lamps-";
 /// Resources of one list; of a longer one the first are watched.
-pub(super) const MEMBERS_MAX: usize = 200;
+pub(super) const MEMBERS_MAX: usize = LAMPS_MAX;
 /// The longest list that is read, in bytes.
 const LIST_BYTES_MAX: usize = 64 * 1024;
 
@@ -31,6 +37,22 @@ pub(super) fn brought(request: &Request) -> Result<Option<Vec<Entry>>, u16> {
         return if wanted { Err(415) } else { Ok(None) };
     }
     read(request.body()).map(Some).ok_or(400)
+}
+
+/// The lamps of the watcher's own line, when `user` is their name: `lamps-1001`. `None` when it has none.
+pub(super) fn kept(user: &str, line: &LineId, desk: &Desk<'_>) -> Option<Vec<Entry>> {
+    if user.strip_prefix(LAMPS_OF)? != line.number.as_str() {
+        return None;
+    }
+    let plan = desk.rooms.plan.load();
+    let entry = |lamp: &&Lamp| {
+        let is_address = lamp.watches.contains(':');
+        let uri = if is_address { lamp.watches.clone() } else { desk.address(&lamp.watches) };
+        let name = (!lamp.label.is_empty()).then(|| lamp.label.clone());
+        Some(Entry { uri: uri.parse().ok()?, name })
+    };
+    let entries: Vec<Entry> = plan.lamps(line).iter().filter_map(entry).collect();
+    (!entries.is_empty()).then_some(entries)
 }
 
 /// Reads `application/resource-lists+xml` (RFC 4826 §3.1): the entries of all its lists, in order, each once

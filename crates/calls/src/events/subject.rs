@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use model::plan::Digits;
 use model::{BareJid, LineId};
 
 use super::Package;
-use crate::dialplan::Resolution;
+use super::policy::{DecidedBy, Question, judge};
+use crate::dialplan::{Resolution, Who};
 use crate::shard::desk::Desk;
 use crate::shard::mailbox::{Input, Watch};
 
@@ -20,6 +22,8 @@ pub(crate) struct Subject {
     pub entity: String,
     /// What is shown of it.
     pub shows: Shows,
+    /// Who decides whether it is shown.
+    pub decided_by: DecidedBy,
 }
 
 /// What a subject shows.
@@ -38,25 +42,42 @@ pub(crate) struct Watcher {
     pub user: Option<BareJid>,
 }
 
-/// What a number or name of ours stands for; `Err` is the status that refuses.
-pub(super) fn find(package: Package, user: &str, desk: &Desk<'_>) -> Result<Subject, u16> {
-    let Resolution::Lines(reached) = desk.rooms.plan.load().resolve(user) else { return Err(404) };
-    if package == Package::Presence && reached.user.is_none() {
+/// What a number or name of ours stands for to a watcher; `Err` is the status that refuses (`PH-09`: 404, unknown user).
+pub(super) fn find(
+    package: Package,
+    dialled: &str,
+    watcher: &Watcher,
+    desk: &Desk<'_>,
+) -> Result<Subject, u16> {
+    let plan = desk.rooms.plan.load();
+    let (who, when) = (Who::Line(&watcher.line, None), desk.now.civil);
+    let Resolution::Lines(mut reached) = plan.watched(dialled, &who, when) else { return Err(404) };
+    let is_number = Digits::dialled(dialled).is_some();
+    let had_lines = !reached.lines.is_empty();
+    // A name stands for all lines of a user: those are left that may be seen.
+    reached.lines.retain(|line| is_number || plan.may_see(&who, line, when));
+    if had_lines && reached.lines.is_empty() {
         return Err(404);
     }
-    let shows = match package {
-        Package::Dialog => Shows::Lines,
-        Package::Presence => Shows::Person,
-    };
-    Ok(Subject { user: reached.user, lines: reached.lines, entity: desk.address(user), shows })
+    let (shows, decided_by) = judge(Question {
+        package,
+        is_number,
+        is_lamp: plan.lamps(&watcher.line).iter().any(|lamp| lamp.watches == dialled),
+        has_owner: reached.user.is_some(),
+        has_policy: plan.plan().has_watch_policy(),
+        call_lists: plan.plan().presence.call_lists,
+        groups_allow: reached.lines.is_empty() || reached.lines.iter().any(|line| plan.may_list(&who, line)),
+    })?;
+    let entity = desk.address(dialled);
+    Ok(Subject { user: reached.user, lines: reached.lines, entity, shows, decided_by })
 }
 
-/// For each of these: may the watcher see it, or (`Err`) whose roster decides?
+/// For each of these: may the watcher see it, or (`Err`) whose roster decides? What is not there is not seen.
 pub(super) fn asked<'a>(
     watcher: &Watcher,
-    subjects: impl Iterator<Item = &'a Subject>,
+    subjects: impl Iterator<Item = Option<&'a Subject>>,
 ) -> Vec<Result<bool, BareJid>> {
-    subjects.map(|subject| plain(watcher, subject)).collect()
+    subjects.map(|subject| subject.map_or(Ok(false), |subject| plain(watcher, subject))).collect()
 }
 
 /// Decides who may see what: at once when that is plain, else by the rosters of the presentities (`PS-11`); the
@@ -91,6 +112,7 @@ pub(super) fn decide(
 /// May they, when no roster needs to be asked? `Err` is whose roster decides.
 fn plain(watcher: &Watcher, subject: &Subject) -> Result<bool, BareJid> {
     match (&watcher.user, &subject.user) {
+        _ if subject.decided_by == DecidedBy::Administrator => Ok(true),
         // A line without owner is a room's or a lobby's: everybody of the house may see it.
         (_, None) => Ok(true),
         (Some(watcher), Some(user)) if watcher == user => Ok(true),

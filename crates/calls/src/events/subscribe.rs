@@ -29,10 +29,10 @@ pub(crate) fn subscribe(
     account: &Account,
     desk: &mut Desk<'_>,
 ) {
-    match check(&request, &flow, desk) {
+    let watcher = Watcher { line: account.line.clone(), user: account.owner.clone() };
+    match check(&request, &flow, &watcher, desk) {
         Ok(what) => {
-            let watcher = Watcher { line: account.line.clone(), user: account.owner.clone() };
-            let asked = asked(&watcher, what.items.iter().filter_map(|item| item.subject.as_ref().ok()));
+            let asked = asked(&watcher, what.items.iter().map(|item| item.subject.as_ref().ok()));
             let user = watcher.user.clone();
             let wanted = Wanted { transaction, request, flow, watcher, what };
             decide(user, asked, Watch::New(Box::new(wanted)), desk);
@@ -47,7 +47,7 @@ pub(crate) fn package(request: &Request) -> Result<Package, u16> {
     event.and_then(|event| Package::parse(event.package())).ok_or(489)
 }
 
-fn check(request: &Request, flow: &Flow, desk: &Desk<'_>) -> Result<Checked, u16> {
+fn check(request: &Request, flow: &Flow, watcher: &Watcher, desk: &Desk<'_>) -> Result<Checked, u16> {
     let package = package(request)?;
     if !package.is_acceptable(request.headers()) {
         return Err(406);
@@ -58,26 +58,36 @@ fn check(request: &Request, flow: &Flow, desk: &Desk<'_>) -> Result<Checked, u16
     if !desk.is_ours(uri.host(), flow) {
         return Err(404);
     }
-    if let Some(entries) = resource_list::brought(request)? {
+    let user = desk.user_of(&uri);
+    let entries = match resource_list::brought(request)? {
+        Some(entries) => Some(entries),
+        None => user.as_deref().and_then(|user| resource_list::kept(user, &watcher.line, desk)),
+    };
+    if let Some(entries) = entries {
         // RFC 4662 §4.1: whoever does not know lists cannot be told of one.
         if !request.headers().has_token(Name::Supported, b"eventlist") {
             return Err(421);
         }
-        let items = entries.into_iter().map(|entry| member(package, entry, flow, desk)).collect();
+        let items = entries.into_iter().map(|entry| member(package, entry, flow, watcher, desk)).collect();
         return Ok(Checked { package, expires, list: Some(uri.to_string()), items });
     }
-    let user = desk.user_of(&uri).ok_or(404_u16)?;
-    let subject = subject::find(package, &user, desk)?;
-    let item = WantedItem { uri: subject.entity.clone(), name: None, subject: Ok(subject) };
+    let user = user.ok_or(404_u16)?;
+    let subject = subject::find(package, &user, watcher, desk)?;
+    let (uri, dialled) = (subject.entity.clone(), Some(user));
+    let item = WantedItem { uri, name: None, dialled, subject: Ok(subject) };
     Ok(Checked { package, expires, list: None, items: vec![item] })
 }
 
-/// One resource of a list; what is not there is told as such.
-fn member(package: Package, entry: Entry, flow: &Flow, desk: &Desk<'_>) -> WantedItem {
+/// One resource of a list; what is not there, or may not be watched, is told as such.
+fn member(package: Package, entry: Entry, flow: &Flow, watcher: &Watcher, desk: &Desk<'_>) -> WantedItem {
     let Entry { uri, name } = entry;
-    let user = desk.user_of(&uri).filter(|_| desk.is_ours(uri.host(), flow));
-    let subject = user.ok_or(404).and_then(|user| subject::find(package, &user, desk));
-    WantedItem { uri: uri.to_string(), name, subject: subject.map_err(|_| Reason::NoResource) }
+    let dialled = desk.user_of(&uri).filter(|_| desk.is_ours(uri.host(), flow));
+    let subject = dialled.as_deref().ok_or(404).and_then(|user| subject::find(package, user, watcher, desk));
+    let subject = subject.map_err(|status| match status {
+        403 => Reason::Rejected,
+        _ => Reason::NoResource,
+    });
+    WantedItem { uri: uri.to_string(), name, dialled, subject }
 }
 
 /// For how long; `Err` is the status that refuses.

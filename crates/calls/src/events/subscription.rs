@@ -11,6 +11,7 @@ use super::Package;
 use super::resource::{ResourceId, Resources, Sources, View};
 use super::rlmi::{Instance, ListDocument, Member};
 use super::subject::Watcher;
+use super::subscriptions::WantedItem;
 use crate::shard::desk::Desk;
 
 /// The longest body of one NOTIFY to a list, in bytes: it has to fit into a datagram. What does not fit comes next.
@@ -56,6 +57,8 @@ pub(super) struct Item {
     pub uri: String,
     /// Its name for people.
     pub name: Option<String>,
+    /// The number or name of ours that it is.
+    pub dialled: Option<String>,
     pub standing: Standing,
     /// May the watcher see it?
     pub allowed: bool,
@@ -79,8 +82,20 @@ impl List {
 }
 
 impl Item {
-    pub(super) fn new(uri: String, name: Option<String>, standing: Standing, allowed: bool) -> Self {
-        Self { uri, name, standing, allowed, told: None, version: 0 }
+    /// What was wanted, before anything is told.
+    pub(super) fn new(wanted: WantedItem, standing: Standing, allowed: bool) -> Self {
+        let WantedItem { uri, name, dialled, .. } = wanted;
+        Self { uri, name, dialled, standing, allowed, told: None, version: 0 }
+    }
+
+    /// There is nothing to watch any more. Gives what it was.
+    pub(super) fn end(&mut self, reason: Reason) -> Option<ResourceId> {
+        self.allowed = false;
+        self.told = None;
+        match std::mem::replace(&mut self.standing, Standing::Over(reason, false)) {
+            Standing::Watched(resource) => Some(resource),
+            Standing::Over(..) => None,
+        }
     }
 
     /// What the watcher sees of it now; `None` when there is nothing to watch.
@@ -101,16 +116,14 @@ impl Item {
         }
     }
 
-    /// What a list tells of it, in so many bytes; `None` when nothing has to be told.
+    /// What a list tells of it, in so many bytes; `None` when the watcher knows already.
     fn instance(
         &mut self,
-        is_full: bool,
         room: usize,
         resources: &mut Resources,
         sources: &Sources<'_>,
     ) -> Option<Instance> {
-        let stale = self.is_stale(resources);
-        if !stale && !is_full {
+        if !self.is_stale(resources) {
             return None;
         }
         if let Standing::Over(reason, told) = &mut self.standing {
@@ -118,9 +131,6 @@ impl Item {
             return Some(Instance::Terminated(*reason));
         }
         let (id, view) = self.view(resources)?;
-        if !stale {
-            return Some(Instance::Unchanged);
-        }
         let instance = Instance::Active(resources.body(id, self.told.as_ref(), &view, sources), self.version);
         if instance.len() > room {
             return Some(Instance::Later);
@@ -145,6 +155,13 @@ impl Subscription {
         }
     }
 
+    /// It was decided what the watcher may see: one answer for each place.
+    pub(super) fn allow(&mut self, allowed: &[bool]) {
+        for (item, allowed) in self.items.iter_mut().zip(allowed) {
+            item.allowed = *allowed && matches!(item.standing, Standing::Watched(_));
+        }
+    }
+
     /// Is there something that the watcher does not know yet?
     pub(super) fn is_stale(&self, resources: &Resources) -> bool {
         self.items.iter().any(|item| item.is_stale(resources))
@@ -160,7 +177,7 @@ impl Subscription {
         self.list.as_ref().is_some_and(|list| list.is_behind)
     }
 
-    /// It goes on over the flow that its last request came over.
+    /// The next NOTIFY.
     pub(super) fn compose(&mut self, notify: Notify, resources: &mut Resources, desk: &Desk<'_>) -> Request {
         let sources = Sources::of(desk);
         let (content_type, body) = match self.list {
@@ -196,7 +213,7 @@ impl Subscription {
         list.is_behind = false;
         let mut told: Vec<(usize, Instance)> = Vec::new();
         for (place, item) in self.items.iter_mut().enumerate() {
-            let Some(instance) = item.instance(list.is_full, room, resources, sources) else { continue };
+            let Some(instance) = item.instance(room, resources, sources) else { continue };
             let is_later = matches!(instance, Instance::Later);
             list.is_behind |= is_later;
             if is_later && !list.is_full {

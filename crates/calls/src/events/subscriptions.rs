@@ -12,7 +12,7 @@ use sip::{Name, Request};
 
 use super::Package;
 use super::resource::{ResourceId, Resources, Sources};
-use super::subject::{Subject, Watcher, asked, decide};
+use super::subject::{Subject, Watcher, asked, decide, find};
 use super::subscription::{Item, List, Standing, Subscription};
 use crate::registrar::reach;
 use crate::shard::desk::Desk;
@@ -63,6 +63,8 @@ pub(crate) struct WantedItem {
     pub uri: String,
     /// Its name for people.
     pub name: Option<String>,
+    /// The number or name of ours that it is.
+    pub dialled: Option<String>,
     /// What it is; in a list it may be nothing.
     pub subject: Result<Subject, Reason>,
 }
@@ -138,13 +140,16 @@ impl Subscriptions {
         allowed: &[bool],
         sources: &Sources<'_>,
     ) -> Vec<Item> {
-        let mut answers = allowed.iter().copied();
-        let seat = |(place, WantedItem { uri, name, subject }): (usize, WantedItem)| match subject {
+        let seat = |(place, wanted): (usize, WantedItem)| match &wanted.subject {
             Ok(subject) => {
-                let resource = self.resources.join(package, &subject, (id, place), sources);
-                Item::new(uri, name, Standing::Watched(resource), answers.next().unwrap_or(false))
+                let resource = self.resources.join(package, subject, (id, place), sources);
+                let allowed = allowed.get(place).copied().unwrap_or(false);
+                Item::new(wanted, Standing::Watched(resource), allowed)
             }
-            Err(reason) => Item::new(uri, name, Standing::Over(reason, false), false),
+            Err(reason) => {
+                let standing = Standing::Over(*reason, false);
+                Item::new(wanted, standing, false)
+            }
         };
         wanted.into_iter().enumerate().map(seat).collect()
     }
@@ -196,11 +201,7 @@ impl Subscriptions {
         let Some(subscription) = self.records.get_mut(&id) else { return };
         subscription.decided = desk.now.instant;
         subscription.held_back = false;
-        let watched =
-            subscription.items.iter_mut().filter(|item| matches!(item.standing, Standing::Watched(_)));
-        for (item, allowed) in watched.zip(allowed) {
-            item.allowed = *allowed;
-        }
+        subscription.allow(allowed);
         if subscription.is_stale(&self.resources) {
             subscription.notifier.changed();
         }
@@ -217,17 +218,27 @@ impl Subscriptions {
         self.changed(self.resources.of_user(user), desk);
     }
 
-    /// Users or lines have changed: whoever may not register any more watches nobody (RFC 6665 §4.1.3, rejected).
+    /// Users, lines or the plan have changed: whoever may not register any more watches nobody, and nobody watches what
+    /// they may not (RFC 6665 §4.1.3, rejected). What is something else now is to be subscribed to anew (deactivated).
     pub(crate) fn accounts_changed(&mut self, desk: &mut Desk<'_>) {
         let plan = desk.rooms.plan.load_full();
-        let out = |(_, held): &(&u64, &Subscription)| !plan.is_in_service(&held.watcher.line);
-        let ids: Vec<u64> = self.records.iter().filter(out).map(|(id, _)| *id).collect();
+        let ids: Vec<u64> = self.records.keys().copied().collect();
         for id in ids {
-            if let Some(subscription) = self.records.get_mut(&id) {
+            let Some(subscription) = self.records.get_mut(&id) else { continue };
+            let ended = if !plan.accounts().is_in_service(&subscription.watcher.line) {
                 subscription.items.iter_mut().for_each(|item| item.allowed = false);
-                subscription.notifier.terminate(Reason::Rejected, None);
-                self.pump(id, desk);
+                Some(Reason::Rejected)
+            } else {
+                judge_again(id, subscription, &mut self.resources, desk)
+            };
+            if let Some(reason) = ended {
+                subscription.notifier.terminate(reason, None);
+            } else if !subscription.held_back && subscription.is_stale(&self.resources) {
+                subscription.notifier.changed();
+            } else {
+                continue;
             }
+            self.pump(id, desk);
         }
     }
 
@@ -364,20 +375,53 @@ impl Subscriptions {
     }
 }
 
-/// Asks the store again what the watcher may see, when the last answer is old. True when it was asked.
+/// Asks again what the watcher may see, when the last answer is old. True when the store was asked: what is plain is
+/// answered at once.
 fn ask_again(id: u64, subscription: &mut Subscription, resources: &Resources, desk: &Desk<'_>) -> bool {
     let now = desk.now.instant;
-    let is_old = now.saturating_duration_since(subscription.decided) >= DECISION_LASTS;
-    if is_old {
-        subscription.decided = now;
-        let watched = subscription.items.iter().filter_map(|item| match item.standing {
-            Standing::Watched(resource) => resources.subject(resource),
-            Standing::Over(..) => None,
-        });
-        let asked = asked(&subscription.watcher, watched);
-        decide(subscription.watcher.user.clone(), asked, Watch::Held(id), desk);
+    if now.saturating_duration_since(subscription.decided) < DECISION_LASTS {
+        return false;
     }
-    is_old
+    subscription.decided = now;
+    let watched = subscription.items.iter().map(|item| match item.standing {
+        Standing::Watched(resource) => resources.subject(resource),
+        Standing::Over(..) => None,
+    });
+    let asked = asked(&subscription.watcher, watched);
+    if let Ok(plain) = asked.iter().cloned().collect::<Result<Vec<bool>, _>>() {
+        subscription.allow(&plain);
+        return false;
+    }
+    decide(subscription.watcher.user.clone(), asked, Watch::Held(id), desk);
+    true
+}
+
+/// Looks at a subscription by the plan as it is now; gives why it ends, when it does. Of a list only those end that may
+/// not be watched any more.
+fn judge_again(
+    id: u64,
+    subscription: &mut Subscription,
+    resources: &mut Resources,
+    desk: &Desk<'_>,
+) -> Option<Reason> {
+    let is_list = subscription.list.is_some();
+    for (place, item) in subscription.items.iter_mut().enumerate() {
+        let (Standing::Watched(resource), Some(dialled)) = (&item.standing, &item.dialled) else { continue };
+        let reason = match find(subscription.package, dialled, &subscription.watcher, desk) {
+            Ok(subject) if resources.subject(*resource) == Some(&subject) => continue,
+            Ok(_) => return Some(Reason::Deactivated),
+            Err(_) if desk.is_there(dialled) => Reason::Rejected,
+            Err(_) => Reason::NoResource,
+        };
+        if !is_list {
+            item.allowed = false;
+            return Some(reason);
+        }
+        if let Some(resource) = item.end(reason) {
+            resources.leave(resource, (id, place));
+        }
+    }
+    None
 }
 
 /// Event as the SUBSCRIBE has it, with its id (RFC 6665 §8.2.1).

@@ -50,8 +50,8 @@ impl Originator {
         Box::new(Self {
             id,
             caller,
+            view: View::empty(id, context.now.civil).for_number(&target),
             target: Dialled { user: target, foreign_domain: None },
-            view: View::empty(id, context.now.civil),
             attempt: None,
             over: false,
         })

@@ -8,7 +8,6 @@
 //! | --- | --- |
 //! | a new INVITE with Replaces or Join | `replaces`: directed pickup, attended transfer by a phone |
 //! | REFER within a call | `transfer`: blind, or consultative when Refer-To has Replaces; `park` when it names a slot |
-//! | a change of a session after which a phone does not listen any more | `music` |
 //! | a new INVITE to a slot where somebody is parked | `park` |
 //! | a command of an application (`command.rs`) | `make_call`, `answer`, `clear`, `hold`, `deflect`, `transfer`, `park` |
 //! | all phones of a destination have failed | `place::Directory::next`, from `call/ringing.rs` |
@@ -18,7 +17,6 @@ pub(crate) mod clear;
 pub(crate) mod deflect;
 pub(crate) mod hold;
 pub(crate) mod make_call;
-pub(crate) mod music;
 pub mod park;
 pub(crate) mod replaces;
 pub(crate) mod transfer;

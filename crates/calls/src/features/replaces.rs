@@ -87,7 +87,7 @@ pub(crate) fn wait_for(
     let purpose = FetchPurpose::Replace;
     let fetch = Fetch { wanted, by: id, who: placed_by.clone(), purpose, tries: 0 };
     context.index.letters.push_back(Letter::Fetch(Box::new(fetch)));
-    let mut view = View::new(id, &placed_by, context.now.civil);
+    let mut view = View::new(id, &placed_by, context.now.civil).dialling(&leg.invite);
     view.publish(CallEvent::Originated, Cause::NormalClearing, &context.house.lines, context.now.civil);
     metrics::counter!("carillon_calls_started_total").increment(1);
     Some(Box::new(Newcomer { id, leg: Some(leg), placed_by, view, until: context.now.instant + FETCH_TIME }))

@@ -16,7 +16,7 @@ use store::Store;
 pub use binding::{Binding, Change, EXPIRES_MIN, Identity, Order, Refused, Update, is_worth_writing, reach};
 
 use crate::Registration;
-use crate::dialplan::Plan;
+use crate::dialplan::Accounts;
 use crate::line_state::LineStates;
 
 /// Shards of the table: phones of different lines seldom wait for each other.
@@ -57,15 +57,15 @@ impl Registrar {
     pub fn restore(
         &self,
         kept: Vec<store::Binding>,
-        plan: &Plan,
+        accounts: &Accounts,
         now: Timestamp,
         local: impl Fn(Transport, SocketAddr) -> Option<SocketAddr>,
     ) {
         for kept in kept {
-            if kept.expires_at <= now || !plan.is_in_service(&kept.line) {
+            if kept.expires_at <= now || !accounts.is_in_service(&kept.line) {
                 continue;
             }
-            let owner = plan.owner(&kept.line).flatten().cloned();
+            let owner = accounts.owner(&kept.line).flatten().cloned();
             let Some(binding) = Binding::from_stored(kept, owner.clone(), &local) else { continue };
             let line = binding.line.clone();
             self.change(&line, owner.as_ref(), now, |all| all.push(Arc::new(binding)));
@@ -173,7 +173,7 @@ impl Registrar {
     }
 
     /// Users or lines have changed: what is no longer in service is removed.
-    pub fn follow(&self, plan: &Plan, now: Timestamp) {
+    pub fn follow(&self, accounts: &Accounts, now: Timestamp) {
         for shard in &self.shards {
             let lines: Vec<(LineId, Option<BareJid>)> = shard
                 .lock()
@@ -182,8 +182,8 @@ impl Registrar {
                 .map(|(line, all)| (line.clone(), all[0].owner.clone()))
                 .collect();
             for (line, owner) in lines {
-                let moved = plan.owner(&line).flatten() != owner.as_ref();
-                if moved || !plan.is_in_service(&line) {
+                let moved = accounts.owner(&line).flatten() != owner.as_ref();
+                if moved || !accounts.is_in_service(&line) {
                     self.remove(&line, owner.as_ref(), now, |_| true);
                 }
             }

@@ -191,7 +191,7 @@ async fn a_refresh_that_changes_little_is_not_written() {
 async fn lines_out_of_service_lose_their_phones() {
     let bench = bench().await;
     bench.udp("a", 1, "Contact: <sip:b@10.0.0.5>\r\n").unwrap();
-    bench.registrar.follow(&Plan::default(), NOW);
+    bench.registrar.follow(&Accounts::default(), NOW);
     assert!(bench.registrar.is_empty());
     assert!(bench.store.bindings(NOW).await.unwrap().is_empty());
 }

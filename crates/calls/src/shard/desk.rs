@@ -15,7 +15,7 @@ use super::mailbox::Mailbox;
 use crate::MessageGateway;
 use crate::authentication::Authentication;
 use crate::call::{House, Now};
-use crate::dialplan::Plan;
+use crate::dialplan::{DialPlan, Resolution};
 use crate::events::{Publications, WatchCounts};
 use crate::metrics::Metrics;
 use crate::registrar::Registrar;
@@ -29,12 +29,16 @@ const RETRY_AFTER_SECONDS: u32 = 5;
 pub(crate) struct Rooms {
     pub runtime: Runtime,
     pub store: Store,
-    pub plan: Arc<ArcSwap<Plan>>,
+    pub plan: Arc<ArcSwap<DialPlan>>,
     pub registrar: Arc<Registrar>,
     pub authentication: Authentication,
     pub engine: Arc<Engine>,
     pub publications: Publications,
     pub gateway: ArcSwapOption<Gateway>,
+    /// Held while a new plan is read and put in place, so that an older one never follows a newer.
+    pub plan_change: tokio::sync::Mutex<()>,
+    /// The number that echoes sound.
+    pub echo: Option<String>,
 }
 
 /// A gateway, behind a thin pointer.
@@ -104,6 +108,11 @@ impl Desk<'_> {
     /// The user part of an address of ours, unescaped; `None` when it has none or is not UTF-8.
     pub(crate) fn user_of(&self, uri: &Uri) -> Option<String> {
         String::from_utf8(uri.user_decoded()?.into_owned()).ok()
+    }
+
+    /// Is there such a number or name at all?
+    pub(crate) fn is_there(&self, dialled: &str) -> bool {
+        matches!(self.rooms.plan.load().address(dialled, self.now.civil), Resolution::Lines(_))
     }
 
     /// Our address for a user.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use model::{BareJid, LineId};
 use parking_lot::Mutex;
 use sip::endpoint::{ConnectionId, Flow, ServerTransaction, Transaction};
@@ -16,6 +17,7 @@ use crate::command::{Command, Done, Refusal};
 use crate::config::CallLimits;
 use crate::events::Wanted;
 use crate::snapshot::CallId;
+use crate::trace::Trace;
 use crate::{MessageRefusal, TextMessage};
 
 /// Messages from the network that wait for a shard; more get 503 with Retry-After.
@@ -54,6 +56,15 @@ pub(crate) enum Input {
     Letter(Box<Post>),
     /// Other limits hold from now on.
     Limits(CallLimits),
+    /// Somebody wants to see what was said in legs of calls.
+    Trace(TraceAsked),
+}
+
+/// Which legs somebody wants to see.
+#[derive(Debug)]
+pub(crate) struct TraceAsked {
+    pub call_ids: Arc<[Bytes]>,
+    pub answer: oneshot::Sender<Vec<Trace>>,
 }
 
 /// What it was asked for whether somebody may watch.

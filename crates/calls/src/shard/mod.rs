@@ -20,6 +20,7 @@ use crate::call::{Now, Post, Switchboard};
 use crate::events::{Subscriptions, WatchCounts};
 use crate::message::Relays;
 use crate::metrics::Metrics;
+use crate::trace::Traces;
 use crate::transport::{Transport, UdpSockets};
 use desk::{Desk, Rooms};
 use late::Late;
@@ -45,11 +46,11 @@ pub(crate) struct Shard {
     pub watch_counts: Arc<WatchCounts>,
     pub metrics: Metrics,
     pub now: Now,
+    pub(super) traces: Traces,
     subscriptions: Subscriptions,
     relays: Relays,
     late: Late,
     reads: usize,
-    retransmissions: u64,
 }
 
 /// What a shard is made of.
@@ -61,6 +62,7 @@ pub(crate) struct Parts {
     pub transport: Arc<Transport>,
     pub sockets: UdpSockets,
     pub watch_counts: Arc<WatchCounts>,
+    pub traces: Traces,
 }
 
 impl Shard {
@@ -76,12 +78,12 @@ impl Shard {
             transport: parts.transport,
             sockets: parts.sockets,
             watch_counts: parts.watch_counts,
+            traces: parts.traces,
             metrics: Metrics::new(),
             subscriptions: Subscriptions::default(),
             relays: Relays::default(),
             late: Late::default(),
             reads: 0,
-            retransmissions: 0,
         }
     }
 
@@ -148,8 +150,7 @@ impl Shard {
             self.desk(|desk| desk.respond(transaction, &response));
         }
         let repeated = self.endpoint.counters().retransmissions;
-        self.metrics.retransmissions.increment(repeated - self.retransmissions);
-        self.retransmissions = repeated;
+        self.metrics.retransmissions(repeated);
     }
 
     fn next_timeout(&self) -> Instant {
@@ -185,6 +186,7 @@ impl Shard {
     }
 
     fn transmit(&mut self, transmit: Transmit) {
+        self.traces.sent(&transmit.bytes, &transmit.flow, self.now.civil);
         let sent = match transmit.flow.transport {
             Kind::Udp => self.sockets.send(&transmit.flow, &transmit.bytes),
             _ if self.transport.has_connection(&transmit.flow) => self.transport.send_stream(&transmit),

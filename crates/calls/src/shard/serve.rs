@@ -72,6 +72,8 @@ impl Shard {
             }
             Input::Letter(letter) => self.post(vec![*letter]),
             Input::Limits(limits) => self.switchboard.set_limits(limits),
+            // Whoever asked may have gone.
+            Input::Trace(asked) => drop(asked.answer.send(self.traces.of(&asked.call_ids))),
         }
     }
 
@@ -85,6 +87,7 @@ impl Shard {
                 return mailboxes[shard].put(Input::Message(message, flow));
             }
         }
+        self.traces.received(&message, &flow, self.now.civil);
         self.endpoint.handle_message(message, flow, self.now.instant);
     }
 
@@ -233,7 +236,7 @@ impl Shard {
             }
             Method::Invite => {
                 let user = account.owner.clone();
-                let name = user.as_ref().and_then(|user| self.rooms.plan.load().name(user));
+                let name = user.as_ref().and_then(|user| self.rooms.plan.load().accounts().name(user));
                 let number = account.line.number.to_string();
                 let caller = Caller { line: Some(account.line.clone()), user, number, name };
                 let arrival = Arrival { transaction, request, flow, caller };

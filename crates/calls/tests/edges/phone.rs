@@ -75,9 +75,9 @@ impl House {
             trusted: Vec::new(),
             shards: 2,
             echo_number: Some("600".to_owned()),
-            music: None,
             limits: CallLimits::default(),
             sign_in: SignInLimits::default(),
+            records: calls::RecordPolicy::default(),
         };
         let engine = Arc::new(Engine::new(Rules::default()));
         let calls = Calls::start(config, store.clone(), engine, runtime, Arc::new(NoMedia)).await.unwrap();

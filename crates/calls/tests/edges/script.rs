@@ -3,6 +3,7 @@
 //! A script has one sentence a line; `#` begins a remark:
 //!
 //! - `phones ann=1001 lobby=1009` sets up phones; `-tcp` behind the number takes a stream
+//! - `plan TEXT`, line by line, and `plan applies`: the dial plan of these lines takes effect
 //! - `ann registers`, `ann unregisters`, `line 2000 is added`
 //! - `ann subscribes dialog 1002` (or `presence bob`), `ann subscribes dialog list 1002,1009`, with any number of
 //!   `with header NAME: VALUE` behind it; `ann refreshes`, `ann unsubscribes`
@@ -15,6 +16,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use calls::dialplan::{Kept, keep};
+use model::Timestamp;
 use sip::{CSeq, Message, Method, Name, Request, Response};
 
 use crate::phone::{DOMAIN, House, Phone};
@@ -25,6 +28,7 @@ const SILENCE: Duration = Duration::from_millis(150);
 struct Stage {
     house: House,
     phones: Vec<Actor>,
+    plan: String,
 }
 
 struct Actor {
@@ -45,7 +49,7 @@ pub fn folder() -> PathBuf {
 /// Plays a script.
 pub async fn play(file: &str) {
     let text = std::fs::read_to_string(folder().join(file)).expect("the script is there");
-    let mut stage = Stage { house: House::open().await, phones: Vec::new() };
+    let mut stage = Stage { house: House::open().await, phones: Vec::new(), plan: String::new() };
     for (number, line) in text.lines().enumerate() {
         let sentence = line.trim();
         if sentence.is_empty() || sentence.starts_with('#') {
@@ -78,6 +82,18 @@ impl Stage {
                         event: String::new(),
                     });
                 }
+                Ok(())
+            }
+            "plan" if rest == "applies" => {
+                let document = std::mem::take(&mut self.plan);
+                model::plan::Plan::read(&document).map_err(|error| error.to_string())?;
+                let kept = Kept { document, ..Kept::default() };
+                keep(&self.house.store, kept, Timestamp(0)).await.map_err(|error| error.to_string())?;
+                self.house.calls.take_plan().await.map_err(|error| error.to_string())
+            }
+            "plan" => {
+                self.plan.push_str(rest);
+                self.plan.push('\n');
                 Ok(())
             }
             "line" => {

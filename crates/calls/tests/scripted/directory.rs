@@ -7,7 +7,7 @@ use std::sync::Arc;
 use calls::Board;
 use calls::call::Ports;
 use calls::place::{Branch, Caller, Destination, Dialled, Directory, Failed, Service, Unplaceable};
-use media::{Command, NoPort, OpenPort, Port, PortId, Source};
+use media::{Command, NoPort, OpenPort, Port, PortId};
 use model::LineId;
 use parking_lot::Mutex;
 use sip::endpoint::{Flow, Target, Transport};
@@ -99,7 +99,6 @@ struct Told {
     directions: BTreeMap<PortId, media::Direction>,
     echoes: BTreeSet<PortId>,
     tones: BTreeSet<PortId>,
-    music: BTreeSet<PortId>,
     with_video: BTreeMap<SocketAddr, bool>,
 }
 
@@ -131,10 +130,6 @@ impl Ports for Numbers {
                 told.rest(port);
                 told.echoes.insert(port);
             }
-            Command::Play { port, source: Source::Sounds(_), .. } => {
-                told.rest(port);
-                told.music.insert(port);
-            }
             Command::Play { port, .. } => {
                 told.rest(port);
                 told.tones.insert(port);
@@ -155,7 +150,6 @@ impl Told {
         self.partners.retain(|a, b| *a != port && *b != port);
         self.echoes.remove(&port);
         self.tones.remove(&port);
-        self.music.remove(&port);
     }
 }
 
@@ -163,15 +157,6 @@ impl Numbers {
     pub fn has_tone(&self, address: SocketAddr) -> bool {
         let told = self.state.lock();
         told.tones.iter().any(|port| told.remotes.get(port) == Some(&address))
-    }
-
-    /// Does this address hear music, as far as it may hear anything?
-    pub fn has_music(&self, address: SocketAddr) -> bool {
-        let told = self.state.lock();
-        told.music.iter().any(|port| {
-            told.remotes.get(port) == Some(&address)
-                && told.directions.get(port).is_some_and(|direction| direction.sends())
-        })
     }
 
     pub fn open_ports(&self) -> usize {

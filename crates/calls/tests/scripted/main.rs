@@ -36,6 +36,8 @@ scripts! {
     call_limit
     call_limit_reloaded
     call_park
+    call_records
+    call_records_of_transfers
     callee_gives_no_answer
     cancel
     cancel_and_answer_cross
@@ -56,7 +58,6 @@ scripts! {
     info_digits
     loop_protection
     make_call
-    music_on_hold
     no_answer
     not_found
     not_registered

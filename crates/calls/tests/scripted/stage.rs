@@ -1,5 +1,6 @@
 //! The stage: one endpoint and its switchboard, the phones around them, and the clock.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,11 +14,11 @@ use calls::line_state::LineStates;
 use calls::place::Caller;
 use calls::snapshot::CallId;
 use calls::{Board, CallLimits};
-use media::Source;
 use model::Timestamp;
 use presence::{Engine, Rules};
 use sip::endpoint::{Config, Endpoint, Event, Flow, Output};
 use sip::{Message, Method, Name, Response};
+use store::CallRecord;
 
 use crate::directory::{Lines, Numbers, Registered, flow_to, line};
 use crate::phone::Phone;
@@ -31,6 +32,7 @@ pub struct Stage {
     moved: Arc<Moved>,
     parking: Arc<Parking>,
     post: Vec<(usize, Post)>,
+    records: VecDeque<CallRecord>,
     start: Instant,
     now: Instant,
 }
@@ -98,7 +100,6 @@ impl Stage {
             shard: Shard { index, count },
             moved: Arc::clone(&moved),
             parking: Arc::clone(&parking),
-            music: Some(Source::Sounds(Vec::new())),
         };
         let start = Instant::now();
         let config = Config { extensions: EXTENSIONS.to_vec(), ..Config::default() };
@@ -117,6 +118,7 @@ impl Stage {
             moved,
             parking,
             post: Vec::new(),
+            records: VecDeque::new(),
             ports,
             presence,
             board,
@@ -150,6 +152,12 @@ impl Stage {
             .iter_mut()
             .find(|phone| phone.name == name)
             .unwrap_or_else(|| panic!("no phone is called {name}"))
+    }
+
+    /// The record of the next call that has ended.
+    pub fn next_record(&mut self) -> Option<CallRecord> {
+        self.records.extend(self.board.finished().take().iter().map(|call| call.record()));
+        self.records.pop_front()
     }
 
     pub fn now(&self) -> Now {

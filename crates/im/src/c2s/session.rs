@@ -310,9 +310,13 @@ impl<W: Wire> Session<W> {
         }
     }
 
-    /// Sends an answer of the server's.
+    /// Sends an answer of the server's. A client that only asks, page by page, is asked to acknowledge too.
     pub(super) fn answer(&mut self, bytes: Bytes) -> Result<(), Over> {
-        self.send(Item::passing(bytes))
+        self.send(Item::passing(bytes))?;
+        if self.counts.as_mut().is_some_and(|counts| counts.outbound.request_due()) {
+            self.wire.queue(ACK_REQUEST);
+        }
+        Ok(())
     }
 
     /// Asks the client to acknowledge: after many stanzas, and when nothing more is to be sent for now.

@@ -12,11 +12,11 @@ use crate::acceptance::storage_error;
 use crate::outbox::Item;
 use crate::router::Routed;
 use crate::sessions::Seat;
-use crate::{About, Im, Spec};
+use crate::{About, Im};
 
 /// What this feature is.
 pub const ABOUT: About =
-    About { name: "announcements", specs: &[Spec::xep(133, "1.2.1")], disco: &[], account: &[] };
+    About { name: "announcements", specs: &[super::service_administration::SPEC], disco: &[], account: &[] };
 
 /// The longest announcement, in bytes.
 pub const ANNOUNCEMENT_BYTES_MAX: usize = 8 * 1024;

@@ -57,7 +57,11 @@ pub(crate) struct Subscriber {
 
 /// Who has enabled push, by bare address. In memory, because every message is held against it.
 #[derive(Default)]
-pub(crate) struct Subscribers(papaya::HashMap<Box<str>, Arc<Subscriber>>);
+pub(crate) struct Subscribers {
+    all: papaya::HashMap<Box<str>, Arc<Subscriber>>,
+    /// Held from reading registrations until they are kept: two devices that enable at once are both told of.
+    change: tokio::sync::Mutex<()>,
+}
 
 impl Subscribers {
     /// Reads what was kept.
@@ -69,22 +73,24 @@ impl Subscribers {
     }
 
     fn put(&self, owner: &BareJid, registrations: Vec<Registration>) {
-        let all = self.0.pin();
+        let all = self.all.pin();
         if registrations.is_empty() {
             all.remove(owner.as_str());
         } else {
-            let subscriber = Subscriber { registrations, unread: AtomicU32::new(0) };
+            // Whoever registers, or is thrown out, has not looked: what the others count goes on.
+            let unread = all.get(owner.as_str()).map_or(0, |known| known.unread.load(Ordering::Relaxed));
+            let subscriber = Subscriber { registrations, unread: AtomicU32::new(unread) };
             all.insert(owner.as_str().into(), Arc::new(subscriber));
         }
     }
 
     /// The user is gone.
     pub(crate) fn forget(&self, user: &str) {
-        self.0.pin().remove(user);
+        self.all.pin().remove(user);
     }
 
     fn of(&self, user: &str) -> Option<Arc<Subscriber>> {
-        self.0.pin().get(user).cloned()
+        self.all.pin().get(user).cloned()
     }
 }
 
@@ -97,6 +103,7 @@ pub(crate) async fn set(im: &Im, seat: &Seat, request: &Element) -> Result<Optio
         return Err(Condition::NotAcceptable.into());
     }
     let owner = &seat.account.jid;
+    let _one_at_a_time = im.users.push.change.lock().await;
     let known = im.users.push.of(owner.as_str());
     let mut all = known.map(|known| known.registrations.clone()).unwrap_or_default();
     let enables = request.name() == "enable";
@@ -146,6 +153,7 @@ async fn keep(im: &Im, owner: &BareJid, all: Vec<Registration>) -> Result<(), St
 
 /// The service will not have it any more (§7.1).
 pub(crate) async fn disable(im: &Im, owner: &BareJid, service: &str, node: Option<&str>) {
+    let _one_at_a_time = im.users.push.change.lock().await;
     let Some(known) = im.users.push.of(owner.as_str()) else { return };
     let mut left = known.registrations.clone();
     left.retain(|one| one.service != service || one.node.as_deref() != node);
@@ -250,6 +258,22 @@ mod tests {
 
     fn message(children: &str) -> Stanza {
         xmpp::parse_one(format!("<message xmlns='jabber:client'>{children}</message>").into()).unwrap()
+    }
+
+    #[test]
+    fn who_goes_leaves_the_count_of_the_others() {
+        let (subscribers, bob): (_, BareJid) = (Subscribers::default(), "bob@localhost".parse().unwrap());
+        let device = |name: &str| Registration {
+            service: "push.localhost".into(),
+            node: Some(name.into()),
+            options: Vec::new(),
+            resource: name.into(),
+        };
+        subscribers.put(&bob, vec![device("phone"), device("gone")]);
+        subscribers.of(bob.as_str()).unwrap().unread.store(1, Ordering::Relaxed);
+        subscribers.put(&bob, vec![device("phone")]);
+        let left = subscribers.of(bob.as_str()).unwrap();
+        assert_eq!((left.registrations.len(), left.unread.load(Ordering::Relaxed)), (1, 1));
     }
 
     #[test]

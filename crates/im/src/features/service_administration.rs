@@ -10,17 +10,15 @@ use crate::administration::Order;
 use crate::{About, Im, Spec};
 
 /// What this feature is.
-pub const ABOUT: About = About {
-    name: "service_administration",
-    specs: &[Spec::partly(
-        133,
-        "1.2.1",
-        "commands for passwords and rosters of users, lists of blocked and allowed domains, the message of welcome, \
-         the list of administrators, restart and shutdown",
-    )],
-    disco: &[],
-    account: &[],
-};
+pub const ABOUT: About = About { name: "service_administration", specs: &[SPEC], disco: &[], account: &[] };
+
+/// What is there of the commands, those of announcements included.
+pub(super) const SPEC: Spec = Spec::partly(
+    133,
+    "1.2.1",
+    "the command for the roster of a user, lists of blocked and allowed domains, the message of welcome, \
+     the list of administrators, restart and shutdown",
+);
 
 /// The namespace: of the forms, and before the `#` of every command's node.
 pub(crate) const NS: &str = "http://jabber.org/protocol/admin";

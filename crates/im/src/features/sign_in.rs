@@ -8,7 +8,7 @@ use crate::{About, Spec};
 pub const ABOUT: About = About {
     name: "sign_in",
     specs: &[
-        Spec::xep(388, "1.0.1"),
+        Spec::xep(388, "1.0.4"),
         Spec::xep(386, "1.0.0"),
         Spec::xep(440, "0.4.1"),
         Spec::xep(474, "0.5.0"),

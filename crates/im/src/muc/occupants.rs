@@ -1,13 +1,17 @@
 //! Who is in a room: found by nickname and by session, each without a search.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::{BareJid, FullJid};
 use xmpp::Stanza;
 
 use super::affiliation::Role;
 use crate::rate::Rate;
+
+/// What one occupant may say at once, as the time in which it comes at the room's rate: a page that is pasted line by
+/// line is no flood.
+const SPEECH_BURST: Duration = Duration::from_secs(5);
 
 /// Somebody who is in.
 pub(crate) struct Occupant {
@@ -30,11 +34,11 @@ impl Occupant {
             role,
             shown,
             sessions: vec![session],
-            rate: Rate::default(),
+            rate: Rate::with_burst(SPEECH_BURST),
         }
     }
 
-    /// Says something to all; false when that is too much in a second, and is not to be heard.
+    /// Says something to all; false when that is too much at once, and is not to be heard.
     pub(crate) fn may_speak(&mut self, now: Instant, per_second: u32) -> bool {
         let may = self.rate.held_until(now).is_none();
         if may {

@@ -1,8 +1,17 @@
-//! Who may speak for a domain: certificates that will not do, and what dialback makes of them (XEP-0178, XEP-0220).
+//! Who may speak for a domain: certificates that will not do, and what dialback makes of them (XEP-0178, XEP-0220,
+//! XEP-0344).
 
-use im::ImConfig;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use im::s2s::{Domains, Grade};
+use im::{ImConfig, Transport};
 use rcgen::CertificateParams;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::foundation;
 use crate::house::{House, Identity};
@@ -96,4 +105,59 @@ async fn rooms_need_a_certificate_of_their_own_or_dialback() {
     let ping = format!("<iq type='get' id='p' to='conference.{B}'><ping xmlns='urn:xmpp:ping'/></iq>");
     let answer = ann.ask("p", &ping).await;
     assert_eq!(crate::client::condition(&answer), "remote-server-timeout");
+}
+
+/// A server that calls a house over TLS with this certificate.
+async fn call(town: &Town, house: &House, (chain, key): Identity) -> TlsStream<DuplexStream> {
+    let (ours, theirs) = tokio::io::duplex(1 << 20);
+    let peer = SocketAddr::from(([10, 0, 0, 66], 4000));
+    house.runtime.spawn_session(Arc::clone(&house.im).accept_server(theirs, peer, Transport::DirectTls));
+    let mut roots = RootCertStore::empty();
+    roots.add(town.authority.clone()).expect("a certificate");
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .expect("its own key fits");
+    let name = ServerName::try_from(A).expect("a name");
+    house.wait(TlsConnector::from(Arc::new(config)).connect(name, ours)).await.expect("a handshake")
+}
+
+/// Shows a key that was made up, in the name of `b.example`; what is answered.
+async fn result_of(house: &House, mut stream: TlsStream<DuplexStream>) -> String {
+    let open = "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' \
+                xmlns:db='jabber:server:dialback' from='b.example' to='a.example' version='1.0'>";
+    let mut said = String::new();
+    let mut buffer = [0; 4096];
+    for (text, end) in [
+        (open, "</stream:features>"),
+        ("<db:result from='b.example' to='a.example'>made-up</db:result>", "type='"),
+    ] {
+        said.clear();
+        stream.write_all(text.as_bytes()).await.expect("it reads");
+        while !said.contains(end) {
+            let count = house.wait(stream.read(&mut buffer)).await.expect("it writes");
+            assert!(count > 0, "the connection ended after {said}");
+            said.push_str(std::str::from_utf8(&buffer[..count]).expect("text"));
+        }
+    }
+    said
+}
+
+/// XEP-0344 §2.4, dialback without dialback: who is known by the certificate is not asked about the key, and could not be
+/// here, for nobody answers at `b.example`.
+#[tokio::test(start_paused = true)]
+async fn a_good_certificate_stands_for_the_key() {
+    let town = Town::new();
+    let mut config = town.config(A);
+    config.federation.unverified = everybody();
+    let a = town.house_with(config, town.identity(A)).await;
+    let good = call(&town, &a, town.identity(B)).await;
+    let answer = result_of(&a, good).await;
+    assert!(answer.contains("type='valid'"), "{answer}");
+    assert_eq!(*town.wires.connections.lock(), 0);
+    let other = call(&town, &a, town.issue(&["c.example"], |_| {})).await;
+    let answer = result_of(&a, other).await;
+    assert!(!answer.contains("type='valid'"), "{answer}");
 }

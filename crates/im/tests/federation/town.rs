@@ -73,7 +73,7 @@ impl Network for Wires {
 pub struct Town {
     pub wires: Arc<Wires>,
     issuer: Issuer<'static, KeyPair>,
-    authority: CertificateDer<'static>,
+    pub authority: CertificateDer<'static>,
 }
 
 impl Town {

@@ -42,6 +42,8 @@ pub enum Step {
     Leaves { user: String, group: String },
     /// `romeo@localhost is an administrator`.
     Administers { user: String },
+    /// `friar@localhost hears of abuse`: so the server's discovery tells.
+    HearsOfAbuse { address: String },
     /// `members of Team make rooms`: nobody else may.
     MakeRooms { group: String },
     /// `nobody searches`: nobody may.
@@ -122,6 +124,7 @@ fn step(sentence: &str, xml: String) -> Result<Step, String> {
         }
         [user, "leaves", "the", "group", group] => Step::Leaves { user: own(user), group: own(group) },
         [user, "is", "an", "administrator"] => Step::Administers { user: own(user) },
+        [address, "hears", "of", "abuse"] => Step::HearsOfAbuse { address: format!("xmpp:{address}") },
         ["members", "of", group, "make", "rooms"] => Step::MakeRooms { group: own(group) },
         ["nobody", "searches"] => Step::NobodySearches,
         ["accounts", "are", "open", "to", whom] => {

@@ -132,3 +132,16 @@ async fn everything_is_acknowledged_that_was_asked_for() {
         assert!(durable >= n, "acknowledged {n}, durable {durable}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_only_asks_is_asked_to_acknowledge_too() {
+    let house = House::open().await;
+    let mut ann = house.bound("ann", "desk").await;
+    ann.enable().await;
+    // Twice what may stay unacknowledged: each page of a long archive is such an answer.
+    for number in 0..2 * xmpp::sm::UNACKED_STANZAS_MAX {
+        let id = format!("p{number}");
+        let ping = format!("<iq type='get' id='{id}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>");
+        assert_eq!(ann.ask(&id, &ping).await.type_().as_deref(), Some("result"));
+    }
+}

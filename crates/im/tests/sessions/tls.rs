@@ -14,7 +14,9 @@ use tokio_rustls::client::TlsStream;
 use crate::foundation::identity;
 use crate::house::House;
 
-const OPEN: &[u8] = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
+/// The header of a client's stream.
+pub const OPEN: &[u8] =
+    b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
                       to='localhost' version='1.0'>";
 
 #[tokio::test(start_paused = true)]
@@ -96,7 +98,8 @@ pub async fn shake_hands_by(
     house.wait(TlsConnector::from(Arc::new(config)).connect(name, stream)).await.expect("a handshake")
 }
 
-async fn until(house: &House, stream: &mut (impl AsyncReadExt + Unpin), end: &str) -> String {
+/// Reads until the text ends so; gives the text.
+pub async fn until(house: &House, stream: &mut (impl AsyncReadExt + Unpin), end: &str) -> String {
     let mut text = String::new();
     let mut buffer = [0; 1024];
     while !text.ends_with(end) {

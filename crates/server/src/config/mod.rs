@@ -49,7 +49,7 @@ pub struct Config {
     pub im: ImSection,
     /// `[media]`
     pub media: MediaSection,
-    /// `[sip]`
+    /// `[sip]` and `[calls]`
     pub sip: SipSection,
     /// `[network]`
     pub network: NetworkSection,
@@ -180,20 +180,26 @@ pub struct SipSection {
     pub digest: Vec<Algorithm>,
     /// The address that phones outside the local networks are told.
     pub advertise: Option<IpAddr>,
-    /// What phones that are held or parked hear.
-    pub music_on_hold: MusicOnHold,
+    /// `[calls]`
+    pub calls: CallsSection,
 }
 
-/// What phones that are held or parked hear.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum MusicOnHold {
-    /// Music of our own.
-    #[default]
-    Own,
-    /// A sound file.
-    File(PathBuf),
-    /// What the phone sends that holds.
-    Phones,
+/// What is kept of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallsSection {
+    /// Days after which the record of a call goes; 0 for never.
+    pub records_days: u32,
+    /// The messages of so many calls are kept in memory, the latest ones; 0 for none.
+    pub traced_calls: usize,
+}
+
+impl Default for CallsSection {
+    /// As call control has it.
+    fn default() -> Self {
+        let policy = calls::RecordPolicy::default();
+        let days = policy.keep_time.map_or(0, |time| time.as_secs() / (24 * 3_600));
+        Self { records_days: u32::try_from(days).unwrap_or(u32::MAX), traced_calls: policy.traced_calls_max }
+    }
 }
 
 /// Networks with a meaning.
@@ -375,11 +381,7 @@ impl Config {
                 video_call_audio: Dscp::Af41,
                 advertise: None,
             },
-            sip: SipSection {
-                digest: vec![Algorithm::Md5],
-                advertise: None,
-                music_on_hold: MusicOnHold::Own,
-            },
+            sip: SipSection { digest: vec![Algorithm::Md5], advertise: None, calls: CallsSection::default() },
             network: NetworkSection { local: Vec::new(), trusted: Vec::new() },
             log: LogSection { level: "info".to_owned(), format: LogFormat::Text, personal_data: false },
             limits: LimitsSection::default(),

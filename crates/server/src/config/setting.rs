@@ -7,7 +7,7 @@ use sip::digest::Algorithm;
 use xmpp::sasl::Mechanism;
 
 use super::value::Value;
-use super::{Config, LogFormat, MusicOnHold};
+use super::{Config, LogFormat};
 
 /// One setting of the configuration.
 pub struct Setting {
@@ -200,15 +200,6 @@ settings! {
         };
     "sip" "advertise": ADVERTISE, AtStart(sip.advertise),
         |config, value| { config.sip.advertise = address(value)?; Some(()) };
-    "sip" "music_on_hold": "a sound file (.wav), \"own\" for the server's music, or \"phones\"", AtStart(sip.music_on_hold),
-        |config, value| {
-            config.sip.music_on_hold = match value.text()? {
-                "own" => MusicOnHold::Own,
-                "phones" => MusicOnHold::Phones,
-                path => MusicOnHold::File(Some(path).filter(|path| !path.is_empty())?.into()),
-            };
-            Some(())
-        };
 
     "sign_in" "mechanisms": MECHANISMS, AtStart(im.sign_in.mechanisms),
         |config, value| {
@@ -225,6 +216,15 @@ settings! {
         |config, value| { config.im.registration.open_to = value.text()?.parse().ok()?; Some(()) };
     "registration" "users_invite": "true or false", OnReload(im.registration.users_invite),
         |config, value| { config.im.registration.users_invite = value.flag()?; Some(()) };
+
+    "calls" "records_days": "days after which the record of a call goes, 0 for never", AtStart(sip.calls.records_days),
+        |config, value| { config.sip.calls.records_days = value.number()?; Some(()) };
+    "calls" "traced_calls": "0 to 100000 calls whose messages are kept in memory", AtStart(sip.calls.traced_calls),
+        |config, value| {
+            let most = i64::try_from(calls::trace::TRACED_CALLS_MAX).ok()?;
+            config.sip.calls.traced_calls = within(value, 0, most)?;
+            Some(())
+        };
 
     "network" "local": NETWORKS, AtStart(network.local),
         |config, value| { config.network.local = value.list()?; Some(()) };

@@ -55,12 +55,15 @@ const NETWORKS_AND_LOG: &str = "\
 [sip]
 # advertise = \"203.0.113.5\"
 # digest = [\"md5\"]               # or [\"sha-256\", \"md5\"] when all your phones know it
-# music_on_hold = \"own\"         # or a sound file (.wav), or \"phones\" for what the phone sends that holds
 
 [media]
 # advertise = \"203.0.113.5\"      # as [sip] advertise unless given
 # rtp_ports = \"16384-32766\"
 # video_call_audio = \"af41\"      # the DSCP mark of sound in a call with video, or \"ef\"; sound alone is always EF
+
+[calls]
+# records_days = 365             # days after which the record of a call goes, 0 for never
+# traced_calls = 500             # calls whose messages are kept in memory for `carillon call trace`, 0 for none
 
 [sign_in]
 # mechanisms = [\"scram-sha-256\", \"scram-sha-1\", \"plain\"]
@@ -100,7 +103,7 @@ const LIMITS_AND_SERVICES: &str = "\
 # stanza_bytes = 262144          # one stanza of a client
 # queued_stanzas = 2000          # that wait for one slow client
 # stanzas_per_second = 500       # of one client; more are read later, and a flood of a minute ends the stream
-# room_messages_per_second = 20  # of one occupant to all of a room; more are refused
+# room_messages_per_second = 20  # of one occupant to all of a room, five times that at once; more are refused
 # resume_seconds = 600           # how long a lost client can come back to its session
 # federation_queue_seconds = 1800 # how long a message waits for another server that is away
 # federation_queued_stanzas = 5000 # that wait for one other domain
@@ -211,7 +214,8 @@ mod tests {
         assert_eq!(shown.outside.push, default.outside.push);
         assert_eq!(shown.outside.turn, default.outside.turn);
         assert_eq!(shown.outside.components, default.outside.components);
-        let shown_all = |section: &str| matches!(section, "federation" | "log" | "limits" | "upload");
+        let shown_all =
+            |section: &str| matches!(section, "federation" | "log" | "limits" | "upload" | "calls");
         for setting in super::super::SETTINGS.iter().filter(|s| shown_all(s.section)) {
             assert!(text.contains(&format!("# {} = ", setting.name)), "{setting:?} is not shown");
         }

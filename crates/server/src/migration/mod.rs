@@ -19,9 +19,14 @@ pub mod xml;
 use std::path::Path;
 use std::sync::Arc;
 
+use im::{About, Spec};
 use xmpp::Element;
 
 use crate::operations::Failure;
+
+/// What this feature is.
+pub const ABOUT: About =
+    About { name: "migration", specs: &[Spec::xep(227, "1.1")], disco: &[], account: &[] };
 
 /// The namespace of XEP-0227, §4.1.
 pub const PIE: &str = "urn:xmpp:pie:0";

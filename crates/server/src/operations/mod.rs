@@ -4,6 +4,8 @@
 mod administrator;
 mod announcement;
 mod archive;
+mod call;
+mod dialplan;
 mod failure;
 mod group;
 mod import;
@@ -29,6 +31,11 @@ use store::{Files, Store};
 pub use administrator::set_password as set_administrator_password;
 pub use announcement::{Announced, MessageOfTheDay};
 pub use archive::Deleted;
+pub use call::{
+    CallShown, CallTraced, CallsWanted, HistoryCall, HistoryShown, LegShown, MessageShown, PartyShown,
+    QualityShown,
+};
+pub use dialplan::{CasesRun, DialPlanApplied, DialPlanShown, DialPlanTested, NewDialPlan};
 pub use failure::{Failure, RowFailure};
 pub use group::{GroupChange, GroupShown};
 pub use import::{Imported, Row, read_rows};
@@ -139,9 +146,23 @@ pub async fn perform(
         }
         Request::GroupList => json(group::list(context).await?),
         Request::GroupChange { name, change } => json(group::change(context, &name, &change).await?),
+        Request::DialPlanShow => json(dialplan::show(context).await?),
+        Request::DialPlanCheck { document } => json(dialplan::check(context, document).await?),
+        Request::DialPlanApply(new) => json(dialplan::apply(context, new).await?),
+        Request::DialPlanTest(case) => json(dialplan::test(context, &case).await?),
+        Request::DialPlanCases { csv, save, explain } => {
+            json(dialplan::cases(context, csv.as_deref(), save, explain).await?)
+        }
         Request::ArchiveDelete { owner, before, with } => {
             json(archive::delete(context, owner, before.as_deref(), with).await?)
         }
+        Request::CallList(wanted) => json(call::list(context, &wanted).await?),
+        Request::CallShow { id } => json(call::show(context, &id).await?),
+        Request::CallTrace { id } => json(call::trace(context, &id).await?),
+        Request::CallHistory { user, kind, behind, max } => {
+            json(call::history(context, &user, kind.as_deref(), behind.as_deref(), max).await?)
+        }
+        Request::CallHistorySeen { user } => json(call::mark_seen(context, &user).await?),
         Request::Backup { path } => json(storage::backup(context, &path).await?),
         Request::Verify => json(storage::verify(context).await?),
         Request::LogLevel { module, level } => json(log::set_level(context, &module, &level)?),

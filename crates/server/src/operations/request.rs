@@ -3,10 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use calls::dialplan::Case;
 use model::{BareJid, DomainPart, Jid, LineId};
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
+use super::call::CallsWanted;
+use super::dialplan::NewDialPlan;
 use super::group::GroupChange;
 use super::line::NewLine;
 use super::migration::AccountsGiven;
@@ -132,6 +135,26 @@ pub enum Request {
         /// How.
         change: GroupChange,
     },
+    /// The dial plan in force.
+    DialPlanShow,
+    /// Looks at a dial plan as a whole; at the one in force when none is given.
+    DialPlanCheck {
+        /// The document.
+        document: Option<String>,
+    },
+    /// Lets a dial plan take effect.
+    DialPlanApply(NewDialPlan),
+    /// Says what a call would do.
+    DialPlanTest(Box<Case>),
+    /// Runs cases; the saved ones when none are given.
+    DialPlanCases {
+        /// Cases as CSV.
+        csv: Option<String>,
+        /// Saves them when all pass.
+        save: bool,
+        /// Explains every case.
+        explain: bool,
+    },
     /// Takes messages out of the archive of a user or a room.
     ArchiveDelete {
         /// Whose.
@@ -140,6 +163,34 @@ pub enum Request {
         before: Option<String>,
         /// Exchanged with this address.
         with: Option<Jid>,
+    },
+    /// Calls: live ones, or the records of those that have ended.
+    CallList(CallsWanted),
+    /// One call.
+    CallShow {
+        /// Its number.
+        id: String,
+    },
+    /// What was said in a call.
+    CallTrace {
+        /// Its number, or the Call-ID of a leg.
+        id: String,
+    },
+    /// A user's history of calls.
+    CallHistory {
+        /// Whose.
+        user: BareJid,
+        /// `placed`, `received` or `missed`; all when none is named.
+        kind: Option<String>,
+        /// Behind this call: for the next page.
+        behind: Option<String>,
+        /// At most so many.
+        max: usize,
+    },
+    /// A user has seen their history.
+    CallHistorySeen {
+        /// Who.
+        user: BareJid,
     },
     /// Writes a backup into a new file.
     Backup {

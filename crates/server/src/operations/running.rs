@@ -16,6 +16,11 @@ pub trait Running: Send + Sync {
     fn changed(&self, change: &Change);
     /// Accounts, or parts of them, were added behind its back.
     fn accounts_added<'a>(&'a self, users: &'a [BareJid]) -> BoxFuture<'a, ()>;
+    /// The dial plan that is kept has changed: calls go by it when the future ends.
+    ///
+    /// # Errors
+    /// It could not be read; then the old one stays in force.
+    fn dial_plan_changed(&self) -> BoxFuture<'_, Result<(), Failure>>;
     /// The levels of its log.
     fn levels(&self) -> &Levels;
     /// Reads the configuration and the certificates again.
@@ -25,6 +30,8 @@ pub trait Running: Send + Sync {
     fn reload(&self) -> Result<Reloaded, Failure>;
     /// Its messaging.
     fn im(&self) -> &im::Im;
+    /// Its call control.
+    fn calls(&self) -> &calls::Calls;
     /// What it does at this moment.
     fn status(&self) -> Status;
     /// How other domains stand.

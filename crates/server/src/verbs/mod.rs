@@ -3,15 +3,18 @@
 mod announce;
 mod archive;
 mod backup;
+mod call;
 mod check;
 mod completions;
 mod demo;
+mod dialplan;
 mod export;
 mod federation;
 mod group;
 mod import;
 mod init;
 mod invitation;
+mod ladder;
 mod line;
 mod log;
 mod man;
@@ -58,9 +61,11 @@ enum Verb {
     Demo(demo::Arguments),
     User(user::Arguments),
     Line(line::Arguments),
+    Dialplan(dialplan::Arguments),
     Group(group::Arguments),
     Announce(announce::Arguments),
     Archive(archive::Arguments),
+    Call(call::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
     Backup(backup::Arguments),
@@ -127,8 +132,10 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::User(arguments) => user::run(arguments, &runtime).await,
         Verb::Line(arguments) => line::run(arguments, &runtime).await,
         Verb::Announce(arguments) => announce::run(arguments, &runtime).await,
+        Verb::Dialplan(arguments) => dialplan::run(arguments, &runtime).await,
         Verb::Group(arguments) => group::run(arguments, &runtime).await,
         Verb::Archive(arguments) => archive::run(arguments, &runtime).await,
+        Verb::Call(arguments) => call::run(arguments, &runtime).await,
         Verb::Import(arguments) => import::run(arguments, &runtime).await,
         Verb::Export(arguments) => export::run(arguments, &runtime).await,
         Verb::Backup(arguments) => backup::run(arguments, &runtime).await,
@@ -153,8 +160,10 @@ impl Verb {
             Self::User(arguments) => arguments.common().json,
             Self::Line(arguments) => arguments.common().json,
             Self::Announce(arguments) => arguments.common().json,
+            Self::Dialplan(arguments) => arguments.common().json,
             Self::Group(arguments) => arguments.common().json,
             Self::Archive(arguments) => arguments.common().json,
+            Self::Call(arguments) => arguments.common().json,
             Self::Import(arguments) => arguments.common().json,
             Self::Export(arguments) => arguments.common().json,
             Self::Backup(arguments) => arguments.common.json,

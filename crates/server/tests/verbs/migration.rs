@@ -1,4 +1,4 @@
-//! Moving in and out, as an administrator does it.
+//! Moving in and out, as an administrator does it (XEP-0227).
 
 use serde_json::{Value, json};
 

@@ -4,7 +4,8 @@
 use im::Spec;
 
 fn main() {
-    for about in im::features::ALL.iter().chain(web::SPECIFICATIONS) {
+    let server = [server::migration::ABOUT];
+    for about in im::features::ALL.iter().chain(web::SPECIFICATIONS).chain(&server) {
         for spec in about.specs {
             let (kind, number, version, missing) = match spec {
                 Spec::Rfc(number, sections) => ("RFC", number, sections, ""),

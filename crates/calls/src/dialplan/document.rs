@@ -1,0 +1,83 @@
+//! The plan as it is kept: the document as its author wrote it, the saved cases, and how often it was changed.
+
+use model::Timestamp;
+use model::plan::Plan;
+use serde::{Deserialize, Serialize};
+use store::Store;
+
+use super::{Accounts, Case, DialPlan, compile};
+
+/// The setting under which it is kept.
+pub const SETTING: &str = "calls.dial_plan";
+/// The form in which it is kept.
+const FORMAT: u32 = 1;
+
+/// What is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The form of this record.
+    pub format: u32,
+    /// Counts changes, from 1; 0 when nothing was ever applied.
+    pub revision: u64,
+    /// When it was changed last.
+    pub changed: Option<Timestamp>,
+    /// The plan, as it was written: TOML or JSON.
+    pub document: String,
+    /// The saved cases.
+    pub cases: Vec<Case>,
+}
+
+/// Reads what is kept; the empty plan when nothing is.
+///
+/// # Errors
+/// The storage fails.
+pub async fn kept(store: &Store) -> Result<Kept, store::Error> {
+    let Some(text) = store.setting(SETTING).await? else { return Ok(Kept::default()) };
+    match serde_json::from_str::<Kept>(&text) {
+        Ok(kept) if kept.format <= FORMAT => Ok(kept),
+        Ok(kept) => {
+            tracing::error!(
+                format = kept.format,
+                "the dial plan was kept by a newer version and is not used"
+            );
+            Ok(Kept::default())
+        }
+        Err(error) => {
+            tracing::error!(%error, "the dial plan that is kept cannot be read and is not used");
+            Ok(Kept::default())
+        }
+    }
+}
+
+/// Keeps a plan that was checked.
+///
+/// # Errors
+/// The storage fails.
+pub async fn keep(store: &Store, mut kept: Kept, now: Timestamp) -> Result<Kept, store::Error> {
+    (kept.format, kept.revision, kept.changed) = (FORMAT, kept.revision + 1, Some(now));
+    let text = serde_json::to_string(&kept).unwrap_or_default();
+    store.setting_put(SETTING, &text).await?;
+    Ok(kept)
+}
+
+/// Makes the plan of a store ready: what is kept, over the users and lines that are there. A plan that cannot be read
+/// is not used, and calls inside work all the same.
+///
+/// # Errors
+/// The storage fails.
+pub async fn load(store: &Store, echo: Option<&str>) -> Result<DialPlan, store::Error> {
+    let kept = kept(store).await?;
+    let plan = Plan::read(&kept.document).unwrap_or_else(|error| {
+        tracing::error!(%error, "the dial plan that is kept cannot be read and is not used");
+        Plan::default()
+    });
+    Ok(compile(&plan, accounts(store).await?, echo))
+}
+
+/// The users and lines of a store.
+///
+/// # Errors
+/// The storage fails.
+pub async fn accounts(store: &Store) -> Result<Accounts, store::Error> {
+    Ok(Accounts::new(&store.users().await?, &store.lines().await?))
+}

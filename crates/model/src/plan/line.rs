@@ -1,0 +1,31 @@
+//! What a plan says of lines: their class of service, their forwards, how they are reached from outside (`CC-02`).
+
+use serde::{Deserialize, Serialize};
+
+use super::{Forwards, LineSpan, Mask};
+
+/// What holds for a line, or for each line of a span.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanLine {
+    /// Which lines.
+    pub number: LineSpan,
+    /// What may be dialled; looked through before the search space of the device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_space: Option<String>,
+    /// Where its calls go when they do not stay.
+    #[serde(default, skip_serializing_if = "Forwards::is_none")]
+    pub forward: Forwards,
+    /// What the number is outside, such as `+4930555XXXX` (`CC-21`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_mask: Option<Mask>,
+    /// The group of automated alternate routing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternate_group: Option<String>,
+    /// The presence group (`PH-10`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence_group: Option<String>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}

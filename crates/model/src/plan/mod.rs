@@ -1,0 +1,107 @@
+//! The dial plan as plain data: what an administrator writes, stores and changes as a whole (`CC-02` … `CC-23`).
+//!
+//! One noun, one file. The plan is one document (`dialplan.toml`); [`Plan::check`] looks at all of it before it takes
+//! effect. How a number is routed by it is not decided here but in `calls::dialplan`.
+
+mod alternate;
+mod check;
+mod codes;
+mod device;
+mod digits;
+mod document;
+mod emergency;
+mod forward;
+mod hunt;
+mod line;
+mod outside;
+mod partition;
+mod pattern;
+mod presence;
+mod route;
+mod settings;
+mod sip_route;
+mod span;
+mod time;
+mod transformation;
+
+use serde::{Deserialize, Serialize};
+
+pub use alternate::{AlternateGroup, AlternatePrefix};
+pub use check::{Finding, Severity};
+pub use codes::{AuthorizationCode, Codes, MatterCode};
+pub use device::{Device, DevicePool, LAMPS_MAX, Lamp, Place};
+pub use digits::{DIGITS_MAX, Digits, DigitsError, SYMBOLS, symbol};
+pub use document::{DOCUMENT_BYTES_MAX, DocumentError};
+pub use emergency::{Emergency, EmergencyLocation};
+pub use forward::{ByOrigin, ForwardTo, Forwards};
+pub use hunt::{Algorithm, HuntPilot};
+pub use line::PlanLine;
+pub use outside::{LOCAL_ROUTE_GROUP, Outside, RouteGroup, RouteList, RouteListMember, Selection, Trunk};
+pub use partition::{PlanPartition, SearchSpace};
+pub use pattern::{Pattern, PatternError, Symbols};
+pub use presence::{PRESENCE_GROUP_DEFAULT, Presence, PresenceRelation, Relation};
+pub use route::{RoutePattern, RouteTo, Translation};
+pub use settings::Settings;
+pub use sip_route::{DomainPattern, DomainPatternError, SipRoute};
+pub use span::{LineSpan, LineSpanError, SPAN_NUMBERS_MAX};
+pub use time::{Date, Days, Hours, HoursError, Moment, Period, Schedule, Times};
+pub use transformation::{Habits, Mask, MaskError, Transformation};
+
+/// A dial plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Plan {
+    /// What holds unless something says otherwise.
+    pub settings: Settings,
+    /// Partitions with a schedule or a description; one that is only named elsewhere need not be here.
+    #[serde(rename = "partition", skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<PlanPartition>,
+    /// Calling search spaces.
+    #[serde(rename = "search_space", skip_serializing_if = "Vec::is_empty")]
+    pub search_spaces: Vec<SearchSpace>,
+    /// Translation patterns.
+    #[serde(rename = "translation", skip_serializing_if = "Vec::is_empty")]
+    pub translations: Vec<Translation>,
+    /// Route patterns.
+    #[serde(rename = "route", skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<RoutePattern>,
+    /// Hunt pilots.
+    #[serde(rename = "hunt_pilot", skip_serializing_if = "Vec::is_empty")]
+    pub hunt_pilots: Vec<HuntPilot>,
+    /// What holds for lines; a line that is not here has the settings' search space and no forwards.
+    #[serde(rename = "line", skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<PlanLine>,
+    /// Devices, by the lines they show.
+    #[serde(rename = "device", skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Device>,
+    /// Device pools.
+    #[serde(rename = "device_pool", skip_serializing_if = "Vec::is_empty")]
+    pub device_pools: Vec<DevicePool>,
+    /// The ways out: trunks, route groups and lists, SIP routes, alternate routing.
+    pub outside: Outside,
+    /// Periods, holidays and schedules.
+    pub time: Times,
+    /// Codes that a caller keys in.
+    pub codes: Codes,
+    /// Emergency numbers and locations.
+    pub emergency: Emergency,
+    /// Who may watch whom.
+    pub presence: Presence,
+}
+
+impl Plan {
+    /// Are search spaces in use? Before there is one, everybody reaches every partition.
+    pub fn has_classes(&self) -> bool {
+        !self.search_spaces.is_empty()
+    }
+
+    /// Does it say who may watch whom? Before it does, people decide about their own lines.
+    pub fn has_watch_policy(&self) -> bool {
+        self.has_classes() || self.presence != Presence::default()
+    }
+
+    /// The search space of this name.
+    pub fn search_space(&self, name: &str) -> Option<&SearchSpace> {
+        self.search_spaces.iter().find(|space| space.name == name)
+    }
+}

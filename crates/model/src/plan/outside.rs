@@ -1,0 +1,111 @@
+//! The ways out: trunks, route groups, route lists with the standard local route group (`CC-10` … `CC-12`).
+
+use serde::{Deserialize, Serialize};
+
+use super::{AlternateGroup, SipRoute, Transformation};
+
+/// The name that stands for the local route group of whoever calls (`CC-11`).
+pub const LOCAL_ROUTE_GROUP: &str = "local";
+
+/// All ways out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outside {
+    /// Trunks.
+    #[serde(rename = "trunk", skip_serializing_if = "Vec::is_empty")]
+    pub trunks: Vec<Trunk>,
+    /// Route groups.
+    #[serde(rename = "route_group", skip_serializing_if = "Vec::is_empty")]
+    pub route_groups: Vec<RouteGroup>,
+    /// Route lists.
+    #[serde(rename = "route_list", skip_serializing_if = "Vec::is_empty")]
+    pub route_lists: Vec<RouteList>,
+    /// Routes of addresses by their domain.
+    #[serde(rename = "sip_route", skip_serializing_if = "Vec::is_empty")]
+    pub sip_routes: Vec<SipRoute>,
+    /// Groups of automated alternate routing.
+    #[serde(rename = "alternate_group", skip_serializing_if = "Vec::is_empty")]
+    pub alternate_groups: Vec<AlternateGroup>,
+}
+
+/// A trunk as the dial plan knows it; how it is reached stands elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Trunk {
+    /// Its name.
+    pub name: String,
+    /// What calls that come in over it may reach.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search_space: Option<String>,
+    /// What subscriptions that come in over it may watch (`PH-09`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscribe_search_space: Option<String>,
+    /// The presence group of whoever watches over it (`PH-10`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub presence_group: Option<String>,
+    /// What becomes of the called number of a call that goes out over it.
+    #[serde(skip_serializing_if = "Transformation::is_none")]
+    pub called: Transformation,
+    /// What becomes of the calling number of a call that goes out over it.
+    #[serde(skip_serializing_if = "Transformation::is_none")]
+    pub calling: Transformation,
+    /// What becomes of the called number of a call that comes in over it, before it is looked up.
+    #[serde(skip_serializing_if = "Transformation::is_none")]
+    pub called_in: Transformation,
+    /// What becomes of the calling number of a call that comes in over it.
+    #[serde(skip_serializing_if = "Transformation::is_none")]
+    pub calling_in: Transformation,
+    /// A REFER outside a dialog originates a call here (`CC-27`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub accept_out_of_dialog_refer: bool,
+    /// For people.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// Which trunk of a group is tried first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Selection {
+    /// Always the first.
+    #[default]
+    TopDown,
+    /// Each call the next one.
+    Circular,
+}
+
+/// Trunks that serve one purpose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RouteGroup {
+    /// Its name.
+    pub name: String,
+    /// Its trunks.
+    pub trunks: Vec<String>,
+    /// Which of them is tried first.
+    pub selection: Selection,
+}
+
+/// Route groups, tried in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RouteList {
+    /// Its name.
+    pub name: String,
+    /// Its members.
+    pub members: Vec<RouteListMember>,
+}
+
+/// One member of a route list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RouteListMember {
+    /// The route group; `local` is the caller's own.
+    pub group: String,
+    /// What becomes of the called number on this way, after what the pattern did.
+    #[serde(skip_serializing_if = "Transformation::is_none")]
+    pub called: Transformation,
+    /// What becomes of the calling number on this way, after what the pattern did.
+    #[serde(skip_serializing_if = "Transformation::is_none")]
+    pub calling: Transformation,
+}

@@ -1,0 +1,30 @@
+//! What holds in a plan unless something says otherwise.
+
+use serde::{Deserialize, Serialize};
+
+/// The settings of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// How long a phone that sends digit by digit may pause before what it sent is taken as the number (`CC-05`).
+    pub inter_digit_seconds: u16,
+    /// The zone of schedules that name none.
+    pub time_zone: String,
+    /// The search space of lines and devices that have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search_space: Option<String>,
+    /// The SUBSCRIBE search space of devices that have none (`PH-09`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscribe_search_space: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            inter_digit_seconds: 15,
+            time_zone: "UTC".to_owned(),
+            search_space: None,
+            subscribe_search_space: None,
+        }
+    }
+}

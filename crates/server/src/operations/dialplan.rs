@@ -1,0 +1,171 @@
+//! The dial plan: shown, checked, applied as a whole, asked, and held against its saved cases.
+
+use calls::dialplan::{self, Accounts, Case, CaseFailure, DialPlan, Explanation, Kept, Summary};
+use model::Timestamp;
+use model::plan::{Finding, Plan, Severity};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Failure};
+use crate::node::ECHO_NUMBER;
+
+/// The dial plan as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialPlanShown {
+    /// Counts changes; 0 when none was ever applied.
+    pub revision: u64,
+    /// When it was changed last.
+    pub changed: Option<Timestamp>,
+    /// The document, as it was written.
+    pub document: String,
+    /// The saved cases.
+    pub cases: Vec<Case>,
+}
+
+/// A plan that shall take effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewDialPlan {
+    /// The document.
+    pub document: String,
+    /// Cases, as CSV, that are saved in place of those that were.
+    pub cases: Option<String>,
+    /// Takes effect although saved cases fail.
+    pub without_cases: bool,
+}
+
+/// What came of applying a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialPlanApplied {
+    /// It is in force.
+    pub applied: bool,
+    /// The revision in force.
+    pub revision: u64,
+    /// What the check found.
+    pub findings: Vec<Finding>,
+    /// How many saved cases were run.
+    pub cases: usize,
+    /// Those that failed.
+    pub failures: Vec<CaseFailure>,
+}
+
+/// What came of one question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialPlanTested {
+    /// Where it goes.
+    pub summary: Summary,
+    /// How it was found, step by step.
+    pub explanation: serde_json::Value,
+    /// The same for people.
+    pub text: String,
+}
+
+/// What came of running cases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CasesRun {
+    /// How many were run.
+    pub cases: usize,
+    /// Those that failed.
+    pub failures: Vec<CaseFailure>,
+    /// They were saved, and are run on every change from now on.
+    pub saved: bool,
+    /// The explanation of each, when it was asked for.
+    pub explanations: Vec<String>,
+}
+
+pub(crate) async fn show(context: &Context) -> Result<DialPlanShown, Failure> {
+    let Kept { revision, changed, document, cases, .. } = dialplan::kept(&context.store).await?;
+    Ok(DialPlanShown { revision, changed, document, cases })
+}
+
+pub(crate) async fn check(context: &Context, document: Option<String>) -> Result<Vec<Finding>, Failure> {
+    let document = match document {
+        Some(document) => document,
+        None => dialplan::kept(&context.store).await?.document,
+    };
+    Ok(read(&document)?.check())
+}
+
+pub(crate) async fn apply(context: &Context, new: NewDialPlan) -> Result<DialPlanApplied, Failure> {
+    let plan = read(&new.document)?;
+    let old = dialplan::kept(&context.store).await?;
+    let cases = match &new.cases {
+        Some(text) => cases_of(text)?,
+        None => old.cases.clone(),
+    };
+    let findings = plan.check();
+    let compiled = dialplan::compile(&plan, accounts(context).await?, Some(ECHO_NUMBER));
+    let failures = dialplan::run_cases(&compiled, &cases, context.runtime.timestamp());
+    let is_wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
+    let mut applied = DialPlanApplied {
+        applied: !is_wrong && (failures.is_empty() || new.without_cases),
+        revision: old.revision,
+        findings,
+        cases: cases.len(),
+        failures,
+    };
+    if applied.applied {
+        let kept = Kept { document: new.document, cases, ..old };
+        applied.revision = keep(context, kept).await?;
+        if let Some(node) = &context.node {
+            node.dial_plan_changed().await?;
+        }
+        tracing::info!(revision = applied.revision, patterns = compiled.len(), "a dial plan was applied");
+    }
+    Ok(applied)
+}
+
+pub(crate) async fn test(context: &Context, case: &Case) -> Result<DialPlanTested, Failure> {
+    let plan = in_force(context).await?;
+    let (explanation, summary) =
+        case.explain(&plan, context.runtime.timestamp()).map_err(Failure::invalid)?;
+    Ok(DialPlanTested { summary, text: explanation.to_string(), explanation: value(&explanation) })
+}
+
+pub(crate) async fn cases(
+    context: &Context,
+    csv: Option<&str>,
+    save: bool,
+    explain: bool,
+) -> Result<CasesRun, Failure> {
+    let kept = dialplan::kept(&context.store).await?;
+    let cases = csv.map_or_else(|| Ok(kept.cases.clone()), cases_of)?;
+    let (plan, now) = (in_force(context).await?, context.runtime.timestamp());
+    let failures = dialplan::run_cases(&plan, &cases, now);
+    let explained = |case: &Case| {
+        let (name, dial) = (&case.name, &case.dial);
+        let text = case.explain(&plan, now).map_or_else(|error| error, |(e, _)| e.to_string());
+        format!("{name} ({dial})\n{text}")
+    };
+    let explanations = if explain { cases.iter().map(explained).collect() } else { Vec::new() };
+    let count = cases.len();
+    let saved = save && failures.is_empty();
+    if saved {
+        keep(context, Kept { cases, ..kept }).await?;
+    }
+    Ok(CasesRun { cases: count, failures, saved, explanations })
+}
+
+fn read(document: &str) -> Result<Plan, Failure> {
+    Plan::read(document).map_err(|error| Failure::invalid(format!("this is no dial plan: {error}")))
+}
+
+fn cases_of(text: &str) -> Result<Vec<Case>, Failure> {
+    dialplan::read_cases(text).map_err(|error| Failure::invalid(error.to_string()))
+}
+
+async fn accounts(context: &Context) -> Result<Accounts, Failure> {
+    Ok(dialplan::accounts(&context.store).await?)
+}
+
+/// The plan that calls go by: with a node or without, it is the one that is kept.
+async fn in_force(context: &Context) -> Result<DialPlan, Failure> {
+    Ok(dialplan::load(&context.store, Some(ECHO_NUMBER)).await?)
+}
+
+async fn keep(context: &Context, kept: Kept) -> Result<u64, Failure> {
+    let kept = dialplan::keep(&context.store, kept, context.runtime.timestamp()).await?;
+    Ok(kept.revision)
+}
+
+fn value(explanation: &Explanation) -> serde_json::Value {
+    serde_json::to_value(explanation).unwrap_or_default()
+}
