@@ -18,7 +18,7 @@ use crate::authentication::Authentication;
 use crate::call::{House, Ports, Shard as Place, Switchboard};
 use crate::command::{Command, Done, Refusal};
 use crate::dialplan;
-use crate::directory::{HouseDirectory, Turns};
+use crate::directory::{PlanDirectory, RegisteredPhones};
 use crate::events::{Publications, WatchCounts};
 use crate::features::park::Parking;
 use crate::line_state::LineStates;
@@ -278,13 +278,10 @@ impl Calls {
         ports: &Arc<dyn Ports>,
     ) -> Vec<Arc<WatchCounts>> {
         let runtime = &self.rooms.runtime;
-        let directory = Arc::new(HouseDirectory {
-            plan: Arc::clone(&self.rooms.plan),
-            registrar: Arc::clone(&self.rooms.registrar),
-            board: Arc::clone(&self.board),
-            runtime: runtime.clone(),
-            turns: Turns::default(),
-        });
+        let phones =
+            RegisteredPhones { registrar: Arc::clone(&self.rooms.registrar), runtime: runtime.clone() };
+        let directory =
+            Arc::new(PlanDirectory::new(Arc::clone(&self.rooms.plan), phones, Arc::clone(&self.board)));
         let count = sockets.len();
         let parking = Arc::new(Parking::default());
         let start = |(index, sockets): (usize, UdpSockets)| {

@@ -1,82 +1,85 @@
 //! Where calls go: the dial plan, the registrar and the board, as placing a call asks them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use model::plan::{Algorithm, ForwardTo, HuntPilot};
+use model::plan::HuntPilot;
 use model::{LineId, Timestamp};
-use parking_lot::Mutex;
 use runtime::Runtime;
 
+use crate::course::{Course, RingsAt};
 use crate::dialplan::{Ask, DialPlan, Outcome, Reached, Reason, Route, Way, Who};
+use crate::features::forward;
+use crate::features::hunt::{Hunt, Turns};
 use crate::place::{Branch, Caller, Destination, Dialled, Directory, Failed, TrunkAttempt, Unplaceable};
 use crate::registrar::Registrar;
 use crate::snapshot::{Board, Cause};
 
-/// Forwards that one call may go through.
-const FORWARDS_MAX: usize = 8;
-
-/// The directory of this server.
-pub(crate) struct HouseDirectory {
-    pub plan: Arc<ArcSwap<DialPlan>>,
-    pub registrar: Arc<Registrar>,
-    pub board: Arc<Board>,
-    pub runtime: Runtime,
-    pub turns: Turns,
+/// Where the phones of lines are.
+pub trait Phones: Send + Sync {
+    /// The phones of a line that are registered at this moment.
+    fn of(&self, line: &LineId, when: Timestamp) -> Vec<Branch>;
+    /// The moment.
+    fn now(&self) -> Timestamp;
 }
 
-/// Whose turn it is: for groups and hunt pilots that take turns.
-#[derive(Default)]
-pub(crate) struct Turns {
+/// The directory of this server: places calls by the dial plan.
+pub struct PlanDirectory<P> {
+    plan: Arc<ArcSwap<DialPlan>>,
+    phones: P,
+    board: Arc<Board>,
+    hunts: Turns,
+    /// Counts calls, for route groups whose trunks take turns.
     calls: AtomicUsize,
-    /// Which call a member of a hunt pilot was offered last, for the longest idle.
-    offered: Mutex<BTreeMap<LineId, usize>>,
+}
+
+/// The phones that the registrar knows.
+pub(crate) struct RegisteredPhones {
+    pub registrar: Arc<Registrar>,
+    pub runtime: Runtime,
 }
 
 /// A call on its way to a destination.
 struct Placing<'a> {
-    dialled: &'a Dialled,
+    /// What was dialled; empty when the call was placed before, and goes on.
+    dialled: &'a str,
+    domain: Option<&'a str>,
     who: Who<'a>,
     when: Timestamp,
-    turn: usize,
 }
 
-impl Directory for HouseDirectory {
+impl<P: Phones> Directory for PlanDirectory<P> {
     fn resolve(&self, dialled: &Dialled, caller: &Caller) -> Result<Destination, Unplaceable> {
         let plan = self.plan.load();
-        let placing = self.placing(dialled, caller);
         let domain = dialled.foreign_domain.as_deref();
+        let placing = Placing { dialled: &dialled.user, domain, ..self.placing(caller) };
         let ask = Ask { domain, ..Ask::new(&dialled.user, placing.who, placing.when) };
-        self.destination(&plan, plan.resolve(&ask), &placing, 0)
-    }
-
-    fn when_busy(&self, line: &LineId, dialled: &Dialled, caller: &Caller) -> Option<Destination> {
-        let plan = self.plan.load();
-        let placing = self.placing(dialled, caller);
-        let route = plan.forward(line, Reason::Busy, &placing.who, placing.when)?;
-        self.destination(&plan, route, &placing, 1).ok()
+        self.destination(&plan, plan.resolve(&ask), &placing, Course::after(dialled.diversions))
     }
 
     fn phones_of(&self, line: &LineId) -> Vec<Branch> {
-        self.branches(line, self.runtime.timestamp())
+        self.phones.of(line, self.phones.now())
     }
 
     fn next(&self, failed: &Failed<'_>) -> Option<Destination> {
-        let reason = match failed.cause {
-            Cause::NoAnswer => Reason::NoAnswer,
-            Cause::Busy => Reason::Busy,
-            Cause::DestinationOutOfService => Reason::Unregistered,
-            _ => return None,
-        };
         let plan = self.plan.load();
-        let dialled = Dialled { user: String::new(), foreign_domain: None };
-        let placing = self.placing(&dialled, failed.caller);
-        let route = plan.forward(failed.line, reason, &placing.who, placing.when)?;
-        let next = self.destination(&plan, route, &placing, 1).ok()?;
-        matches!(&next, Destination::Phones { branches, .. } if !branches.is_empty()).then_some(next)
+        let placing = self.placing(failed.caller);
+        match &failed.course.rings_at {
+            RingsAt::Elsewhere => None,
+            RingsAt::Line(line) => {
+                let reason = forward::reason(failed.cause)?;
+                let route = self.forward(&plan, line, reason, &placing)?;
+                let course = failed.course.diverted(line, forward::why(reason))?;
+                self.destination(&plan, route, &placing, course).ok()
+            }
+            RingsAt::Hunt(hunt) => {
+                let pilot = plan.hunt_pilot(&hunt.pilot)?;
+                let (hunt, course) = ((**hunt).clone(), failed.course.clone());
+                self.hunt_on(&plan, (pilot, hunt), &placing, course, failed.cause).ok()
+            }
+        }
     }
 
     fn line_calls(&self, line: &LineId) -> usize {
@@ -84,11 +87,15 @@ impl Directory for HouseDirectory {
     }
 }
 
-impl HouseDirectory {
-    fn placing<'a>(&self, dialled: &'a Dialled, caller: &'a Caller) -> Placing<'a> {
+impl<P: Phones> PlanDirectory<P> {
+    /// A directory over this plan, these phones and the board of calls.
+    pub fn new(plan: Arc<ArcSwap<DialPlan>>, phones: P, board: Arc<Board>) -> Self {
+        Self { plan, phones, board, hunts: Turns::default(), calls: AtomicUsize::new(0) }
+    }
+
+    fn placing<'a>(&self, caller: &'a Caller) -> Placing<'a> {
         let who = caller.line.as_ref().map_or(Who::Nobody, |line| Who::Line(line, None));
-        let turn = self.turns.calls.fetch_add(1, Ordering::Relaxed);
-        Placing { dialled, who, when: self.runtime.timestamp(), turn }
+        Placing { dialled: "", domain: None, who, when: self.phones.now() }
     }
 
     fn destination(
@@ -96,18 +103,34 @@ impl HouseDirectory {
         plan: &DialPlan,
         route: Route<'_>,
         placing: &Placing<'_>,
-        forwards: usize,
+        course: Course,
     ) -> Result<Destination, Unplaceable> {
         match &route.outcome {
             Outcome::Service(service) => Ok(Destination::Service(*service)),
-            Outcome::Line(line) => self.line(plan, line, &route, placing, forwards),
-            Outcome::User(user, lines) => {
-                let branches = lines.iter().flat_map(|line| self.branches(line, placing.when)).collect();
-                let (address, name) = (placing.dialled.user.clone(), plan.accounts().name(user));
-                Ok(Destination::Phones { branches, address, name, ring_time: None })
+            Outcome::Line(line) => {
+                // What was dialled is shown, unless it led elsewhere.
+                let same = route.called.as_str() == placing.dialled && course.diversions.is_empty();
+                let shown = if same { placing.dialled } else { line.number.as_str() };
+                self.line(plan, line, shown, placing, course)
             }
-            Outcome::HuntPilot(pilot) => self.hunt(plan, pilot, placing, forwards),
-            Outcome::Outside(way) => trunks(plan, way, &route, placing),
+            Outcome::User(user, lines) => {
+                if let [line] = lines.as_slice() {
+                    return self.line(plan, line, placing.dialled, placing, course);
+                }
+                let branches = lines.iter().flat_map(|line| self.phones.of(line, placing.when)).collect();
+                let (address, name) = (placing.dialled.to_owned(), plan.accounts().name(user));
+                let first = lines.first().map(|line| RingsAt::Line((*line).clone()));
+                let course = Course { rings_at: first.unwrap_or_default(), ..course };
+                Ok(Destination::Phones { branches, address, name, ring_time: None, course })
+            }
+            Outcome::HuntPilot(pilot) => {
+                let hunt = Hunt::begin(pilot, &self.hunts, |line| self.board.rested(line), placing.when);
+                let tried = self.nobody_free(&hunt, placing);
+                self.hunt_on(plan, (pilot, hunt), placing, course, tried)
+            }
+            Outcome::Outside(way) => {
+                trunks(plan, way, &route, placing, self.calls.fetch_add(1, Ordering::Relaxed))
+            }
             Outcome::NoEmergencyRoute => {
                 // Somebody may be in danger: this must not be overlooked.
                 tracing::error!(
@@ -128,75 +151,89 @@ impl HouseDirectory {
         }
     }
 
-    /// The phones of a line, or of where it forwards to.
+    /// The phones of a line, or where it forwards all calls to.
     fn line(
         &self,
         plan: &DialPlan,
         line: &LineId,
-        route: &Route<'_>,
+        shown: &str,
         placing: &Placing<'_>,
-        forwards: usize,
+        course: Course,
     ) -> Result<Destination, Unplaceable> {
-        let forward = |reason| plan.forward(line, reason, &placing.who, placing.when);
-        let branches = self.branches(line, placing.when);
-        let next =
-            forward(Reason::All).or_else(|| branches.is_empty().then(|| forward(Reason::Unregistered))?);
-        if let Some(next) = next {
-            if forwards >= FORWARDS_MAX {
-                tracing::warn!(limit = FORWARDS_MAX, "a call was forwarded too often");
-                return Err(Unplaceable::NotFound);
-            }
-            return self.destination(plan, next, placing, forwards + 1);
+        // Where a call was diverted from, it does not come back to.
+        if course.came_from(line) {
+            return Err(Unplaceable::Looping);
         }
-        // What was dialled is shown, unless it led elsewhere.
-        let same = route.called.as_str() == placing.dialled.user && forwards == 0;
-        let shown = if same { &placing.dialled.user } else { line.number.as_str() };
+        if let Some(next) = self.forward(plan, line, Reason::All, placing) {
+            let course = course.diverted(line, forward::why(Reason::All)).ok_or(Unplaceable::Looping)?;
+            return self.destination(plan, next, placing, course);
+        }
+        let branches = self.phones.of(line, placing.when);
         let Reached { address, name, .. } = plan.reached_line(line, shown);
         // Only what goes on afterwards rings for a shorter time.
-        let seconds = forward(Reason::NoAnswer).and_then(|_| plan.no_answer_seconds(line));
-        let ring_time = seconds.map(|seconds| Duration::from_secs(seconds.into()));
-        Ok(Destination::Phones { branches, address, name, ring_time })
+        let goes_on = self.forward(plan, line, Reason::NoAnswer, placing).is_some();
+        let ring_time = plan.no_answer_seconds(line).filter(|_| goes_on);
+        let ring_time = ring_time.map(|seconds| Duration::from_secs(seconds.into()));
+        let course = Course { rings_at: RingsAt::Line(line.clone()), ..course };
+        Ok(Destination::Phones { branches, address, name, ring_time, course })
     }
 
-    /// The members of a hunt pilot who are free, by its algorithm; else its last destination (`CC-18`).
-    fn hunt(
+    /// Where the calls of a line go for this reason; `None` when they stay.
+    fn forward<'a>(
+        &self,
+        plan: &'a DialPlan,
+        line: &LineId,
+        reason: Reason,
+        placing: &Placing<'_>,
+    ) -> Option<Route<'a>> {
+        plan.forward(line, reason, &placing.who, placing.when)
+    }
+
+    /// The next member, or members, of a hunt; else the pilot's last destination (`CC-18`). `cause` is why nobody of
+    /// those who were tried took the call.
+    fn hunt_on(
         &self,
         plan: &DialPlan,
-        pilot: &HuntPilot,
+        (pilot, mut hunt): (&HuntPilot, Hunt),
         placing: &Placing<'_>,
-        forwards: usize,
+        course: Course,
+        cause: Cause,
     ) -> Result<Destination, Unplaceable> {
-        let members: Vec<LineId> = pilot.members.iter().flat_map(model::plan::LineSpan::lines).collect();
-        let offered = self.turns.offered.lock().clone();
-        let idle = |line: &LineId| placing.turn.wrapping_sub(offered.get(line).copied().unwrap_or(0));
-        let order = pilot.algorithm.order(&members, placing.turn, idle);
-        let free = order.into_iter().filter(|line| self.board.line_calls(line) == 0);
-        let mut phones =
-            free.map(|line| (line, self.branches(line, placing.when))).filter(|(_, b)| !b.is_empty());
-        let branches: Vec<Branch> = match pilot.algorithm {
-            Algorithm::Broadcast => phones.flat_map(|(_, branches)| branches).collect(),
-            _ => phones.next().map_or_else(Vec::new, |(line, branches)| {
-                self.turns.offered.lock().insert(line.clone(), placing.turn);
-                branches
-            }),
-        };
-        match &pilot.last {
-            Some(last) if branches.is_empty() && forwards < FORWARDS_MAX => {
-                self.destination(plan, self.on_behalf(plan, last, placing), placing, forwards + 1)
-            }
-            _ if branches.is_empty() => Err(Unplaceable::NotRegistered),
-            _ => {
-                let ring_time = pilot.ring_seconds.map(|seconds| Duration::from_secs(seconds.into()));
-                Ok(Destination::Phones { branches, address: pilot.number.to_string(), name: None, ring_time })
-            }
+        let branches = hunt.next(pilot, &self.hunts, placing.when, |line| self.free(line, placing));
+        if branches.is_empty() {
+            let failed = if cause == Cause::Busy { Unplaceable::Busy } else { Unplaceable::NotRegistered };
+            let last = pilot.last.as_ref().ok_or(failed)?;
+            let course = course.diverted(&hunt.pilot, forward::overflow(cause)).ok_or(failed)?;
+            let route = plan.forwarded(last, Who::Nobody, &placing.who, placing.when);
+            return self.destination(plan, route, placing, course);
+        }
+        let left = hunt.until.map(|until| until.0.saturating_sub(placing.when.0));
+        let left = left.map(|left| Duration::from_micros(left.unsigned_abs()));
+        let each = pilot.ring_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        let ring_time = [each, left].into_iter().flatten().min();
+        let course = Course { rings_at: RingsAt::Hunt(Box::new(hunt)), ..course };
+        Ok(Destination::Phones { branches, address: pilot.number.to_string(), name: None, ring_time, course })
+    }
+
+    /// The phones of a member who can take a call of a hunt: one who has none.
+    fn free(&self, line: &LineId, placing: &Placing<'_>) -> Vec<Branch> {
+        match self.board.line_calls(line) {
+            0 => self.phones.of(line, placing.when),
+            _ => Vec::new(),
         }
     }
 
-    fn on_behalf<'a>(&self, plan: &'a DialPlan, to: &ForwardTo, placing: &Placing<'_>) -> Route<'a> {
-        plan.forwarded(to, Who::Nobody, &placing.who, placing.when)
+    /// Why a hunt finds nobody, should it find nobody: all are busy, or have no phone.
+    fn nobody_free(&self, hunt: &Hunt, placing: &Placing<'_>) -> Cause {
+        match hunt.waiting.iter().any(|line| !self.phones.of(line, placing.when).is_empty()) {
+            true => Cause::Busy,
+            false => Cause::DestinationOutOfService,
+        }
     }
+}
 
-    fn branches(&self, line: &LineId, when: Timestamp) -> Vec<Branch> {
+impl Phones for RegisteredPhones {
+    fn of(&self, line: &LineId, when: Timestamp) -> Vec<Branch> {
         let contacts = self.registrar.contacts(line, when);
         contacts
             .iter()
@@ -209,6 +246,10 @@ impl HouseDirectory {
             })
             .collect()
     }
+
+    fn now(&self) -> Timestamp {
+        self.runtime.timestamp()
+    }
 }
 
 /// The trunks that a call out tries.
@@ -217,17 +258,18 @@ fn trunks(
     way: &Way<'_>,
     route: &Route<'_>,
     placing: &Placing<'_>,
+    turn: usize,
 ) -> Result<Destination, Unplaceable> {
-    let attempts = plan.attempts(way, route, placing.turn);
+    let attempts = plan.attempts(way, route, turn);
     let attempts: Vec<TrunkAttempt> = attempts
         .into_iter()
         .map(|attempt| TrunkAttempt {
             trunk: attempt.trunk.name.clone(),
-            called: match &placing.dialled.foreign_domain {
-                Some(_) => placing.dialled.user.clone(),
+            called: match placing.domain {
+                Some(_) => placing.dialled.to_owned(),
                 None => attempt.called.to_string(),
             },
-            domain: placing.dialled.foreign_domain.clone(),
+            domain: placing.domain.map(str::to_owned),
             calling: attempt.calling.map(|number| number.to_string()),
         })
         .collect();

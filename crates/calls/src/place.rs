@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use model::{BareJid, LineId};
 
+use crate::course::Course;
 use crate::snapshot::Cause;
 
 /// Phones that one call rings at most; further contacts are left out, oldest first.
 pub const BRANCHES_MAX: usize = 16;
+/// Destinations that are looked at for one call before any phone of them rings.
+const LOOKED_AT_MAX: usize = 256;
 
 /// Who calls: an authenticated line, or a user through a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +33,15 @@ pub struct Dialled {
     pub user: String,
     /// The domain, when it is not one of ours.
     pub foreign_domain: Option<String>,
+    /// How often the call was diverted before it came here.
+    pub diversions: usize,
+}
+
+impl Dialled {
+    /// A number or name of ours.
+    pub fn here(user: impl Into<String>) -> Self {
+        Self { user: user.into(), foreign_domain: None, diversions: 0 }
+    }
 }
 
 /// One phone to ring.
@@ -67,6 +79,8 @@ pub enum Destination {
         name: Option<String>,
         /// How long it rings; `None` is the server's setting.
         ring_time: Option<Duration>,
+        /// How the call came there, and where it can go on.
+        course: Course,
     },
     /// A service of this server.
     Service(Service),
@@ -107,6 +121,9 @@ pub enum Unplaceable {
     /// The caller may not call there.
     #[error("the caller may not call there")]
     NotAllowed,
+    /// The call is forwarded in a circle, or too often.
+    #[error("the call is forwarded in a circle")]
+    Looping,
     /// The call must go out, and no trunk that it may take is in service.
     #[error("no trunk is in service")]
     NoTrunk,
@@ -116,7 +133,7 @@ impl Unplaceable {
     /// What applications see.
     pub fn cause(self) -> Cause {
         match self {
-            Self::NotFound => Cause::NotObtainable,
+            Self::NotFound | Self::Looping => Cause::NotObtainable,
             Self::NotRegistered => Cause::DestinationOutOfService,
             Self::Busy => Cause::Busy,
             Self::NotAllowed => Cause::NotAllowed,
@@ -135,17 +152,14 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// It leads nowhere.
     fn resolve(&self, dialled: &Dialled, caller: &Caller) -> Result<Destination, Unplaceable>;
-    /// Where calls to a line go that is busy; `None` when they go nowhere.
-    fn when_busy(&self, _line: &LineId, _dialled: &Dialled, _caller: &Caller) -> Option<Destination> {
-        None
-    }
     /// How many live calls the line takes part in.
     fn line_calls(&self, line: &LineId) -> usize;
     /// The phones of a line, for a call that is not dialled: a recall, a call that an application makes.
     fn phones_of(&self, _line: &LineId) -> Vec<Branch> {
         Vec::new()
     }
-    /// Where a call goes when all phones of its destination have failed; `None` when it has failed with them.
+    /// Where a call goes when its destination has failed; `None` when it has failed with it. The course of what is
+    /// given is longer than the one that failed: no call goes on for ever.
     fn next(&self, _failed: &Failed<'_>) -> Option<Destination> {
         None
     }
@@ -156,11 +170,9 @@ pub trait Directory: Send + Sync {
 pub struct Failed<'a> {
     /// Who calls.
     pub caller: &'a Caller,
-    /// The line that rang last.
-    pub line: &'a LineId,
-    /// How many phones have been tried.
-    pub phones: usize,
-    /// Why the best of them failed.
+    /// How the call came there.
+    pub course: &'a Course,
+    /// Why it failed; of several phones, why the best of them did.
     pub cause: Cause,
 }
 
@@ -185,7 +197,7 @@ pub fn place(
     if !matches!(destination, Destination::Trunk { is_emergency: true, .. }) {
         caller_has_room(directory, caller, limits)?;
     }
-    reached(directory, destination, dialled, caller, limits)
+    settle(directory, destination, caller, limits)
 }
 
 /// Places the rest of a call that is there already: whoever has it transferred gives up one in exchange.
@@ -199,7 +211,12 @@ pub fn place_onward(
     limits: Limits,
 ) -> Result<Destination, Unplaceable> {
     let destination = directory.resolve(dialled, caller)?;
-    reached(directory, destination, dialled, caller, limits)
+    settle(directory, destination, caller, limits)
+}
+
+/// Places a call anew whose destination has failed; `None` when it has failed with it.
+pub fn place_next(directory: &dyn Directory, failed: &Failed<'_>, limits: Limits) -> Option<Destination> {
+    settle(directory, directory.next(failed)?, failed.caller, limits).ok()
 }
 
 /// Shared by all shards.
@@ -212,46 +229,40 @@ fn caller_has_room(directory: &dyn Directory, caller: &Caller, limits: Limits) -
     }
 }
 
-/// The terminating features: what of a destination can ring, or where it goes on when it is busy.
-fn reached(
+/// The terminating features: what of a destination can ring, else where the call goes on from there.
+fn settle(
     directory: &dyn Directory,
-    destination: Destination,
-    dialled: &Dialled,
+    mut destination: Destination,
     caller: &Caller,
     limits: Limits,
 ) -> Result<Destination, Unplaceable> {
-    let destination = match without_full_lines(directory, destination, limits) {
-        Err(Busy(line)) => {
-            let forwarded = directory.when_busy(&line, dialled, caller).ok_or(Unplaceable::Busy)?;
-            // A forward is followed once: where it leads may be busy, too.
-            without_full_lines(directory, forwarded, limits).map_err(|_| Unplaceable::Busy)?
-        }
-        Ok(destination) => destination,
-    };
-    if matches!(&destination, Destination::Phones { branches, .. } if branches.is_empty()) {
-        return Err(Unplaceable::NotRegistered);
+    for _ in 0..LOOKED_AT_MAX {
+        let (reason, course) = match without_full_lines(directory, destination, limits) {
+            Ok(destination) => return Ok(at_most_branches(destination)),
+            Err(failed) => failed,
+        };
+        let failed = Failed { caller, course: &course, cause: reason.cause() };
+        destination = directory.next(&failed).ok_or(reason)?;
     }
-    Ok(at_most_branches(destination))
+    Err(Unplaceable::Looping)
 }
-
-/// The called side is busy: the line that all would have rung.
-struct Busy(LineId);
 
 /// A line that has all the calls it may have does not ring; when that leaves nobody, the called side is busy.
 fn without_full_lines(
     directory: &dyn Directory,
-    destination: Destination,
+    mut destination: Destination,
     limits: Limits,
-) -> Result<Destination, Busy> {
-    let Destination::Phones { mut branches, address, name, ring_time } = destination else {
-        return Ok(destination);
-    };
-    let first = branches.first().map(|branch| branch.line.clone());
-    branches.retain(|branch| directory.line_calls(&branch.line) < limits.calls_per_line_max);
-    if let (true, Some(line)) = (branches.is_empty(), first) {
-        return Err(Busy(line));
+) -> Result<Destination, (Unplaceable, Course)> {
+    if let Destination::Phones { branches, course, .. } = &mut destination {
+        if branches.is_empty() {
+            return Err((Unplaceable::NotRegistered, std::mem::take(course)));
+        }
+        branches.retain(|branch| directory.line_calls(&branch.line) < limits.calls_per_line_max);
+        if branches.is_empty() {
+            return Err((Unplaceable::Busy, std::mem::take(course)));
+        }
     }
-    Ok(Destination::Phones { branches, address, name, ring_time })
+    Ok(destination)
 }
 
 fn at_most_branches(mut destination: Destination) -> Destination {

@@ -174,6 +174,13 @@ impl Particulars {
     }
 }
 
+impl Connection {
+    /// The device takes no part in the call any more.
+    fn has_left(&self) -> bool {
+        matches!(self.state, ConnectionState::Null | ConnectionState::Fail)
+    }
+}
+
 fn as_text<S: Serializer>(owner: &Option<BareJid>, serializer: S) -> Result<S::Ok, S::Error> {
     owner.as_ref().map(ToString::to_string).serialize(serializer)
 }
@@ -240,7 +247,7 @@ impl fmt::Display for CallId {
 impl CallSnapshot {
     /// No device takes part any more: this is the last snapshot of the call.
     pub fn is_over(&self) -> bool {
-        self.connections.iter().all(|c| matches!(c.state, ConnectionState::Null | ConnectionState::Fail))
+        self.connections.iter().all(Connection::has_left)
     }
 
     /// The connections of one line (several when several phones of it ring).
@@ -278,6 +285,8 @@ struct LiveCall {
 struct LineCalls {
     live: BTreeMap<CallId, Arc<CallSnapshot>>,
     version: u64,
+    /// When its last call ended.
+    rested: Option<Timestamp>,
 }
 
 /// Lines that changed and were not yet taken by the listener: bounded by the number of lines.
@@ -358,8 +367,10 @@ impl Board {
             let mut lines = self.line_shard(line).lock();
             let entry = lines.entry(line.clone()).or_default();
             entry.version += 1;
-            if over {
+            // A line that the call has left is free again, though the call goes on elsewhere.
+            if snapshot.of_line(line).all(Connection::has_left) {
                 entry.live.remove(&snapshot.id);
+                entry.rested = snapshot.of_line(line).map(|connection| connection.since).max();
             } else {
                 entry.live.insert(snapshot.id, Arc::clone(snapshot));
             }
@@ -444,6 +455,11 @@ impl Board {
         self.line_shard(line).lock().get(line).map_or(0, |entry| entry.live.len())
     }
 
+    /// When the last call of a line ended; `None` when it has had none since the start of the server.
+    pub fn rested(&self, line: &LineId) -> Option<Timestamp> {
+        self.line_shard(line).lock().get(line)?.rested
+    }
+
     fn call_shard(&self, call: CallId) -> &Mutex<BTreeMap<CallId, LiveCall>> {
         &self.calls[(call.0 % BOARD_SHARDS as u64) as usize]
     }
@@ -507,6 +523,15 @@ mod tests {
         assert_eq!(board.line_calls(&line("1002")), 0);
         assert_eq!(board.line(&line("1002")).1, 2);
         assert!(board.snapshots().is_empty());
+        assert_eq!((board.rested(&line("1002")), board.rested(&line("1003"))), (Some(Timestamp(0)), None));
+    }
+
+    #[test]
+    fn a_line_that_a_call_has_left_is_free_although_the_call_goes_on() {
+        let board = Board::new();
+        board.publish(&snapshot(1, Event::Delivered, ConnectionState::Alerting));
+        board.publish(&snapshot(2, Event::Diverted, ConnectionState::Fail));
+        assert_eq!((board.line_calls(&line("1001")), board.line_calls(&line("1002"))), (1, 0));
     }
 
     #[test]

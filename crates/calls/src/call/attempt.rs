@@ -60,7 +60,7 @@ impl Attempt {
             Destination::Service(_) => return Err(Verdict::from(place::Unplaceable::NotAllowed)),
             Destination::Trunk { .. } => return Err(Verdict::from(place::Unplaceable::NoTrunk)),
         };
-        let Destination::Phones { branches, address, name, ring_time } = phones else {
+        let Destination::Phones { branches, address, name, ring_time, course } = phones else {
             return Err(Verdict::from(place::Unplaceable::NotFound));
         };
         let ring_time = order.ring_time.or(ring_time).unwrap_or(context.house.limits.ring_time);
@@ -86,7 +86,7 @@ impl Attempt {
             referred_by: referred_by
                 .as_ref()
                 .filter(|_| order.shown.line.is_some() && order.allowed_as != order.shown),
-            diverted_from: None,
+            diversions: &course.diversions,
             answers_itself: order.answers_itself,
         };
         for branch in branches {

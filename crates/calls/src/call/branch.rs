@@ -12,6 +12,7 @@ use super::house::{Context, House};
 use super::incoming::Reliability;
 use super::outcome::Failure;
 use super::{ALLOW, SUPPORTED, wire};
+use crate::course::Diversion;
 use crate::place::{Branch, Caller};
 
 /// Fields of the caller's INVITE that the called phone gets as they are.
@@ -67,8 +68,8 @@ pub(crate) struct Invitation<'a> {
     pub reliability: Reliability,
     /// Who had the call made (RFC 3892), as that phone said it.
     pub referred_by: Option<&'a Bytes>,
-    /// The number that the call was redirected from (RFC 5806).
-    pub diverted_from: Option<&'a str>,
+    /// Where the call was diverted from, first to last (RFC 5806).
+    pub diversions: &'a [Diversion],
     /// The phone is asked to answer by itself.
     pub answers_itself: bool,
 }
@@ -129,9 +130,10 @@ impl BranchLeg {
             .header(Name::UserAgent, &house.product)
             .named("Max-Breadth", &invitation.max_breadth);
         builder = builder.header_opt(Name::ReferredBy, invitation.referred_by);
-        if let Some(number) = invitation.diverted_from {
-            let from = address(number, None, &house.domain);
-            let value = [from.as_bytes(), b";reason=deflection"].concat();
+        // RFC 5806 §4: the last one stands first.
+        for Diversion { from, reason } in invitation.diversions.iter().rev() {
+            let from = address(from.number.as_str(), None, &house.domain);
+            let value = [from.as_bytes(), b";reason=", reason.word().as_bytes()].concat();
             builder = builder.header(Name::Diversion, value.as_slice());
         }
         if invitation.answers_itself {

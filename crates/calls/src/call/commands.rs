@@ -135,5 +135,5 @@ impl ServiceCall {
 }
 
 fn dialled(target: &str) -> Dialled {
-    Dialled { user: target.to_owned(), foreign_domain: None }
+    Dialled::here(target)
 }

@@ -17,6 +17,7 @@ use super::streams::Streams;
 use super::switchboard::Arrival;
 use super::view::View;
 use super::{Call, End, Phase, Timers, wire};
+use crate::course::{self, Course};
 use crate::offer::{Carrier, Exchange, Side};
 use crate::place::{self, Caller, Destination, Dialled, Limits, Service, Unplaceable};
 use crate::snapshot::{CallId, Cause, ConnectionState, Event};
@@ -80,6 +81,7 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
         wire::refuse(context, transaction, &request, 416);
         return Started::Refused;
     };
+    let dialled = Dialled { diversions: course::diversions_before(request.headers()), ..dialled };
     let limits = Limits { calls_per_line_max: context.house.limits.calls_per_line_max };
     match place::place(&*context.house.directory, &dialled, &caller, limits) {
         Ok(Destination::Service(service)) => Started::Service(Box::new(leg), service, dialled.user),
@@ -186,13 +188,13 @@ pub(crate) fn dialled(uri: &Uri, domain: &str) -> Option<Dialled> {
     if uri.scheme() == Scheme::Tel {
         // RFC 3966 §3: visual separators have no meaning.
         user.retain(|c| !matches!(c, '-' | '.' | '(' | ')'));
-        return Some(Dialled { user, foreign_domain: None });
+        return Some(Dialled::here(user));
     }
     let host = String::from_utf8_lossy(uri.host()).into_owned();
     // Phones that know us by address dial `sip:1002@10.0.0.1`.
     let is_address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
     let foreign = !is_address && !host.eq_ignore_ascii_case(domain);
-    Some(Dialled { user, foreign_domain: foreign.then_some(host) })
+    Some(Dialled { foreign_domain: foreign.then_some(host), ..Dialled::here(user) })
 }
 
 /// Calls all phones of the destination.
@@ -216,6 +218,8 @@ fn ring(
         id,
         phase: Phase::Ringing,
         branches: Vec::with_capacity(1),
+        course: Course::default(),
+        first_branch: 0,
         pairs: Vec::with_capacity(1),
         requests: Vec::with_capacity(1),
         streams: Streams::new(id.0),
@@ -238,7 +242,7 @@ fn ring(
 impl Call {
     /// Rings the phones of a destination: the first of the call, or the next one.
     pub(crate) fn ring(&mut self, phones: Destination, context: &mut Context<'_>) {
-        let Destination::Phones { mut branches, address, name, ring_time } = phones else { return };
+        let Destination::Phones { mut branches, address, name, ring_time, course } = phones else { return };
         let Some(asker) = &self.caller else { return };
         let (invite, reliability) = (asker.invite.clone(), asker.reliability);
         let headers = invite.headers();
@@ -253,7 +257,7 @@ impl Call {
         // What the caller hears is that of phones that ring now.
         self.early_media = None;
         let caller = self.placed_by.clone();
-        let diverted_from = self.branches.last().map(|last| last.place.line.number.to_string());
+        (self.course, self.first_branch) = (course.clone(), self.branches.len());
         let invitation = Invitation {
             caller: &caller,
             address: &address,
@@ -262,7 +266,7 @@ impl Call {
             inherited: Some(&invite),
             reliability,
             referred_by: None,
-            diverted_from: diverted_from.as_deref(),
+            diversions: &course.diversions,
             answers_itself: false,
         };
         for branch in branches {

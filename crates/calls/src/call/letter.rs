@@ -10,6 +10,7 @@ use super::describe::Description;
 use super::house::House;
 use super::leg::Leg;
 use super::outcome::Verdict;
+use crate::course::Course;
 use crate::place::{self, Caller, Destination, Dialled, Limits, Unplaceable};
 use crate::snapshot::{CallId, ConnectionState, DialogIds};
 
@@ -101,7 +102,8 @@ impl Place {
                     return Err(Unplaceable::NotRegistered);
                 }
                 let address = line.number.to_string();
-                Ok(Destination::Phones { branches, address, name: None, ring_time: None })
+                let course = Course::default();
+                Ok(Destination::Phones { branches, address, name: None, ring_time: None, course })
             }
         }
     }

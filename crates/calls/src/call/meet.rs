@@ -18,6 +18,7 @@ use super::streams::Streams;
 use super::talking::Passed;
 use super::view::{View, caller_of};
 use super::{Call, End, Phase, Timers, wire};
+use crate::course::Course;
 use crate::features::park;
 use crate::offer::Carrier;
 use crate::place::Caller;
@@ -37,6 +38,8 @@ impl Call {
             placed_by,
             caller: None,
             branches: Vec::new(),
+            course: Course::default(),
+            first_branch: 0,
             pairs: vec![Pair::of(halves)],
             requests: Vec::new(),
             streams,

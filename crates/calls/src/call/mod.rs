@@ -60,6 +60,7 @@ use pair::Pair;
 use streams::Streams;
 use view::View;
 
+use crate::course::Course;
 use crate::place::Caller;
 use crate::snapshot::{CallId, Cause, ConnectionState, Event};
 
@@ -150,6 +151,10 @@ pub(crate) struct Call {
     /// The phone that calls, and its INVITE; `None` when the server brought two phones together.
     caller: Option<CallerLeg>,
     pub(crate) branches: Vec<BranchLeg>,
+    /// How the call came to where it rings.
+    pub(crate) course: Course,
+    /// The first of the branches that ring there; those before it failed elsewhere.
+    first_branch: usize,
     pub(crate) pairs: Vec<Pair>,
     requests: Vec<(ClientTransaction, Purpose)>,
     streams: Streams,

@@ -84,6 +84,7 @@ impl From<Unplaceable> for Verdict {
             Unplaceable::Busy => 486,
             Unplaceable::NotAllowed => 403,
             Unplaceable::NoTrunk => 503,
+            Unplaceable::Looping => 482,
         };
         Self { status, cause: reason.cause() }
     }

@@ -18,7 +18,7 @@ use super::session::{finish, timer_headers};
 use super::{ALLOW, Call, End, Phase, Purpose, wire};
 use crate::features::deflect;
 use crate::offer::{Carrier, Exchange, Meaning, Outstanding, Side};
-use crate::place::{BRANCHES_MAX, Destination, Failed};
+use crate::place::{BRANCHES_MAX, Destination, Failed, Limits, place_next};
 use crate::snapshot::{Cause, ConnectionState, Event};
 
 /// Early dialogs of one call; responses that would make more are passed over.
@@ -339,25 +339,27 @@ impl Call {
         }
         let failures = self.branches.iter().filter_map(super::BranchLeg::failure);
         let verdict = best(failures).unwrap_or(Failure::Unreachable).verdict();
-        match self.next_destination(verdict.cause, context) {
-            Some(next) => {
+        match self.next_destination(context) {
+            Some(next @ Destination::Phones { .. }) => {
                 self.ring(next, context);
                 self.publish(Event::Diverted, verdict.cause, context);
                 self.conclude(context);
             }
-            None => self.refuse_caller(verdict, context),
+            // A call that has rung goes on to phones only: a way out or a service is taken before anything rings.
+            _ => self.refuse_caller(verdict, context),
         }
     }
 
-    /// Where the call goes when a destination has failed: the door for whatever has a sequence of destinations.
-    fn next_destination(&self, cause: Cause, context: &Context<'_>) -> Option<Destination> {
-        let last = self.branches.last()?;
+    /// Where the call goes when its destination has failed: to where the line forwards, or the next member of a hunt.
+    fn next_destination(&self, context: &Context<'_>) -> Option<Destination> {
         if self.branches.len() >= deflect::PHONES_MAX {
             return None;
         }
-        let failed =
-            Failed { caller: &self.placed_by, line: &last.place.line, phones: self.branches.len(), cause };
-        context.house.directory.next(&failed)
+        let failures = self.branches[self.first_branch..].iter().filter_map(super::BranchLeg::failure);
+        let cause = best(failures).unwrap_or(Failure::Unreachable).verdict().cause;
+        let failed = Failed { caller: &self.placed_by, course: &self.course, cause };
+        let limits = Limits { calls_per_line_max: context.house.limits.calls_per_line_max };
+        place_next(&*context.house.directory, &failed, limits)
     }
 
     /// The time to ring is over.
@@ -371,6 +373,8 @@ impl Call {
             };
             self.cancel_branch(branch, context);
             self.branches[branch].state = BranchState::Failed(failure);
+            // The lamp of this line goes out, should the call go on elsewhere.
+            self.view.set(self.branches[branch].connection, ConnectionState::Fail, context.now.civil);
         }
         self.conclude(context);
     }

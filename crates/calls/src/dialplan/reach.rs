@@ -93,6 +93,14 @@ impl DialPlan {
         }
     }
 
+    /// The hunt pilot of this number.
+    pub(crate) fn hunt_pilot(&self, number: &LineId) -> Option<&model::plan::HuntPilot> {
+        let is_it = |pilot: &&model::plan::HuntPilot| {
+            pilot.number == number.number && pilot.partition == number.partition
+        };
+        self.plan.hunt_pilots.iter().find(is_it)
+    }
+
     /// One line with its owner.
     pub(crate) fn reached_line(&self, line: &LineId, dialled: &str) -> Reached {
         let user = self.accounts.owner(line).flatten();

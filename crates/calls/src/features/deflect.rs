@@ -8,6 +8,7 @@ use crate::call::house::Context;
 use crate::call::letter::Place;
 use crate::call::{Call, Phase};
 use crate::command::Refusal;
+use crate::course::{Course, RingsAt, Why};
 use crate::place::{Caller, Destination, Unplaceable};
 use crate::snapshot::{Cause, ConnectionState, Event};
 
@@ -37,10 +38,13 @@ pub(crate) fn deflect(
         number: first.place.line.number.to_string(),
         name: None,
     };
-    let destination = to.phones(&by, context.house)?;
-    let Destination::Phones { branches, .. } = &destination else {
+    let leaving = Course { rings_at: RingsAt::Elsewhere, ..call.course.clone() };
+    let leaving = leaving.diverted(&first.place.line, Why::Deflection).ok_or(Unplaceable::Looping)?;
+    let mut destination = to.phones(&by, context.house)?;
+    let Destination::Phones { branches, course, .. } = &mut destination else {
         return Err(Unplaceable::NotAllowed.into());
     };
+    *course = std::mem::take(course).behind(&leaving);
     if call.branches.len() + branches.len() > PHONES_MAX {
         return Err(Refusal::Resources);
     }

@@ -51,7 +51,7 @@ impl Originator {
             id,
             caller,
             view: View::empty(id, context.now.civil).for_number(&target),
-            target: Dialled { user: target, foreign_domain: None },
+            target: Dialled::here(target),
             attempt: None,
             over: false,
         })

@@ -10,12 +10,14 @@
 //! | REFER within a call | `transfer`: blind, or consultative when Refer-To has Replaces; `park` when it names a slot |
 //! | a new INVITE to a slot where somebody is parked | `park` |
 //! | a command of an application (`command.rs`) | `make_call`, `answer`, `clear`, `hold`, `deflect`, `transfer`, `park` |
-//! | all phones of a destination have failed | `place::Directory::next`, from `call/ringing.rs` |
+//! | a line forwards, or a destination has failed | `forward`, `hunt`, by `place::Directory` |
 
 pub(crate) mod answer;
 pub(crate) mod clear;
 pub(crate) mod deflect;
+pub(crate) mod forward;
 pub(crate) mod hold;
+pub mod hunt;
 pub(crate) mod make_call;
 pub mod park;
 pub(crate) mod replaces;

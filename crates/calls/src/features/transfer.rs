@@ -101,7 +101,7 @@ pub(crate) fn command(
 ) {
     let (dialled, wanted) = match target {
         Ok(dialled) => (dialled, None),
-        Err(wanted) => (Dialled { user: String::new(), foreign_domain: None }, Some(wanted)),
+        Err(wanted) => (Dialled::here(""), Some(wanted)),
     };
     let order = Asked { dialled, referred_by: None };
     begin(call, pair, Transfer { end, referral: None, attempt: None, order }, wanted, context);
@@ -157,7 +157,7 @@ pub(crate) fn park_command(
         return Err(Refusal::Busy);
     }
     let slot = context.house.parking.take(slot, call.id).ok_or(Refusal::NoSlot)?;
-    let order = Asked { dialled: Dialled { user: slot.clone(), foreign_domain: None }, referred_by: None };
+    let order = Asked { dialled: Dialled::here(slot.clone()), referred_by: None };
     call.change = Some(Change::Transfer(Transfer { end, referral: None, attempt: None, order }));
     context.index.letters.push_back(Letter::Park { call: call.id, slot: slot.clone() });
     Ok(slot)

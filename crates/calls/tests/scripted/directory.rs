@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use calls::Board;
 use calls::call::Ports;
-use calls::place::{Branch, Caller, Destination, Dialled, Directory, Failed, Service, Unplaceable};
+use calls::dialplan::{Accounts, DialPlan, compile};
+use calls::directory::Phones;
+use calls::place::Branch;
 use media::{Command, NoPort, OpenPort, Port, PortId};
-use model::LineId;
+use model::plan::Plan;
+use model::{LineId, Timestamp, User, UserId};
 use parking_lot::Mutex;
 use sip::endpoint::{Flow, Target, Transport};
+use store::Line;
 
 /// The server's own address.
 pub const SERVER: &str = "192.0.2.1:5060";
@@ -23,13 +27,11 @@ pub struct Registered {
     pub address: SocketAddr,
 }
 
-/// Lines and phones of a script.
-pub struct Lines {
+/// Phones of a script, and its clock.
+#[derive(Clone, Default)]
+pub struct Registrations {
     pub phones: Vec<Registered>,
-    pub lines: BTreeMap<String, String>,
-    pub board: Arc<Board>,
-    /// Where calls to a number go that fail there.
-    pub forwards: BTreeMap<String, String>,
+    pub now: Arc<AtomicI64>,
 }
 
 pub fn line(number: &str) -> LineId {
@@ -53,35 +55,37 @@ impl Registered {
     }
 }
 
-impl Directory for Lines {
-    fn resolve(&self, dialled: &Dialled, _caller: &Caller) -> Result<Destination, Unplaceable> {
-        if dialled.foreign_domain.is_some() {
-            return Err(Unplaceable::NotFound);
-        }
-        if dialled.user == "600" {
-            return Ok(Destination::Service(Service::Echo));
-        }
-        let reached = |number: &str, owner: &str| number == dialled.user || owner == dialled.user;
-        if !self.lines.iter().any(|(number, owner)| reached(number, owner)) {
-            return Err(Unplaceable::NotFound);
-        }
-        let found = self.phones.iter().filter(|phone| reached(phone.line.number.as_str(), &phone.owner));
-        let branches = found.map(Registered::branch).collect();
-        Ok(Destination::Phones { branches, address: dialled.user.clone(), name: None, ring_time: None })
-    }
-
-    fn line_calls(&self, line: &LineId) -> usize {
-        self.board.line_calls(line)
-    }
-
-    fn phones_of(&self, line: &LineId) -> Vec<Branch> {
+impl Phones for Registrations {
+    fn of(&self, line: &LineId, _when: Timestamp) -> Vec<Branch> {
         self.phones.iter().filter(|phone| phone.line == *line).map(Registered::branch).collect()
     }
 
-    fn next(&self, failed: &Failed<'_>) -> Option<Destination> {
-        let user = self.forwards.get(failed.line.number.as_str())?.clone();
-        self.resolve(&Dialled { user, foreign_domain: None }, failed.caller).ok()
+    fn now(&self) -> Timestamp {
+        Timestamp(self.now.load(Ordering::Relaxed))
     }
+}
+
+/// The plan of a script: its document, over the lines `(number, owner)`, with 600 for the echo.
+pub fn plan(document: &str, lines: &BTreeMap<String, String>) -> Result<DialPlan, String> {
+    let plan = Plan::read(document).map_err(|error| error.to_string())?;
+    let jid = |owner: &str| format!("{owner}@localhost").parse().expect("an address");
+    let owners: BTreeSet<&String> = lines.values().collect();
+    let user = |owner: &&String| User { id: UserId(0), jid: jid(owner), name: String::new(), enabled: true };
+    let users: Vec<User> = owners.iter().map(user).collect();
+    let owned = |(number, owner): (&String, &String)| Line { line: line(number), owner: Some(jid(owner)) };
+    let lines: Vec<Line> = lines.iter().map(owned).collect();
+    Ok(compile(&plan, Accounts::new(&users, &lines), Some("600")))
+}
+
+/// `1002=1003`: calls go there that fail, whatever the reason.
+pub fn forwards(pairs: &[(String, String)]) -> String {
+    let forward = |(from, to): &(String, String)| {
+        let always = format!("{{ internal = {{ to = \"{to}\" }} }}");
+        format!(
+            "[[line]]\nnumber = \"{from}\"\nforward = {{ busy = {always}, no_answer = {always}, unregistered = {always} }}\n"
+        )
+    };
+    pairs.iter().map(forward).collect()
 }
 
 /// Media without sockets: remembers what it was told.

@@ -52,8 +52,17 @@ scripts! {
     echo_service
     fork_both_phones_busy
     fork_two_phones
+    forward_all
+    forward_busy
+    forward_loop
+    forward_no_answer
+    forward_unregistered
     glare
     hold_and_resume
+    hunt_broadcast
+    hunt_circular
+    hunt_longest_idle
+    hunt_top_down
     impatient_caller
     info_digits
     loop_protection

@@ -3,6 +3,7 @@
 //! ```text
 //! lines carol=1003                        lines without a phone
 //! forwards 1002=1003                      where calls go that fail there
+//! plan TEXT                               a line of the dial plan; an empty one begins it anew
 //! limit ring-seconds 30                   also: calls-per-line, session-seconds
 //! phones ann=1001 bob=1002 bob2=1002      phones that are registered; bob2 is bob's second one
 //!
@@ -76,6 +77,15 @@ fn play_on(shards: usize, file: &str) {
             [] => continue,
             ["lines", pairs @ ..] => {
                 numbers.lines = pairs.iter().map(|pair| split(pair)).collect();
+                Ok(())
+            }
+            ["plan"] => {
+                numbers.plan.clear();
+                Ok(())
+            }
+            ["plan", ..] => {
+                numbers.plan.push_str(sentence.trim_start_matches("plan "));
+                numbers.plan.push('\n');
                 Ok(())
             }
             ["forwards", pairs @ ..] => {

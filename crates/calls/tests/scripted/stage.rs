@@ -1,14 +1,17 @@
 //! The stage: one endpoint and its switchboard, the phones around them, and the clock.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use calls::address::Addresses;
 use calls::call::{Arrival, EXTENSIONS, House, Moved, Now, Post, Shard, Switchboard};
 use calls::command::{Command, Done, Refusal};
+use calls::directory::PlanDirectory;
 use calls::features::park::Parking;
 use calls::line_state::LineStates;
 use calls::place::Caller;
@@ -20,7 +23,7 @@ use sip::endpoint::{Config, Endpoint, Event, Flow, Output};
 use sip::{Message, Method, Name, Response};
 use store::CallRecord;
 
-use crate::directory::{Lines, Numbers, Registered, flow_to, line};
+use crate::directory::{self, Numbers, Registered, Registrations, flow_to, line};
 use crate::phone::Phone;
 
 pub struct Stage {
@@ -35,6 +38,8 @@ pub struct Stage {
     records: VecDeque<CallRecord>,
     start: Instant,
     now: Instant,
+    /// What the directory takes for the time.
+    clock: Arc<AtomicI64>,
 }
 
 /// What is known of numbers beside the phones.
@@ -44,6 +49,8 @@ pub struct Numbering {
     pub lines: Vec<(String, String)>,
     /// Where calls go that fail: from, to.
     pub forwards: Vec<(String, String)>,
+    /// The dial plan.
+    pub plan: String,
 }
 
 /// Every name ends in the number of the phone, if it has several: `bob2` is bob's.
@@ -72,21 +79,21 @@ impl Stage {
             owner: owner(name).to_owned(),
             address: address(at),
         });
-        let directory = Lines {
-            phones: registered.collect(),
-            lines: phones
-                .iter()
-                .chain(&numbers.lines)
-                .map(|(name, number)| (number.clone(), owner(name).to_owned()))
-                .collect(),
-            board: Arc::clone(&board),
-            forwards: numbers.forwards.iter().cloned().collect(),
-        };
-        for phone in &directory.phones {
+        let registrations = Registrations { phones: registered.collect(), ..Registrations::default() };
+        let clock = Arc::clone(&registrations.now);
+        for phone in &registrations.phones {
             let user = format!("{}@localhost", phone.owner).parse().expect("an address");
             states.registered(&phone.line, Some(&user), Timestamp(0));
         }
-        let directory = Arc::new(directory);
+        let lines: BTreeMap<String, String> = phones
+            .iter()
+            .chain(&numbers.lines)
+            .map(|(name, number)| (number.clone(), owner(name).to_owned()))
+            .collect();
+        let document = numbers.plan.clone() + &directory::forwards(&numbers.forwards);
+        let plan = directory::plan(&document, &lines).expect("a plan");
+        let plan = Arc::new(ArcSwap::from_pointee(plan));
+        let directory = Arc::new(PlanDirectory::new(plan, registrations, Arc::clone(&board)));
         let moved = Arc::new(Moved::default());
         let parking = Arc::new(Parking::default());
         let house = |index| House {
@@ -95,7 +102,7 @@ impl Stage {
             addresses: Addresses::default(),
             product: "Carillon".to_owned(),
             ports: Arc::<Numbers>::clone(&ports),
-            directory: Arc::<Lines>::clone(&directory),
+            directory: Arc::<PlanDirectory<Registrations>>::clone(&directory),
             lines: Arc::clone(&states),
             shard: Shard { index, count },
             moved: Arc::clone(&moved),
@@ -124,6 +131,7 @@ impl Stage {
             board,
             start,
             now: start,
+            clock,
         }
     }
 
@@ -264,6 +272,7 @@ impl Stage {
                 Some(at) if at <= target => self.now = self.now.max(at),
                 _ => break,
             }
+            self.clock.store(self.now().civil.0, Ordering::Relaxed);
             for at in 0..self.shards.len() {
                 self.shards[at].0.handle_timeout(self.now);
             }
@@ -275,6 +284,7 @@ impl Stage {
             self.pump();
         }
         self.now = target;
+        self.clock.store(self.now().civil.0, Ordering::Relaxed);
     }
 
     /// What is still there that should be gone; empty when all has come to rest.

@@ -21,6 +21,9 @@ pub struct HuntPilot {
     /// How long one member rings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ring_seconds: Option<u16>,
+    /// How long members are tried in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_seconds: Option<u16>,
     /// Where a call goes that no member takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<ForwardTo>,
