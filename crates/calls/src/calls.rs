@@ -298,6 +298,7 @@ impl Calls {
                 shard: Place { index, count },
                 moved: Arc::clone(&self.transport.moved),
                 parking: Arc::clone(&parking),
+                music: config.music.clone(),
             };
             let watch_counts = Arc::new(WatchCounts::default());
             let shard = Shard::new(Parts {

@@ -27,6 +27,8 @@ pub struct CallsConfig {
     pub shards: usize,
     /// The number that echoes audio.
     pub echo_number: Option<String>,
+    /// What phones that are held or parked hear; `None` leaves it to the phones.
+    pub music: Option<media::Source>,
     /// Limits of calls.
     pub limits: CallLimits,
     /// Limits of failures to sign in.

@@ -90,6 +90,7 @@ mod media;
 mod meter;
 mod mixer;
 mod mouth;
+mod music;
 mod opinion;
 mod opus;
 mod perform;

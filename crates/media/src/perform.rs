@@ -89,13 +89,25 @@ impl Engine {
 
     /// Gives a leg mouth and ear; false, and told, when no codec of it is spoken here.
     pub(crate) fn prepare(&mut self, port: PortId) -> bool {
-        let entropy = [self.random_u64(), self.random_u64()];
+        let mut entropy = [self.random_u64(), self.random_u64()];
+        if let Some(timestamp) = self.relayed_timestamp(port) {
+            entropy[0] = entropy[0] >> 32 << 32 | u64::from(timestamp);
+        }
         let Some(leg) = self.legs.get(port) else { return false };
         let is_ready = leg.prepare(entropy);
         if !is_ready {
             self.refuse(port, Refusal::NoCodec);
         }
         is_ready
+    }
+
+    /// Where the timestamps of what is relayed to a leg are now. What begins here goes on from there: some phones take
+    /// a new source for old packets when its timestamps are lower than those before.
+    fn relayed_timestamp(&mut self, port: PortId) -> Option<u32> {
+        let leg = self.legs.get(port).filter(|leg| leg.mouth.is_none())?;
+        let Role::Relay { slot: Some(slot), .. } = leg.role else { return None };
+        let now = self.shared.runtime.now();
+        self.legs.at(slot)?.reception.timestamp_at(now)
     }
 
     /// Sees to it that a leg has its turn every 20 ms.
@@ -195,7 +207,10 @@ impl Engine {
     fn tune_in(&mut self, port: PortId, source: Source, now: Instant) -> StationId {
         let playing = self.stations.iter_mut().find(|(_, station)| station.plays(&source));
         if let Some((id, station)) = playing {
-            station.listeners.push(port);
+            // Told twice within a beat, it is not to hear everything twice.
+            if !station.listeners.contains(&port) {
+                station.listeners.push(port);
+            }
             return *id;
         }
         let id = StationId(self.stations.keys().next_back().map_or(0, |last| last.0 + 1));

@@ -97,6 +97,13 @@ impl Reception {
         }
     }
 
+    /// The timestamp that the stream has come to by now, when it goes on with the time.
+    pub(crate) fn timestamp_at(&self, now: Instant) -> Option<u32> {
+        let (arrival, timestamp) = self.stream.as_ref()?.arrival?;
+        let elapsed = now.saturating_duration_since(arrival).as_micros() * u128::from(self.clock_hertz);
+        Some(timestamp.wrapping_add((elapsed / 1_000_000) as u32))
+    }
+
     /// Packets that arrived.
     pub fn packets(&self) -> u64 {
         self.packets
@@ -150,6 +157,15 @@ mod tests {
     fn a_gap_is_loss_and_disorder_is_not() {
         let reception = received([10, 11, 14, 13, 16]);
         assert_eq!((reception.packets(), reception.lost()), (5, 2));
+    }
+
+    #[test]
+    fn timestamps_go_on_with_the_time() {
+        let mut reception = Reception::new(8_000);
+        let now = tokio::time::Instant::now().into_std();
+        assert_eq!(reception.timestamp_at(now), None);
+        reception.packet(&header(10, 1), true, now);
+        assert_eq!(reception.timestamp_at(now + Duration::from_millis(30)), Some(1_840));
     }
 
     #[test]

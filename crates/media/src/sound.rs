@@ -63,6 +63,11 @@ impl Sound {
         Self::new(rate, &samples)
     }
 
+    /// Music of our own, for whoever waits.
+    pub fn music() -> Arc<Self> {
+        crate::music::piece()
+    }
+
     /// How long it is.
     pub fn duration(&self) -> Duration {
         Duration::from_millis(self.narrow.len() as u64 / 8)

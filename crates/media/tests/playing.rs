@@ -85,6 +85,34 @@ async fn music_plays_on_for_all_and_one_stream_changes_its_source_without_a_gap(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn music_after_a_relay_goes_on_in_the_time_of_the_relayed_stream() {
+    let house = House::start(MediaConfig::default());
+    let (holder, held) = (phone(&house, 1, Codec::Pcma), phone(&house, 1, Codec::Pcma));
+    house.media.command(Command::Connect { a: holder.port.id, b: held.port.id });
+    for sequence in 1..=5 {
+        holder.phone.send(holder.port.rtp_port, &packet(8, sequence, &[0xd5; 160]));
+    }
+    let mut relayed = 0;
+    for _ in 0..5 {
+        relayed = Header::parse(&held.phone.hear(PATIENCE).unwrap()).unwrap().timestamp;
+    }
+    play(&house, &held, &Source::Sounds(vec![Sound::music()]), PlayMode::Shared);
+    let first = Header::parse(&held.phone.hear(PATIENCE).unwrap()).unwrap();
+    let ahead = first.timestamp.wrapping_sub(relayed);
+    assert!((1..8_000).contains(&ahead), "{ahead} ticks after the last packet that was relayed");
+    // The other one is not heard any more, whatever it plays by itself.
+    holder.phone.send(holder.port.rtp_port, &packet(8, 6, &[0x55; 160]));
+    for _ in 0..20 {
+        let heard = held.phone.hear(PATIENCE).unwrap();
+        assert_eq!(Header::parse(&heard).unwrap().ssrc, first.ssrc);
+    }
+    house.media.command(Command::Connect { a: holder.port.id, b: held.port.id });
+    while held.phone.hear(QUIET).is_some() {}
+    holder.phone.send(holder.port.rtp_port, &packet(8, 7, &[0x55; 160]));
+    assert_eq!(payload(&held.phone.hear(PATIENCE).unwrap()), Some(&[0x55; 160][..]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_are_sent_as_events_or_as_sound_as_the_peer_takes_them() {
     let mut house = House::start(MediaConfig::default());
     let modern = house.leg(1, |remote| {

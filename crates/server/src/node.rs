@@ -19,7 +19,7 @@ use store::{Files, Store};
 use xmpp::sasl::scram::ITERATIONS_DEFAULT;
 
 use crate::certificate;
-use crate::config::Config;
+use crate::config::{Config, MusicOnHold};
 use crate::operations::Change;
 use crate::outside;
 use crate::status::Rooms;
@@ -60,7 +60,7 @@ impl Node {
         let im = start_im(config, &store, &presence, &runtime, &im_tls).await?;
         let (media, reports) = Media::start(media_config(config), &runtime).context("media")?;
         let calls = Calls::start(
-            calls_config(config, sip_tls(&chain, &key)?),
+            calls_config(config, sip_tls(&chain, &key)?)?,
             store.clone(),
             Arc::clone(&presence),
             runtime.clone(),
@@ -361,9 +361,9 @@ fn sip_tls(chain: &[CertificateDer<'static>], key: &PrivateKeyDer<'static>) -> R
         .with_single_cert(chain.to_vec(), key.clone_key())?)
 }
 
-fn calls_config(config: &Config, tls: ServerConfig) -> CallsConfig {
+fn calls_config(config: &Config, tls: ServerConfig) -> Result<CallsConfig> {
     let listen = &config.listen;
-    CallsConfig {
+    Ok(CallsConfig {
         domain: config.domain.clone(),
         listen: calls::Listen {
             udp: listen.at(listen.sip),
@@ -380,13 +380,24 @@ fn calls_config(config: &Config, tls: ServerConfig) -> CallsConfig {
         trusted: config.network.trusted.clone(),
         shards: 0,
         echo_number: Some(ECHO_NUMBER.to_owned()),
+        music: music(&config.sip.calls.music_on_hold)?,
         limits: call_limits(config),
         sign_in: phone_sign_in_limits(config),
         records: calls::RecordPolicy {
             keep_time: (config.sip.calls.records_days > 0).then(|| DAY * config.sip.calls.records_days),
             traced_calls_max: config.sip.calls.traced_calls,
         },
-    }
+    })
+}
+
+/// What phones that are held hear.
+fn music(wanted: &MusicOnHold) -> Result<Option<media::Source>> {
+    let sound = match wanted {
+        MusicOnHold::Phones => return Ok(None),
+        MusicOnHold::Own => media::Sound::music(),
+        MusicOnHold::File(path) => media::Sounds::default().load(path).context("calls.music_on_hold")?,
+    };
+    Ok(Some(media::Source::Sounds(vec![sound])))
 }
 
 fn phone_sign_in_limits(config: &Config) -> calls::SignInLimits {

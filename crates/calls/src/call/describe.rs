@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use media::{Encoding, Kind, Learn, Remote};
+use media::{Encoding, Kind, Learn, Remote, Speech};
 use sip::Error;
 use sip::sdp::{Direction, Media, Sdp};
 
@@ -172,6 +172,49 @@ impl Description {
             Some((at, Encoding::new(spoken, codec.payload)))
         };
         self.sdp.media()[at].codecs().iter().find_map(known)
+    }
+
+    /// How `media` speaks with this phone itself on a line: in the codecs that it takes and that the other phone of the
+    /// session takes, too, when there is one.
+    pub(crate) fn speech(&self, at: usize, other: Option<&Self>) -> Speech {
+        let codecs = |of: &Self| of.sdp.media().get(at).map(Media::codecs).unwrap_or_default();
+        let theirs = other.map(codecs);
+        let both = |codec: &&sip::sdp::Codec| {
+            theirs.as_ref().is_none_or(|theirs| theirs.iter().any(|one| one.is_same(codec)))
+        };
+        let own = codecs(self);
+        let known = |codec: &sip::sdp::Codec| {
+            let spoken = media::Codec::named(codec.name.as_ref(), codec.clock_rate)?;
+            Some(Encoding::new(spoken, codec.payload))
+        };
+        let encodings = own.iter().filter(both).filter_map(known).collect();
+        let events_to_peer = self.lines.get(at).and_then(|line| line.telephone_event);
+        Speech { encodings, events_to_peer, keys_in_sound: false }
+    }
+
+    /// The same description for one who is put on hold by it: it hears music, even when the phone that holds wants no
+    /// sound either way.
+    pub(crate) fn with_music(&self) -> Self {
+        let mut description = self.clone();
+        for (at, line) in description.lines.iter_mut().enumerate() {
+            if line.kind == Some(Kind::Audio) && line.direction == Direction::Inactive {
+                line.direction = Direction::SendOnly;
+                description.sdp.media_mut()[at].set_direction(line.direction);
+            }
+        }
+        description
+    }
+
+    /// The same description as an answer to an offer that wants no sound on some lines (RFC 3264 §6.1).
+    pub(crate) fn answering(&self, offer: &Self) -> Self {
+        let mut description = self.clone();
+        for (at, (line, offered)) in description.lines.iter_mut().zip(&offer.lines).enumerate() {
+            if offered.direction == Direction::Inactive && line.direction != Direction::Inactive {
+                line.direction = Direction::Inactive;
+                description.sdp.media_mut()[at].set_direction(line.direction);
+            }
+        }
+        description
     }
 
     /// The ports that it names, line by line: for one that we wrote ourselves.

@@ -40,6 +40,8 @@ pub struct House {
     pub moved: Arc<Moved>,
     /// The slots of parked calls.
     pub parking: Arc<Parking>,
+    /// What phones that are held or parked hear; `None` leaves it to the phones.
+    pub music: Option<media::Source>,
 }
 
 /// One of several shards.

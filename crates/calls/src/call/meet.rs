@@ -172,7 +172,7 @@ impl Call {
         transfer.tell(self.pairs[pair].half_mut(transfer.end), 200, context);
         let recall_at = context.now.instant + park::RECALL;
         let waits = Waits::Parked { slot, by, recall_at, attempt: None };
-        Some(self.split(part, (Plays::Rest, waits), Cause::Park, context))
+        Some(self.split(part, (Plays::Music, waits), Cause::Park, context))
     }
 
     /// One end leaves, the other is alone with the server.

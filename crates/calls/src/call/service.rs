@@ -30,8 +30,8 @@ pub(crate) enum Plays {
     Ringback,
     /// Nothing: another phone is on its way to it.
     Silence,
-    /// Nothing yet, for a longer time.
-    Rest,
+    /// Music: it waits for a longer time.
+    Music,
 }
 
 /// What a phone that is alone waits for.
@@ -224,7 +224,7 @@ impl ServiceCall {
         for (at, line) in heard.lines().iter().enumerate() {
             if let Some(mut remote) = line.remote(Some(line), with_video) {
                 let spoken = heard.spoken().filter(|(line, _)| *line == at);
-                remote.speech.encodings.extend(spoken.map(|(_, encoding)| encoding));
+                remote.speech = heard.speech(at, None);
                 self.streams.reach(ports, at, End::Caller, remote);
                 match (self.plays, spoken) {
                     (Plays::Echo, _) => self.streams.echo(ports, at, End::Caller),
@@ -232,7 +232,12 @@ impl ServiceCall {
                         let tone = Tone::of(Signal::RingBack, Region::International);
                         self.streams.tone(ports, at, End::Caller, tone);
                     }
-                    (Plays::Ringback | Plays::Silence | Plays::Rest, _) => {}
+                    (Plays::Music, Some(_)) => {
+                        if let Some(music) = &context.house.music {
+                            self.streams.music(ports, at, End::Caller, music);
+                        }
+                    }
+                    (Plays::Ringback | Plays::Silence | Plays::Music, _) => {}
                 }
             }
         }

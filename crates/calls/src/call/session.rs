@@ -1,5 +1,7 @@
 //! The session of a pair: descriptions from one end to the other, media, ACK and BYE.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use sip::dialog::State;
 use sip::endpoint::ClientTransaction;
@@ -9,6 +11,7 @@ use sip::{Method, Name, Response, ResponseBuilder};
 use super::describe::{Description, Lines};
 use super::house::Context;
 use super::{Call, End, Phase, Purpose, wire};
+use crate::features::music;
 use crate::offer::{Carrier, Side};
 use crate::snapshot::MediaUse;
 
@@ -44,11 +47,13 @@ impl Call {
         let half = self.pairs[pair].half_mut(to);
         let address = half.media_address(context.house);
         let offered = half.exchange.outstanding().is_some_and(|offer| offer.side == Side::Remote);
-        let lines = match &half.heard {
-            Some(offer) if offered => Lines::Answer(offer.lines().len()),
-            _ => Lines::Offer,
+        let (lines, description) = match &half.heard {
+            Some(offer) if offered => {
+                (Lines::Answer(offer.lines().len()), Cow::Owned(description.answering(offer)))
+            }
+            _ => (Lines::Offer, Cow::Borrowed(description)),
         };
-        half.said.write(description, address, lines, |at, kind| {
+        half.said.write(&description, address, lines, |at, kind| {
             // Both sides of a line get their port together, or the line is refused.
             streams.port(ports, at, kind, to.other())?;
             streams.port(ports, at, kind, to)
@@ -58,13 +63,12 @@ impl Call {
     /// Tells media where both ends of a pair are, by what they have described last.
     pub(crate) fn join(&mut self, pair: usize, context: &Context<'_>) {
         let ports = &*context.house.ports;
+        for end in [End::Caller, End::Callee] {
+            self.pairs[pair].half_mut(end).note_listening();
+        }
         let (caller, callee) = (self.pairs[pair].half(End::Caller), self.pairs[pair].half(End::Callee));
         let (Some(a), Some(b)) = (&caller.heard, &callee.heard) else { return };
-        if caller.held || callee.held {
-            self.streams.rest(ports, End::Caller);
-            return self.streams.rest(ports, End::Callee);
-        }
-        let with_video = a.has_video_with(b);
+        let (with_video, descriptions) = (a.has_video_with(b), (a, b));
         let codecs = a.codecs_with(b);
         let connections = [caller.connection, callee.connection];
         for (at, (a, b)) in a.lines().iter().zip(b.lines()).enumerate() {
@@ -73,11 +77,16 @@ impl Call {
                 continue;
             }
             for (end, line, other) in [(End::Caller, a, b), (End::Callee, b, a)] {
-                if let Some(remote) = line.remote(Some(other), with_video) {
+                if let Some(mut remote) = line.remote(Some(other), with_video) {
+                    remote.speech = match end {
+                        End::Caller => descriptions.0.speech(at, Some(descriptions.1)),
+                        End::Callee => descriptions.1.speech(at, Some(descriptions.0)),
+                    };
                     self.streams.reach(ports, at, end, remote);
                 }
             }
         }
+        music::hold(&mut self.streams, &self.pairs[pair], context);
         for (end, connection) in [End::Caller, End::Callee].into_iter().zip(connections) {
             let media = MediaUse { codecs: codecs.clone(), ports: self.streams.ports_of(end) };
             self.view.speaks(connection, media);

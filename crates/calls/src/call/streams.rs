@@ -98,6 +98,16 @@ impl Streams {
         }
     }
 
+    /// Plays music to `end` on m-line `index`, in step with all who hear it; the other end's sound goes nowhere.
+    pub(crate) fn music(&mut self, ports: &dyn Ports, index: usize, end: End, source: &Source) {
+        let Some(line) = self.lines.get_mut(index) else { return };
+        line.joined = false;
+        if let Some(port) = line.ports[end.index()] {
+            let source = source.clone();
+            ports.command(Command::Play { port: port.id, source, mode: PlayMode::Shared });
+        }
+    }
+
     pub(crate) fn new(owner: u64) -> Self {
         Self { owner, lines: Vec::new() }
     }

@@ -13,7 +13,7 @@ use super::outcome::Failure;
 use super::pair::{AckOwed, TRANSITS_MAX, Transit};
 use super::session::{finish, timer_headers};
 use super::{ALLOW, Call, End, Phase, Purpose, wire};
-use crate::features::transfer;
+use crate::features::{music, transfer};
 use crate::offer::{Carrier, Meaning, Side};
 use crate::snapshot::{Cause, Event};
 
@@ -166,7 +166,9 @@ impl Call {
             _ => other.exchange.pass(Side::Local, sent, offer.is_some()).map_err(|_| 491),
         };
         let written = outcome.and_then(|_| {
-            let body = offer.as_ref().map(|offer| self.tell(pair, to, offer, context).ok_or(503)).transpose();
+            let told =
+                offer.as_ref().map(|offer| music::offer(offer, self.pairs[pair].half(from), context.house));
+            let body = told.map(|offer| self.tell(pair, to, &offer, context).ok_or(503)).transpose();
             body.inspect_err(|_| self.pairs[pair].half_mut(to).exchange.refused(sent))
         });
         let body = match written {

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | a new INVITE with Replaces or Join | `replaces`: directed pickup, attended transfer by a phone |
 //! | REFER within a call | `transfer`: blind, or consultative when Refer-To has Replaces; `park` when it names a slot |
+//! | a change of a session after which a phone does not listen any more | `music` |
 //! | a new INVITE to a slot where somebody is parked | `park` |
 //! | a command of an application (`command.rs`) | `make_call`, `answer`, `clear`, `hold`, `deflect`, `transfer`, `park` |
 //! | a line forwards, or a destination has failed | `forward`, `hunt`, by `place::Directory` |
@@ -19,6 +20,7 @@ pub(crate) mod forward;
 pub(crate) mod hold;
 pub mod hunt;
 pub(crate) mod make_call;
+pub(crate) mod music;
 pub mod park;
 pub(crate) mod replaces;
 pub(crate) mod transfer;

@@ -75,6 +75,7 @@ impl House {
             trusted: Vec::new(),
             shards: 2,
             echo_number: Some("600".to_owned()),
+            music: None,
             limits: CallLimits::default(),
             sign_in: SignInLimits::default(),
             records: calls::RecordPolicy::default(),

@@ -9,7 +9,7 @@ use calls::call::Ports;
 use calls::dialplan::{Accounts, DialPlan, compile};
 use calls::directory::Phones;
 use calls::place::Branch;
-use media::{Command, NoPort, OpenPort, Port, PortId};
+use media::{Command, NoPort, OpenPort, Port, PortId, Source};
 use model::plan::Plan;
 use model::{LineId, Timestamp, User, UserId};
 use parking_lot::Mutex;
@@ -103,6 +103,7 @@ struct Told {
     directions: BTreeMap<PortId, media::Direction>,
     echoes: BTreeSet<PortId>,
     tones: BTreeSet<PortId>,
+    music: BTreeSet<PortId>,
     with_video: BTreeMap<SocketAddr, bool>,
 }
 
@@ -134,6 +135,10 @@ impl Ports for Numbers {
                 told.rest(port);
                 told.echoes.insert(port);
             }
+            Command::Play { port, source: Source::Sounds(_), .. } => {
+                told.rest(port);
+                told.music.insert(port);
+            }
             Command::Play { port, .. } => {
                 told.rest(port);
                 told.tones.insert(port);
@@ -154,6 +159,7 @@ impl Told {
         self.partners.retain(|a, b| *a != port && *b != port);
         self.echoes.remove(&port);
         self.tones.remove(&port);
+        self.music.remove(&port);
     }
 }
 
@@ -161,6 +167,15 @@ impl Numbers {
     pub fn has_tone(&self, address: SocketAddr) -> bool {
         let told = self.state.lock();
         told.tones.iter().any(|port| told.remotes.get(port) == Some(&address))
+    }
+
+    /// Does this address hear music, as far as it may hear anything?
+    pub fn has_music(&self, address: SocketAddr) -> bool {
+        let told = self.state.lock();
+        told.music.iter().any(|port| {
+            told.remotes.get(port) == Some(&address)
+                && told.directions.get(port).is_some_and(|direction| direction.sends())
+        })
     }
 
     pub fn open_ports(&self) -> usize {

@@ -67,6 +67,7 @@ scripts! {
     info_digits
     loop_protection
     make_call
+    music_on_hold
     no_answer
     not_found
     not_registered

@@ -34,6 +34,7 @@
 //! presence of bob is On the phone
 //! media flows between ann and bob         media rests between ann and bob
 //! media echoes to ann                     tone goes to ann
+//! music plays to ann                      no music plays to ann
 //! sound of ann goes with video            sound of ann goes alone
 //! ```
 
@@ -166,6 +167,14 @@ fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), Stri
             let address = stage.phone(name).media();
             check(stage.ports.has_tone(address), "no tone")
         }
+        ["music", "plays", "to", name] => {
+            let address = stage.phone(name).media();
+            check(stage.ports.has_music(address), "no music")
+        }
+        ["no", "music", "plays", "to", name] => {
+            let address = stage.phone(name).media();
+            check(!stage.ports.has_music(address), "it plays")
+        }
         ["sound", "of", name, "goes", how @ ..] => {
             let address = stage.phone(name).media();
             let with_video = stage.ports.is_with_video(address);
@@ -249,7 +258,7 @@ fn clauses(sentence: &str) -> Result<(Vec<String>, Extras, Vec<String>), String>
     let mut texts = Vec::new();
     for part in parts {
         match part.trim() {
-            "answer inactive" => extras.session = Some(Session::Inactive),
+            "answer inactive" | "offer inactive" => extras.session = Some(Session::Inactive),
             "offer" | "answer" | "description" => extras.session = Some(Session::Plain),
             "the same offer" => extras.session = Some(Session::Same),
             "hold" => extras.session = Some(Session::Hold),

@@ -17,6 +17,7 @@ use calls::line_state::LineStates;
 use calls::place::Caller;
 use calls::snapshot::CallId;
 use calls::{Board, CallLimits};
+use media::Source;
 use model::Timestamp;
 use presence::{Engine, Rules};
 use sip::endpoint::{Config, Endpoint, Event, Flow, Output};
@@ -107,6 +108,7 @@ impl Stage {
             shard: Shard { index, count },
             moved: Arc::clone(&moved),
             parking: Arc::clone(&parking),
+            music: Some(Source::Sounds(Vec::new())),
         };
         let start = Instant::now();
         let config = Config { extensions: EXTENSIONS.to_vec(), ..Config::default() };

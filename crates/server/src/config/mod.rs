@@ -184,13 +184,27 @@ pub struct SipSection {
     pub calls: CallsSection,
 }
 
-/// What is kept of calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What phones hear that wait, and what is kept of calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallsSection {
+    /// What phones that are held or parked hear.
+    pub music_on_hold: MusicOnHold,
     /// Days after which the record of a call goes; 0 for never.
     pub records_days: u32,
     /// The messages of so many calls are kept in memory, the latest ones; 0 for none.
     pub traced_calls: usize,
+}
+
+/// What phones that are held or parked hear.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum MusicOnHold {
+    /// Music of our own.
+    #[default]
+    Own,
+    /// A sound file.
+    File(PathBuf),
+    /// What the phone sends that holds.
+    Phones,
 }
 
 impl Default for CallsSection {
@@ -198,7 +212,11 @@ impl Default for CallsSection {
     fn default() -> Self {
         let policy = calls::RecordPolicy::default();
         let days = policy.keep_time.map_or(0, |time| time.as_secs() / (24 * 3_600));
-        Self { records_days: u32::try_from(days).unwrap_or(u32::MAX), traced_calls: policy.traced_calls_max }
+        Self {
+            music_on_hold: MusicOnHold::Own,
+            records_days: u32::try_from(days).unwrap_or(u32::MAX),
+            traced_calls: policy.traced_calls_max,
+        }
     }
 }
 

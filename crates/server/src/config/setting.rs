@@ -7,7 +7,7 @@ use sip::digest::Algorithm;
 use xmpp::sasl::Mechanism;
 
 use super::value::Value;
-use super::{Config, LogFormat};
+use super::{Config, LogFormat, MusicOnHold};
 
 /// One setting of the configuration.
 pub struct Setting {
@@ -217,6 +217,15 @@ settings! {
     "registration" "users_invite": "true or false", OnReload(im.registration.users_invite),
         |config, value| { config.im.registration.users_invite = value.flag()?; Some(()) };
 
+    "calls" "music_on_hold": "a sound file (.wav), \"own\" for the server's music, or \"phones\"", AtStart(sip.calls.music_on_hold),
+        |config, value| {
+            config.sip.calls.music_on_hold = match value.text()? {
+                "own" => MusicOnHold::Own,
+                "phones" => MusicOnHold::Phones,
+                path => MusicOnHold::File(Some(path).filter(|path| !path.is_empty())?.into()),
+            };
+            Some(())
+        };
     "calls" "records_days": "days after which the record of a call goes, 0 for never", AtStart(sip.calls.records_days),
         |config, value| { config.sip.calls.records_days = value.number()?; Some(()) };
     "calls" "traced_calls": "0 to 100000 calls whose messages are kept in memory", AtStart(sip.calls.traced_calls),
