@@ -230,10 +230,7 @@ impl Im {
 
     /// Does the store know this account?
     pub(crate) async fn account_exists(&self, jid: &BareJid) -> Result<bool, StanzaError> {
-        match self.store.user(jid).await {
-            Ok(user) => Ok(user.is_some()),
-            Err(error) => Err(storage_error(&error)),
-        }
+        self.store.user_exists(jid).await.map_err(|error| storage_error(&error))
     }
 }
 

@@ -32,6 +32,7 @@ mod given_up;
 mod group;
 mod invitation;
 mod journal;
+mod known_users;
 mod last_activity;
 mod line;
 mod pubsub;

@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 use crate::connect::Connector;
 use crate::db::{Connection, Db};
 use crate::digest_cache::DigestCache;
+use crate::known_users::KnownUsers;
 use crate::queue::{JobDone, Shared, Soft, StorageState};
 use crate::stanza_id::StanzaIds;
 use crate::writer::Writer;
@@ -29,6 +30,7 @@ struct Inner {
     runtime: Runtime,
     stanza_ids: StanzaIds,
     digest_cache: DigestCache,
+    known_users: KnownUsers,
     colleagues: RwLock<Arc<Colleagues>>,
     ended: watch::Receiver<bool>,
 }
@@ -65,6 +67,7 @@ impl Store {
             runtime: runtime.clone(),
             stanza_ids,
             digest_cache: DigestCache::default(),
+            known_users: KnownUsers::default(),
             colleagues,
             ended,
         };
@@ -123,6 +126,10 @@ impl Store {
 
     pub(crate) fn digest_cache(&self) -> &DigestCache {
         &self.inner.digest_cache
+    }
+
+    pub(crate) fn known_users(&self) -> &KnownUsers {
+        &self.inner.known_users
     }
 
     /// A user, a line or a secret has changed.

@@ -81,6 +81,23 @@ impl Store {
         self.db().row(SELECT_ONE, args![jid]).await?.as_ref().map(user).transpose()
     }
 
+    /// Is there such a user? Asked for every message to somebody without a session; the answer is kept in memory until
+    /// an account changes.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn user_exists(&self, jid: &BareJid) -> Result<bool, Error> {
+        let generation = self.digest_cache().generation();
+        if self.known_users().has(generation, jid) {
+            return Ok(true);
+        }
+        let exists = self.db().row(SELECT_ONE, args![jid]).await?.is_some();
+        if exists {
+            self.known_users().keep(generation, jid);
+        }
+        Ok(exists)
+    }
+
     /// All users, by address.
     ///
     /// # Errors

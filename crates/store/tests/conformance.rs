@@ -70,6 +70,8 @@ async fn users_are_added_changed_and_removed(database: Database) {
     let bob = jid("bob@localhost");
     let found = store.user(&bob).await.unwrap().unwrap();
     assert_eq!((found.name.as_str(), found.enabled), ("BOB", true));
+    assert!(store.user_exists(&bob).await.unwrap() && store.user_exists(&bob).await.unwrap());
+    assert!(!store.user_exists(&jid("nobody@localhost")).await.unwrap());
     assert_eq!(store.user_count().await.unwrap(), 2);
     let names: Vec<_> = store.users().await.unwrap().into_iter().map(|user| user.jid.to_string()).collect();
     assert_eq!(names, ["ann@localhost", "bob@localhost"]);
@@ -82,6 +84,7 @@ async fn users_are_added_changed_and_removed(database: Database) {
 
     store.user_remove(&bob).await.unwrap();
     assert_eq!(store.user(&bob).await.unwrap(), None);
+    assert!(!store.user_exists(&bob).await.unwrap());
     assert!(matches!(store.user_remove(&bob).await, Err(Error::NotFound(_))));
     assert!(matches!(store.user_set_enabled(&bob, true).await, Err(Error::NotFound(_))));
     store.close().await;
