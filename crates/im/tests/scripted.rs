@@ -83,6 +83,8 @@ scripts! {
     retraction,
     room_archive,
     room_invitations,
+    room_questions,
+    room_voice,
     room_creation,
     rooms,
     proxy,

@@ -19,7 +19,7 @@ use crate::{About, Im, Spec};
 /// What this feature is.
 pub const ABOUT: About = About {
     name: "invitations",
-    specs: &[Spec::partly(401, "0.6.0", "no landing page"), Spec::xep(445, "0.2.0")],
+    specs: &[Spec::partly(401, "0.6.0", "a landing page"), Spec::xep(445, "0.2.0")],
     disco: &[],
     account: &[],
 };

@@ -2,15 +2,16 @@
 
 use std::collections::VecDeque;
 
-use model::{BareJid, Jid};
+use model::{BareJid, FullJid, Jid};
 use store::Seq;
 use xmpp::{Builder, Condition, Context, Element, ErrorKind, Stanza, StanzaError};
 
 use super::Visitor;
 use super::affiliation::{Affiliation, Role};
 use super::room::Room;
-use super::service::{SharedRoom, keep_behind};
-use super::speech::{Spoken, forbidden, not_an_occupant};
+use super::service::{SharedRoom, keep_behind, post};
+use super::speech::{Spoken, forbidden, may_speak, not_an_occupant};
+use super::voice;
 use super::wire::USER;
 use crate::Im;
 use crate::delivery::Address;
@@ -60,13 +61,19 @@ impl ToAbsent {
     }
 }
 
-/// A message to a room that is not said in it: an invitation, or a refusal.
+/// A message to a room that is not said in it: an invitation, a refusal, or a question of voice.
 pub(super) fn mediate(
     im: &Im,
     who: Visitor<'_>,
     stanza: &Stanza,
     shared: &SharedRoom,
 ) -> Result<Spoken, StanzaError> {
+    if let Some(form) = voice::form_of(stanza) {
+        let mut room = shared.lock();
+        may_speak(im, who, &mut room)?;
+        let mut post = |session: &FullJid, bytes| post(im, session, bytes);
+        return voice::heed(&mut room, who, &form, &mut post).map(|()| Spoken::Done(None));
+    }
     let x =
         stanza.child("x", USER).ok_or_else(|| StanzaError::new(ErrorKind::Modify, Condition::BadRequest))?;
     match x.child("invite", USER) {

@@ -2,6 +2,7 @@
 //!
 //! `room` and `moderation` are the state of one room and do no I/O; `service` is the table of rooms and the way in;
 //! `speech` is what is said, `invitation` who is called in, `questions` what is asked,
+//! `passing` what occupants' clients ask each other, `voice` who may speak,
 //! `hats` what the room makes of somebody.
 
 mod affiliation;
@@ -13,11 +14,13 @@ mod invitation;
 mod join;
 mod moderation;
 mod occupants;
+mod passing;
 mod questions;
 mod retraction;
 mod room;
 mod service;
 mod speech;
+mod voice;
 mod wire;
 
 #[cfg(test)]
@@ -44,7 +47,7 @@ pub(crate) use wire::refusal;
 pub const ABOUT: About = About {
     name: "muc",
     specs: &[
-        Spec::xep(45, "1.35.1"),
+        Spec::partly(45, "1.35.1", "registration with a room"),
         Spec::xep(249, "1.2"),
         Spec::xep(410, "1.1.0"),
         Spec::xep(421, "0.2.0"),

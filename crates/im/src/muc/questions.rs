@@ -1,4 +1,4 @@
-//! What is asked of rooms: discovery, configuration, lists, the archive, and questions to occupants' clients.
+//! What is asked of rooms: discovery, configuration, lists, the archive.
 
 use bytes::Bytes;
 use model::{BareJid, Jid};
@@ -7,13 +7,14 @@ use xmpp::xep::disco::{INFO, ITEMS, Identity, Info};
 use xmpp::xep::forms::{self, Form, FormType};
 use xmpp::xep::retraction::MODERATE;
 use xmpp::xep::{fulltext, mam, ping};
-use xmpp::{Condition, Context, Element, ErrorKind, Stamp, Stanza, StanzaError};
+use xmpp::{Condition, Element, ErrorKind, Stanza, StanzaError};
 
 use super::Visitor;
 use super::affiliation::Affiliation;
 use super::card;
 use super::hat_commands;
 use super::hats;
+use super::passing;
 use super::retraction;
 use super::room::Room;
 use super::service::{SharedRoom, keep, post, tidy};
@@ -27,7 +28,7 @@ const LISTED_MAX: usize = 500;
 /// What goes back: stanzas before the answer, and the answer's payload; `None` when somebody else answers.
 pub(crate) type Answer = Option<(Vec<Bytes>, Option<Element>)>;
 
-fn only(payload: Option<Element>) -> Answer {
+pub(super) fn only(payload: Option<Element>) -> Answer {
     Some((Vec::new(), payload))
 }
 
@@ -56,7 +57,7 @@ pub(crate) async fn answer_iq(
         if kind.as_deref() == Some("get") && stanza.has_child("vCard", vcard::NS) {
             return card::of_occupant(im, who, &room, nick.as_str()).await.map(only);
         }
-        return to_occupant(im, who, stanza, &room.lock(), nick.as_str(), request);
+        return passing::to_occupant(im, who, stanza, &mut room.lock(), nick.as_str());
     }
     if !request {
         return Ok(None);
@@ -199,34 +200,4 @@ async fn own(
     keep(im, shared).await?;
     tidy(im, &jid);
     Ok(None)
-}
-
-/// To somebody in the room: to oneself a ping tells whether one is still in (XEP-0410); anything else goes to the
-/// other's client, under the nickname of the asker (§17.4).
-fn to_occupant(
-    im: &Im,
-    who: Visitor<'_>,
-    stanza: &Stanza,
-    room: &Room,
-    nick: &str,
-    request: bool,
-) -> Result<Answer, StanzaError> {
-    let Some(me) = room.occupant_of(who.jid) else {
-        let error = StanzaError::new(ErrorKind::Cancel, Condition::NotAcceptable);
-        return if request { Err(error) } else { Ok(None) };
-    };
-    if request && me.nick == nick && stanza.has_child("ping", ping::NS) {
-        return Ok(only(None));
-    }
-    let other = room.occupants.get(nick).and_then(|other| other.sessions().first());
-    match other {
-        Some(session) => {
-            let from = room.address(&me.nick);
-            let stamp = Stamp::default().from(&from).to(session.as_str());
-            post(im, session, stanza.to_bytes(Context::Client, &stamp));
-            Ok(None)
-        }
-        None if request => Err(Condition::ItemNotFound.into()),
-        None => Ok(None),
-    }
 }

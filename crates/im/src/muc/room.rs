@@ -15,6 +15,7 @@ use super::config::{Origin, RoomConfig};
 use super::invitation::Invitations;
 use super::join::Join;
 use super::occupants::{Occupant, Occupants};
+use super::passing::Questions;
 use super::wire::{self, Change, Item};
 
 /// Messages that a room remembers for those who come in (`IM-05`).
@@ -46,6 +47,7 @@ pub(crate) struct Room {
     pub(crate) affiliations: BTreeMap<BareJid, Affiliation>,
     pub(crate) occupants: Occupants,
     pub(crate) invitations: Invitations,
+    pub(crate) questions: Questions,
     pub(crate) subject: Option<Said>,
     pub(crate) history: VecDeque<Said>,
     /// What was said before the last restart is in `history`.
@@ -67,6 +69,7 @@ impl Room {
             affiliations: [(owner, Affiliation::Owner)].into(),
             occupants: Occupants::default(),
             invitations: Invitations::default(),
+            questions: Questions::default(),
             subject: None,
             history: VecDeque::new(),
             remembers: true,

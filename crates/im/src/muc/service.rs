@@ -14,6 +14,7 @@ use super::affiliation::Affiliation;
 use super::config::RoomConfig;
 use super::invitation::Invitations;
 use super::occupants::Occupants;
+use super::passing::Questions;
 use super::room::{HISTORY_MAX, Room, Said};
 use crate::Im;
 use crate::acceptance::storage_error;
@@ -181,6 +182,7 @@ fn from_kept(kept: store::Room) -> Room {
         affiliations,
         occupants: Occupants::default(),
         invitations: Invitations::default(),
+        questions: Questions::default(),
         subject: subject.map(|stanza| Said { stanza, at: model::Timestamp(0) }),
         history: std::collections::VecDeque::new(),
         remembers: false,

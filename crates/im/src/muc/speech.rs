@@ -63,12 +63,7 @@ fn to_all(
         return Err(forbidden());
     }
     let (from, author) = (room.address(&me.nick), room.occupant_id(&me.user));
-    let nick = me.nick.clone();
-    let per_second = im.limits.load().account.room_messages_per_second_max;
-    if !room.occupants.get_mut(&nick).is_some_and(|me| me.may_speak(im.runtime.now(), per_second)) {
-        return Err(StanzaError::new(ErrorKind::Wait, Condition::ResourceConstraint)
-            .with_text("too many messages to this room in a second; wait a moment"));
-    }
+    may_speak(im, who, &mut room)?;
     let mut stanza = wire::without_room_payload(stanza);
     let own = room.jid.as_str().to_owned();
     stanza.cut_children(|child| {
@@ -85,6 +80,17 @@ fn to_all(
         }
     }
     Ok(seq)
+}
+
+/// Nobody hears what one occupant says too much in a second.
+pub(super) fn may_speak(im: &Im, who: Visitor<'_>, room: &mut Room) -> Result<(), StanzaError> {
+    let nick = room.occupant_of(who.jid).ok_or_else(not_an_occupant)?.nick.clone();
+    let per_second = im.limits.load().account.room_messages_per_second_max;
+    if room.occupants.get_mut(&nick).is_some_and(|me| me.may_speak(im.runtime.now(), per_second)) {
+        return Ok(());
+    }
+    Err(StanzaError::new(ErrorKind::Wait, Condition::ResourceConstraint)
+        .with_text("too many messages to this room in a second; wait a moment"))
 }
 
 /// A message of the room, `from` an occupant or from the room itself, goes into the archive and to everybody. With
