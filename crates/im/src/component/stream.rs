@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use model::Jid;
@@ -14,9 +15,10 @@ use sha1::{Digest, Sha1};
 use store::Seq;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use xmpp::xep::ping;
 use xmpp::{
-    ContentNamespace, Context, Frame, Framer, Kind, Stamp, Stanza, StanzaError, StreamCondition, StreamError,
-    StreamHeader,
+    Builder, ContentNamespace, Context, Frame, Framer, Kind, Stamp, Stanza, StanzaError, StreamCondition,
+    StreamError, StreamHeader,
 };
 
 use super::CONNECTIONS_MAX;
@@ -27,6 +29,8 @@ use crate::outbox::{End, Item, Outbox};
 
 /// Random bytes in the name of a stream.
 const STREAM_ID_BYTES: usize = 16;
+/// Random bytes in the id of a ping.
+const PING_ID_BYTES: usize = 8;
 
 impl Im {
     /// Serves a listener for components until the house stops. The stream is not encrypted: it is for loopback, or for
@@ -204,6 +208,10 @@ struct Running<'a, S> {
     spool: Option<SpoolReader>,
     /// Queued for writing: handed on once the kernel has it.
     in_flight: Vec<Seq>,
+    /// When it was last heard of.
+    heard: Instant,
+    /// It was asked since whether it is still there (XEP-0199).
+    asked: bool,
 }
 
 /// All that can wake a stream.
@@ -211,6 +219,8 @@ enum Wake {
     Stopping,
     Taken(crate::outbox::Taken),
     Moved(Result<Moved, Over>),
+    /// Nothing has been heard of it for long.
+    Silent,
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Running<'a, S> {
@@ -219,7 +229,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Running<'a, S> {
         let spool = Some(SpoolReader::new(BTreeSet::new()));
         let limits = stream.im.limits.load().stream.signed_in;
         stream.framer.set_limits(limits);
-        Some(Self { stream, domain, outbox, owner, spool, in_flight: Vec::new() })
+        let heard = stream.im.runtime.now();
+        Some(Self { stream, domain, outbox, owner, spool, in_flight: Vec::new(), heard, asked: false })
     }
 
     async fn run(&mut self) -> Over {
@@ -244,9 +255,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Running<'a, S> {
         }
         let runtime: Runtime = self.stream.im.runtime.clone();
         let room = self.stream.link.has_room() && !reads_spool;
+        let silent = self.silent_at();
         let wake = tokio::select! {
             biased;
             () = runtime.stopping() => Wake::Stopping,
+            () = runtime.sleep_until(silent) => Wake::Silent,
             taken = poll_fn(|cx| self.outbox.poll_take(cx, room)) => Wake::Taken(taken),
             moved = self.stream.moved() => Wake::Moved(moved),
         };
@@ -266,8 +279,34 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Running<'a, S> {
                 }
                 Ok(())
             }
-            Wake::Moved(moved) => moved.map(drop),
+            Wake::Moved(moved) => {
+                (self.heard, self.asked) = (runtime.now(), false);
+                moved.map(drop)
+            }
+            Wake::Silent if self.asked => {
+                Err(Over::Failed(StreamError::new(StreamCondition::ConnectionTimeout, "no answer to a ping")))
+            }
+            Wake::Silent => {
+                self.ask();
+                Ok(())
+            }
         }
+    }
+
+    /// When a component that stays silent is asked whether it is there, or given up: what it would not get is better
+    /// kept than written to a connection that is lost.
+    fn silent_at(&self) -> Instant {
+        let limits = self.stream.im.limits.load().session;
+        let patience = if self.asked { limits.idle_after_ping_max } else { Duration::ZERO };
+        self.heard + limits.idle_before_ping + patience
+    }
+
+    fn ask(&mut self) {
+        self.asked = true;
+        let id = self.stream.im.runtime.random_token(PING_ID_BYTES);
+        let mut question = Builder::iq(Context::Component);
+        question.type_("get").id(&id).from(self.stream.im.domain()).to(self.domain);
+        self.stream.link.queue(&question.empty_child("ping", ping::NS).finish());
     }
 
     async fn read_spool(&mut self) -> Result<(), Over> {

@@ -1,5 +1,7 @@
 //! External components (XEP-0114): who connects, what goes both ways, what waits, and whose words are whose.
 
+use std::time::Duration;
+
 use im::ComponentsConfig;
 
 use crate::house::House;
@@ -62,6 +64,33 @@ async fn a_component_is_subscribed_to_as_anybody_else() {
     gateway.send("<presence type='subscribed' from='bob@gateway.localhost' to='ann@localhost'/>").await;
     gateway.send("<presence from='bob@gateway.localhost/x' to='ann@localhost'/>").await;
     ann.presence("bob@gateway.localhost/x", None).await;
+}
+
+/// A connection that is lost without a word takes nothing for long: it is asked, and what comes afterwards waits.
+#[tokio::test(start_paused = true)]
+async fn a_silent_component_is_asked_and_then_given_up() {
+    let house = house().await;
+    let mut gateway = Component::connect(&house, DOMAIN, "north").await;
+    gateway.hears("<handshake/>").await;
+    for _ in 0..2 {
+        house.pass(Duration::from_secs(601)).await;
+        let asked = gateway.hears("</iq>").await;
+        assert!(
+            asked.contains("<ping xmlns='urn:xmpp:ping'/>") && asked.contains("to='gateway.localhost'"),
+            "{asked}"
+        );
+        let id = asked.split("id='").nth(1).and_then(|rest| rest.split('\'').next()).expect("an id");
+        gateway.send(&format!("<iq type='result' id='{id}' from='gateway.localhost' to='localhost'/>")).await;
+    }
+    house.pass(Duration::from_secs(601)).await;
+    gateway.hears("</iq>").await;
+    house.pass(Duration::from_secs(61)).await;
+    gateway.hears("<connection-timeout ").await;
+    let mut ann = house.available("ann", "desk").await;
+    ann.send("<message to='bob@gateway.localhost' type='chat'><body>kept</body></message>").await;
+    ann.hears_no_message().await;
+    let mut gateway = Component::connect(&house, DOMAIN, "north").await;
+    assert!(gateway.hears("</message>").await.contains("<body>kept</body>"));
 }
 
 #[tokio::test(start_paused = true)]
