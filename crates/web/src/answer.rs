@@ -40,6 +40,13 @@ pub(crate) fn message_for(headers: &HeaderMap, status: StatusCode, title: &str, 
     (status, format!("{title}. {text}\n")).into_response()
 }
 
+/// A problem as programs read it (RFC 9457 §3).
+pub(crate) fn problem(status: StatusCode, title: &str, detail: &str) -> Response {
+    let text = serde_json::json!({ "title": title, "status": status.as_u16(), "detail": detail }).to_string();
+    let kind = HeaderValue::from_static("application/problem+json");
+    (status, [(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
 /// Sends the browser on to another page (RFC 9110 §15.4.4), with a cookie when there is one to set.
 pub(crate) fn see_other(path: &'static str, cookie: Option<String>) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();

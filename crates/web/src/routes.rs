@@ -35,7 +35,7 @@ pub(crate) fn router(web: &Arc<Web>, door: Door) -> Router {
         Router::new().route("/healthz/live", get(health::live)).route("/healthz/ready", get(health::ready));
     let paths = match door {
         Door::Metrics => health.route("/metrics", get(metrics)),
-        Door::Https(_) | Door::Http(_) => health.merge(pages()).merge(later()),
+        Door::Https(_) | Door::Http(_) => health.merge(pages()).merge(interface()),
     };
     let layers = ServiceBuilder::new()
         .layer(middleware::from_fn(guard::protect))
@@ -64,19 +64,15 @@ fn pages() -> Router<Place> {
         .route("/sign-in/link/{token}", get(sign_in::by_link))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/password", get(password::form).post(password::choose))
-        .route("/api/v1/archive/search", get(archive::search))
         .route("/style.css", get(|| asset("text/css; charset=utf-8", STYLE)))
         .route("/refresh.js", get(|| asset("text/javascript; charset=utf-8", REFRESH)))
         .route("/icon.svg", get(|| asset("image/svg+xml", ICON)))
 }
 
-/// Services that have their path but are not built yet: they say so, instead of looking mistyped.
-fn later() -> Router<Place> {
-    let mut router = Router::new();
-    for path in ["/api/v1", "/api/v1/{*rest}"] {
-        router = router.route(path, any(not_built));
-    }
-    router
+/// The programming interface. What it does not know it says as programs read it.
+fn interface() -> Router<Place> {
+    let known = Router::new().route("/api/v1/archive/search", get(archive::search));
+    ["/api/v1", "/api/v1/{*rest}"].into_iter().fold(known, |router, path| router.route(path, any(unknown)))
 }
 
 async fn asset(kind: &'static str, text: &'static str) -> Response {
@@ -87,10 +83,9 @@ async fn metrics(State(place): State<Place>, headers: HeaderMap) -> Response {
     place.web.rooms.metrics.page(&headers)
 }
 
-async fn not_built(headers: HeaderMap) -> Response {
-    let title = "The programming interface is not part of this version";
-    let text = "Chat clients connect by XMPP on port 5222 or 5223, telephones by SIP on port 5060 or 5061.";
-    answer::message_for(&headers, StatusCode::NOT_IMPLEMENTED, title, text)
+async fn unknown() -> Response {
+    let detail = "GET /api/v1/archive/search is what there is.";
+    answer::problem(StatusCode::NOT_FOUND, "The programming interface has no such path", detail)
 }
 
 async fn not_found(State(place): State<Place>, headers: HeaderMap) -> Response {

@@ -90,11 +90,16 @@ async fn an_unknown_path_is_told_to_people_and_to_programs() {
 }
 
 #[tokio::test]
-async fn services_that_are_not_built_say_so() {
+async fn the_programming_interface_tells_programs_what_it_does_not_know() {
     let house = House::start().await;
     for path in ["/api/v1", "/api/v1/users"] {
-        assert_eq!(house.get(path, "").await.status, 501, "{path}");
-        assert_eq!(house.post(path, "", "").await.status, 501, "{path}");
+        for answer in [house.get(path, "").await, house.post(path, "", "").await] {
+            assert_eq!(answer.status, 404, "{path}");
+            assert!(answer.head.contains("content-type: application/problem+json"), "{}", answer.head);
+            let problem: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+            assert_eq!(problem["status"], 404);
+            assert!(problem["title"].is_string() && problem["detail"].is_string());
+        }
     }
 }
 
