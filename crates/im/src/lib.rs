@@ -15,6 +15,7 @@ mod delivery;
 mod error;
 pub mod features;
 mod gateway;
+mod kept_size;
 pub mod limits;
 mod muc;
 mod outbox;
@@ -105,6 +106,10 @@ struct Users {
     policies: ArcSwap<Policies>,
     push: features::push::Subscribers,
     directory: features::directory::Directory,
+    /// How much waits for those who are away.
+    offline_sizes: kept_size::KeptSizes,
+    /// How much is kept of events: at a person's own service, and at nodes of the shared one.
+    event_sizes: kept_size::KeptSizes,
 }
 
 struct Arrivals {
@@ -274,6 +279,8 @@ impl Im {
         self.users.blocked.forget(user.as_str());
         self.users.avatars.forget(user.as_str());
         self.users.push.forget(user.as_str());
+        self.users.offline_sizes.forget(user.as_str());
+        self.users.event_sizes.forget(user.as_str());
         self.services.push_service().forget(user.as_str());
     }
 

@@ -13,6 +13,8 @@ pub struct Limits {
     pub session: SessionLimits,
     /// Limits of one account.
     pub account: AccountLimits,
+    /// Limits of what is kept for each user.
+    pub kept: KeptLimits,
     /// Limits of files that users send.
     pub upload: UploadLimits,
     /// Limits of talking to other servers.
@@ -188,6 +190,33 @@ impl Default for AccountLimits {
             capability_features_max: 256,
             distant_clients_max: 1_000,
             distant_questions_max: 1_024,
+        }
+    }
+}
+
+/// Limits of what is kept for each user; over them, `resource-constraint` for whoever wanted more to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptLimits {
+    /// Messages that wait for a user who is away.
+    pub offline_messages_max: u64,
+    /// Bytes of such messages.
+    pub offline_bytes_max: u64,
+    /// What of both senders of other domains may fill, in percent: the rest is for colleagues.
+    pub offline_others_percent: u64,
+    /// Bytes of a user's personal events, whatever their nodes (XEP-0163).
+    pub personal_bytes_max: u64,
+    /// Bytes of one node at `pubsub.` under the domain.
+    pub node_bytes_max: u64,
+}
+
+impl Default for KeptLimits {
+    fn default() -> Self {
+        Self {
+            offline_messages_max: 10_000,
+            offline_bytes_max: 32 << 20,
+            offline_others_percent: 50,
+            personal_bytes_max: 32 << 20,
+            node_bytes_max: 16 << 20,
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Registration is a protocol of our own, in the namespace [`NS`]; docs/dev/push.md tells it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -116,7 +116,25 @@ pub(crate) struct PushService {
     change: tokio::sync::Mutex<()>,
     sender: ArcSwapOption<Box<dyn PushSender>>,
     /// What other push services were asked, until they answer.
-    asked: Mutex<BTreeMap<String, (BareJid, Registration)>>,
+    asked: Mutex<Asked>,
+}
+
+/// Questions to other push services, by identifier. Those that never answer are not waited for: the oldest go first.
+#[derive(Default)]
+struct Asked {
+    open: BTreeMap<String, (BareJid, Registration)>,
+    order: VecDeque<String>,
+}
+
+impl Asked {
+    fn note(&mut self, id: String, about: (BareJid, Registration)) {
+        while self.order.len() >= ASKED_MAX {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.open.remove(&oldest);
+        }
+        self.order.push_back(id.clone());
+        self.open.insert(id, about);
+    }
 }
 
 impl PushService {
@@ -310,14 +328,7 @@ fn publish_elsewhere(im: &Im, owner: &BareJid, to: &Registration, count: u32, se
         .to(&to.service)
         .element(&request)
         .finish();
-    {
-        let mut asked = im.services.push_service().asked.lock();
-        if asked.len() >= ASKED_MAX {
-            // Push services that never answer are not waited for.
-            asked.clear();
-        }
-        asked.insert(id, (owner.clone(), to.clone()));
-    }
+    im.services.push_service().asked.lock().note(id, (owner.clone(), to.clone()));
     im.tell_remote(iq);
 }
 
@@ -327,9 +338,10 @@ pub(crate) async fn answered(im: &Im, stanza: &Stanza, from: &Jid, to: &Jid) -> 
     let known = {
         let mut asked = im.services.push_service().asked.lock();
         let ours = asked
+            .open
             .get(&*id)
             .is_some_and(|(owner, one)| *owner == to.to_bare() && one.service == from.as_str());
-        if ours { asked.remove(&*id) } else { None }
+        if ours { asked.open.remove(&*id) } else { None }
     };
     let Some((owner, registration)) = known else { return false };
     if stanza.type_().as_deref() == Some("error") {
@@ -357,6 +369,22 @@ mod tests {
         assert_eq!(kept(None, None).target().unwrap().keys, None);
         assert_eq!(kept(Some(point), None).target(), None);
         assert_eq!(kept(Some("AAAA"), Some("BTBZMqHH6r4Tts7J_aSIgg")).target(), None);
+    }
+
+    #[test]
+    fn of_too_many_questions_the_oldest_are_forgotten_and_no_others() {
+        let mut asked = Asked::default();
+        let registration = Registration {
+            service: "push.x".to_owned(),
+            node: None,
+            options: Vec::new(),
+            resource: "desk".to_owned(),
+        };
+        for number in 0..=ASKED_MAX {
+            asked.note(number.to_string(), ("ann@x".parse().unwrap(), registration.clone()));
+        }
+        assert!(!asked.open.contains_key("0"));
+        assert!(asked.open.contains_key("1") && asked.open.len() == ASKED_MAX);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use xmpp::{Condition, Stanza, StanzaError};
 use crate::Im;
 use crate::acceptance::storage_error;
 use crate::delivery::{Address, Delivery, MessageType, Reach, What, decide};
-use crate::features::{carbons, push};
+use crate::features::{carbons, offline, push};
 use crate::gateway::{Contact, GatewayMessage, Offer};
 use crate::outbox::Item;
 use crate::services::ServiceName;
@@ -164,6 +164,7 @@ impl Im {
             let words = stanza.has_child("body", xmpp::ns::CLIENT);
             return if words { Err(Condition::ServiceUnavailable.into()) } else { Ok(None) };
         }
+        offline::admit(self, stanza, from, owner)?;
         let accepted = self.accept_message(stanza, from, owner, true)?;
         carbons::sent(self, stanza, from, owner.as_str(), &accepted);
         if let (Some(gateway), Some((id, at)), Some(seq), Ok(from)) =

@@ -16,6 +16,8 @@ mod contacts;
 mod foundation;
 #[path = "sessions/house.rs"]
 mod house;
+#[path = "sessions/kept.rs"]
+mod kept;
 #[path = "sessions/limits.rs"]
 mod limits;
 #[path = "sessions/mechanisms.rs"]

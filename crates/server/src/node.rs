@@ -292,6 +292,9 @@ fn im_limits(config: &Config) -> im::Limits {
     limits.session.stanzas_per_second_max = ours.stanzas_per_second;
     limits.account.room_messages_per_second_max = ours.room_messages_per_second;
     limits.session.resume_time_max = Duration::from_secs(ours.resume_seconds);
+    limits.kept.offline_messages_max = ours.kept.offline_messages;
+    limits.kept.offline_bytes_max = ours.kept.offline_mib << 20;
+    limits.kept.personal_bytes_max = ours.kept.personal_mib << 20;
     let files = &config.upload;
     limits.upload.file_bytes_max = files.file_mib << 20;
     limits.upload.user_files_a_day = files.user_files_a_day;

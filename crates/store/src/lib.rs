@@ -93,7 +93,7 @@ pub use roster::{
     Subscription, SubscriptionError,
 };
 pub use sign_in_token::{SignInToken, SignInTokens, TOKEN_CLIENTS_MAX};
-pub use spool::{SPOOLED_PAGE_MAX, Spooled};
+pub use spool::{KeptSize, SPOOLED_PAGE_MAX, Spooled};
 pub use stanza_id::{StanzaId, StanzaIdError};
 #[doc(hidden)]
 pub use statements::{statements_lite, statements_pg};

@@ -5,7 +5,7 @@ use model::{BareJid, Timestamp};
 use serde_json::json;
 
 use crate::db::{Connection, Row, Value, args};
-use crate::{Error, Store, pubsub_member};
+use crate::{Error, KeptSize, Store, pubsub_member};
 
 /// Nodes of the service of one person's events; the others name their own number.
 pub const PUBSUB_NODES_MAX: usize = 500;
@@ -41,6 +41,10 @@ const SELECT_ITEM: &str =
 const PLACE_OF: &str = "SELECT place FROM pubsub_item WHERE service = $1 AND node = $2 AND id = $3";
 const COUNT_ITEMS: &str = "SELECT COUNT(*) FROM pubsub_item WHERE service = $1 AND node = $2";
 const COUNT_BEFORE: &str = "SELECT COUNT(*) FROM pubsub_item WHERE service = $1 AND node = $2 AND place < $3";
+const SIZE: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(LENGTH(payload)), 0) AS BIGINT) FROM pubsub_item \
+     WHERE service = $1";
+const SIZE_OF_NODE: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(LENGTH(payload)), 0) AS BIGINT) FROM pubsub_item \
+     WHERE service = $1 AND node = $2";
 const PAGE_AFTER: &str = "SELECT id, publisher, at, payload, place FROM pubsub_item WHERE service = $1 AND node = $2 \
      AND place > $3 ORDER BY place LIMIT $4";
 const PAGE_BEFORE: &str = "SELECT id, publisher, at, payload, place FROM pubsub_item WHERE service = $1 AND node = $2 \
@@ -78,6 +82,8 @@ pub(crate) const STATEMENTS: &[&str] = &[
     PLACE_OF,
     COUNT_ITEMS,
     COUNT_BEFORE,
+    SIZE,
+    SIZE_OF_NODE,
     PAGE_AFTER,
     PAGE_BEFORE,
     PAGE_FROM,
@@ -265,6 +271,18 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// How much is kept at a service, or at one of its nodes.
+    ///
+    /// # Errors
+    /// The storage could not be read.
+    pub async fn pubsub_size(&self, service: &str, node: Option<&str>) -> Result<KeptSize, Error> {
+        let row = match node {
+            Some(node) => self.db().row(SIZE_OF_NODE, args![service, node]).await?,
+            None => self.db().row(SIZE, args![service]).await?,
+        };
+        row.map_or(Ok(KeptSize::default()), |row| KeptSize::read(&row))
     }
 
     /// Removes the oldest items of a node over a number.

@@ -19,6 +19,8 @@ const SELECT: &str = "SELECT s.seq, j.id, j.sender, j.recipient, j.at, j.stanza 
      JOIN journal j ON j.seq = s.seq WHERE s.owner = $1 AND s.seq > $2 ORDER BY s.seq LIMIT $3";
 const SELECT_OWNERS: &str = "SELECT DISTINCT owner FROM spool ORDER BY owner";
 const COUNT: &str = "SELECT COUNT(*) FROM spool WHERE owner = $1";
+const SIZE: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(LENGTH(j.stanza)), 0) AS BIGINT) FROM spool s \
+     JOIN journal j ON j.seq = s.seq WHERE s.owner = $1";
 const DELETE_ARCHIVED: &str = "DELETE FROM spool WHERE owner = $1 \
      AND EXISTS (SELECT 1 FROM archive a WHERE a.owner = spool.owner AND a.seq = spool.seq)";
 const RECOVER: &str = "INSERT INTO spool (owner, seq) SELECT owner, seq FROM journal \
@@ -37,8 +39,25 @@ const DELETE_MANY: Bulk = bulk!(
 );
 
 pub(crate) const STATEMENTS: &[&str] =
-    &[SELECT, SELECT_OWNERS, COUNT, DELETE_ARCHIVED, RECOVER, SET_HORIZON, LOWER_HORIZON];
+    &[SELECT, SELECT_OWNERS, COUNT, SIZE, DELETE_ARCHIVED, RECOVER, SET_HORIZON, LOWER_HORIZON];
 pub(crate) const BULKS: &[Bulk] = &[INSERT_MANY, DELETE_MANY];
+
+/// How much is kept of something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeptSize {
+    /// Messages, or items.
+    pub entries: u64,
+    /// Bytes of their XML.
+    pub bytes: u64,
+}
+
+impl KeptSize {
+    /// From two columns.
+    pub(crate) fn read(row: &Row) -> Result<Self, Error> {
+        let number = |column| row.int(column).map(|number| u64::try_from(number).unwrap_or_default());
+        Ok(Self { entries: number(0)?, bytes: number(1)? })
+    }
+}
 
 /// An entry that waits for its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +115,15 @@ impl Store {
     pub async fn spool_count(&self, owner: &BareJid) -> Result<i64, Error> {
         self.shared().settle(owner).await?;
         self.db().row(COUNT, args![owner]).await?.map_or(Ok(0), |row| row.int(0))
+    }
+
+    /// How much waits for `owner`.
+    ///
+    /// # Errors
+    /// The storage could not be read, or could not take what is still on its way.
+    pub async fn spool_size(&self, owner: &BareJid) -> Result<KeptSize, Error> {
+        self.shared().settle(owner).await?;
+        self.db().row(SIZE, args![owner]).await?.map_or(Ok(KeptSize::default()), |row| KeptSize::read(&row))
     }
 
     /// What waits for `owner` and is in his archive waits no longer: his client reads it there. What the archive does

@@ -203,12 +203,15 @@ async fn removing_a_user_removes_what_is_theirs(database: Database) {
     let seq = store.journal_append(entry(&store, "ann@localhost", "hello")).unwrap();
     durable(&store, seq).await;
     assert_eq!(store.spool_count(&ann).await.unwrap(), 1);
+    let bytes = store.spooled(&ann, Seq(0), 1).await.unwrap()[0].stanza.len() as u64;
+    assert_eq!(store.spool_size(&ann).await.unwrap(), store::KeptSize { entries: 1, bytes });
 
     store.user_remove(&ann).await.unwrap();
     assert_eq!(store.lines().await.unwrap(), []);
     assert_eq!(store.digest_account("1001", "localhost").await.unwrap(), None);
     assert_eq!(store.roster(&ann).await.unwrap().items, []);
     assert_eq!(store.spool_count(&ann).await.unwrap(), 0);
+    assert_eq!(store.spool_size(&ann).await.unwrap(), store::KeptSize::default());
     assert_eq!(store.journal_count().await.unwrap(), 1);
     assert_eq!(store.verify().await.unwrap(), [""; 0]);
     store.close().await;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use model::Timestamp;
 use store::{
-    ArchiveQuery, Archives, Error, PUBSUB_NODES_MAX, PubsubItem, PubsubPage, PubsubSubscription,
+    ArchiveQuery, Archives, Error, KeptSize, PUBSUB_NODES_MAX, PubsubItem, PubsubPage, PubsubSubscription,
     ROOM_AFFILIATIONS_MAX, Room, Store,
 };
 use support::{Database, cases, durable, entry, jid, user};
@@ -19,6 +19,7 @@ cases! {
     a_service_has_a_limited_number_of_nodes,
     publishing_makes_the_node_and_drops_the_oldest,
     an_item_published_again_is_the_newest,
+    what_is_kept_at_a_service_and_at_a_node_is_counted,
     pages_of_items_follow_each_other,
     a_purge_leaves_the_node_and_a_removal_takes_all,
     newest_items_of_several_services_are_found_at_once,
@@ -47,6 +48,19 @@ async fn publish(store: &Store, node: &str, ids: &[&str], max: usize) {
     for id in ids {
         store.pubsub_publish(SERVICE, node, "{}", item(id, id), max).await.unwrap();
     }
+}
+
+async fn what_is_kept_at_a_service_and_at_a_node_is_counted(database: Database) {
+    let store = database.open().await;
+    assert_eq!(store.pubsub_size(SERVICE, None).await.unwrap(), KeptSize::default());
+    publish(&store, "one", &["a", "bb"], 10).await;
+    publish(&store, "two", &["ccc"], 10).await;
+    publish(&store, "one", &["a"], 10).await;
+    let bytes = |text: &str| item("x", text).payload.len() as u64;
+    let one = KeptSize { entries: 2, bytes: bytes("a") + bytes("bb") };
+    assert_eq!(store.pubsub_size(SERVICE, Some("one")).await.unwrap(), one);
+    let all = KeptSize { entries: 3, bytes: one.bytes + bytes("ccc") };
+    assert_eq!(store.pubsub_size(SERVICE, None).await.unwrap(), all);
 }
 
 fn names(items: &[PubsubItem]) -> Vec<&str> {

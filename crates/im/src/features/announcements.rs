@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::BareJid;
 use serde_json::{Value, json};
-use xmpp::{Builder, Context, StanzaError};
+use store::Seq;
+use xmpp::{Builder, Condition, Context, StanzaError};
 
 use crate::acceptance::storage_error;
 use crate::outbox::Item;
@@ -47,28 +48,64 @@ impl MessageOfTheDay {
 
 impl Im {
     /// Says something to everybody who is signed in, and with `all` also to those who are not: they get it when they
-    /// sign in. Gives how many users it was for.
+    /// sign in. Gives how many users it was for: those for whom too much waits already are left out.
     ///
     /// # Errors
-    /// It is too long, or the storage could not be read or takes no writes.
+    /// It is too long, or the storage could not be read or takes no writes; the text then says how many were told.
     pub async fn announce(&self, text: &str, all: bool) -> Result<usize, StanzaError> {
         check(text)?;
         if !all {
             return Ok(self.tell_online(text).len());
         }
         let users = self.store.users().await.map_err(|error| storage_error(&error))?;
-        let mut told = 0;
+        let (mut told, mut missed, mut last) = (0, 0, None);
         for user in users.iter().filter(|user| user.enabled) {
-            let to = user.jid.as_str();
-            let Ok(stanza) = xmpp::parse_one(announcement(self.domain(), to, text, Context::Framed)) else {
-                continue;
-            };
-            if let Routed::Absent(owner, address) = self.route_message(&stanza, self.domain(), to)? {
-                self.route_message_absent(&stanza, self.domain(), &owner, address).await?;
+            self.journal_keeps_up(last).await;
+            match self.announce_to(user.jid.as_str(), text).await {
+                Ok(seq) => {
+                    told += 1;
+                    last = seq.or(last);
+                }
+                Err(error) if self.store.accepts().is_err() => {
+                    let text =
+                        format!("the storage takes no more: {told} of {} users were told", users.len());
+                    return Err(error.with_text(text));
+                }
+                Err(_) => missed += 1,
             }
-            told += 1;
+        }
+        if missed > 0 {
+            tracing::warn!(told, missed, "an announcement was not kept for those for whom too much waits");
         }
         Ok(told)
+    }
+
+    async fn announce_to(&self, to: &str, text: &str) -> Result<Option<Seq>, StanzaError> {
+        let stanza = xmpp::parse_one(announcement(self.domain(), to, text, Context::Framed));
+        let stanza = stanza.map_err(|_| Condition::InternalServerError)?;
+        match self.route_message(&stanza, self.domain(), to)? {
+            Routed::Done(seq) => Ok(seq),
+            Routed::Absent(owner, address) => {
+                self.route_message_absent(&stanza, self.domain(), &owner, address).await
+            }
+            Routed::Service(_) => Err(Condition::ServiceUnavailable.into()),
+        }
+    }
+
+    /// Waits while the journal is far behind the last announcement: thousands at once leave no room in it for what
+    /// people say.
+    async fn journal_keeps_up(&self, last: Option<Seq>) {
+        let (Some(last), limits) = (last, self.limits.load().session) else { return };
+        let mut durable = self.store.durable();
+        if last.0 - durable.borrow().0 <= limits.journal_behind_entries_max {
+            return;
+        }
+        let until = Seq(last.0 - limits.journal_behind_entries_max / 2);
+        tokio::select! {
+            biased;
+            () = self.runtime.sleep(limits.hold_time_max) => {}
+            _ = durable.wait_for(|durable| *durable >= until) => {}
+        }
     }
 
     fn tell_online(&self, text: &str) -> BTreeSet<BareJid> {
@@ -146,7 +183,7 @@ pub(crate) async fn greet(im: &Im, seat: &Seat) -> Result<(), StanzaError> {
 
 fn check(text: &str) -> Result<(), StanzaError> {
     if text.trim().is_empty() || text.len() > ANNOUNCEMENT_BYTES_MAX {
-        return Err(StanzaError::from(xmpp::Condition::NotAcceptable)
+        return Err(StanzaError::from(Condition::NotAcceptable)
             .with_text(format!("an announcement has 1 to {ANNOUNCEMENT_BYTES_MAX} bytes")));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Entity capabilities (XEP-0115): one question per unknown hash, verified, remembered for all who send it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,18 @@ struct Table {
     known: BTreeMap<String, Arc<Interests>>,
     /// Their hashes in the order in which they were learnt.
     order: VecDeque<String>,
+    /// What clients of our users were asked.
+    ours: Questions,
+    /// What clients elsewhere were asked.
+    elsewhere: Questions,
+}
+
+/// Questions that wait for their answer: found by what they are about, by their identifier and by their age.
+#[derive(Default)]
+struct Questions {
     asked: BTreeMap<Question, Asked>,
+    by_id: BTreeMap<String, Question>,
+    by_age: BTreeSet<(Instant, String)>,
 }
 
 /// What is asked for: a hash, and where. Clients of other domains are asked apart, so that none which does not
@@ -48,7 +59,40 @@ struct Question {
     elsewhere: Option<Box<str>>,
 }
 
+impl Questions {
+    fn insert(&mut self, question: Question, asked: Asked) {
+        self.remove(&question);
+        self.by_id.insert(asked.id.clone(), question.clone());
+        self.by_age.insert((asked.at, asked.id.clone()));
+        self.asked.insert(question, asked);
+    }
+
+    fn remove(&mut self, question: &Question) -> Option<Asked> {
+        let asked = self.asked.remove(question)?;
+        self.by_id.remove(&asked.id);
+        self.by_age.remove(&(asked.at, asked.id.clone()));
+        Some(asked)
+    }
+
+    /// Is there room for another question? Those whose time is over make it.
+    fn has_room(&mut self, max: usize, now: Instant) -> bool {
+        while self.asked.len() >= max {
+            let Some((at, id)) = self.by_age.first() else { return false };
+            if now < *at + ANSWER_TIME_MAX {
+                return false;
+            }
+            let Some(question) = self.by_id.get(id).cloned() else { return false };
+            self.remove(&question);
+        }
+        true
+    }
+}
+
 impl Table {
+    fn questions(&mut self, elsewhere: bool) -> &mut Questions {
+        if elsewhere { &mut self.elsewhere } else { &mut self.ours }
+    }
+
     /// Remembers what a hash stands for; of too many the one that was learnt first is forgotten.
     fn learn(&mut self, ver: String, interests: Arc<Interests>, max: usize) {
         if self.known.insert(ver.clone(), interests).is_some() {
@@ -135,22 +179,20 @@ fn look_up(im: &Im, caps: Caps, elsewhere: Option<&str>, me: Waiting) -> Known {
         return Known::Yes(Arc::clone(interests));
     }
     let question = Question { ver: caps.ver.clone(), elsewhere: elsewhere.map(Into::into) };
-    let alike = |question: &Question| question.elsewhere.is_some() == elsewhere.is_some();
-    let asked = table.asked.keys().filter(|question| alike(question)).count();
-    if asked >= limit && !table.asked.contains_key(&question) {
-        table.asked.retain(|_, asked| now < asked.at + ANSWER_TIME_MAX);
-        if table.asked.keys().filter(|question| alike(question)).count() >= limit {
-            return Known::Wait;
-        }
+    let questions = table.questions(elsewhere.is_some());
+    let asked = questions.asked.get_mut(&question);
+    if asked.is_none() && !questions.has_room(limit, now) {
+        return Known::Wait;
     }
-    if let Some(asked) = table.asked.get_mut(&question).filter(|asked| now < asked.at + ANSWER_TIME_MAX) {
+    let asked = questions.asked.get_mut(&question);
+    if let Some(asked) = asked.filter(|asked| now < asked.at + ANSWER_TIME_MAX) {
         if asked.waiting.len() < WAITING_MAX && !asked.waiting.iter().any(|other| other.is(&me)) {
             asked.waiting.push(me);
         }
         return Known::Wait;
     }
     let id = im.runtime.random_token(8);
-    table.asked.insert(question, Asked { caps, id: id.clone(), at: now, waiting: vec![me] });
+    questions.insert(question, Asked { caps, id: id.clone(), at: now, waiting: vec![me] });
     Known::Ask(id)
 }
 
@@ -206,11 +248,13 @@ fn take_answer(
     let id = stanza.id()?;
     let limits = im.limits.load().account;
     let mut table = im.users.capabilities.0.lock();
-    let asked_first =
-        |asked: &Asked| asked.id == *id && asked.waiting.first().is_some_and(|first| first.is(answerer));
-    let found = table.asked.iter().find(|(_, asked)| asked_first(asked));
-    let question = found.map(|(question, _)| question.clone())?;
-    let mut asked = table.asked.remove(&question)?;
+    let questions = table.questions(matches!(answerer, Waiting::Distant(..)));
+    let question = questions.by_id.get(&*id)?.clone();
+    let asked = questions.asked.get(&question)?;
+    if !asked.waiting.first().is_some_and(|first| first.is(answerer)) {
+        return None;
+    }
+    let mut asked = questions.remove(&question)?;
     let info = stanza.child("query", disco::INFO).and_then(|query| Info::from_element(&query).ok())?;
     if info.features.len() > limits.capability_features_max {
         return None;
@@ -230,6 +274,36 @@ fn take_answer(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn ask(questions: &mut Questions, number: u32, at: Instant) {
+        let text = number.to_string();
+        let caps = Caps { hash: "sha-1".to_owned(), node: "urn:n".to_owned(), ver: text.clone() };
+        let question = Question { ver: text.clone(), elsewhere: None };
+        questions.insert(question, Asked { caps, id: text, at, waiting: Vec::new() });
+    }
+
+    #[test]
+    fn questions_whose_time_is_over_make_room_and_no_others() {
+        let (mut questions, now) = (Questions::default(), tokio::time::Instant::now().into_std());
+        ask(&mut questions, 1, now);
+        ask(&mut questions, 2, now + Duration::from_secs(10));
+        assert!(questions.has_room(3, now));
+        assert!(!questions.has_room(2, now + Duration::from_secs(29)));
+        assert!(questions.has_room(2, now + ANSWER_TIME_MAX));
+        assert_eq!(questions.by_id.keys().collect::<Vec<_>>(), ["2"]);
+        assert_eq!((questions.asked.len(), questions.by_age.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_question_that_is_asked_again_counts_once() {
+        let (mut questions, now) = (Questions::default(), tokio::time::Instant::now().into_std());
+        ask(&mut questions, 1, now);
+        ask(&mut questions, 1, now + ANSWER_TIME_MAX);
+        assert_eq!((questions.asked.len(), questions.by_id.len(), questions.by_age.len()), (1, 1, 1));
+        let question = Question { ver: "1".to_owned(), elsewhere: None };
+        assert_eq!(questions.remove(&question).unwrap().at, now + ANSWER_TIME_MAX);
+        assert!(questions.by_id.is_empty() && questions.by_age.is_empty());
+    }
 
     #[test]
     fn a_full_table_forgets_what_was_learnt_first_and_nothing_else() {

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use model::{BareJid, Timestamp};
-use store::{Seq, Spooled};
+use store::{KeptSize, Seq, Spooled};
 use xmpp::xep::delay::Delay;
+use xmpp::{Condition, ErrorKind, Stanza, StanzaError};
 
 use crate::outbox::Item;
 use crate::{About, Im, Spec};
@@ -78,6 +79,8 @@ impl SpoolReader {
 
     /// Reads the next page: stanzas that the session does not have yet.
     pub(crate) async fn page(&mut self, im: &Im, owner: &BareJid) -> Result<Vec<Item>, store::Error> {
+        // What is read is about to go.
+        im.users.offline_sizes.forget(owner.as_str());
         let limit = im.limits.load().account.spool_page;
         let page = im.store.spooled(owner, self.after, limit).await?;
         self.again_at = None;
@@ -91,6 +94,32 @@ impl SpoolReader {
         }
         Ok(items)
     }
+}
+
+/// May this message wait for `owner`, who is away? Senders of other domains fill a part of the place only, so that
+/// nobody elsewhere can keep colleagues out.
+pub(crate) fn admit(im: &Im, stanza: &Stanza, from: &str, owner: &BareJid) -> Result<(), StanzaError> {
+    let limits = im.limits.load().kept;
+    let percent = if im.is_remote(model::domain_of(from)) { limits.offline_others_percent } else { 100 };
+    let part = |whole: u64| whole.saturating_mul(percent) / 100;
+    let most = KeptSize { entries: part(limits.offline_messages_max), bytes: part(limits.offline_bytes_max) };
+    let sizes = &im.users.offline_sizes;
+    let added = sizes.add(owner.as_str(), stanza.bytes().len() as u64, most, im.runtime.now());
+    if added.count {
+        let (sizes, store, owner) = (sizes.clone(), im.store.clone(), owner.clone());
+        im.runtime.spawn_session(async move {
+            match store.spool_size(&owner).await {
+                Ok(size) => sizes.counted(owner.as_str(), size),
+                Err(error) => tracing::debug!(%error, "what waits for a user could not be counted"),
+            }
+        });
+    }
+    if added.fits {
+        return Ok(());
+    }
+    metrics::counter!("carillon_im_messages_refused_total").increment(1);
+    Err(StanzaError::new(ErrorKind::Wait, Condition::ResourceConstraint)
+        .with_text("too much waits for this user already"))
 }
 
 /// The stanza with the time of its acceptance (XEP-0203), before its end tag.

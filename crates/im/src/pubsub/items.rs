@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use model::Jid;
-use store::{PUBSUB_ITEMS_MAX, PubsubItem, PubsubItems, PubsubPage};
+use store::{KeptSize, PUBSUB_ITEMS_MAX, PubsubItem, PubsubItems, PubsubPage};
 use xmpp::xep::forms::Form;
 use xmpp::xep::pubsub::{NS, extended};
 use xmpp::xep::rsm;
@@ -76,12 +76,39 @@ pub(crate) async fn put(
     item: &PubsubItem,
 ) -> Result<(), StanzaError> {
     if config.persist {
+        room_for(im, service, node, item.payload.len() as u64).await?;
         let json = config.to_json();
         let max = config.max_items;
         failed(im.store.pubsub_publish(service.key(), node, &json, item.clone(), max).await)?;
     }
     events::send(im, service, node, config, &events::published(service, node, config, item)).await;
     Ok(())
+}
+
+/// Is there room for so many bytes more: at a person's own service, or at this node of the shared one?
+async fn room_for(im: &Im, service: &Service, node: &str, bytes: u64) -> Result<(), StanzaError> {
+    let limits = im.limits.load().kept;
+    let (owner, of_node, bytes_max) = if service.personal {
+        (service.key().to_owned(), None, limits.personal_bytes_max)
+    } else {
+        (format!("{}/{node}", service.key()), Some(node), limits.node_bytes_max)
+    };
+    let most = KeptSize { entries: u64::MAX / 8, bytes: bytes_max };
+    let sizes = &im.users.event_sizes;
+    let added = sizes.add(&owner, bytes, most, im.runtime.now());
+    let fits = if added.count {
+        let size = failed(im.store.pubsub_size(service.key(), of_node).await)?;
+        let size = KeptSize { entries: size.entries + 1, bytes: size.bytes + bytes };
+        sizes.counted(&owner, size);
+        size.bytes <= bytes_max
+    } else {
+        added.fits
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(StanzaError::new(ErrorKind::Wait, Condition::ResourceConstraint)
+        .with_text("too much is kept here already; take something back first"))
 }
 
 /// §7.1.3.6: a node that keeps or delivers something needs an item; one that does neither wants none.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
-use model::DomainPart;
+use model::{DomainPart, Host};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use xmpp::sm::{Inbound, Outbound, Signal};
@@ -23,6 +23,9 @@ use super::state::Incoming;
 use super::stream::{Over, Role, ServerStream};
 use super::trust::Worth;
 use crate::{Im, Transport};
+
+/// Of the servers that are not authenticated, one host may have one in so many.
+const HOST_PART: usize = 16;
 
 impl Im {
     /// Serves a listener for other servers until the house stops.
@@ -53,9 +56,7 @@ impl Im {
         peer: SocketAddr,
         transport: Transport,
     ) {
-        let max = self.limits.load().federation.unauthenticated_streams_max;
-        let unauthenticated = || self.s2s.incoming.lock().values().filter(|i| i.pairs.is_empty()).count();
-        if !self.s2s.config.load().enabled || unauthenticated() >= max {
+        if !self.s2s.config.load().enabled || !self.has_room_for_server(peer) {
             return;
         }
         let number = self.s2s.number.fetch_add(1, Ordering::Relaxed);
@@ -76,6 +77,21 @@ impl Im {
             return;
         }
         Box::pin(stream.run()).await;
+    }
+}
+
+impl Im {
+    /// Is there room for another server that is not authenticated, and for one of this host? Trusted hosts have no share:
+    /// all may be theirs.
+    fn has_room_for_server(&self, peer: SocketAddr) -> bool {
+        let max = self.limits.load().federation.unauthenticated_streams_max;
+        let host = Host::from(peer.ip());
+        let incoming = self.s2s.incoming.lock();
+        let open = incoming.values().filter(|incoming| incoming.pairs.is_empty());
+        let (all, of_host) = open.fold((0, 0), |(all, of_host), incoming| {
+            (all + 1, of_host + usize::from(Host::from(incoming.address.ip()) == host))
+        });
+        all < max && (of_host < (max / HOST_PART).max(1) || self.trusts(peer.ip()))
     }
 }
 

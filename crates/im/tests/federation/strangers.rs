@@ -22,8 +22,12 @@ struct Stranger<'h> {
 
 impl<'h> Stranger<'h> {
     fn call(house: &'h House) -> Self {
+        Self::call_from(house, [10, 0, 0, 66])
+    }
+
+    fn call_from(house: &'h House, address: [u8; 4]) -> Self {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
-        let peer = SocketAddr::from(([10, 0, 0, 66], 4000));
+        let peer = SocketAddr::from((address, 4000));
         house.runtime.spawn_session(Arc::clone(&house.im).accept_server(theirs, peer, Transport::StartTls));
         Self { house, stream: ours, said: String::new() }
     }
@@ -157,4 +161,56 @@ async fn somebody_who_never_says_who_they_are_is_let_go() {
     stranger.send(OPEN).await;
     a.pass(std::time::Duration::from_secs(100)).await;
     stranger.until("<connection-timeout ").await;
+}
+
+/// What waits for somebody who is away is filled by half from elsewhere: there is room for colleagues.
+#[tokio::test(start_paused = true)]
+async fn who_floods_an_absent_user_keeps_no_colleague_out() {
+    let town = Town::new();
+    let mut config = town.config(A);
+    config.federation.without_tls = Domains::new(vec!["b.example".to_owned()]).expect("a list");
+    config.limits.kept.offline_messages_max = 6;
+    let a = town.house_with(config, town.identity(A)).await;
+    let _b = town.house("b.example").await;
+    let mut stranger = authenticated(&a).await;
+    let carol = "carol@a.example".parse().expect("an address");
+    let message = "<message from='x@b.example' to='carol@a.example' type='chat'><body>x</body></message>";
+    stranger.send(&message.repeat(20)).await;
+    let mut ann = a.available("ann", "desk").await;
+    ann.settle().await;
+    assert_eq!(a.wait(a.store.spool_count(&carol)).await.expect("a count"), 3);
+    ann.send("<message to='carol@a.example' type='chat'><body>lunch?</body></message>").await;
+    ann.hears_no_message().await;
+    assert_eq!(a.wait(a.store.spool_count(&carol)).await.expect("a count"), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_full_of_strangers_locks_out_no_other_server() {
+    let town = Town::new();
+    let mut config = town.config(A);
+    config.federation.without_tls = Domains::new(vec!["b.example".to_owned()]).expect("a list");
+    // Two of each host.
+    config.limits.federation.unauthenticated_streams_max = 32;
+    let a = town.house_with(config, town.identity(A)).await;
+    let _b = town.house("b.example").await;
+    let mut strangers = Vec::new();
+    for _ in 0..2 {
+        let mut stranger = Stranger::call(&a);
+        stranger.send(OPEN).await;
+        stranger.until("</stream:features>").await;
+        strangers.push(stranger);
+    }
+    let mut third = Stranger::call(&a);
+    let mut buffer = [0; 16];
+    assert!(matches!(a.wait(third.stream.read(&mut buffer)).await, Ok(0)), "closed at once");
+    let mut neighbour = Stranger::call_from(&a, [10, 0, 0, 67]);
+    neighbour.send(OPEN).await;
+    neighbour.until("</stream:features>").await;
+    // Who is authenticated gives the place back.
+    strangers.pop();
+    a.pass(std::time::Duration::from_secs(1)).await;
+    let _known = authenticated(&a).await;
+    let mut next = Stranger::call(&a);
+    next.send(OPEN).await;
+    next.until("</stream:features>").await;
 }

@@ -274,12 +274,25 @@ pub struct LimitsSection {
     pub federation_queued_stanzas: usize,
     /// Stanzas that one other domain may send in a second.
     pub federation_stanzas_per_second: u32,
+    /// What is kept for each user.
+    pub kept: KeptSection,
     /// How long phones ring, in seconds.
     pub ring_seconds: u64,
     /// Calls of one line at once.
     pub calls_per_line: usize,
     /// How long a call may last, in seconds.
     pub call_seconds: u64,
+}
+
+/// Of `[limits]`: what is kept for each user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptSection {
+    /// Messages that wait for a user who is away.
+    pub offline_messages: u64,
+    /// MiB of such messages.
+    pub offline_mib: u64,
+    /// MiB of a user's personal events: pictures, keys, bookmarks.
+    pub personal_mib: u64,
 }
 
 /// Files that users send. The limits are read again on SIGHUP.
@@ -483,6 +496,11 @@ impl Default for LimitsSection {
             federation_queue_seconds: im.federation.queue_time_max.as_secs(),
             federation_queued_stanzas: im.federation.queued_stanzas_max,
             federation_stanzas_per_second: im.federation.stanzas_per_second_max,
+            kept: KeptSection {
+                offline_messages: im.kept.offline_messages_max,
+                offline_mib: im.kept.offline_bytes_max >> 20,
+                personal_mib: im.kept.personal_bytes_max >> 20,
+            },
             ring_seconds: calls.ring_time.as_secs(),
             calls_per_line: calls.calls_per_line_max,
             call_seconds: calls.call_length_max.as_secs(),

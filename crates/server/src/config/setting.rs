@@ -311,6 +311,12 @@ settings! {
     "limits" "federation_stanzas_per_second": "stanzas, 10 to 100000",
         OnReload(limits.federation_stanzas_per_second),
         |config, value| { config.limits.federation_stanzas_per_second = within(value, 10, 100_000)?; Some(()) };
+    "limits" "offline_messages": "messages, 1 to 1000000", OnReload(limits.kept.offline_messages),
+        |config, value| { config.limits.kept.offline_messages = within(value, 1, 1_000_000)?; Some(()) };
+    "limits" "offline_mib": "MiB, 1 to 10240", OnReload(limits.kept.offline_mib),
+        |config, value| { config.limits.kept.offline_mib = within(value, 1, 10_240)?; Some(()) };
+    "limits" "personal_mib": "MiB, 1 to 10240", OnReload(limits.kept.personal_mib),
+        |config, value| { config.limits.kept.personal_mib = within(value, 1, 10_240)?; Some(()) };
     "limits" "ring_seconds": "seconds, 5 to 600", OnReload(limits.ring_seconds),
         |config, value| { config.limits.ring_seconds = within(value, 5, 600)?; Some(()) };
     "limits" "calls_per_line": "calls, 1 to 100", OnReload(limits.calls_per_line),
