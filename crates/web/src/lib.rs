@@ -17,6 +17,7 @@ mod failures;
 mod guard;
 mod health;
 mod host_meta;
+mod hosts;
 pub mod limits;
 mod links;
 mod metrics_page;

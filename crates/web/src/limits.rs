@@ -5,6 +5,8 @@ use std::time::Duration;
 /// Connections at a time on one listener; more wait in the kernel's queue. A client of BOSH has up to two, a
 /// WebSocket none: it is counted as a chat client.
 pub const CONNECTIONS_MAX: usize = 4_096;
+/// Of those, connections of one host that is not trusted; further ones are closed at once.
+pub const CONNECTIONS_PER_HOST_MAX: usize = 1_024;
 /// Time for a TLS handshake.
 pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Time for a request's header, and how long a connection may wait for its next request.

@@ -16,9 +16,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use crate::hosts::Hosts;
 use crate::limits::{
-    CONNECTION_TIME_MAX, CONNECTIONS_MAX, HANDSHAKE_TIME_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX,
-    HEADER_TIME_MAX, STOP_TIME_MAX, STREAMS_MAX, TRANSFER_TIME_MAX,
+    CONNECTION_TIME_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_HOST_MAX, HANDSHAKE_TIME_MAX, HEADER_BYTES_MAX,
+    HEADER_FIELDS_MAX, HEADER_TIME_MAX, STOP_TIME_MAX, STREAMS_MAX, TRANSFER_TIME_MAX,
 };
 use crate::{Door, Web, routes};
 
@@ -28,6 +29,7 @@ pub(crate) fn start(web: &Arc<Web>, listener: TcpListener, address: SocketAddr, 
     let router = routes::router(&web, door);
     runtime.clone().spawn_listener(door.name(), &[address], async move {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let hosts = Hosts::default();
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -39,10 +41,15 @@ pub(crate) fn start(web: &Arc<Web>, listener: TcpListener, address: SocketAddr, 
                 runtime.sleep(std::time::Duration::from_millis(100)).await;
                 continue;
             };
+            let max = if web.rooms.im.trusts(peer.ip()) { CONNECTIONS_MAX } else { CONNECTIONS_PER_HOST_MAX };
+            let Some(share) = hosts.take(peer.ip(), max) else {
+                metrics::counter!("carillon_web_connections_refused_total").increment(1);
+                continue;
+            };
             let connection = Connection { web: Arc::clone(&web), router: router.clone(), door, peer };
             runtime.spawn_session(async move {
                 connection.serve(stream).await;
-                drop(place);
+                drop((place, share));
             });
         }
     });

@@ -140,3 +140,21 @@ async fn plain_http_beyond_loopback_is_refused() {
     let refused: Result<Arc<Web>, Error> = Web::start(config, rooms, &house.runtime);
     assert!(matches!(refused.err(), Some(Error::NotLoopback(_))));
 }
+
+#[tokio::test]
+async fn a_host_with_too_many_connections_locks_out_no_other() {
+    let house = House::start().await;
+    let connect = async |from: [u8; 4]| {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((std::net::Ipv4Addr::from(from), 0).into()).unwrap();
+        socket.connect(house.http()).await.unwrap()
+    };
+    let mut open = Vec::new();
+    for _ in 0..web::limits::CONNECTIONS_PER_HOST_MAX {
+        open.push(connect([127, 0, 0, 9]).await);
+    }
+    let mut refused = connect([127, 0, 0, 9]).await;
+    let mut buffer = [0; 16];
+    assert!(!matches!(refused.read(&mut buffer).await, Ok(1..)), "closed without a word");
+    assert_eq!(house.get("/healthz/live", "").await.status, 200, "from 127.0.0.1");
+}
