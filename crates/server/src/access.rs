@@ -114,6 +114,7 @@ pub async fn context(config: &Config, runtime: &Runtime) -> Result<Context, Fail
         store,
         runtime: runtime.clone(),
         domain: config.domain.clone(),
+        hashes: crate::operations::password::hashes(&config.im.sign_in.mechanisms),
         folder: config.folder.clone(),
         uploads: store::Files::new(config.files_path(), runtime),
         files: vec![config.certificate_path(), config.key_path()],

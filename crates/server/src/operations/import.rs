@@ -249,7 +249,7 @@ async fn derive_part(context: Context, rows: Vec<Row>) -> Result<Vec<NewUser>, F
 }
 
 fn derive_row(context: &Context, row: &Row) -> Result<NewUser, RowFailure> {
-    let scram = password::derive(&row.password.0, &password::entropy(&context.runtime))
+    let scram = password::derive(&row.password.0, &password::entropy(&context.runtime), &context.hashes)
         .map_err(|error| RowFailure { line: row.at, message: format!("password: {error}") })?;
     let lines = row.line.iter().map(|(line, secret)| {
         let random = || password::random(&context.runtime);

@@ -190,13 +190,13 @@ async fn read(
             }
             None => true,
         };
-        let inside = context.runtime.clone();
+        let (inside, hashes) = (context.runtime.clone(), context.hashes.clone());
         let read = move || {
             let mut reading = account::read(&account.jid, &account.parts, now);
             // A password is worth more than one record of it: it gives all.
             if let Some(Secret(password)) = account.password.filter(|_| !has) {
                 match password::check(&password)
-                    .map(|()| password::derive(&password, &password::entropy(&inside)))
+                    .map(|()| password::derive(&password, &password::entropy(&inside), &hashes))
                 {
                     Ok(Ok(scram)) => reading.account.scram = scram,
                     Ok(Err(error)) => reading.refused.push(format!("the password: {error}")),

@@ -13,7 +13,7 @@ mod invitation;
 mod line;
 mod log;
 mod migration;
-mod password;
+pub(crate) mod password;
 mod request;
 mod running;
 mod storage;
@@ -27,6 +27,7 @@ use model::{BareJid, DomainPart, LineId};
 use runtime::Runtime;
 use serde::{Deserialize, Serialize};
 use store::{Files, Store};
+use xmpp::sasl::scram::Hash;
 
 pub use administrator::set_password as set_administrator_password;
 pub use announcement::{Announced, MessageOfTheDay};
@@ -60,6 +61,8 @@ pub struct Context {
     pub domain: DomainPart,
     /// The contents of the files that users send.
     pub uploads: Files,
+    /// The hash functions that passwords get a record for.
+    pub hashes: Vec<Hash>,
     /// The data directory, for the files that go with a backup.
     pub folder: PathBuf,
     /// Files beside the configuration that go with a backup.

@@ -7,9 +7,9 @@ use runtime::Runtime;
 use serde::{Deserialize, Serialize};
 use sip::digest::Algorithm;
 use store::{DigestSecret, ScramRecord};
-use xmpp::sasl::{Credentials, PasswordError, scram};
+use xmpp::sasl::{Credentials, Mechanism, PasswordError, scram};
 
-use super::Failure;
+use super::{Context, Failure};
 
 /// The longest password, in bytes.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
@@ -93,13 +93,23 @@ pub(crate) fn entropy(runtime: &Runtime) -> [u8; scram::SALT_BYTES] {
     entropy
 }
 
+/// The hash functions that a password gets a record for: the usual ones, and those of all mechanisms that the domain
+/// allows, for one that somebody has no record for is offered to nobody.
+pub(crate) fn hashes(mechanisms: &[Mechanism]) -> Vec<scram::Hash> {
+    let allowed = mechanisms.iter().filter_map(|mechanism| mechanism.hash());
+    let mut hashes: Vec<_> = scram::HASHES_DEFAULT.into_iter().chain(allowed).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes
+}
+
 /// What a user's password becomes. Takes milliseconds: call it where blocking is allowed.
 pub(crate) fn derive(
     password: &str,
     entropy: &[u8; scram::SALT_BYTES],
+    hashes: &[scram::Hash],
 ) -> Result<Vec<ScramRecord>, PasswordError> {
-    let credentials =
-        Credentials::derive(password, entropy, scram::ITERATIONS_DEFAULT, &scram::HASHES_DEFAULT)?;
+    let credentials = Credentials::derive(password, entropy, scram::ITERATIONS_DEFAULT, hashes)?;
     let named = [
         ("SCRAM-SHA-1", credentials.sha1),
         ("SCRAM-SHA-256", credentials.sha256),
@@ -113,10 +123,11 @@ pub(crate) fn derive(
 }
 
 /// The same, without holding up the caller's thread.
-pub(crate) async fn derive_behind(runtime: &Runtime, password: &str) -> Result<Vec<ScramRecord>, Failure> {
+pub(crate) async fn derive_behind(context: &Context, password: &str) -> Result<Vec<ScramRecord>, Failure> {
     check(password)?;
-    let (password, entropy) = (password.to_owned(), entropy(runtime));
-    let derived = runtime.blocking(move || derive(&password, &entropy)).join().await;
+    let (password, entropy) = (password.to_owned(), entropy(&context.runtime));
+    let hashes = context.hashes.clone();
+    let derived = context.runtime.blocking(move || derive(&password, &entropy, &hashes)).join().await;
     derived
         .ok_or_else(|| Failure::new(crate::exit::Exit::Failed, "deriving the password failed"))?
         .map_err(|error| Failure::invalid(error.to_string()))
@@ -203,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_users_record_proves_the_password() {
-        let records = derive("pencil", &[7; scram::SALT_BYTES]).unwrap();
+        let records = derive("pencil", &[7; scram::SALT_BYTES], &hashes(&Mechanism::DEFAULT)).unwrap();
         assert_eq!(records.len(), 2);
         let sha256 = records.iter().find(|record| record.mechanism == "SCRAM-SHA-256").unwrap();
         let record = scram::Record {
@@ -214,6 +225,14 @@ mod tests {
         };
         assert!(record.verifies(scram::Hash::Sha256, "pencil"));
         assert!(!record.verifies(scram::Hash::Sha256, "pencil "));
+    }
+
+    #[test]
+    fn a_password_gets_a_record_for_each_mechanism_that_is_allowed() {
+        let allowed = [Mechanism::ScramSha512Plus, Mechanism::Plain];
+        let records = derive("pencil", &[7; scram::SALT_BYTES], &hashes(&allowed)).unwrap();
+        let names: Vec<_> = records.iter().map(|record| record.mechanism.as_str()).collect();
+        assert_eq!(names, ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"]);
     }
 
     #[test]

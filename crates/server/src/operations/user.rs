@@ -102,7 +102,7 @@ pub(crate) async fn add(context: &Context, new: NewUser) -> Result<UserAdded, Fa
         });
         added.line_password = made_up.then_some(line_password);
     }
-    let scram = password::derive_behind(&context.runtime, &user_password).await?;
+    let scram = password::derive_behind(context, &user_password).await?;
     let name = if new.name.is_empty() { local } else { new.name };
     context.store.user_add(store::NewUser { jid: new.jid, name, scram, lines }).await?;
     added.warnings = warnings;
@@ -183,7 +183,7 @@ pub(crate) async fn set_password(
     let local = jid.node().map(|node| node.to_string()).unwrap_or_default();
     let mut warnings = Vec::new();
     warn_of_weakness(&mut warnings, "the password", &new, &[&local]);
-    let scram = password::derive_behind(&context.runtime, &new).await?;
+    let scram = password::derive_behind(context, &new).await?;
     context.store.user_set_credentials(jid, scram).await?;
     Ok(PasswordSet { password: made_up.then_some(new), warnings })
 }
