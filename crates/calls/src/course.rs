@@ -108,7 +108,8 @@ impl Course {
 pub(crate) fn diversions_before(headers: &Headers) -> usize {
     let counter = |element: &[u8]| {
         let parameters = element.split(|byte| *byte == b';');
-        let mut counted = parameters.filter_map(|parameter| sip::scan::trim(parameter).strip_prefix(b"counter="));
+        let mut counted =
+            parameters.filter_map(|parameter| sip::scan::trim(parameter).strip_prefix(b"counter="));
         counted.next_back().and_then(sip::scan::number::<usize>).unwrap_or(1).clamp(1, DIVERSIONS_MAX)
     };
     let diversions: usize = headers.elements(Name::Diversion).take(DIVERSIONS_MAX).map(counter).sum();

@@ -48,7 +48,7 @@ use tokio::sync::Semaphore;
 pub use about::{About, Spec};
 pub use administration::{Administration, Order};
 pub use c2s::{HIGH_WATER_BYTES, Link, Moved, RunningSession, Transport, Wire};
-pub use component::{Access as ComponentAccess, ComponentsConfig, Grant, Privileges};
+pub use component::{Access as ComponentAccess, ComponentsConfig, Delegation, Grant, Privileges};
 pub use config::{
     ContactAddresses, ImConfig, OpenTo, Permitted, Policies, RegistrationPolicy, Retention, Routing, SignIn,
     TOKEN_TIME_MAX, Trusted,

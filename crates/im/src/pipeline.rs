@@ -151,6 +151,12 @@ pub(crate) async fn iq(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
             Err(error) => Handled::Refused(error),
         };
     }
+    if request && let Some(delegated) = im.delegate(seat, stanza) {
+        return match delegated {
+            Ok(()) => Handled::Done(None),
+            Err(error) => Handled::Refused(error),
+        };
+    }
     let target = match to.as_deref() {
         None => Target::Online(Arc::clone(&seat.account), Address::Bare, None),
         Some(to) => im.locate(to),

@@ -12,6 +12,8 @@ mod client;
 mod component;
 #[path = "sessions/contacts.rs"]
 mod contacts;
+#[path = "sessions/delegation.rs"]
+mod delegation;
 #[path = "houses/foundation.rs"]
 mod foundation;
 #[path = "sessions/house.rs"]

@@ -69,10 +69,14 @@ pub(crate) fn components(config: &Config) -> Result<ComponentsConfig> {
     if let Some(grant) = ours.privileges.iter().find(|grant| !ours.domains.contains(&grant.domain)) {
         bail!("[components] privileges: {} is not among the domains", grant.domain);
     }
+    if let Some(one) = ours.delegations.iter().find(|one| !ours.domains.contains(&one.domain)) {
+        bail!("[components] delegations: {} is not among the domains", one.domain);
+    }
     Ok(ComponentsConfig {
         domains: ours.domains.clone(),
         secret: secret.into(),
         privileges: ours.privileges.clone(),
+        delegations: ours.delegations.clone(),
     })
 }
 

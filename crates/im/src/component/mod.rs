@@ -3,6 +3,7 @@
 //! `stream` is the connection of one; here is who may connect and how stanzas get there. What is kept waits in the
 //! spool of the component's domain while it is away, as for a user.
 
+mod delegation;
 mod privilege;
 mod stream;
 
@@ -20,6 +21,7 @@ use xmpp::{Condition, Context, ErrorKind, Kind, Stamp, Stanza, StanzaError};
 use crate::outbox::{Item, Outbox};
 use crate::{About, Im, Spec};
 
+pub use delegation::Delegation;
 pub use privilege::{Access, Grant, Privileges};
 
 /// What this feature is.
@@ -31,6 +33,11 @@ pub const ABOUT: About = About {
             356,
             "0.4.1",
             "roster pushes, presence of contacts, and requests in the name of users to other servers and to clients",
+        ),
+        Spec::partly(
+            355,
+            "0.5",
+            "delegation that users grant, attributes that filter, and discovery that is asked of components",
         ),
     ],
     disco: &[],
@@ -49,6 +56,8 @@ pub struct ComponentsConfig {
     pub secret: Arc<str>,
     /// What they may do in the name of users (XEP-0356); those that are not named, nothing.
     pub privileges: Vec<Grant>,
+    /// Which requests they answer in the server's place (XEP-0355).
+    pub delegations: Vec<Delegation>,
 }
 
 /// All components that may connect, connected or not.
@@ -57,6 +66,7 @@ pub(crate) struct Components {
     secret: Arc<str>,
     places: BTreeMap<Box<str>, Place>,
     connections: AtomicUsize,
+    delegations: delegation::Delegations,
 }
 
 struct Place {
@@ -79,6 +89,7 @@ impl Components {
             secret: Arc::clone(&config.secret),
             places: config.domains.iter().filter_map(place).collect(),
             connections: AtomicUsize::new(0),
+            delegations: delegation::Delegations::new(&config.delegations),
         }
     }
 

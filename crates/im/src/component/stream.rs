@@ -80,6 +80,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(im: Arc<Im>, stream: S, peer: 
     if let Some(place) = im.services.components().places.get(domain.as_str()) {
         *place.connected.lock() = None;
     }
+    im.delegate_gone(&domain);
     // What was kept stays in the spool; what was not is lost with the stream.
     drop(outbox.close());
     stream.end(over).await;
@@ -90,6 +91,10 @@ fn advertise<S: AsyncRead + AsyncWrite + Unpin>(im: &Im, domain: &str, stream: &
     let Some(place) = im.services.components().places.get(domain) else { return };
     let id = im.runtime.random_token(STREAM_ID_BYTES);
     if let Some(told) = place.privileges.advertisement(im.domain(), domain, &id) {
+        stream.link.queue(&told);
+    }
+    let id = im.runtime.random_token(STREAM_ID_BYTES);
+    if let Some(told) = im.services.components().delegations.advertisement(im.domain(), domain, &id) {
         stream.link.queue(&told);
     }
     if place.privileges.presence {
@@ -367,6 +372,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Running<'a, S> {
                 Ok(answer) => self.answer(answer),
                 Err(error) => self.refuse(&stanza, &error),
             }
+            return Ok(());
+        }
+        if im.delegate_answers(self.domain, &stanza) {
             return Ok(());
         }
         let domain = to.domain().as_str();

@@ -17,6 +17,7 @@ async fn house(grant: Option<&str>) -> House {
             domains: vec![DOMAIN.parse().expect("a domain")],
             secret: "north".into(),
             privileges: grant.map(|grant| grant.parse().expect("a grant")).into_iter().collect(),
+            ..ComponentsConfig::default()
         };
     })
     .await

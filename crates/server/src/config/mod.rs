@@ -373,6 +373,8 @@ pub struct ComponentsSection {
     pub secret_file: String,
     /// What some may do in the name of users.
     pub privileges: Vec<im::Grant>,
+    /// What some answer in the server's place.
+    pub delegations: Vec<im::Delegation>,
 }
 
 /// TURN servers that clients are told of.

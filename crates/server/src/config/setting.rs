@@ -368,6 +368,9 @@ settings! {
     "components" "privileges": "a list such as [\"gateway.example.org roster=both message=outgoing presence=managed_entity iq:NAMESPACE=get\"]",
         AtStart(outside.components.privileges),
         |config, value| { config.outside.components.privileges = value.list()?; Some(()) };
+    "components" "delegations": "a list such as [\"pubsub.example.org NAMESPACE NAMESPACE\"]",
+        AtStart(outside.components.delegations),
+        |config, value| { config.outside.components.delegations = value.list()?; Some(()) };
     "components" "secret": "what they and this server know; better by secret_file or the environment",
         AtStart(outside.components.secret),
         |config, value| { config.outside.components.secret = value.text()?.to_owned(); Some(()) };

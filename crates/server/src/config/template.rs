@@ -137,6 +137,7 @@ const LIMITS_AND_SERVICES: &str = "\
 [components]                     # programs beside this server, such as gateways (XEP-0114), on [listen] components
 # domains = []                   # such as [\"gateway.example.org\"]
 # privileges = []                # what they do in the name of users (XEP-0356), such as [\"gateway.example.org roster=get\"]
+# delegations = []               # requests that they answer in the server's place (XEP-0355): [\"DOMAIN NAMESPACE\"]
 # secret_file = \"\"
 
 [proxy]                          # streams between clients that do not reach each other; see [listen] proxy
