@@ -4,6 +4,7 @@ mod conference;
 mod dialplan;
 mod import;
 mod lamps;
+mod lines;
 mod page;
 mod plot;
 mod server;
@@ -18,7 +19,7 @@ use crate::process;
 /// Which measures to take.
 #[derive(Args)]
 pub struct Options {
-    /// Only `import`, `xmpp`, `sip`, `lamps`, `conference` or `dialplan`
+    /// Only `import`, `xmpp`, `sip`, `lamps`, `lines`, `conference` or `dialplan`
     part: Option<String>,
     /// Rounds; servers are interleaved within each
     #[arg(long, default_value_t = 3)]
@@ -78,11 +79,12 @@ pub fn run(options: &Options) -> Result<()> {
         }
         let wanted = |part: &str| options.part.as_deref().is_none_or(|p| p == part);
         type Part = (&'static str, fn(usize) -> Result<Vec<Reading>>);
-        let parts: [Part; 6] = [
+        let parts: [Part; 7] = [
             ("import", import::run),
             ("xmpp", xmpp::run),
             ("sip", sip::run),
             ("lamps", lamps::run),
+            ("lines", lines::run),
             ("conference", conference::run),
             ("dialplan", dialplan::run),
         ];
