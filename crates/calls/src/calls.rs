@@ -20,6 +20,7 @@ use crate::command::{Command, Done, Refusal};
 use crate::dialplan;
 use crate::directory::{PlanDirectory, RegisteredPhones};
 use crate::events::{Publications, WatchCounts};
+use crate::features::conference::Conferences;
 use crate::features::park::Parking;
 use crate::line_state::LineStates;
 use crate::media_reports;
@@ -138,8 +139,9 @@ impl Calls {
     /// Takes what media reports about the ports of calls, from now on.
     pub fn hear(&self, reports: mpsc::Receiver<media::Event>) {
         let runtime = &self.rooms.runtime;
-        runtime
-            .spawn("media reports", media_reports::take(runtime.clone(), Arc::clone(&self.quality), reports));
+        let shards = self.transport.mailboxes.clone();
+        let taking = media_reports::take(runtime.clone(), Arc::clone(&self.quality), shards, reports);
+        runtime.spawn("media reports", taking);
     }
 
     /// Other certificates for connections that begin from now on.
@@ -284,6 +286,7 @@ impl Calls {
             Arc::new(PlanDirectory::new(Arc::clone(&self.rooms.plan), phones, Arc::clone(&self.board)));
         let count = sockets.len();
         let parking = Arc::new(Parking::default());
+        let conferences = Arc::new(Conferences::new(config.conferences.clone()));
         let start = |(index, sockets): (usize, UdpSockets)| {
             let mut seed = [0; 32];
             runtime.fill(&mut seed);
@@ -298,6 +301,7 @@ impl Calls {
                 shard: Place { index, count },
                 moved: Arc::clone(&self.transport.moved),
                 parking: Arc::clone(&parking),
+                conferences: Arc::clone(&conferences),
                 music: config.music.clone(),
             };
             let watch_counts = Arc::new(WatchCounts::default());

@@ -81,6 +81,33 @@ pub enum Command {
         /// The line that leaves.
         line: LineId,
     },
+    /// A line brings those that it talks to in two calls together, and stays with them (ECMA-269 §17.1.10).
+    ConferenceCall {
+        /// One call; when it is a conference already, the others come into it.
+        held: CallId,
+        /// The other.
+        active: CallId,
+        /// The line.
+        line: LineId,
+    },
+    /// A line has the other side of a call come into a conference, and leaves the call.
+    JoinConference {
+        /// The call.
+        call: CallId,
+        /// A call of somebody in the conference.
+        conference: CallId,
+        /// The line that leaves.
+        line: LineId,
+    },
+    /// A line wants nobody to barge into a call, or lets them again.
+    SetPrivacy {
+        /// The call.
+        call: CallId,
+        /// The line.
+        line: LineId,
+        /// Nobody may?
+        private: bool,
+    },
     /// A line has the other side of a call transferred to a number, and leaves.
     SingleStepTransfer {
         /// The call.
@@ -167,7 +194,9 @@ impl Command {
     pub fn call(&self) -> Option<CallId> {
         match self {
             Self::MakeCall { .. } => None,
-            Self::TransferCall { held: call, .. } | Self::AlternateCall { active: call, .. } => Some(*call),
+            Self::TransferCall { held: call, .. }
+            | Self::ConferenceCall { active: call, .. }
+            | Self::AlternateCall { active: call, .. } => Some(*call),
             Self::AnswerCall { call, .. }
             | Self::ClearConnection { call, .. }
             | Self::ClearCall { call }
@@ -177,6 +206,8 @@ impl Command {
             | Self::SingleStepTransfer { call, .. }
             | Self::DeflectCall { call, .. }
             | Self::ParkCall { call, .. }
+            | Self::JoinConference { call, .. }
+            | Self::SetPrivacy { call, .. }
             | Self::DirectedPickup { call, .. } => Some(*call),
         }
     }
@@ -186,6 +217,9 @@ impl Command {
         match self {
             Self::AlternateCall { held, line, .. } => {
                 Some(Self::RetrieveCall { call: *held, line: line.clone() })
+            }
+            Self::ConferenceCall { held, active, line } => {
+                Some(Self::JoinConference { call: *held, conference: *active, line: line.clone() })
             }
             Self::ConsultationCall { line, target, .. } => {
                 Some(Self::MakeCall { line: line.clone(), target: target.clone() })

@@ -27,6 +27,8 @@ pub struct CallsConfig {
     pub shards: usize,
     /// The number that echoes audio.
     pub echo_number: Option<String>,
+    /// The numbers of conferences.
+    pub conferences: Vec<crate::MeetMe>,
     /// What phones that are held or parked hear; `None` leaves it to the phones.
     pub music: Option<media::Source>,
     /// Limits of calls.

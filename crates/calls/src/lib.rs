@@ -39,6 +39,7 @@ use model::{BareJid, LineId, Timestamp};
 
 pub use calls::Calls;
 pub use config::{CallLimits, CallsConfig, Listen, RecordPolicy, SignInLimits};
+pub use features::conference::MeetMe;
 pub use snapshot::{Board, BoardListener, CallSnapshot};
 
 /// Why call control could not start, or do what it was asked.

@@ -1,4 +1,5 @@
-//! What media says of its ports: counted, and kept for the records of calls. Calls end by their own signalling and timers, never because a phone is
+//! What media says of its ports: counted, and kept for the records of calls; keys go to the
+//! calls. Calls end by their own signalling and timers, never because a phone is
 //! silent: a muted phone sends nothing.
 
 use std::sync::Arc;
@@ -8,9 +9,16 @@ use runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::records::QualityReports;
+use crate::shard::mailbox::{Input, Mailbox};
+use crate::snapshot::CallId;
 
 /// Takes the reports until the server stops.
-pub(crate) async fn take(runtime: Runtime, kept: Arc<QualityReports>, mut reports: mpsc::Receiver<Event>) {
+pub(crate) async fn take(
+    runtime: Runtime,
+    kept: Arc<QualityReports>,
+    shards: Vec<Arc<Mailbox>>,
+    mut reports: mpsc::Receiver<Event>,
+) {
     let silent = metrics::counter!("carillon_calls_media_silent_total");
     let learned = metrics::counter!("carillon_calls_media_learned_total");
     let keys = metrics::counter!("carillon_calls_keys_total");
@@ -26,7 +34,13 @@ pub(crate) async fn take(runtime: Runtime, kept: Arc<QualityReports>, mut report
         match event.report {
             Report::Timeout { .. } => silent.increment(1),
             Report::Learned { .. } => learned.increment(1),
-            Report::Dtmf { .. } => keys.increment(1),
+            Report::Dtmf { digit, .. } => {
+                keys.increment(1);
+                let call = CallId(event.owner);
+                if let Some(shard) = shards.get(call.shard()) {
+                    shard.put(Input::Key(call, digit));
+                }
+            }
             Report::Quality(quality) => {
                 let expected = quality.packets + quality.lost;
                 if expected > 0 {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static REVEALED: AtomicBool = AtomicBool::new(false);
 
 /// A value that `Debug` and `Display` show as `‹private›` unless [`Private::reveal_all`] was called.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Private<T>(pub T);
 
 impl Private<()> {

@@ -383,6 +383,7 @@ fn calls_config(config: &Config, tls: ServerConfig) -> Result<CallsConfig> {
         trusted: config.network.trusted.clone(),
         shards: 0,
         echo_number: Some(ECHO_NUMBER.to_owned()),
+        conferences: config.sip.calls.conferences.clone(),
         music: music(&config.sip.calls.music_on_hold)?,
         limits: call_limits(config),
         sign_in: phone_sign_in_limits(config),

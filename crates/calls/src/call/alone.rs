@@ -48,6 +48,7 @@ impl ServiceCall {
             view,
             ends_at,
             requests: Vec::new(),
+            ask_again: None,
             over: false,
             bye_owed: false,
         });
@@ -134,8 +135,9 @@ impl ServiceCall {
         }
     }
 
-    /// It is parked no more.
+    /// It is parked no more, and in no conference.
     pub(super) fn leave_slot(&mut self, context: &mut Context<'_>) {
+        self.leave_seat(context);
         if let Some(Waits::Parked { slot, attempt, .. }) =
             self.waits.take_if(|waits| matches!(waits, Waits::Parked { .. }))
         {

@@ -9,7 +9,7 @@ use super::switchboard::{Held, Switchboard};
 use super::{Call, End};
 use crate::command::{Command, Done, Refusal};
 use crate::features::make_call::Originator;
-use crate::features::{answer, clear, deflect, hold, transfer};
+use crate::features::{answer, clear, confer, conference, deflect, hold, transfer};
 use crate::place::{Caller, Dialled};
 use crate::snapshot::Cause;
 
@@ -73,6 +73,18 @@ impl Call {
             Command::SingleStepTransfer { line, target, .. } => {
                 self.transferred(self.talking(line)?, Ok(dialled(target)), context)?;
             }
+            Command::ConferenceCall { held, line, .. } => {
+                self.talking(line)?;
+                let room = context.house.conferences.room_of(*held);
+                let room = room.unwrap_or_else(|| conference::room_of_call(self.id));
+                confer::order(self, room, None, context)?;
+            }
+            Command::JoinConference { conference, line, .. } => {
+                let (_, leaves) = self.talking(line)?;
+                let room = context.house.conferences.room_of(*conference).ok_or(Refusal::NoSuchCall)?;
+                confer::order(self, room, Some(leaves), context)?;
+            }
+            Command::SetPrivacy { line, private, .. } => self.set_private(self.talking(line)?, *private),
             Command::DeflectCall { line, target, .. } => {
                 deflect::deflect(self, Some(line), &Place::Dialled(dialled(target)), context)?;
             }
@@ -118,6 +130,19 @@ impl ServiceCall {
                 self.end(Cause::NormalClearing, context);
             }
             Command::ClearConnection { .. } => return Err(Refusal::NoSuchConnection),
+            // It is in a conference: whoever else comes does so from the other call.
+            Command::ConferenceCall { line, .. }
+                if self.room().is_some() && self.member().line.as_ref() == Some(line) => {}
+            // The line is in the conference twice: this leg is the one too many.
+            Command::JoinConference { conference, line, .. }
+                if self.room().is_some() && self.member().line.as_ref() == Some(line) =>
+            {
+                let room = context.house.conferences.room_of(*conference);
+                if *conference == self.id || room.as_deref() != self.room() {
+                    return Err(Refusal::WrongState);
+                }
+                self.end(Cause::NormalClearing, context);
+            }
             Command::DirectedPickup { line, .. } if self.is_parked() => {
                 let by = Caller {
                     line: Some(line.clone()),

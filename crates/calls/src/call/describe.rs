@@ -192,6 +192,30 @@ impl Description {
         Speech { encodings, events_to_peer, keys_in_sound: false }
     }
 
+    /// The same description with one line of sound, in codecs that `media` itself speaks, and digits. `None`: there is
+    /// no such codec.
+    pub(crate) fn spoken_only(&self) -> Option<Self> {
+        let mut description = self.clone();
+        let is_spoken =
+            |codec: &sip::sdp::Codec| media::Codec::named(codec.name.as_ref(), codec.clock_rate).is_some();
+        let mut speaks = false;
+        for (at, line) in description.lines.iter_mut().enumerate() {
+            let media = &mut description.sdp.media_mut()[at];
+            let mut codecs = media.codecs();
+            codecs.retain(|codec| is_spoken(codec) || codec.name.eq_ignore_ascii_case(b"telephone-event"));
+            let first = codecs.iter().find(|codec| is_spoken(codec));
+            match first.filter(|_| line.kind == Some(Kind::Audio) && !speaks) {
+                Some(first) => {
+                    line.clock_hertz = Some(first.clock_rate);
+                    media.set_codecs(&codecs);
+                    speaks = true;
+                }
+                None => line.kind = None,
+            }
+        }
+        speaks.then_some(description)
+    }
+
     /// The same description for one who is put on hold by it: it hears music, even when the phone that holds wants no
     /// sound either way.
     pub(crate) fn with_music(&self) -> Self {

@@ -41,6 +41,8 @@ pub(crate) struct Half {
     pub allows_talk: bool,
     /// The server holds the call for this phone: see `features::hold`.
     pub held: bool,
+    /// Nobody may barge in.
+    pub is_private: bool,
     /// It has heard the other one in this call: when it does no more, that is a hold.
     pub has_listened: bool,
     /// An INVITE of this phone that we accepted and that it has not acknowledged.
@@ -61,6 +63,7 @@ impl Half {
             allows_update: headers.has_token(Name::Allow, b"UPDATE"),
             allows_talk: headers.has_token(Name::AllowEvents, b"talk"),
             held: false,
+            is_private: false,
             has_listened: false,
             awaiting_ack: None,
         }

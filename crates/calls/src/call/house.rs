@@ -13,6 +13,7 @@ use super::moved::Moved;
 use super::streams::Ports;
 use crate::address::Addresses;
 use crate::config::CallLimits;
+use crate::features::conference::Conferences;
 use crate::features::park::Parking;
 use crate::line_state::LineStates;
 use crate::place::SharedDirectory;
@@ -40,6 +41,8 @@ pub struct House {
     pub moved: Arc<Moved>,
     /// The slots of parked calls.
     pub parking: Arc<Parking>,
+    /// The conferences.
+    pub conferences: Arc<Conferences>,
     /// What phones that are held or parked hear; `None` leaves it to the phones.
     pub music: Option<media::Source>,
 }

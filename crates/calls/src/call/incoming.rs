@@ -147,7 +147,7 @@ pub(crate) fn check(arrival: Arrival, context: &mut Context<'_>) -> Result<(Call
 }
 
 /// `path` and `outbound` make no sense in an INVITE.
-const EXTENSIONS_OF_CALLS: [&[u8]; 3] = [b"100rel", b"timer", b"replaces"];
+const EXTENSIONS_OF_CALLS: [&[u8]; 4] = [b"100rel", b"timer", b"replaces", b"join"];
 
 /// What a request says about session timers (RFC 4028 §4, §5).
 pub(crate) fn timer_offer(headers: &sip::Headers) -> Result<TimerOffer, u16> {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use model::LineId;
 use sip::header::Replaces;
 
+use super::End;
 use super::describe::Description;
 use super::house::House;
 use super::leg::Leg;
@@ -54,6 +55,10 @@ pub(crate) enum Letter {
     Alone { call: CallId },
     /// The transferor of a call leaves, and the other side is parked at a slot that was taken for it.
     Park { call: CallId, slot: String },
+    /// The ends of a call come into a conference; one of them leaves instead, if it is named.
+    Confer { call: CallId, room: String, leaves: Option<End> },
+    /// All others have left the conference.
+    LeftAlone { call: CallId },
     /// The answer to the BYE of this dialog must have come by now.
     Forget { call_id: Bytes },
 }
@@ -153,6 +158,8 @@ pub(crate) enum FetchPurpose {
     Transfer,
     /// A new call takes the phone's place.
     Replace,
+    /// A new call comes in beside both phones (RFC 3911): what is fetched is only the way to them.
+    Join,
 }
 
 /// A leg on loan.
@@ -176,6 +183,8 @@ pub(crate) enum Unlent {
     NotAllowed,
     /// Something is under way in it that does not end: 491.
     Busy,
+    /// Both phones are in this conference now, and whoever wants to join them may come there.
+    Confers(String),
     /// It still rings at the other end; this is what was dialled.
     StillRings(Dialled),
 }
@@ -184,7 +193,7 @@ impl Unlent {
     /// The status that says so.
     pub(crate) fn status(&self) -> u16 {
         match self {
-            Self::NoSuchDialog | Self::StillRings(_) => 481,
+            Self::NoSuchDialog | Self::StillRings(_) | Self::Confers(_) => 481,
             Self::Ended => 603,
             Self::NotEarly => 486,
             Self::NotAllowed => 403,
@@ -204,8 +213,10 @@ impl Letter {
             | Self::Failed { .. }
             | Self::Alone { .. }
             | Self::Park { .. }
+            | Self::Confer { .. }
             | Self::Forget { .. } => own.index,
             Self::Fetched { to: call, .. }
+            | Self::LeftAlone { call }
             | Self::Kept { lender: call }
             | Self::Returned { lender: call, .. } => call.shard(),
             Self::Fetch(fetch) => match &fetch.wanted {

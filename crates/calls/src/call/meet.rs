@@ -241,7 +241,8 @@ impl Call {
             return None;
         }
         let invite = leg.invite.clone();
-        let mut call = ServiceCall::answer(leg, &caller, (Plays::Silence, None), id, context)?;
+        let view = View::new(id, &caller, context.now.civil).dialling(&leg.invite);
+        let mut call = ServiceCall::answer(leg, view, (Plays::Silence, None), id, context)?;
         call.invite = Some(invite);
         Some(call)
     }

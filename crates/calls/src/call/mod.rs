@@ -12,6 +12,7 @@
 
 pub(crate) mod alone;
 mod aside;
+mod asking;
 pub(crate) mod attempt;
 pub(crate) mod branch;
 mod carried;
@@ -66,7 +67,8 @@ use crate::snapshot::{CallId, Cause, ConnectionState, Event};
 
 /// The option tags that calls understand: what a request may require (RFC 3261 §8.2.2.3). `path` and
 /// `outbound` are the registrar's.
-pub const EXTENSIONS: [&[u8]; 6] = [b"100rel", b"timer", b"path", b"outbound", b"replaces", b"norefersub"];
+pub const EXTENSIONS: [&[u8]; 7] =
+    [b"100rel", b"timer", b"path", b"outbound", b"replaces", b"join", b"norefersub"];
 /// The methods that a phone may use within a call (RFC 3261 §20.5).
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER";
 /// The option tags that our requests within calls say they understand (RFC 4028 §4, RFC 3891 §4).
@@ -157,9 +159,9 @@ pub(crate) struct Call {
     first_branch: usize,
     pub(crate) pairs: Vec<Pair>,
     requests: Vec<(ClientTransaction, Purpose)>,
-    streams: Streams,
-    view: View,
-    timers: Timers,
+    pub(crate) streams: Streams,
+    pub(crate) view: View,
+    pub(crate) timers: Timers,
     /// The early dialog whose sound the caller hears before the answer: the first that had any.
     early_media: Option<usize>,
     /// What is being done to the call beside what its phones do.

@@ -12,7 +12,7 @@ use super::outcome::Verdict;
 use super::service::Waits;
 use super::switchboard::{Held, Switchboard};
 use super::{Call, End, Phase};
-use crate::features::transfer;
+use crate::features::{confer, conference, transfer};
 use crate::place::Dialled;
 use crate::snapshot::{CallId, Cause, ConnectionState, Event};
 
@@ -111,6 +111,8 @@ impl Switchboard {
             }
             Letter::Alone { call } => self.leave_alone(call, None, endpoint, now),
             Letter::Park { call, slot } => self.leave_alone(call, Some(slot), endpoint, now),
+            Letter::Confer { call, room, leaves } => self.confer(call, (&room, leaves), endpoint, now),
+            Letter::LeftAlone { call } => self.end(call, Cause::NormalClearing, endpoint, now),
             Letter::Forget { call_id } => self.forgotten.push((now.instant + FORGET_AFTER, call_id)),
         }
     }
@@ -233,9 +235,48 @@ impl Switchboard {
         self.tidy(id);
     }
 
+    /// The ends of a call come into a conference.
+    fn confer(&mut self, id: CallId, (room, leaves): (&str, Option<End>), endpoint: &mut Endpoint, now: Now) {
+        if !matches!(self.calls.get(&id), Some(Held::Bridge(call)) if call.can_confer()) {
+            return;
+        }
+        let Some(Held::Bridge(call)) = self.calls.remove(&id) else { return };
+        let second = self.new_id();
+        let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        for party in call.into_conference((room, leaves), second, &mut context) {
+            self.calls.insert(party.id, Held::Service(Box::new(party)));
+        }
+        self.tidy(id);
+        self.tidy(second);
+    }
+
+    /// A line wants to come into a call of its own; says which conference the call has become.
+    fn barge(&mut self, fetch: &Fetch, endpoint: &mut Endpoint, now: Now) -> Unlent {
+        let Wanted::Dialog(dialog) = &fetch.wanted else { return Unlent::NoSuchDialog };
+        let Some(id) = self.index.dialogs.get(&dialog.call_id).copied() else { return Unlent::NoSuchDialog };
+        match self.calls.get(&id) {
+            Some(Held::Bridge(call)) => {
+                if let Err(unlent) = confer::may_barge(call, dialog, &fetch.who) {
+                    return unlent;
+                }
+                let room = conference::room_of_call(id);
+                self.confer(id, (&room, None), endpoint, now);
+                Unlent::Confers(room)
+            }
+            Some(Held::Service(call)) => match call.room() {
+                Some(room) if call.member().line == fetch.who.line => Unlent::Confers(room.to_owned()),
+                _ => Unlent::NotAllowed,
+            },
+            _ => Unlent::NoSuchDialog,
+        }
+    }
+
     /// Lends a leg, or says why not.
     fn fetch(&mut self, fetch: Fetch, endpoint: &mut Endpoint, now: Now) {
-        let loan = self.lend(&fetch, endpoint, now);
+        let loan = match fetch.purpose {
+            FetchPurpose::Join => Err(self.barge(&fetch, endpoint, now)),
+            _ => self.lend(&fetch, endpoint, now),
+        };
         let loan = match loan {
             Ok(Some(loan)) => {
                 // It is not here any more, and not yet there.
@@ -308,6 +349,12 @@ impl Switchboard {
             Some(Held::Bridge(call)) => transfer::fetched(call, loan, &mut context),
             Some(Held::Newcomer(_)) => {
                 let Some(Held::Newcomer(newcomer)) = self.calls.remove(&to) else { return };
+                if let Err(Unlent::Confers(room)) = &loan {
+                    if let Some(party) = newcomer.comes_into(room, &mut context) {
+                        self.calls.insert(to, Held::Service(party));
+                    }
+                    return self.tidy(to);
+                }
                 if let Some(call) = newcomer.fetched(loan, &mut context) {
                     self.calls.insert(to, Held::Bridge(call));
                 }
@@ -366,7 +413,7 @@ impl Call {
     }
 
     /// The end whose dialog a Replaces names: as we see it, or as the phone does that a lamp watches.
-    fn dialog_of(&self, replaces: &sip::header::Replaces) -> Option<(usize, End)> {
+    pub(crate) fn dialog_of(&self, replaces: &sip::header::Replaces) -> Option<(usize, End)> {
         let ends = [End::Caller, End::Callee];
         let places = (0..self.pairs.len()).flat_map(|pair| ends.map(|end| (pair, end)));
         places.into_iter().find(|(pair, end)| {

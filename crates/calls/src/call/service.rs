@@ -17,12 +17,13 @@ use super::letter::{Fetch, Letter, Unlent};
 use super::session::{finish, timer_headers};
 use super::streams::Streams;
 use super::{ALLOW, End, view, wire};
+use crate::features::conference::{Door, Seat, door_tone};
 use crate::offer::{Carrier, Meaning, Side};
 use crate::place::Caller;
 use crate::snapshot::{CallId, Cause, ConnectionState, Event};
 
 /// What the phone hears.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Plays {
     /// Its own sound.
     Echo,
@@ -32,6 +33,10 @@ pub(crate) enum Plays {
     Silence,
     /// Music: it waits for a longer time.
     Music,
+    /// The others of a conference.
+    Conference(Seat),
+    /// The tone that asks for the PIN of a conference.
+    Door(Door),
 }
 
 /// What a phone that is alone waits for.
@@ -50,9 +55,9 @@ pub(crate) enum Waits {
 /// A call between a phone and a service.
 #[derive(Debug)]
 pub(crate) struct ServiceCall {
-    pub(super) id: CallId,
+    pub(crate) id: CallId,
     pub(super) half: Half,
-    pub(super) plays: Plays,
+    pub(crate) plays: Plays,
     /// What it waits for, if it waits.
     pub(super) waits: Option<Waits>,
     /// The INVITE that was answered after it had rung elsewhere, until its ACK has come.
@@ -61,6 +66,8 @@ pub(crate) struct ServiceCall {
     pub(super) view: view::View,
     pub(super) ends_at: Instant,
     pub(super) requests: Vec<(ClientTransaction, Method)>,
+    /// When it is asked for a session once more: see `asking`.
+    pub(super) ask_again: Option<Instant>,
     pub(super) over: bool,
     pub(super) bye_owed: bool,
 }
@@ -69,7 +76,7 @@ impl ServiceCall {
     /// Answers a caller; `None` when it was refused.
     pub(crate) fn answer(
         leg: CallerLeg,
-        caller: &Caller,
+        view: view::View,
         (plays, number): (Plays, Option<&str>),
         id: CallId,
         context: &mut Context<'_>,
@@ -88,13 +95,15 @@ impl ServiceCall {
             waits: None,
             invite: None,
             streams: Streams::new(id.0),
-            view: view::View::new(id, caller, context.now.civil).dialling(&invite),
+            view,
             ends_at: context.now.instant + context.house.limits.call_length_max,
             requests: Vec::new(),
+            ask_again: None,
             over: false,
             bye_owed: false,
         });
         let Some(body) = call.describe(leg.offer, context) else {
+            call.leave_seat(context);
             call.streams.close(&*context.house.ports);
             wire::refuse_with_tag(context, transaction, &invite, 503, leg.tag.as_bytes());
             return None;
@@ -139,8 +148,11 @@ impl ServiceCall {
             _ if self.over => wire::refuse(context, transaction, request, 481),
             Method::Invite => self.change(transaction, request, Carrier::Invite, context),
             Method::Update => self.change(transaction, request, Carrier::Update, context),
-            // Nobody here listens to digits; they are taken so that the phone does not complain.
+            // Mostly nobody here listens to digits; they are taken all the same, so that the phone does not complain.
             Method::Info | Method::Options => {
+                if let Some(key) = wire::key(request) {
+                    self.key(key, context);
+                }
                 let response = wire::response(context.house, request, 200, None).header(Name::Allow, ALLOW);
                 context.endpoint.respond(transaction, &response.finish(), context.now.instant);
             }
@@ -192,6 +204,11 @@ impl ServiceCall {
     fn describe(&mut self, offer: Option<Description>, context: &Context<'_>) -> Option<Bytes> {
         let ports = &*context.house.ports;
         let address = self.half.media_address(context.house);
+        let offer = match (offer, &self.plays) {
+            // What only passes on codecs that it does not speak cannot mix them.
+            (Some(offer), Plays::Conference(_) | Plays::Door(_)) => Some(offer.spoken_only()?),
+            (offer, _) => offer,
+        };
         let description = match &offer {
             Some(offer) => {
                 let inactive = self.plays == Plays::Silence;
@@ -216,7 +233,7 @@ impl ServiceCall {
     }
 
     /// Starts the service on all lines that the phone described.
-    pub(super) fn serve(&mut self, context: &Context<'_>) {
+    pub(crate) fn serve(&mut self, context: &Context<'_>) {
         let Some(heard) = &self.half.heard else { return };
         let ports = &*context.house.ports;
         let with_video = heard.has_video_with(heard);
@@ -226,7 +243,7 @@ impl ServiceCall {
                 let spoken = heard.spoken().filter(|(line, _)| *line == at);
                 remote.speech = heard.speech(at, None);
                 self.streams.reach(ports, at, End::Caller, remote);
-                match (self.plays, spoken) {
+                match (&self.plays, spoken) {
                     (Plays::Echo, _) => self.streams.echo(ports, at, End::Caller),
                     (Plays::Ringback, Some(_)) => {
                         let tone = Tone::of(Signal::RingBack, Region::International);
@@ -237,7 +254,13 @@ impl ServiceCall {
                             self.streams.music(ports, at, End::Caller, music);
                         }
                     }
-                    (Plays::Ringback | Plays::Silence | Plays::Music, _) => {}
+                    (Plays::Door(_), Some(_)) => self.streams.tone(ports, at, End::Caller, door_tone()),
+                    (Plays::Conference(seat), Some(_)) => {
+                        if let Some(port) = self.streams.opened(at, End::Caller) {
+                            ports.command(seat.take(port, line));
+                        }
+                    }
+                    _ => {}
                 }
             }
         }
@@ -327,8 +350,10 @@ impl ServiceCall {
         let Some(place) = self.requests.iter().position(|(known, _)| *known == transaction) else { return };
         let (_, method) = self.requests.swap_remove(place);
         context.index.clients.remove(&transaction);
-        if method != Method::Update {
-            return;
+        match method {
+            Method::Invite => return self.asked(transaction, response, context),
+            Method::Update => {}
+            _ => return,
         }
         self.half.dialog.answered(response).ok();
         match response.status() {
@@ -360,6 +385,9 @@ impl ServiceCall {
         {
             self.recall(context);
         }
+        if self.ask_again.is_some_and(|at| at <= now) {
+            self.ask_anew(context);
+        }
         match self.half.timer.as_mut().and_then(|timer| timer.due(now)) {
             Some(Due::Expired) => self.end(Cause::NetworkSignalLost, context),
             Some(Due::Refresh) => {
@@ -383,7 +411,7 @@ impl ServiceCall {
             Some(Waits::Parked { recall_at, attempt: None, .. }) => Some(*recall_at),
             _ => None,
         };
-        [Some(self.ends_at), self.half.next_timeout(), recall].into_iter().flatten().min()
+        [Some(self.ends_at), self.half.next_timeout(), recall, self.ask_again].into_iter().flatten().min()
     }
 
     /// Ends the call by itself.
@@ -405,7 +433,7 @@ impl ServiceCall {
         self.send(request, Method::Bye, context);
     }
 
-    fn send(&mut self, request: Request, method: Method, context: &mut Context<'_>) {
+    pub(super) fn send(&mut self, request: Request, method: Method, context: &mut Context<'_>) {
         let target = self.half.target(context.house);
         if let Ok(transaction) = context.endpoint.send_request(request, &target, context.now.instant) {
             self.requests.push((transaction, method));
@@ -457,7 +485,7 @@ pub(crate) fn own_offer() -> Description {
     composed_offer(nowhere, Whereabouts { source: nowhere, claimed: None })
 }
 
-fn composed_offer(address: std::net::IpAddr, whereabouts: Whereabouts) -> Description {
+pub(super) fn composed_offer(address: std::net::IpAddr, whereabouts: Whereabouts) -> Description {
     let codecs = [
         Codec::new(8, "PCMA", 8000),
         Codec::new(0, "PCMU", 8000),

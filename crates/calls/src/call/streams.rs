@@ -2,7 +2,10 @@
 //!
 //! All phones that ring share the port of the called side: who answers decides whose packets are taken.
 
-use media::{Command, Kind, Media, NoPort, OpenPort, PlayMode, Port, PortId, Remote, Source, Tone};
+use media::{
+    Command, Conference, ConferenceId, Kind, Media, NoPort, OpenPort, PlayMode, Port, PortId, Remote, Source,
+    Tone,
+};
 
 use super::End;
 
@@ -18,6 +21,8 @@ pub trait Ports: Send + Sync {
     fn open(&self, open: OpenPort) -> Result<Port, NoPort>;
     /// Tells what to do; never waits.
     fn command(&self, command: Command);
+    /// Opens a conference.
+    fn conference(&self, limits: Conference) -> ConferenceId;
 }
 
 impl Ports for Media {
@@ -27,6 +32,10 @@ impl Ports for Media {
 
     fn command(&self, command: Command) {
         Self::command(self, command);
+    }
+
+    fn conference(&self, limits: Conference) -> ConferenceId {
+        Self::conference(self, limits)
     }
 }
 
@@ -106,6 +115,11 @@ impl Streams {
             let source = source.clone();
             ports.command(Command::Play { port: port.id, source, mode: PlayMode::Shared });
         }
+    }
+
+    /// The port that `end` was told for m-line `index`.
+    pub(crate) fn opened(&self, index: usize, end: End) -> Option<PortId> {
+        self.lines.get(index)?.ports[end.index()].map(|port| port.id)
     }
 
     pub(crate) fn new(owner: u64) -> Self {

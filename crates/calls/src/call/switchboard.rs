@@ -11,11 +11,13 @@ use sip::endpoint::{ClientTransaction, Endpoint, Event, Flow, ServerTransaction,
 use super::attempt::Attempt;
 use super::house::{Context, House, Index, Now};
 use super::incoming::{Started, dialled, start};
-use super::letter::{Letter, Wanted};
+use super::letter::{FetchPurpose, Letter, Wanted};
 use super::outcome::Failure;
 use super::service::{Plays, ServiceCall};
+use super::view::View;
 use super::{Call, wire};
 use crate::config::CallLimits;
+use crate::features::conference;
 use crate::features::make_call::Originator;
 use crate::features::replaces::{self, Newcomer};
 use crate::place::{Caller, Service};
@@ -157,8 +159,13 @@ impl Switchboard {
             return self.hold(id, newcomer.map(Held::Newcomer), endpoint, now);
         }
         if let Some(call) = parked_at(&arrival, context.house) {
-            let newcomer = replaces::wait_for(arrival, Wanted::Parked(call), id, &mut context);
+            let newcomer =
+                replaces::wait_for(arrival, (Wanted::Parked(call), FetchPurpose::Replace), id, &mut context);
             return self.hold(id, newcomer.map(Held::Newcomer), endpoint, now);
+        }
+        if let Some(room) = meets_at(&arrival, context.house) {
+            let party = conference::meet(arrival, &room, id, &mut context);
+            return self.hold(id, party.map(Held::Service), endpoint, now);
         }
         let held = match start(arrival, id, &mut context) {
             Started::Call(call) => Held::Bridge(call),
@@ -166,7 +173,8 @@ impl Switchboard {
                 let plays = match service {
                     Service::Echo => Plays::Echo,
                 };
-                match ServiceCall::answer(*leg, &caller, (plays, Some(&number)), id, &mut context) {
+                let view = View::new(id, &caller, now.civil).dialling(&leg.invite);
+                match ServiceCall::answer(*leg, view, (plays, Some(&number)), id, &mut context) {
                     Some(call) => Held::Service(call),
                     None => return,
                 }
@@ -237,6 +245,14 @@ impl Switchboard {
         let forgotten = self.forgotten.iter().map(|(at, _)| *at);
         let delayed = self.delayed.iter().map(|(at, _)| *at).chain(forgotten).min();
         [self.index.timers.first().map(|(at, _)| *at), delayed].into_iter().flatten().min()
+    }
+
+    /// The phone at a media port of a call pressed a key.
+    pub fn key(&mut self, id: CallId, key: char, endpoint: &mut Endpoint, now: Now) {
+        let Some(Held::Service(call)) = self.calls.get_mut(&id) else { return };
+        call.key(key, &mut Context { endpoint, house: &self.house, index: &mut self.index, now });
+        self.tidy(id);
+        self.deliver(endpoint, now);
     }
 
     /// Ends all calls, as before a stop.
@@ -321,6 +337,13 @@ impl Switchboard {
             self.calls.remove(&id);
         }
     }
+}
+
+/// The number of a conference that was dialled.
+fn meets_at(arrival: &Arrival, house: &House) -> Option<String> {
+    let dialled = dialled(&arrival.request.uri().ok()?, &house.domain)?;
+    let is_here = dialled.foreign_domain.is_none() && house.conferences.is_number(&dialled.user);
+    is_here.then_some(dialled.user)
 }
 
 /// The call that is parked at the slot that was dialled.

@@ -194,6 +194,15 @@ impl View {
         }
     }
 
+    /// All connections but one end.
+    pub(crate) fn alone(&mut self, stays: usize, now: Timestamp) {
+        for index in (0..self.connections.len()).filter(|index| *index != stays) {
+            if self.state(index) != ConnectionState::Fail {
+                self.set(index, ConnectionState::Null, now);
+            }
+        }
+    }
+
     /// All connections end.
     pub(crate) fn clear(&mut self, now: Timestamp) {
         for index in 0..self.connections.len() {

@@ -19,6 +19,25 @@ pub(crate) fn response(house: &House, request: &Request, status: u16, tag: Optio
     Response::to(request, status, tag).header(Name::Server, &house.product)
 }
 
+/// The key that an INFO carries: `application/dtmf-relay` with `Signal=`, or `application/dtmf` with the key alone.
+pub(crate) fn key(request: &Request) -> Option<char> {
+    let kind = request.headers().first(Name::ContentType).filter(|_| *request.method() == Method::Info)?;
+    let text = std::str::from_utf8(request.body()).ok()?;
+    let value = if kind.eq_ignore_ascii_case(b"application/dtmf-relay") {
+        let signal = |line: &str| line.trim().strip_prefix("Signal=").map(str::to_owned);
+        text.lines().find_map(signal)?
+    } else if kind.eq_ignore_ascii_case(b"application/dtmf") {
+        text.to_owned()
+    } else {
+        return None;
+    };
+    match value.trim() {
+        "10" => Some('*'),
+        "11" => Some('#'),
+        key => key.chars().next().filter(|key| key.is_ascii_digit() || matches!(key, '*' | '#' | 'A'..='D')),
+    }
+}
+
 /// Refuses a request, with what the RFCs want beside the status.
 pub(crate) fn refuse(
     context: &mut Context<'_>,

@@ -6,15 +6,18 @@
 //!
 //! | input | feature |
 //! | --- | --- |
-//! | a new INVITE with Replaces or Join | `replaces`: directed pickup, attended transfer by a phone |
+//! | a new INVITE with Replaces or Join | `replaces`: directed pickup, attended transfer by a phone; `confer`: barge |
 //! | REFER within a call | `transfer`: blind, or consultative when Refer-To has Replaces; `park` when it names a slot |
 //! | a change of a session after which a phone does not listen any more | `music` |
+//! | a new INVITE to the number of a conference, a key at its door | `conference` |
 //! | a new INVITE to a slot where somebody is parked | `park` |
-//! | a command of an application (`command.rs`) | `make_call`, `answer`, `clear`, `hold`, `deflect`, `transfer`, `park` |
+//! | a command of an application (`command.rs`) | `make_call`, `answer`, `clear`, `hold`, `deflect`, `transfer`, `park`, `confer` |
 //! | a line forwards, or a destination has failed | `forward`, `hunt`, by `place::Directory` |
 
 pub(crate) mod answer;
 pub(crate) mod clear;
+pub(crate) mod confer;
+pub mod conference;
 pub(crate) mod deflect;
 pub(crate) mod forward;
 pub(crate) mod hold;

@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 use sip::Name;
 use sip::dialog::{Dialog, State};
 use sip::endpoint::{Event, ServerTransaction};
+use sip::header::Replaces;
 
 use crate::call::describe::Said;
 use crate::call::half::Half;
 use crate::call::house::{Context, Index};
 use crate::call::incoming::{CallerLeg, check};
 use crate::call::letter::{Fetch, FetchPurpose, Letter, Loan, Unlent, Wanted};
+use crate::call::service::ServiceCall;
 use crate::call::view::View;
 use crate::call::{Arrival, Call, wire};
+use crate::features::conference;
 use crate::place::Caller;
 use crate::snapshot::{CallId, Cause, Event as CallEvent};
 
@@ -43,26 +46,29 @@ pub(crate) fn is_asked(arrival: &Arrival) -> bool {
 pub(crate) fn arrive(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> Option<Box<Newcomer>> {
     let (transaction, request) = (arrival.transaction, arrival.request.clone());
     let headers = request.headers();
-    let replaces = match (headers.replaces(), headers.has(Name::Join)) {
-        (Ok(Some(replaces)), false) => replaces,
+    let (wanted, purpose) = match (headers.replaces(), headers.first(Name::Join)) {
+        (Ok(Some(replaces)), None) => (replaces, FetchPurpose::Replace),
         // RFC 3891 §3: "the UAS MUST reject the request with a 400" when both are there.
-        (Ok(Some(_)), true) | (Err(_), _) => {
+        (Ok(Some(_)), Some(_)) | (Err(_), _) | (Ok(None), None) => {
             wire::refuse(context, transaction, &request, 400);
             return None;
         }
-        // RFC 3911: three parties need a conference.
-        (Ok(None), _) => {
-            wire::refuse(context, transaction, &request, 501);
-            return None;
-        }
+        // RFC 3911 §7.1: a dialog as in Replaces.
+        (Ok(None), Some(join)) => match Replaces::parse(headers.share(join)) {
+            Ok(join) => (join, FetchPurpose::Join),
+            Err(_) => {
+                wire::refuse(context, transaction, &request, 400);
+                return None;
+            }
+        },
     };
-    wait_for(arrival, Wanted::Dialog(replaces), id, context)
+    wait_for(arrival, (Wanted::Dialog(wanted), purpose), id, context)
 }
 
 /// A caller waits for a leg of another call.
 pub(crate) fn wait_for(
     arrival: Arrival,
-    wanted: Wanted,
+    (wanted, purpose): (Wanted, FetchPurpose),
     id: CallId,
     context: &mut Context<'_>,
 ) -> Option<Box<Newcomer>> {
@@ -84,7 +90,6 @@ pub(crate) fn wait_for(
     }
     context.index.dialogs.insert(leg.call_id.clone(), id);
     context.index.servers.insert(transaction, id);
-    let purpose = FetchPurpose::Replace;
     let fetch = Fetch { wanted, by: id, who: placed_by.clone(), purpose, tries: 0 };
     context.index.letters.push_back(Letter::Fetch(Box::new(fetch)));
     let mut view = View::new(id, &placed_by, context.now.civil).dialling(&leg.invite);
@@ -119,6 +124,23 @@ impl Newcomer {
         half.heard.clone_from(&leg.offer);
         let Self { id, placed_by, view, .. } = *self;
         Some(Call::arriving((id, view, placed_by), leg, half, loan, context))
+    }
+
+    /// The phones that it wants to join are in a conference now: it comes there.
+    pub(crate) fn comes_into(
+        mut self: Box<Self>,
+        room: &str,
+        context: &mut Context<'_>,
+    ) -> Option<Box<ServiceCall>> {
+        let leg =
+            self.leg.take_if(|leg| leg.offer.as_ref().is_none_or(|offer| offer.spoken_only().is_some()));
+        let (Some(leg), Some(plays)) = (leg, conference::come_in(room, self.id, context.house)) else {
+            self.refuse(488, context);
+            return None;
+        };
+        context.index.servers.remove(&leg.transaction);
+        context.index.forget_dialog(&leg.call_id, self.id);
+        ServiceCall::answer(leg, self.view, (plays, Some(room)), self.id, context)
     }
 
     fn refuse(&mut self, status: u16, context: &mut Context<'_>) {

@@ -118,6 +118,9 @@ fn begin(
     if wanted.is_none() && park::is_slot(&transfer.order.dialled.user) {
         return park_at(call, pair, transfer, context);
     }
+    if wanted.is_none() && context.house.conferences.is_number(&transfer.order.dialled.user) {
+        return confer_at(call, pair, transfer, context);
+    }
     let letter = match wanted {
         Some(wanted) => {
             let purpose = FetchPurpose::Transfer;
@@ -143,6 +146,20 @@ fn park_at(call: &mut Call, pair: usize, transfer: Transfer, context: &mut Conte
     match slot {
         Some(slot) => context.index.letters.push_back(Letter::Park { call: call.id, slot }),
         None => failed(call, Verdict { status: 486, cause: Cause::Busy }, context),
+    }
+}
+
+/// A transfer to the number of a conference brings the other side there.
+fn confer_at(call: &mut Call, pair: usize, transfer: Transfer, context: &mut Context<'_>) {
+    let (room, leaves) = (transfer.order.dialled.user.clone(), Some(transfer.end));
+    let is_quiet = call.is_quiet(pair);
+    call.change = Some(Change::Transfer(transfer));
+    match is_quiet {
+        false => failed(call, Verdict { status: 491, cause: Cause::ResourcesNotAvailable }, context),
+        true if !context.house.conferences.has_room(&room) => {
+            failed(call, Verdict { status: 486, cause: Cause::Busy }, context);
+        }
+        true => context.index.letters.push_back(Letter::Confer { call: call.id, room, leaves }),
     }
 }
 

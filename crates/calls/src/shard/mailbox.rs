@@ -50,6 +50,8 @@ pub(crate) enum Input {
     Deliver(Box<Delivery>),
     /// A call is to be ended.
     End(CallId),
+    /// The phone at a media port of a call pressed a key.
+    Key(CallId, char),
     /// An application wants something of a call.
     Command(Box<Command>, oneshot::Sender<Result<Done, Refusal>>),
     /// A call of another shard has something to say to one of this shard.

@@ -65,6 +65,7 @@ impl Shard {
                 let cause = crate::snapshot::Cause::NormalClearing;
                 self.switchboard.end(call, cause, &mut self.endpoint, self.now);
             }
+            Input::Key(call, key) => self.switchboard.key(call, key, &mut self.endpoint, self.now),
             Input::Command(command, answer) => {
                 let done = self.switchboard.command(&command, &mut self.endpoint, self.now);
                 // Whoever asked may have gone meanwhile.

@@ -31,6 +31,10 @@ impl calls::call::Ports for NoMedia {
     }
 
     fn command(&self, _: media::Command) {}
+
+    fn conference(&self, _: media::Conference) -> media::ConferenceId {
+        media::ConferenceId::numbered(1)
+    }
 }
 
 /// A server with ann (1001), bob (1002) and a lobby phone (1009) that nobody owns; bob lets ann watch him.
@@ -75,6 +79,7 @@ impl House {
             trusted: Vec::new(),
             shards: 2,
             echo_number: Some("600".to_owned()),
+            conferences: Vec::new(),
             music: None,
             limits: CallLimits::default(),
             sign_in: SignInLimits::default(),

@@ -22,7 +22,7 @@ enum Deed {
     Wait { seconds: u64 },
 }
 
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 9] = [
     "sip:1001@localhost",
     "sip:1002@localhost",
     "sip:1003@localhost",
@@ -30,10 +30,12 @@ const TARGETS: [&str; 7] = [
     "sip:600@localhost",
     "sip:9@localhost",
     "sip:701@localhost",
+    "sip:800@localhost",
+    "sip:801@localhost",
 ];
 const METHODS: [&str; 11] =
     ["INVITE", "UPDATE", "PRACK", "ACK", "CANCEL", "BYE", "INFO", "OPTIONS", "REFER", "ACK", "INVITE"];
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 20] = [
     "hold",
     "retrieve",
     "answer",
@@ -43,6 +45,10 @@ const COMMANDS: [&str; 16] = [
     "join",
     "join",
     "park",
+    "confer",
+    "confer",
+    "privacy",
+    "transfer to 800",
     "park at 701",
     "call 1003",
     "consult 1001",

@@ -9,7 +9,7 @@ use calls::call::Ports;
 use calls::dialplan::{Accounts, DialPlan, compile};
 use calls::directory::Phones;
 use calls::place::Branch;
-use media::{Command, NoPort, OpenPort, Port, PortId, Source};
+use media::{Command, Conference, ConferenceId, NoPort, OpenPort, Port, PortId, Source};
 use model::plan::Plan;
 use model::{LineId, Timestamp, User, UserId};
 use parking_lot::Mutex;
@@ -104,6 +104,8 @@ struct Told {
     echoes: BTreeSet<PortId>,
     tones: BTreeSet<PortId>,
     music: BTreeSet<PortId>,
+    conferences: u64,
+    parties: BTreeMap<PortId, (ConferenceId, bool)>,
     with_video: BTreeMap<SocketAddr, bool>,
 }
 
@@ -115,6 +117,12 @@ impl Ports for Numbers {
         let id = PortId::numbered(u64::from(told.opened));
         told.open.insert(id);
         Ok(Port { id, rtp_port, rtcp_port: rtp_port + 1 })
+    }
+
+    fn conference(&self, _: Conference) -> ConferenceId {
+        let mut told = self.state.lock();
+        told.conferences += 1;
+        ConferenceId::numbered(told.conferences)
     }
 
     fn command(&self, command: Command) {
@@ -143,6 +151,11 @@ impl Ports for Numbers {
                 told.rest(port);
                 told.tones.insert(port);
             }
+            Command::Mix { conference, port, role } => {
+                told.rest(port);
+                let is_heard = role.heard_by == media::Audience::Everybody;
+                told.parties.insert(port, (conference, is_heard));
+            }
             Command::Rest { port } => told.rest(port),
             Command::Close { port } => {
                 assert!(told.open.remove(&port), "a port is closed twice");
@@ -160,6 +173,7 @@ impl Told {
         self.echoes.remove(&port);
         self.tones.remove(&port);
         self.music.remove(&port);
+        self.parties.remove(&port);
     }
 }
 
@@ -176,6 +190,18 @@ impl Numbers {
             told.remotes.get(port) == Some(&address)
                 && told.directions.get(port).is_some_and(|direction| direction.sends())
         })
+    }
+
+    /// Who is in a conference with this address, and is heard there; the address itself included.
+    pub fn confers_with(&self, address: SocketAddr) -> Vec<SocketAddr> {
+        let told = self.state.lock();
+        let at = |(port, party): (&PortId, &(ConferenceId, bool))| Some((*told.remotes.get(port)?, *party));
+        let all: Vec<_> = told.parties.iter().filter_map(at).collect();
+        let Some((_, (room, _))) = all.iter().find(|(of, _)| *of == address) else { return Vec::new() };
+        let mut heard: Vec<_> =
+            all.iter().filter(|(_, (of, is_heard))| of == room && *is_heard).map(|(of, _)| *of).collect();
+        heard.sort();
+        heard
     }
 
     pub fn open_ports(&self) -> usize {

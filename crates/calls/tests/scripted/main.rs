@@ -41,6 +41,9 @@ scripts! {
     callee_gives_no_answer
     cancel
     cancel_and_answer_cross
+    conference
+    conference_barge
+    conference_meet_me
     consultative_transfer
     consultative_transfer_refused
     declined

@@ -34,6 +34,8 @@
 //! presence of bob is On the phone
 //! media flows between ann and bob         media rests between ann and bob
 //! media echoes to ann                     tone goes to ann
+//! in conference are ann bob               these, and no others, are heard there
+//! ann presses 4711 pound                  media has heard these keys
 //! music plays to ann                      no music plays to ann
 //! sound of ann goes with video            sound of ann goes alone
 //! ```
@@ -170,6 +172,16 @@ fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), Stri
         ["music", "plays", "to", name] => {
             let address = stage.phone(name).media();
             check(stage.ports.has_music(address), "no music")
+        }
+        ["in", "conference", "are", names @ ..] => {
+            let mut wanted: Vec<_> = names.iter().map(|name| stage.phone(name).media()).collect();
+            wanted.sort();
+            let found = stage.ports.confers_with(wanted[0]);
+            check(found == wanted, &format!("it is {found:?}"))
+        }
+        [name, "presses", keys @ ..] => {
+            let keys = keys.join("").replace("pound", "#");
+            keys.chars().try_for_each(|key| stage.key(name, key))
         }
         ["no", "music", "plays", "to", name] => {
             let address = stage.phone(name).media();

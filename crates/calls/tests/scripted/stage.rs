@@ -12,13 +12,14 @@ use calls::address::Addresses;
 use calls::call::{Arrival, EXTENSIONS, House, Moved, Now, Post, Shard, Switchboard};
 use calls::command::{Command, Done, Refusal};
 use calls::directory::PlanDirectory;
+use calls::features::conference::Conferences;
 use calls::features::park::Parking;
 use calls::line_state::LineStates;
 use calls::place::Caller;
 use calls::snapshot::CallId;
-use calls::{Board, CallLimits};
+use calls::{Board, CallLimits, MeetMe};
 use media::Source;
-use model::Timestamp;
+use model::{Private, Timestamp};
 use presence::{Engine, Rules};
 use sip::endpoint::{Config, Endpoint, Event, Flow, Output};
 use sip::{Message, Method, Name, Response};
@@ -35,6 +36,7 @@ pub struct Stage {
     shards: Vec<(Endpoint, Switchboard)>,
     moved: Arc<Moved>,
     parking: Arc<Parking>,
+    conferences: Arc<Conferences>,
     post: Vec<(usize, Post)>,
     records: VecDeque<CallRecord>,
     start: Instant,
@@ -52,6 +54,15 @@ pub struct Numbering {
     pub forwards: Vec<(String, String)>,
     /// The dial plan.
     pub plan: String,
+}
+
+/// 800 for three, and 801 with a PIN.
+fn conferences() -> Vec<MeetMe> {
+    let pin = Some(Private("4711".to_owned()));
+    vec![
+        MeetMe { number: "800".to_owned(), pin: None, parties_max: 3 },
+        MeetMe { number: "801".to_owned(), pin, parties_max: 10 },
+    ]
 }
 
 /// Every name ends in the number of the phone, if it has several: `bob2` is bob's.
@@ -97,6 +108,7 @@ impl Stage {
         let directory = Arc::new(PlanDirectory::new(plan, registrations, Arc::clone(&board)));
         let moved = Arc::new(Moved::default());
         let parking = Arc::new(Parking::default());
+        let conferences = Arc::new(Conferences::new(conferences()));
         let house = |index| House {
             domain: "localhost".to_owned(),
             limits,
@@ -108,6 +120,7 @@ impl Stage {
             shard: Shard { index, count },
             moved: Arc::clone(&moved),
             parking: Arc::clone(&parking),
+            conferences: Arc::clone(&conferences),
             music: Some(Source::Sounds(Vec::new())),
         };
         let start = Instant::now();
@@ -126,6 +139,7 @@ impl Stage {
                 .collect(),
             moved,
             parking,
+            conferences,
             post: Vec::new(),
             records: VecDeque::new(),
             ports,
@@ -263,6 +277,18 @@ impl Stage {
         }
     }
 
+    /// Media has heard a key of a phone.
+    pub fn key(&mut self, name: &str, key: char) -> Result<(), String> {
+        let number = self.phone(name).number.clone();
+        let (calls, _) = self.board.line(&line(&number));
+        let call = calls.last().ok_or("it is in no call")?.id;
+        let now = self.now();
+        let (endpoint, switchboard) = &mut self.shards[call.shard()];
+        switchboard.key(call, key, endpoint, now);
+        self.pump();
+        Ok(())
+    }
+
     /// Moves the clock, timer by timer.
     pub fn wait(&mut self, time: Duration) {
         let target = self.now + time;
@@ -305,6 +331,9 @@ impl Stage {
         }
         if !self.parking.is_empty() {
             remains.push("parked calls".to_owned());
+        }
+        if !self.conferences.is_empty() {
+            remains.push("conferences".to_owned());
         }
         if !self.moved.is_empty() {
             remains.push("dialogs that have moved".to_owned());

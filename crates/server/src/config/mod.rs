@@ -187,6 +187,8 @@ pub struct SipSection {
 /// What phones hear that wait, and what is kept of calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallsSection {
+    /// The numbers of conferences.
+    pub conferences: Vec<calls::MeetMe>,
     /// What phones that are held or parked hear.
     pub music_on_hold: MusicOnHold,
     /// Days after which the record of a call goes; 0 for never.
@@ -213,6 +215,7 @@ impl Default for CallsSection {
         let policy = calls::RecordPolicy::default();
         let days = policy.keep_time.map_or(0, |time| time.as_secs() / (24 * 3_600));
         Self {
+            conferences: Vec::new(),
             music_on_hold: MusicOnHold::Own,
             records_days: u32::try_from(days).unwrap_or(u32::MAX),
             traced_calls: policy.traced_calls_max,

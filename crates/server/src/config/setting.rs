@@ -217,6 +217,14 @@ settings! {
     "registration" "users_invite": "true or false", OnReload(im.registration.users_invite),
         |config, value| { config.im.registration.users_invite = value.flag()?; Some(()) };
 
+    "calls" "conferences":
+        "a list of numbers, each with a PIN and the most parties if wanted, such as [\"800\", \"801:4711:20\"]",
+        AtStart(sip.calls.conferences),
+        |config, value| {
+            let rooms: Vec<String> = value.list()?;
+            config.sip.calls.conferences = rooms.iter().map(|text| meet_me(text)).collect::<Option<_>>()?;
+            Some(())
+        };
     "calls" "music_on_hold": "a sound file (.wav), \"own\" for the server's music, or \"phones\"", AtStart(sip.calls.music_on_hold),
         |config, value| {
             config.sip.calls.music_on_hold = match value.text()? {
@@ -447,4 +455,24 @@ fn addresses(value: &Value) -> Option<Vec<String>> {
             address.split_once(':').is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty())
         })
         .then_some(all)
+}
+
+/// The number of a conference, its PIN and how many may come: `801:4711:20`, `802::10`, `800`.
+fn meet_me(text: &str) -> Option<calls::MeetMe> {
+    let mut parts = text.split(':');
+    let number = parts.next().filter(|number| is_dialled(number))?.to_owned();
+    let pin = parts.next().filter(|pin| !pin.is_empty());
+    if pin.is_some_and(|pin| pin.len() > 16 || !pin.bytes().all(|key| key.is_ascii_digit())) {
+        return None;
+    }
+    let parties_max = match parts.next() {
+        Some(count) => count.parse().ok().filter(|count| (2..=1_000).contains(count))?,
+        None => calls::features::conference::PARTIES_MAX,
+    };
+    let pin = pin.map(|pin| model::Private(pin.to_owned()));
+    parts.next().is_none().then_some(calls::MeetMe { number, pin, parties_max })
+}
+
+fn is_dialled(number: &str) -> bool {
+    !number.is_empty() && number.bytes().all(|key| key.is_ascii_digit() || matches!(key, b'*' | b'#' | b'+'))
 }
