@@ -6,6 +6,7 @@
 mod client;
 mod field;
 mod server;
+mod session;
 
 use md5::Md5;
 use sha2::Sha256;
@@ -13,6 +14,7 @@ use sha2::Sha256;
 pub use client::{Account, answer};
 pub use field::{Challenge, Credentials};
 pub use server::{NONCES_COUNTED_MAX, NonceCounts, Server, Verdict};
+pub use session::Session;
 
 /// A hash function for digests (RFC 8760 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
