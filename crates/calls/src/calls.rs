@@ -32,6 +32,7 @@ use crate::shard::{Parts, Shard};
 use crate::snapshot::{Board, CallId, CallSnapshot};
 use crate::trace::{Room, Trace, Traces};
 use crate::transport::{Transport, UdpSockets};
+use crate::trunk::{Local, Names, ProbeOutcome, TrunkStatus, Trunks};
 use crate::{
     CallLimits, CallsConfig, Error, Listen, MessageAnswer, MessageGateway, MessageRefusal, Registration,
     SignInLimits, TextMessage,
@@ -41,6 +42,8 @@ use crate::{
 const SHARDS_MAX: usize = 64;
 /// How often registrations and publications that have ended are removed.
 const LAPSE_INTERVAL: Duration = Duration::from_secs(1);
+/// The setting that holds the secret of trunks.
+const TRUNK_SECRET: &str = "calls.trunk_secret";
 /// How long to wait before users and lines are read again after that failed.
 const PLAN_RETRY: Duration = Duration::from_secs(5);
 
@@ -78,6 +81,7 @@ impl Calls {
         for finding in plan.load().plan().check_emergency() {
             tracing::warn!(advice = %finding.advice, "EMERGENCY CALLS: {}: {}", finding.path, finding.message);
         }
+        let trunks = Arc::new(Trunks::new(Arc::clone(&board)));
         let mut secret = [0; 32];
         runtime.fill(&mut secret);
         let rooms = Arc::new(Rooms {
@@ -86,7 +90,7 @@ impl Calls {
                 config.domain.as_str(),
                 &config.digest,
                 (config.trusted.clone(), config.sign_in),
-                store.clone(),
+                (store.clone(), Arc::clone(&trunks)),
             ),
             publications: Publications::new(Arc::clone(&engine)),
             gateway: ArcSwapOption::empty(),
@@ -95,6 +99,8 @@ impl Calls {
             runtime: runtime.clone(),
             registrar,
             plan: Arc::clone(&plan),
+            trunks: Arc::clone(&trunks),
+            names: Names::new(runtime.clone()),
             store,
             engine,
         });
@@ -103,6 +109,9 @@ impl Calls {
         let (sockets, udp) = UdpSockets::bind(&runtime, &config.listen.udp, shards)?;
         let bound = Listen { udp, ..transport.listen(&config)? };
         let calls = Self { rooms, board, transport, quality: Arc::default(), bound };
+        let secret = trunk_secret(&calls.rooms).await?;
+        trunks.settle(calls.local(), secret);
+        trunks.follow(calls.rooms.plan.load().plan());
         calls.restore().await?;
         let counts = calls.start_shards(&config, sockets, &lines, &ports);
         calls.start_watchers(counts);
@@ -259,17 +268,37 @@ impl Calls {
     async fn restore(&self) -> Result<(), Error> {
         let now = self.rooms.runtime.timestamp();
         let kept = self.rooms.store.bindings(now).await?;
-        let local = |kind: Kind, remote: SocketAddr| {
-            let listening = match kind {
-                Kind::Udp => &self.bound.udp,
-                Kind::Tcp => &self.bound.tcp,
-                _ => &self.bound.tls,
-            };
-            let fits = listening.iter().find(|address| address.is_ipv4() == remote.is_ipv4())?;
-            Some(self.transport.local_address(*fits, remote))
-        };
+        let local = self.local();
+        let local = |kind: Kind, remote: SocketAddr| local(kind, remote);
         self.rooms.registrar.restore(kept, self.rooms.plan.load().accounts(), now, local);
         Ok(())
+    }
+
+    /// Which of our addresses another side sees, by transport; `None` when we do not listen on that.
+    fn local(&self) -> Local {
+        let (transport, bound) = (Arc::clone(&self.transport), self.bound.clone());
+        Arc::new(move |kind, remote| {
+            let listening = match kind {
+                Kind::Udp => &bound.udp,
+                Kind::Tcp => &bound.tcp,
+                _ => &bound.tls,
+            };
+            let fits = listening.iter().find(|address| address.is_ipv4() == remote.is_ipv4())?;
+            Some(transport.local_address(*fits, remote))
+        })
+    }
+
+    /// All trunks as they are now.
+    pub fn trunks(&self) -> Vec<TrunkStatus> {
+        self.rooms.trunks.status(self.rooms.runtime.now())
+    }
+
+    /// Asks all servers of a trunk whether they are there; `None` when there is no such trunk.
+    pub async fn test_trunk(&self, name: &str) -> Option<Vec<ProbeOutcome>> {
+        let trunk = self.rooms.trunks.by_name(name)?;
+        let (answer, answered) = oneshot::channel();
+        self.transport.mailboxes.first()?.put(Input::TrunkTest(trunk, answer));
+        answered.await.ok()
     }
 
     fn start_shards(
@@ -303,6 +332,7 @@ impl Calls {
                 parking: Arc::clone(&parking),
                 conferences: Arc::clone(&conferences),
                 music: config.music.clone(),
+                trunks: Arc::clone(&self.rooms.trunks),
             };
             let watch_counts = Arc::new(WatchCounts::default());
             let shard = Shard::new(Parts {
@@ -437,6 +467,7 @@ impl Calls {
 async fn follow(rooms: &Rooms) -> Result<(), store::Error> {
     let _turn = rooms.plan_change.lock().await;
     let plan = Arc::new(dialplan::load(&rooms.store, rooms.echo.as_deref()).await?);
+    rooms.trunks.follow(plan.plan());
     rooms.plan.store(Arc::clone(&plan));
     rooms.registrar.follow(plan.accounts(), rooms.runtime.timestamp());
     Ok(())
@@ -446,6 +477,19 @@ async fn follow(rooms: &Rooms) -> Result<(), store::Error> {
 /// 65,536 calls a second in one shard.
 fn first_call(now: model::Timestamp) -> u64 {
     u64::try_from(now.seconds()).unwrap_or(0) << 16
+}
+
+/// What the tokens in our Contacts at registrars are made of: kept, so that a registrar's calls still find us after a
+/// restart.
+async fn trunk_secret(rooms: &Rooms) -> Result<String, store::Error> {
+    if let Some(secret) = rooms.store.setting(TRUNK_SECRET).await? {
+        return Ok(secret);
+    }
+    let mut bytes = [0_u8; 16];
+    rooms.runtime.fill(&mut bytes);
+    let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    rooms.store.setting_put(TRUNK_SECRET, &secret).await?;
+    Ok(secret)
 }
 
 fn shards(wanted: usize) -> usize {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use model::plan::HuntPilot;
+use model::plan::{Digits, HuntPilot};
 use model::{LineId, Timestamp};
 use runtime::Runtime;
 
@@ -94,7 +94,14 @@ impl<P: Phones> PlanDirectory<P> {
     }
 
     fn placing<'a>(&self, caller: &'a Caller) -> Placing<'a> {
-        let who = caller.line.as_ref().map_or(Who::Nobody, |line| Who::Line(line, None));
+        let who = match (&caller.line, &caller.trunk) {
+            (Some(line), _) => Who::Line(line, None),
+            // A caller without a number has none to transform.
+            (None, Some(from)) => {
+                Who::Trunk(&from.name, Digits::dialled(&from.number).unwrap_or(Digits::empty()))
+            }
+            (None, None) => Who::Nobody,
+        };
         Placing { dialled: "", domain: None, who, when: self.phones.now() }
     }
 
@@ -128,8 +135,15 @@ impl<P: Phones> PlanDirectory<P> {
                 let tried = self.nobody_free(&hunt, placing);
                 self.hunt_on(plan, (pilot, hunt), placing, course, tried)
             }
+            // Nobody comes in over one trunk to go out over another, unless the plan says so; where a line of ours
+            // forwards to is that line's business.
+            Outcome::Outside(_) if course.diversions.is_empty() && !may_pass_through(plan, &placing.who) => {
+                metrics::counter!("carillon_trunk_transit_refused_total").increment(1);
+                Err(Unplaceable::NotAllowed)
+            }
             Outcome::Outside(way) => {
-                trunks(plan, way, &route, placing, self.calls.fetch_add(1, Ordering::Relaxed))
+                let turn = self.calls.fetch_add(1, Ordering::Relaxed);
+                trunks(plan, way, &route, placing, (turn, course))
             }
             Outcome::NoEmergencyRoute => {
                 // Somebody may be in danger: this must not be overlooked.
@@ -241,8 +255,9 @@ impl Phones for RegisteredPhones {
                 contact: binding.contact.clone(),
                 target: binding.target(),
                 path: binding.path.clone(),
-                line: line.clone(),
+                line: Some(line.clone()),
                 owner: binding.owner.clone(),
+                trunk: None,
             })
             .collect()
     }
@@ -252,13 +267,20 @@ impl Phones for RegisteredPhones {
     }
 }
 
+/// May this caller go out over a trunk at all? Whoever came in over one only where the plan allows it (`transit`).
+fn may_pass_through(plan: &DialPlan, who: &Who<'_>) -> bool {
+    let Who::Trunk(name, _) = who else { return true };
+    let trunk = plan.plan().outside.trunks.iter().find(|trunk| trunk.name == *name);
+    trunk.and_then(|trunk| trunk.sip.as_ref()).is_some_and(|sip| sip.transit)
+}
+
 /// The trunks that a call out tries.
 fn trunks(
     plan: &DialPlan,
     way: &Way<'_>,
     route: &Route<'_>,
     placing: &Placing<'_>,
-    turn: usize,
+    (turn, course): (usize, Course),
 ) -> Result<Destination, Unplaceable> {
     let attempts = plan.attempts(way, route, turn);
     let attempts: Vec<TrunkAttempt> = attempts
@@ -277,5 +299,5 @@ fn trunks(
         tracing::warn!(emergency = way.is_emergency, "a route of the dial plan leads to no trunk");
         return Err(Unplaceable::NoTrunk);
     }
-    Ok(Destination::Trunk { attempts, is_emergency: way.is_emergency })
+    Ok(Destination::Trunk { attempts, is_emergency: way.is_emergency, course })
 }

@@ -30,6 +30,7 @@ mod shard;
 pub mod snapshot;
 pub mod trace;
 mod transport;
+pub mod trunk;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -131,6 +131,7 @@ mod tests {
                 since: Timestamp(now),
                 dialog: None,
                 particulars: crate::snapshot::Particulars::default(),
+                trunk: None,
             };
             let answered = (state == ConnectionState::Connected).then_some(Timestamp(now));
             let snapshot = CallSnapshot {

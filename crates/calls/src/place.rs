@@ -7,6 +7,7 @@ use model::{BareJid, LineId};
 
 use crate::course::Course;
 use crate::snapshot::Cause;
+use crate::trunk::{FromTrunk, Outgoing};
 
 /// Phones that one call rings at most; further contacts are left out, oldest first.
 pub const BRANCHES_MAX: usize = 16;
@@ -24,6 +25,8 @@ pub struct Caller {
     pub number: String,
     /// The name that the called phone shows.
     pub name: Option<String>,
+    /// The trunk that the call came in over.
+    pub trunk: Option<Arc<FromTrunk>>,
 }
 
 /// What was dialled: the user part of the Request-URI, unescaped, in our domain.
@@ -53,10 +56,12 @@ pub struct Branch {
     pub target: sip::endpoint::Target,
     /// Path of the registration (RFC 3327), to become Route header fields; usually empty.
     pub path: Vec<bytes::Bytes>,
-    /// The line that rings.
-    pub line: LineId,
+    /// The line that rings; `None` over a trunk.
+    pub line: Option<LineId>,
     /// The line's owner.
     pub owner: Option<BareJid>,
+    /// The server of a trunk that is called.
+    pub trunk: Option<Arc<Outgoing>>,
 }
 
 /// What this server answers itself.
@@ -90,6 +95,8 @@ pub enum Destination {
         attempts: Vec<TrunkAttempt>,
         /// An emergency call: no limit stands in its way.
         is_emergency: bool,
+        /// How the call came there.
+        course: Course,
     },
 }
 
@@ -257,7 +264,8 @@ fn without_full_lines(
         if branches.is_empty() {
             return Err((Unplaceable::NotRegistered, std::mem::take(course)));
         }
-        branches.retain(|branch| directory.line_calls(&branch.line) < limits.calls_per_line_max);
+        let has_room = |line: &LineId| directory.line_calls(line) < limits.calls_per_line_max;
+        branches.retain(|branch| branch.line.as_ref().is_none_or(has_room));
         if branches.is_empty() {
             return Err((Unplaceable::Busy, std::mem::take(course)));
         }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::Notify;
 
 use crate::records::{Draft, Finished, FinishedCalls};
+use crate::trunk::FromTrunk;
 
 /// Shards of the board: calls of different lines seldom wait for each other.
 const BOARD_SHARDS: usize = 32;
@@ -147,6 +148,9 @@ pub struct Connection {
     /// What only records want to know.
     #[serde(skip)]
     pub particulars: Particulars,
+    /// The trunk that it is behind: which, and the number as it came.
+    #[serde(serialize_with = "trunk_name", skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<Arc<FromTrunk>>,
 }
 
 /// What a device's record tells beside what others see of it.
@@ -179,6 +183,10 @@ impl Connection {
     fn has_left(&self) -> bool {
         matches!(self.state, ConnectionState::Null | ConnectionState::Fail)
     }
+}
+
+fn trunk_name<S: Serializer>(trunk: &Option<Arc<FromTrunk>>, serializer: S) -> Result<S::Ok, S::Error> {
+    trunk.as_ref().map(|trunk| &trunk.name).serialize(serializer)
 }
 
 fn as_text<S: Serializer>(owner: &Option<BareJid>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -272,6 +280,8 @@ pub struct Board {
     lines: Vec<Mutex<BTreeMap<LineId, LineCalls>>>,
     listeners: Mutex<Vec<Arc<Dirty>>>,
     finished: FinishedCalls,
+    /// The live calls of each trunk that has any.
+    trunks: Mutex<BTreeMap<String, BTreeSet<CallId>>>,
 }
 
 /// A live call, and what its record will say.
@@ -328,6 +338,7 @@ impl Board {
             lines: (0..BOARD_SHARDS).map(|_| Mutex::default()).collect(),
             listeners: Mutex::default(),
             finished: FinishedCalls::default(),
+            trunks: Mutex::default(),
         }
     }
 
@@ -375,6 +386,7 @@ impl Board {
                 entry.live.insert(snapshot.id, Arc::clone(snapshot));
             }
         }
+        self.count_trunks(snapshot);
         for listener in &*self.listeners.lock() {
             let mut changed = listener.changed.lock();
             for line in snapshot.lines() {
@@ -385,6 +397,36 @@ impl Board {
             }
             listener.wake.notify_one();
         }
+    }
+
+    fn count_trunks(&self, snapshot: &CallSnapshot) {
+        let names: BTreeSet<&str> =
+            snapshot.connections.iter().filter_map(|c| c.trunk.as_ref()).map(|t| t.name.as_str()).collect();
+        // Most calls stay inside, and need no lock for that.
+        if names.is_empty() {
+            return;
+        }
+        let mut trunks = self.trunks.lock();
+        for name in names {
+            let is_live = |connection: &Connection| {
+                !matches!(connection.state, ConnectionState::Null | ConnectionState::Fail)
+                    && connection.trunk.as_ref().is_some_and(|trunk| trunk.name == name)
+            };
+            let calls = trunks.entry(name.to_owned()).or_default();
+            if snapshot.connections.iter().any(is_live) {
+                calls.insert(snapshot.id);
+            } else {
+                calls.remove(&snapshot.id);
+            }
+            if calls.is_empty() {
+                trunks.remove(name);
+            }
+        }
+    }
+
+    /// How many live calls go over a trunk.
+    pub fn trunk_calls(&self, trunk: &str) -> usize {
+        self.trunks.lock().get(trunk).map_or(0, BTreeSet::len)
     }
 
     /// Something else about a line has changed that its watchers want to hear of, such as its registration.
@@ -490,6 +532,7 @@ mod tests {
             since: Timestamp(0),
             dialog: None,
             particulars: Particulars::default(),
+            trunk: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use calls::trunk::{ProbeOutcome, TrunkStatus};
 use futures::future::BoxFuture;
 use im::s2s::{FederationState, Step};
 use model::{BareJid, DomainPart};
@@ -79,6 +80,21 @@ impl Running for Serving {
             let taken = self.node.calls().take_plan().await;
             taken.map_err(|error| {
                 Failure::new(Exit::Unavailable, format!("it is kept, but not in force: {error}"))
+            })
+        })
+    }
+
+    fn trunks(&self) -> Vec<TrunkStatus> {
+        self.node.calls().trunks()
+    }
+
+    fn test_trunk<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<ProbeOutcome>, Failure>> {
+        Box::pin(async move {
+            let outcomes = self.node.calls().test_trunk(name).await;
+            outcomes.ok_or_else(|| {
+                Failure::not_found(format!(
+                    "no trunk {name:?} with a sip table is in the dial plan; `carillon trunk list` shows those there are"
+                ))
             })
         })
     }

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 use model::{BareJid, LineId, Timestamp};
 use parking_lot::Mutex;
-use sip::digest::{Algorithm, Challenge, Credentials, NonceCounts, Server, Verdict};
+use sip::digest::{Algorithm, Challenge, Credentials, NonceCounts, Server, Verdict, ha1};
 use sip::{Name, Request};
 use store::{DigestAccount, Store};
 
 use crate::SignInLimits;
 use crate::address::Network;
+use crate::trunk::{Trunk, Trunks};
 use failures::Failures;
 
 /// How long a nonce serves.
@@ -31,6 +32,7 @@ pub struct Authentication {
     failures: Failures,
     trusted: Vec<Network>,
     store: Store,
+    trunks: Arc<Trunks>,
     failed: metrics::Counter,
 }
 
@@ -57,6 +59,8 @@ pub enum Proof {
     Wrong(Duration),
     /// This account was wrong too often from this address: 403, after this time.
     TooOften(Duration),
+    /// They prove that it comes over this trunk.
+    Trunk(Arc<Trunk>),
     /// The account must be read first: see [`Authentication::read`] and [`Authentication::check_with`].
     Unread {
         /// The user name in the credentials.
@@ -82,7 +86,7 @@ impl Authentication {
         realm: &str,
         algorithms: &[Algorithm],
         (trusted, limits): (Vec<Network>, SignInLimits),
-        store: Store,
+        (store, trunks): (Store, Arc<Trunks>),
     ) -> Self {
         Self {
             server: Server::new(secret, realm, algorithms, NONCE_LIFETIME),
@@ -90,6 +94,7 @@ impl Authentication {
             failures: Failures::new(limits),
             trusted,
             store,
+            trunks,
             failed: metrics::counter!("carillon_sip_authentication_failures_total"),
         }
     }
@@ -112,6 +117,9 @@ impl Authentication {
         let Ok(username) = std::str::from_utf8(&username) else {
             return self.judge(&credentials, request, None, arrived);
         };
+        if let Some(trunk) = self.trunks.by_username(username) {
+            return self.judge_trunk(&credentials, request, trunk, arrived);
+        }
         match self.store.digest_account_in_memory(username, self.server.realm()) {
             Some(account) => self.judge(&credentials, request, Some(&account), arrived),
             None => Proof::Unread { username: username.to_owned() },
@@ -179,24 +187,51 @@ impl Authentication {
             let wanted = credentials.algorithm()?.as_str();
             account.secrets.iter().find(|secret| secret.algorithm.eq_ignore_ascii_case(wanted))
         });
-        let mut counts = self.counts[Server::table_of(credentials, NONCE_TABLES)].lock();
-        let sender = (arrived.from, since_1970(arrived.civil));
-        let ha1 = ha1.map(|secret| secret.ha1.as_str());
-        let verdict = self.server.verify(credentials, request.method().as_bytes(), ha1, sender, &mut counts);
-        drop(counts);
+        let verdict = self.verify(credentials, request, ha1.map(|secret| secret.ha1.as_str()), arrived);
         match (verdict, account) {
             (Verdict::Valid, Some(account)) => {
                 Proof::Given(Account { line: account.line.clone(), owner: account.owner.clone() })
             }
             (Verdict::Stale, _) => Proof::Wanted { stale: true },
-            _ => {
-                self.failed.increment(1);
-                if self.is_trusted(arrived.from) {
-                    return Proof::Wrong(failures::FAILURE_DELAY);
-                }
-                Proof::Wrong(self.failures.failed(arrived.from, &credentials.username(), arrived.instant))
-            }
+            _ => self.wrong(credentials, arrived),
         }
+    }
+
+    fn judge_trunk(
+        &self,
+        credentials: &Credentials,
+        request: &Request,
+        trunk: Arc<Trunk>,
+        arrived: Arrived,
+    ) -> Proof {
+        let ha1 = credentials.algorithm().zip(trunk.password()).map(|(algorithm, password)| {
+            ha1(algorithm, &String::from_utf8_lossy(&credentials.username()), self.server.realm(), password)
+        });
+        match self.verify(credentials, request, ha1.as_deref(), arrived) {
+            Verdict::Valid => Proof::Trunk(trunk),
+            Verdict::Stale => Proof::Wanted { stale: true },
+            _ => self.wrong(credentials, arrived),
+        }
+    }
+
+    fn verify(
+        &self,
+        credentials: &Credentials,
+        request: &Request,
+        ha1: Option<&str>,
+        arrived: Arrived,
+    ) -> Verdict {
+        let mut counts = self.counts[Server::table_of(credentials, NONCE_TABLES)].lock();
+        let sender = (arrived.from, since_1970(arrived.civil));
+        self.server.verify(credentials, request.method().as_bytes(), ha1, sender, &mut counts)
+    }
+
+    fn wrong(&self, credentials: &Credentials, arrived: Arrived) -> Proof {
+        self.failed.increment(1);
+        if self.is_trusted(arrived.from) {
+            return Proof::Wrong(failures::FAILURE_DELAY);
+        }
+        Proof::Wrong(self.failures.failed(arrived.from, &credentials.username(), arrived.instant))
     }
 
     fn is_trusted(&self, address: IpAddr) -> bool {

@@ -1,6 +1,7 @@
 //! Tests of authentication against a store: right, wrong, unknown and too often.
 
 use super::*;
+use crate::trunk::Trunks;
 use bytes::Bytes;
 use runtime::Runtime;
 use sip::digest::{Account as Client, answer, ha1};
@@ -34,8 +35,14 @@ async fn bench(trusted: &[&str]) -> Bench {
     store.line_add(line).await.unwrap();
     let trusted = trusted.iter().map(|text| text.parse().unwrap()).collect();
     let algorithms = [Algorithm::Sha256, Algorithm::Md5];
-    let authentication =
-        Authentication::new(&[1; 32], "example.org", &algorithms, (trusted, SignInLimits::default()), store);
+    let trunks = Arc::new(Trunks::new(Arc::default()));
+    let authentication = Authentication::new(
+        &[1; 32],
+        "example.org",
+        &algorithms,
+        (trusted, SignInLimits::default()),
+        (store, trunks),
+    );
     Bench { authentication, runtime, _folder: folder }
 }
 

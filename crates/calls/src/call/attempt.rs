@@ -3,8 +3,10 @@
 //! The call that the answering phone will come to is its host; what rings is seen in the host's snapshots. There is
 //! no INVITE of a caller behind it, so nothing of what the phones say before they answer is passed on.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
+use bytes::Bytes;
 use sip::dialog::Dialog;
 use sip::endpoint::{ClientTransaction, Event, ServerTransaction, Transaction};
 use sip::header::{Refresher, SessionExpires};
@@ -22,8 +24,9 @@ use super::outcome::{Failure, Verdict, best};
 use super::streams::Streams;
 use super::view::View;
 use super::{End, wire};
+use crate::course::Course;
 use crate::offer::{Carrier, Exchange, Meaning, Side};
-use crate::place::{self, Destination};
+use crate::place::{self, Caller, Destination};
 use crate::snapshot::{CallId, ConnectionState};
 
 /// Hops that an INVITE of ours may take (RFC 3261 §8.1.1.6).
@@ -41,6 +44,21 @@ pub(crate) struct Attempt {
     requests: Vec<(ClientTransaction, usize)>,
     streams: Streams,
     ring_until: Option<Instant>,
+    outward: Option<Box<Outward>>,
+}
+
+/// A call out: the servers that are tried when the one that is called cannot, and what they are told.
+#[derive(Debug)]
+struct Outward {
+    ways: VecDeque<place::Branch>,
+    course: Course,
+    offer: Description,
+    shown: Caller,
+    address: String,
+    referred_by: Option<Bytes>,
+    connection: usize,
+    /// When a server that has said nothing is given up.
+    answer_until: Option<Instant>,
 }
 
 impl Attempt {
@@ -58,7 +76,10 @@ impl Attempt {
         let phones = match found.map_err(Verdict::from)? {
             phones @ Destination::Phones { .. } => phones,
             Destination::Service(_) => return Err(Verdict::from(place::Unplaceable::NotAllowed)),
-            Destination::Trunk { .. } => return Err(Verdict::from(place::Unplaceable::NoTrunk)),
+            Destination::Trunk { attempts, is_emergency, course } => {
+                let ways = context.house.trunks.ways(&attempts, is_emergency, context.now.instant);
+                return Self::outward(order, (ways, course), id, view, context);
+            }
         };
         let Destination::Phones { branches, address, name, ring_time, course } = phones else {
             return Err(Verdict::from(place::Unplaceable::NotFound));
@@ -71,11 +92,9 @@ impl Attempt {
             requests: Vec::with_capacity(branches.len()),
             streams: Streams::new(id.0),
             ring_until: Some(context.now.instant + ring_time),
+            outward: None,
         });
-        let referred_by = order
-            .referred_by
-            .clone()
-            .or_else(|| crate::features::transfer::referred_by(&order.allowed_as, &context.house.domain));
+        let referred_by = referred_by(order, context);
         let invitation = Invitation {
             caller: &order.shown,
             address: &address,
@@ -83,9 +102,7 @@ impl Attempt {
             max_breadth: (MAX_BREADTH / branches.len().max(1) as u32).max(1),
             inherited: None,
             reliability: Reliability::Unsupported,
-            referred_by: referred_by
-                .as_ref()
-                .filter(|_| order.shown.line.is_some() && order.allowed_as != order.shown),
+            referred_by: referred_by.as_ref(),
             diversions: &course.diversions,
             answers_itself: order.answers_itself,
         };
@@ -99,6 +116,87 @@ impl Attempt {
         Ok(attempt)
     }
 
+    /// Calls the first of these servers.
+    fn outward(
+        order: &Order,
+        (ways, course): (VecDeque<place::Branch>, Course),
+        id: CallId,
+        view: &mut View,
+        context: &mut Context<'_>,
+    ) -> Result<Box<Self>, Verdict> {
+        let first = ways.front().ok_or_else(|| Verdict::from(place::Unplaceable::NoTrunk))?;
+        let address = first.address();
+        let connection = view.add(first, &address, None, context.now.civil);
+        let ring_time = order.ring_time.unwrap_or(context.house.limits.ring_time);
+        let outward = Outward {
+            ways,
+            course,
+            offer: order.offer.clone(),
+            shown: order.shown.clone(),
+            address,
+            referred_by: referred_by(order, context),
+            connection,
+            answer_until: None,
+        };
+        let mut attempt = Box::new(Self {
+            id,
+            host: order.host,
+            branches: Vec::with_capacity(1),
+            requests: Vec::with_capacity(1),
+            streams: Streams::new(id.0),
+            ring_until: Some(context.now.instant + ring_time),
+            outward: Some(Box::new(outward)),
+        });
+        attempt.ring_next_way(context);
+        Ok(attempt)
+    }
+
+    /// Calls the next server of a call out.
+    fn ring_next_way(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(mut outward) = self.outward.take() else { return false };
+        let Some(way) = outward.ways.pop_front() else { return false };
+        let patience = way.trunk.as_ref().map(|outgoing| outgoing.trunk.patience());
+        outward.answer_until = patience.map(|patience| context.now.instant + patience);
+        let mut leg = BranchLeg::new(way, policy(context), context);
+        leg.connection = outward.connection;
+        let invitation = Invitation {
+            caller: &outward.shown,
+            address: &outward.address,
+            max_forwards: MAX_FORWARDS,
+            max_breadth: MAX_BREADTH,
+            inherited: None,
+            reliability: Reliability::Unsupported,
+            referred_by: outward.referred_by.as_ref(),
+            diversions: &outward.course.diversions,
+            answers_itself: false,
+        };
+        self.invite(leg, &outward.offer, &invitation, context);
+        self.outward = Some(outward);
+        true
+    }
+
+    /// A server said something: it is there.
+    fn way_answers(&mut self, branch: usize, response: &Response, context: &Context<'_>) {
+        if self.branches[branch].hears(response, context.now.instant)
+            && let Some(outward) = &mut self.outward
+        {
+            outward.answer_until = None;
+        }
+    }
+
+    /// 401 or 407 of a trunk: the INVITE goes out again with credentials (RFC 3261 §22.2).
+    fn answers_challenge(&mut self, branch: usize, response: &Response, context: &mut Context<'_>) -> bool {
+        let leg = &mut self.branches[branch];
+        let request = if leg.is_open() { leg.invite_signed(response) } else { None };
+        match request {
+            Some(request) => {
+                self.send(branch, request, context);
+                true
+            }
+            None => false,
+        }
+    }
+
     fn invite(
         &mut self,
         mut leg: BranchLeg,
@@ -109,9 +207,10 @@ impl Attempt {
         let (streams, ports) = (&mut self.streams, &*context.house.ports);
         let flow = leg.target.flow;
         let address = context.house.addresses.media(flow.local.ip(), flow.remote.ip());
+        let offer = leg.place.offer(offer);
         let body = leg
             .said
-            .write(offer, address, Lines::Offer, |at, kind| streams.port(ports, at, kind, End::Callee));
+            .write(&offer, address, Lines::Offer, |at, kind| streams.port(ports, at, kind, End::Callee));
         context.index.dialogs.insert(leg.call_id.clone(), self.id);
         let index = self.branches.len();
         let Some(body) = body else {
@@ -201,10 +300,12 @@ impl Attempt {
         response: &Response,
         context: &mut Context<'_>,
     ) {
+        self.way_answers(branch, response, context);
         match response.status() {
             100 => {}
             101..=199 => self.progresses(branch, response, context),
             200..=299 => self.accepts(branch, transaction, response, context),
+            401 | 407 if self.answers_challenge(branch, response, context) => {}
             422 => {
                 let leg = &mut self.branches[branch];
                 let asked = leg.policy.session_expires;
@@ -257,15 +358,16 @@ impl Attempt {
         let wanted = self.ring_until.is_some() && self.branches[branch].is_open();
         let leg = &mut self.branches[branch];
         let member = crate::snapshot::Connection {
-            line: Some(leg.place.line.clone()),
+            line: leg.place.line.clone(),
             owner: leg.place.owner.clone(),
-            address: leg.place.line.number.to_string(),
+            address: leg.place.address(),
             name: None,
             direction: crate::snapshot::Direction::Recipient,
             state: ConnectionState::Connected,
             since: context.now.civil,
             dialog: None,
             particulars: crate::snapshot::Particulars::of(&leg.call_id),
+            trunk: leg.place.behind(),
         };
         let usable = half.heard.is_some();
         if !wanted || !usable {
@@ -276,7 +378,7 @@ impl Attempt {
             return;
         }
         leg.state = BranchState::Answered;
-        self.ring_until = None;
+        (self.ring_until, self.outward) = (None, None);
         self.cancel_open(context);
         let leg = Box::new(Leg { half, side: self.streams.detach(End::Callee), member });
         context.index.letters.push_back(Letter::Answered { host: self.host, leg });
@@ -313,6 +415,12 @@ impl Attempt {
         }
         leg.state = BranchState::Failed(failure);
         let connection = leg.connection;
+        if let (Some(outgoing), Failure::Silent | Failure::Unreachable) = (&leg.place.trunk, failure) {
+            outgoing.trunk.failed(outgoing.hop, None, context.now.instant);
+        }
+        if failure.leads_on() && self.ring_next_way(context) {
+            return;
+        }
         let state = ConnectionState::Fail;
         self.report(Progress { host: self.host, connection, state, dialog: None, status: None }, context);
         if failure.is_global() {
@@ -355,6 +463,7 @@ impl Attempt {
 
     /// It is not wanted any more.
     pub(crate) fn give_up(&mut self, context: &mut Context<'_>) {
+        self.outward = None;
         if self.ring_until.take().is_some() {
             self.cancel_open(context);
             self.streams.close(&*context.house.ports);
@@ -362,10 +471,24 @@ impl Attempt {
     }
 
     pub(crate) fn handle_timeout(&mut self, context: &mut Context<'_>) {
-        if self.ring_until.is_none_or(|at| at > context.now.instant) {
+        let now = context.now.instant;
+        if let Some(outward) = self.outward.as_mut().filter(|o| o.answer_until.is_some_and(|at| at <= now)) {
+            outward.answer_until = None;
+            self.give_up_open(|branch| branch.state == BranchState::Calling, context);
+        }
+        if self.ring_until.is_none_or(|at| at > now) {
             return;
         }
+        self.outward = None;
+        self.give_up_open(BranchLeg::is_open, context);
+    }
+
+    /// Who has not answered is cancelled.
+    fn give_up_open(&mut self, which: impl Fn(&BranchLeg) -> bool, context: &mut Context<'_>) {
         for branch in 0..self.branches.len() {
+            if !which(&self.branches[branch]) {
+                continue;
+            }
             let failure = match self.branches[branch].state {
                 BranchState::Ringing => Failure::NoAnswer,
                 BranchState::Calling => Failure::Silent,
@@ -377,7 +500,8 @@ impl Attempt {
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.ring_until
+        let answer = self.outward.as_ref().and_then(|outward| outward.answer_until);
+        self.ring_until.and_then(|until| [Some(until), answer].into_iter().flatten().min())
     }
 
     /// Nothing more can come, but from forks of phones that have answered.
@@ -395,4 +519,13 @@ impl Attempt {
             index.clients.remove(transaction);
         }
     }
+}
+
+/// Who had the call made, when that is not who is shown.
+fn referred_by(order: &Order, context: &Context<'_>) -> Option<Bytes> {
+    if order.shown.line.is_none() || order.allowed_as == order.shown {
+        return None;
+    }
+    let own = || crate::features::transfer::referred_by(&order.allowed_as, &context.house.domain);
+    order.referred_by.clone().or_else(own)
 }

@@ -5,7 +5,7 @@ use sip::endpoint::{ClientTransaction, Target};
 use sip::header::SessionExpires;
 use sip::session_timer::{MIN_SE, Policy};
 use sip::uri::Scheme;
-use sip::{CSeq, Method, Name, NameAddr, Request, RequestBuilder, Uri};
+use sip::{CSeq, Method, Name, NameAddr, Request, RequestBuilder, Response, Uri};
 
 use super::describe::Said;
 use super::house::{Context, House};
@@ -18,6 +18,9 @@ use crate::place::{Branch, Caller};
 /// Fields of the caller's INVITE that the called phone gets as they are.
 const PASSED_ON: [Name; 5] =
     [Name::Subject, Name::Priority, Name::AlertInfo, Name::CallInfo, Name::Organization];
+
+/// Challenges that are answered for one INVITE.
+const CHALLENGES_MAX: u8 = 2;
 
 /// How far a branch has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,10 @@ pub(crate) struct BranchLeg {
     pub said: Said,
     /// The session interval that we asked for.
     pub policy: Policy,
+    /// The nonce that the INVITE's credentials answer, when it has any.
+    pub nonce: Option<String>,
+    /// Challenges of a trunk that were answered.
+    pub challenges: u8,
 }
 
 /// What all INVITEs of one call share.
@@ -90,6 +97,8 @@ impl BranchLeg {
             state: BranchState::Calling,
             said: Said::new(session_id),
             policy,
+            nonce: None,
+            challenges: 0,
         }
     }
 
@@ -116,8 +125,16 @@ impl BranchLeg {
         for route in &self.place.path {
             builder = builder.header(Name::Route, route);
         }
-        let from = address(&invitation.caller.number, invitation.caller.name.as_deref(), &house.domain);
-        let to = address(invitation.address, None, &house.domain);
+        let outgoing = self.place.trunk.clone();
+        let (from, to) = match &outgoing {
+            Some(outgoing) => {
+                (outgoing.from(invitation.caller, invitation.inherited, &house.domain), outgoing.to())
+            }
+            None => (
+                address(&invitation.caller.number, invitation.caller.name.as_deref(), &house.domain),
+                address(invitation.address, None, &house.domain),
+            ),
+        };
         builder = builder
             .header(Name::MaxForwards, &invitation.max_forwards)
             .header(Name::From, &NameAddr::with_tag(&from, self.tag.as_bytes()))
@@ -146,13 +163,41 @@ impl BranchLeg {
                 builder = builder.copy(inherited.headers(), name);
             }
         }
+        match (&outgoing, invitation.inherited) {
+            (Some(outgoing), inherited) => {
+                let who = (invitation.caller, inherited);
+                (builder, self.nonce) = outgoing.complete(builder, who, (&self.tag, &house.domain));
+            }
+            // RFC 8224 §6: a phone may verify who calls.
+            (None, Some(inherited)) if invitation.caller.trunk.is_some() => {
+                builder = crate::trunk::carried_identity(builder, inherited);
+            }
+            (None, _) => {}
+        }
         let request = finish(with_timer(builder, self.policy), body);
         self.invite = Some(request.clone());
         request
     }
 
-    /// The same INVITE once more with a longer session interval (RFC 4028 §7.4): the next CSeq.
+    /// The same INVITE once more with a longer session interval (RFC 4028 §7.4).
     pub(crate) fn invite_again(&mut self, policy: Policy) -> Option<Request> {
+        self.policy = policy;
+        self.repeated()
+    }
+
+    /// The same INVITE once more with credentials that answer a trunk's challenge (RFC 3261 §22.2). `None`: there are
+    /// none, or they are refused.
+    pub(crate) fn invite_signed(&mut self, response: &Response) -> Option<Request> {
+        let outgoing = self.place.trunk.clone()?;
+        if self.challenges >= CHALLENGES_MAX || !outgoing.trunk.challenged(response, self.nonce.as_deref()) {
+            return None;
+        }
+        self.challenges += 1;
+        self.repeated()
+    }
+
+    /// The INVITE under the next CSeq, what changes written anew.
+    fn repeated(&mut self) -> Option<Request> {
         let last = self.invite.as_ref()?;
         let headers = last.headers();
         let number = headers.cseq().ok()?.number + 1;
@@ -160,7 +205,13 @@ impl BranchLeg {
         for field in headers.iter() {
             let written_anew = matches!(
                 field.name,
-                Name::CSeq | Name::SessionExpires | Name::MinSe | Name::ContentLength | Name::ContentType
+                Name::CSeq
+                    | Name::SessionExpires
+                    | Name::MinSe
+                    | Name::ContentLength
+                    | Name::ContentType
+                    | Name::Authorization
+                    | Name::ProxyAuthorization
             );
             if !written_anew {
                 builder = match field.name {
@@ -170,9 +221,17 @@ impl BranchLeg {
             }
         }
         builder = builder.header(Name::CSeq, &CSeq { number, method: Method::Invite });
+        let credentials = self
+            .place
+            .trunk
+            .as_ref()
+            .and_then(|outgoing| outgoing.trunk.credentials(b"INVITE", last.uri_bytes(), &self.tag));
+        if let Some((name, value, nonce)) = credentials {
+            builder = builder.header(name, &value);
+            self.nonce = Some(nonce);
+        }
         let body = Some(last.body()).filter(|body| !body.is_empty());
-        let request = finish(with_timer(builder, policy), body);
-        self.policy = policy;
+        let request = finish(with_timer(builder, self.policy), body);
         self.invite = Some(request.clone());
         Some(request)
     }

@@ -149,6 +149,7 @@ impl ServiceCall {
                     user: None,
                     number: line.number.to_string(),
                     name: None,
+                    trunk: None,
                 };
                 let order = self.order(Place::Line(line.clone()), by).ok_or(Refusal::WrongState)?;
                 context.index.letters.push_back(Letter::Ring(Box::new(order)));

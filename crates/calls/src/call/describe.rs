@@ -1,6 +1,7 @@
 //! Session descriptions on their way through a call: where a phone wants its media, and the same description
 //! with our addresses and ports in it.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
@@ -99,6 +100,24 @@ impl Description {
         let sdp = Sdp::parse(body)?;
         let lines = (0..sdp.media().len()).map(|at| MediaLine::read(&sdp, at, whereabouts)).collect();
         Ok(Self { sdp, lines })
+    }
+
+    /// The same with only these codecs for sound, and digits; all when none would be left.
+    pub(crate) fn only(&self, names: &[String]) -> Self {
+        let mut limited = self.clone();
+        for (media, line) in limited.sdp.media_mut().iter_mut().zip(&mut limited.lines) {
+            if line.kind != Some(Kind::Audio) {
+                continue;
+            }
+            let is = |codec: &sip::sdp::Codec, name: &str| codec.name.eq_ignore_ascii_case(name.as_bytes());
+            let mut codecs = media.codecs();
+            codecs.retain(|codec| is(codec, "telephone-event") || names.iter().any(|name| is(codec, name)));
+            if codecs.iter().any(|codec| !is(codec, "telephone-event")) {
+                line.clock_hertz = codecs.first().map(|codec| codec.clock_rate);
+                media.set_codecs(&codecs);
+            }
+        }
+        limited
     }
 
     /// The m-lines in order.
@@ -303,6 +322,16 @@ fn carried_kind(media: &Media) -> Option<Kind> {
         b"audio" => Some(Kind::Audio),
         b"video" => Some(Kind::Video),
         _ => None,
+    }
+}
+
+impl crate::place::Branch {
+    /// What is offered there: over a trunk that names codecs, only those.
+    pub(crate) fn offer<'a>(&self, offer: &'a Description) -> Cow<'a, Description> {
+        match self.trunk.as_ref().map(|outgoing| outgoing.trunk.codecs()) {
+            Some(codecs) if !codecs.is_empty() => Cow::Owned(offer.only(codecs)),
+            _ => Cow::Borrowed(offer),
+        }
     }
 }
 

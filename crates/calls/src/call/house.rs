@@ -18,6 +18,7 @@ use crate::features::park::Parking;
 use crate::line_state::LineStates;
 use crate::place::SharedDirectory;
 use crate::snapshot::CallId;
+use crate::trunk::Trunks;
 
 /// What a shard's calls are told once.
 pub struct House {
@@ -45,6 +46,8 @@ pub struct House {
     pub conferences: Arc<Conferences>,
     /// What phones that are held or parked hear; `None` leaves it to the phones.
     pub music: Option<media::Source>,
+    /// The ways to other systems.
+    pub trunks: Arc<Trunks>,
 }
 
 /// One of several shards.

@@ -16,7 +16,7 @@ use super::outcome::{Failure, Verdict};
 use super::streams::Streams;
 use super::switchboard::Arrival;
 use super::view::View;
-use super::{Call, End, Phase, Timers, wire};
+use super::{Call, End, Phase, Ringing, Timers, wire};
 use crate::course::{self, Course};
 use crate::offer::{Carrier, Exchange, Side};
 use crate::place::{self, Caller, Destination, Dialled, Limits, Service, Unplaceable};
@@ -77,7 +77,12 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
             return Started::Refused;
         }
     };
-    let Some(dialled) = request.uri().ok().and_then(|uri| dialled(&uri, &context.house.domain)) else {
+    let of_trunk = caller.trunk.as_ref().and_then(|from| context.house.trunks.by_name(&from.name));
+    let dialled = match of_trunk {
+        Some(trunk) => trunk.dialled(&request),
+        None => request.uri().ok().and_then(|uri| dialled(&uri, &context.house.domain)),
+    };
+    let Some(dialled) = dialled else {
         wire::refuse(context, transaction, &request, 416);
         return Started::Refused;
     };
@@ -85,8 +90,7 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
     let limits = Limits { calls_per_line_max: context.house.limits.calls_per_line_max };
     match place::place(&*context.house.directory, &dialled, &caller, limits) {
         Ok(Destination::Service(service)) => Started::Service(Box::new(leg), service, dialled.user),
-        Ok(phones @ Destination::Phones { .. }) => ring(leg, &caller, phones, id, context),
-        Ok(Destination::Trunk { .. }) => unplaceable(&leg, (id, &caller), Unplaceable::NoTrunk, context),
+        Ok(outward) => ring(leg, &caller, outward, id, context),
         Err(reason) => unplaceable(&leg, (id, &caller), reason, context),
     }
 }
@@ -219,7 +223,7 @@ fn ring(
         phase: Phase::Ringing,
         branches: Vec::with_capacity(1),
         course: Course::default(),
-        first_branch: 0,
+        ringing: Ringing::default(),
         pairs: Vec::with_capacity(1),
         requests: Vec::with_capacity(1),
         streams: Streams::new(id.0),
@@ -242,7 +246,29 @@ fn ring(
 impl Call {
     /// Rings the phones of a destination: the first of the call, or the next one.
     pub(crate) fn ring(&mut self, phones: Destination, context: &mut Context<'_>) {
-        let Destination::Phones { mut branches, address, name, ring_time, course } = phones else { return };
+        self.ringing.ways.clear();
+        match phones {
+            Destination::Phones { branches, address, name, ring_time, course } => {
+                self.course = course;
+                self.ring_branches(branches, (address, name), ring_time, context);
+            }
+            Destination::Trunk { attempts, is_emergency, course } => {
+                self.course = course;
+                self.ringing.ways = context.house.trunks.ways(&attempts, is_emergency, context.now.instant);
+                self.ring_next_way(context);
+            }
+            Destination::Service(_) => {}
+        }
+    }
+
+    /// Rings these phones at once.
+    pub(super) fn ring_branches(
+        &mut self,
+        mut branches: Vec<place::Branch>,
+        (address, name): (String, Option<String>),
+        ring_time: Option<Duration>,
+        context: &mut Context<'_>,
+    ) {
         let Some(asker) = &self.caller else { return };
         let (invite, reliability) = (asker.invite.clone(), asker.reliability);
         let headers = invite.headers();
@@ -257,7 +283,8 @@ impl Call {
         // What the caller hears is that of phones that ring now.
         self.early_media = None;
         let caller = self.placed_by.clone();
-        (self.course, self.first_branch) = (course.clone(), self.branches.len());
+        let course = self.course.clone();
+        self.ringing.first_branch = self.branches.len();
         let invitation = Invitation {
             caller: &caller,
             address: &address,
@@ -292,6 +319,7 @@ impl Call {
             Some(offer) => {
                 let streams = &mut self.streams;
                 let ports = &*context.house.ports;
+                let offer = &*leg.place.offer(offer);
                 let address =
                     context.house.addresses.media(leg.target.flow.local.ip(), leg.target.flow.remote.ip());
                 let written = leg.said.write(offer, address, Lines::Offer, |at, kind| {

@@ -17,7 +17,7 @@ use super::service::{Plays, ServiceCall, Waits};
 use super::streams::Streams;
 use super::talking::Passed;
 use super::view::{View, caller_of};
-use super::{Call, End, Phase, Timers, wire};
+use super::{Call, End, Phase, Ringing, Timers, wire};
 use crate::course::Course;
 use crate::features::park;
 use crate::offer::Carrier;
@@ -39,12 +39,12 @@ impl Call {
             caller: None,
             branches: Vec::new(),
             course: Course::default(),
-            first_branch: 0,
+            ringing: Ringing::default(),
             pairs: vec![Pair::of(halves)],
             requests: Vec::new(),
             streams,
             view,
-            timers: Timers { ring: None, length: Some(ends_at) },
+            timers: Timers { length: Some(ends_at), ..Timers::default() },
             early_media: None,
             change: None,
             departed: Vec::new(),

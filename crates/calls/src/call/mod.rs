@@ -38,8 +38,10 @@ pub(crate) mod streams;
 mod switchboard;
 mod talking;
 pub(crate) mod view;
+mod ways;
 pub(crate) mod wire;
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use sip::dialog::{DialogId, State};
@@ -62,7 +64,7 @@ use streams::Streams;
 use view::View;
 
 use crate::course::Course;
-use crate::place::Caller;
+use crate::place::{self, Caller};
 use crate::snapshot::{CallId, Cause, ConnectionState, Event};
 
 /// The option tags that calls understand: what a request may require (RFC 3261 §8.2.2.3). `path` and
@@ -141,6 +143,17 @@ pub(crate) struct Timers {
     pub ring: Option<Instant>,
     /// When a call that was forgotten ends.
     pub length: Option<Instant>,
+    /// When a server of a trunk that has said nothing is given up.
+    pub answer: Option<Instant>,
+}
+
+/// The destination that rings, and what comes after it.
+#[derive(Debug, Default)]
+pub(crate) struct Ringing {
+    /// The first of the branches that ring there; those before it failed elsewhere.
+    first_branch: usize,
+    /// The servers of trunks that are tried when the one that is called cannot.
+    ways: VecDeque<place::Branch>,
 }
 
 /// A call through this server.
@@ -155,8 +168,8 @@ pub(crate) struct Call {
     pub(crate) branches: Vec<BranchLeg>,
     /// How the call came to where it rings.
     pub(crate) course: Course,
-    /// The first of the branches that ring there; those before it failed elsewhere.
-    first_branch: usize,
+    /// What rings now.
+    ringing: Ringing,
     pub(crate) pairs: Vec<Pair>,
     requests: Vec<(ClientTransaction, Purpose)>,
     pub(crate) streams: Streams,
@@ -253,6 +266,9 @@ impl Call {
         if self.phase == Phase::Ringing && due(self.timers.ring) {
             self.nobody_answers(context);
         }
+        if due(self.timers.answer) {
+            self.way_is_silent(context);
+        }
         if due(self.timers.length) {
             tracing::warn!(call = %self.id, "a call has reached the longest time that a call may last");
             self.end(Cause::ResourcesNotAvailable, context);
@@ -277,7 +293,10 @@ impl Call {
             Some(Change::Join(join)) => join.next_timeout(),
             _ => None,
         };
-        [self.timers.ring, self.timers.length, session, change].into_iter().flatten().min()
+        [self.timers.ring, self.timers.length, self.timers.answer, session, change]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Nothing more can come: the call can be forgotten.
@@ -411,6 +430,7 @@ impl Call {
         self.phase = Phase::Over;
         self.dissolve_change(context);
         self.timers = Timers::default();
+        self.ringing.ways.clear();
         self.streams.close(&*context.house.ports);
         self.view.clear(context.now.civil);
         self.publish(event, cause, context);

@@ -33,8 +33,10 @@ impl Call {
         response: &Response,
         context: &mut Context<'_>,
     ) {
+        self.way_answers(branch, response, context);
         match response.status() {
             100 => {}
+            401 | 407 if self.answers_challenge(branch, response, context) => {}
             101..=199 => self.branch_progresses(branch, response, context),
             200..=299 => self.branch_accepts(branch, transaction, response, context),
             422 => self.branch_wants_longer_sessions(branch, response, context),
@@ -229,7 +231,7 @@ impl Call {
         };
         let Some(transaction) = self.caller.as_ref().map(|caller| caller.transaction) else { return };
         self.phase = Phase::Answered(pair);
-        self.timers.ring = None;
+        (self.timers.ring, self.timers.answer) = (None, None);
         self.timers.length = Some(context.now.instant + context.house.limits.call_length_max);
         let caller = self.pairs[pair].half_mut(End::Caller);
         if let Err(refusal) = caller.exchange.pass(Side::Local, Carrier::Success, body.is_some()) {
@@ -316,6 +318,7 @@ impl Call {
         }
         leg.state = BranchState::Failed(failure);
         self.view.set(leg.connection, ConnectionState::Fail, context.now.civil);
+        self.way_failed(branch, failure, context);
         if self.early_media.is_some_and(|pair| self.pairs[pair].branch == Some(branch)) {
             self.early_media = None;
         }
@@ -337,15 +340,20 @@ impl Call {
         if self.phase != Phase::Ringing || self.branches.iter().any(super::BranchLeg::is_open) {
             return;
         }
+        if self.goes_on(context) {
+            return self.conclude(context);
+        }
         let failures = self.branches.iter().filter_map(super::BranchLeg::failure);
-        let verdict = best(failures).unwrap_or(Failure::Unreachable).verdict();
+        // A call that nothing at all was tried for had to go out, and every trunk is full or nowhere to be found.
+        let nothing = if self.branches.is_empty() { Failure::Overloaded } else { Failure::Unreachable };
+        let verdict = best(failures).unwrap_or(nothing).verdict();
         match self.next_destination(context) {
-            Some(next @ Destination::Phones { .. }) => {
+            Some(next @ (Destination::Phones { .. } | Destination::Trunk { .. })) => {
                 self.ring(next, context);
                 self.publish(Event::Diverted, verdict.cause, context);
                 self.conclude(context);
             }
-            // A call that has rung goes on to phones only: a way out or a service is taken before anything rings.
+            // A call that has rung goes on to phones and out: a service is taken before anything rings.
             _ => self.refuse_caller(verdict, context),
         }
     }
@@ -355,7 +363,8 @@ impl Call {
         if self.branches.len() >= deflect::PHONES_MAX {
             return None;
         }
-        let failures = self.branches[self.first_branch..].iter().filter_map(super::BranchLeg::failure);
+        let failures =
+            self.branches[self.ringing.first_branch..].iter().filter_map(super::BranchLeg::failure);
         let cause = best(failures).unwrap_or(Failure::Unreachable).verdict().cause;
         let failed = Failed { caller: &self.placed_by, course: &self.course, cause };
         let limits = Limits { calls_per_line_max: context.house.limits.calls_per_line_max };
@@ -364,7 +373,8 @@ impl Call {
 
     /// The time to ring is over.
     pub(super) fn nobody_answers(&mut self, context: &mut Context<'_>) {
-        self.timers.ring = None;
+        (self.timers.ring, self.timers.answer) = (None, None);
+        self.ringing.ways.clear();
         for branch in 0..self.branches.len() {
             let failure = match self.branches[branch].state {
                 BranchState::Ringing => Failure::NoAnswer,

@@ -151,9 +151,16 @@ impl Switchboard {
             let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
             return wire::refuse(&mut context, arrival.transaction, &arrival.request, 503);
         }
+        let circles = arrival.caller.trunk.is_some()
+            && arrival.request.headers().call_id().is_ok_and(|id| self.index.dialogs.contains_key(&id));
         let id = self.new_id();
         let caller = arrival.caller.clone();
         let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        if circles {
+            // What comes back to whoever sent it (RFC 3261 §16.3 item 4): a proxy keeps the Call-ID, and a dialog of
+            // ours has it already.
+            return wire::refuse(&mut context, arrival.transaction, &arrival.request, 482);
+        }
         if replaces::is_asked(&arrival) {
             let newcomer = replaces::arrive(arrival, id, &mut context);
             return self.hold(id, newcomer.map(Held::Newcomer), endpoint, now);
@@ -348,7 +355,8 @@ fn meets_at(arrival: &Arrival, house: &House) -> Option<String> {
 
 /// The call that is parked at the slot that was dialled.
 fn parked_at(arrival: &Arrival, house: &House) -> Option<CallId> {
-    if house.parking.is_empty() {
+    // Slots are for phones of ours.
+    if house.parking.is_empty() || arrival.caller.trunk.is_some() {
         return None;
     }
     let dialled = dialled(&arrival.request.uri().ok()?, &house.domain)?;

@@ -23,6 +23,7 @@ pub(crate) fn caller_of(connection: &Connection) -> Caller {
         user: connection.owner.clone(),
         number: connection.address.clone(),
         name: connection.name.clone(),
+        trunk: connection.trunk.clone(),
     }
 }
 
@@ -51,6 +52,7 @@ impl View {
             since: now,
             dialog: None,
             particulars: Particulars::default(),
+            trunk: caller.trunk.clone(),
         };
         Self { connections: vec![caller], ..Self::empty(id, now) }
     }
@@ -118,7 +120,7 @@ impl View {
         now: Timestamp,
     ) -> usize {
         self.enter(Connection {
-            line: Some(branch.line.clone()),
+            line: branch.line.clone(),
             owner: branch.owner.clone(),
             address: address.to_owned(),
             name: name.map(str::to_owned),
@@ -127,6 +129,7 @@ impl View {
             since: now,
             dialog: None,
             particulars: Particulars::default(),
+            trunk: branch.behind(),
         })
     }
 
@@ -160,6 +163,7 @@ impl View {
             since: now,
             dialog: None,
             particulars: Particulars::default(),
+            trunk: None,
         });
     }
 
@@ -240,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_call_that_has_seen_many_devices_does_not_grow() {
-        let caller = Caller { line: None, user: None, number: "1001".to_owned(), name: None };
+        let caller = Caller { line: None, user: None, number: "1001".to_owned(), name: None, trunk: None };
         let mut view = View::new(CallId(1), &caller, Timestamp(0));
         let connection = view.connection(0).clone();
         let places: Vec<usize> = (0..200)

@@ -189,6 +189,7 @@ mod tests {
                 server_tag: "s".to_owned(),
             }),
             particulars: crate::snapshot::Particulars::default(),
+            trunk: None,
         };
         let snapshot = CallSnapshot {
             id: CallId(1),

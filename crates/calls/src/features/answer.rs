@@ -13,7 +13,9 @@ pub(crate) fn answer(call: &mut Call, line: &LineId, context: &mut Context<'_>) 
     if call.phase != Phase::Ringing {
         return Err(Refusal::WrongState);
     }
-    let rings = |branch: usize| call.branches[branch].is_open() && call.branches[branch].place.line == *line;
+    let rings = |branch: usize| {
+        call.branches[branch].is_open() && call.branches[branch].place.line.as_ref() == Some(line)
+    };
     let ringing: Vec<usize> =
         (0..call.pairs.len()).filter(|pair| call.pairs[*pair].branch.is_some_and(rings)).collect();
     if ringing.is_empty() {

@@ -20,7 +20,7 @@ pub(crate) fn clear(call: &mut Call, line: &LineId, context: &mut Context<'_>) -
         Phase::Ringing => {
             let rings = |branch: &usize| {
                 let leg = &call.branches[*branch];
-                leg.is_open() && leg.place.line == *line
+                leg.is_open() && leg.place.line.as_ref() == Some(line)
             };
             let ringing: Vec<usize> = (0..call.branches.len()).filter(rings).collect();
             if ringing.is_empty() {

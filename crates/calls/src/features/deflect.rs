@@ -11,6 +11,7 @@ use crate::command::Refusal;
 use crate::course::{Course, RingsAt, Why};
 use crate::place::{Caller, Destination, Unplaceable};
 use crate::snapshot::{Cause, ConnectionState, Event};
+use crate::trunk::WAYS_MAX;
 
 /// Phones that one call rings in all, one destination after the other.
 pub(crate) const PHONES_MAX: usize = 64;
@@ -27,25 +28,27 @@ pub(crate) fn deflect(
         return Err(Refusal::WrongState);
     }
     let leaves = |branch: &crate::call::branch::BranchLeg| {
-        branch.is_open() && line.is_none_or(|line| branch.place.line == *line)
+        branch.is_open() && line.is_none_or(|line| branch.place.line.as_ref() == Some(line))
     };
-    let Some(first) = call.branches.iter().find(|branch| leaves(branch)) else {
+    // The rights of a line count, and behind a trunk there is none.
+    let of_line = |branch: &crate::call::branch::BranchLeg| {
+        branch.place.line.clone().zip(Some(branch.place.owner.clone())).filter(|_| leaves(branch))
+    };
+    let Some((first, owner)) = call.branches.iter().find_map(of_line) else {
         return Err(Refusal::NoSuchConnection);
     };
-    let by = Caller {
-        line: Some(first.place.line.clone()),
-        user: first.place.owner.clone(),
-        number: first.place.line.number.to_string(),
-        name: None,
-    };
+    let number = first.number.to_string();
+    let by = Caller { line: Some(first.clone()), user: owner, number, name: None, trunk: None };
     let leaving = Course { rings_at: RingsAt::Elsewhere, ..call.course.clone() };
-    let leaving = leaving.diverted(&first.place.line, Why::Deflection).ok_or(Unplaceable::Looping)?;
+    let leaving = leaving.diverted(&first, Why::Deflection).ok_or(Unplaceable::Looping)?;
     let mut destination = to.phones(&by, context.house)?;
-    let Destination::Phones { branches, course, .. } = &mut destination else {
-        return Err(Unplaceable::NotAllowed.into());
+    let (count, course) = match &mut destination {
+        Destination::Phones { branches, course, .. } => (branches.len(), course),
+        Destination::Trunk { course, .. } => (WAYS_MAX, course),
+        Destination::Service(_) => return Err(Unplaceable::NotAllowed.into()),
     };
     *course = std::mem::take(course).behind(&leaving);
-    if call.branches.len() + branches.len() > PHONES_MAX {
+    if call.branches.len() + count > PHONES_MAX {
         return Err(Refusal::Resources);
     }
     for branch in 0..call.branches.len() {

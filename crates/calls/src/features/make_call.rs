@@ -32,9 +32,14 @@ impl Originator {
         target: String,
         context: &mut Context<'_>,
     ) -> Box<Self> {
-        let caller =
-            Caller { line: Some(line.clone()), user: owner, number: line.number.to_string(), name: None };
-        let shown = Caller { line: None, user: None, number: target.clone(), name: None };
+        let caller = Caller {
+            line: Some(line.clone()),
+            user: owner,
+            number: line.number.to_string(),
+            name: None,
+            trunk: None,
+        };
+        let shown = Caller { line: None, user: None, number: target.clone(), name: None, trunk: None };
         let order = Order {
             host: id,
             place: Place::Line(line),

@@ -167,6 +167,7 @@ mod tests {
             since: Timestamp(since),
             dialog: None,
             particulars: Particulars::of(&Bytes::from(format!("leg-{number}"))),
+            trunk: None,
         }
     }
 

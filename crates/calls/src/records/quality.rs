@@ -92,6 +92,7 @@ mod tests {
             since: Timestamp(0),
             dialog: None,
             particulars: Particulars { media, ..Particulars::default() },
+            trunk: None,
         }
     }
 

@@ -19,6 +19,7 @@ use crate::dialplan::{DialPlan, Resolution};
 use crate::events::{Publications, WatchCounts};
 use crate::metrics::Metrics;
 use crate::registrar::Registrar;
+use crate::trunk::{Names, Trunks};
 
 /// The methods that this server answers anywhere (RFC 3261 §20.5).
 pub(crate) const ALLOW_ALL: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH";
@@ -39,6 +40,10 @@ pub(crate) struct Rooms {
     pub plan_change: tokio::sync::Mutex<()>,
     /// The number that echoes sound.
     pub echo: Option<String>,
+    /// The ways to other systems.
+    pub trunks: Arc<Trunks>,
+    /// The name service, for trunks.
+    pub names: Names,
 }
 
 /// A gateway, behind a thin pointer.

@@ -18,6 +18,7 @@ use crate::config::CallLimits;
 use crate::events::Wanted;
 use crate::snapshot::CallId;
 use crate::trace::Trace;
+use crate::trunk::{Found, Probed, Trunk};
 use crate::{MessageRefusal, TextMessage};
 
 /// Messages from the network that wait for a shard; more get 503 with Retry-After.
@@ -60,6 +61,10 @@ pub(crate) enum Input {
     Limits(CallLimits),
     /// Somebody wants to see what was said in legs of calls.
     Trace(TraceAsked),
+    /// The name service has answered for a trunk.
+    TrunkFound(Found),
+    /// An administrator wants the servers of a trunk to be asked.
+    TrunkTest(Arc<Trunk>, Probed),
 }
 
 /// Which legs somebody wants to see.

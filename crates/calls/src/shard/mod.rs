@@ -8,6 +8,7 @@ mod late;
 pub(crate) mod mailbox;
 mod register;
 mod serve;
+mod trunks;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -22,6 +23,7 @@ use crate::message::Relays;
 use crate::metrics::Metrics;
 use crate::trace::Traces;
 use crate::transport::{Transport, UdpSockets};
+use crate::trunk::Keeper;
 use desk::{Desk, Rooms};
 use late::Late;
 use mailbox::Mailbox;
@@ -36,7 +38,6 @@ const LONG: Duration = Duration::from_secs(3600);
 
 /// See the module.
 pub(crate) struct Shard {
-    pub index: usize,
     pub endpoint: Endpoint,
     pub switchboard: Switchboard,
     pub rooms: Arc<Rooms>,
@@ -50,6 +51,8 @@ pub(crate) struct Shard {
     subscriptions: Subscriptions,
     relays: Relays,
     late: Late,
+    /// Trunks, in the first shard.
+    keeper: Option<Keeper>,
     reads: usize,
 }
 
@@ -69,7 +72,6 @@ impl Shard {
     pub(crate) fn new(parts: Parts) -> Self {
         let runtime = &parts.rooms.runtime;
         Self {
-            index: parts.index,
             now: Now { instant: runtime.now(), civil: runtime.timestamp() },
             mailbox: Arc::clone(&parts.transport.mailboxes[parts.index]),
             endpoint: parts.endpoint,
@@ -83,14 +85,22 @@ impl Shard {
             subscriptions: Subscriptions::default(),
             relays: Relays::default(),
             late: Late::default(),
+            keeper: (parts.index == 0).then(Keeper::default),
             reads: 0,
         }
+    }
+
+    /// Which shard it is.
+    fn index(&self) -> usize {
+        self.switchboard.house().shard.index
     }
 
     /// Runs until the server stops.
     pub(crate) async fn run(mut self) {
         let runtime = self.rooms.runtime.clone();
         let mut mail = VecDeque::new();
+        self.keep_trunks();
+        self.drain();
         loop {
             let deadline = self.next_timeout();
             tokio::select! {
@@ -112,7 +122,7 @@ impl Shard {
         self.handle_timeout();
         self.mailbox.take(mail);
         let transport = Arc::clone(&self.transport);
-        let index = self.index;
+        let index = self.index();
         self.sockets.read(&transport, index, |input| mail.push_back(input));
         while let Some(input) = mail.pop_front() {
             self.handle_input(input);
@@ -127,6 +137,7 @@ impl Shard {
         self.now = Now { instant: runtime.now(), civil: runtime.timestamp() };
         self.switchboard.end_all(&mut self.endpoint, self.now);
         self.with_subscriptions(|all, desk| all.end_all(desk));
+        self.with_keeper(Keeper::end_all);
         self.drain();
         let until = runtime.now() + FAREWELL;
         while !self.switchboard.is_empty() && runtime.now() < until {
@@ -149,6 +160,7 @@ impl Shard {
         while let Some((transaction, response)) = self.late.due(now.instant) {
             self.desk(|desk| desk.respond(transaction, &response));
         }
+        self.keep_trunks();
         let repeated = self.endpoint.counters().retransmissions;
         self.metrics.retransmissions(repeated);
     }
@@ -159,6 +171,7 @@ impl Shard {
             self.switchboard.next_timeout(),
             self.subscriptions.next_timeout(),
             self.late.next_timeout(),
+            self.keeper.as_ref().and_then(Keeper::next_timeout),
         ];
         all.into_iter().flatten().min().map_or(self.now.instant + LONG, |at| at + TIMER_SLACK)
     }
@@ -191,7 +204,7 @@ impl Shard {
             Kind::Udp => self.sockets.send(&transmit.flow, &transmit.bytes),
             _ if self.transport.has_connection(&transmit.flow) => self.transport.send_stream(&transmit),
             _ => {
-                self.transport.connect(transmit, self.index);
+                self.transport.connect(transmit, self.index());
                 return;
             }
         };

@@ -15,6 +15,7 @@ use crate::call::Arrival;
 use crate::events;
 use crate::message::Relays;
 use crate::place::Caller;
+use crate::trunk::{Hands, Keeper};
 
 /// Accounts that one shard reads at once; more requests get 503.
 const READS_MAX: usize = 1_000;
@@ -55,7 +56,19 @@ impl Shard {
                 self.with_subscriptions(|all, desk| all.decided(id, &allowed, desk));
             }
             Input::LineChanged(line) => self.with_subscriptions(|all, desk| all.line_changed(&line, desk)),
-            Input::AccountsChanged => self.with_subscriptions(|all, desk| all.accounts_changed(desk)),
+            Input::AccountsChanged => {
+                self.with_keeper(|keeper, hands| {
+                    keeper.plan_changed();
+                    keeper.handle_timeout(hands);
+                });
+                self.with_subscriptions(|all, desk| all.accounts_changed(desk));
+            }
+            Input::TrunkFound(found) => {
+                self.with_keeper(|keeper, hands| keeper.found(found, hands));
+            }
+            Input::TrunkTest(trunk, answer) => {
+                self.with_keeper(|keeper, hands| keeper.test(&trunk, answer, hands));
+            }
             Input::UserChanged(user) => self.with_subscriptions(|all, desk| all.user_changed(&user, desk)),
             Input::Taken(transaction, request, taken) => {
                 self.desk(|desk| Relays::taken(transaction, &request, taken, desk));
@@ -83,7 +96,7 @@ impl Shard {
         if !self.transport.moved.is_empty() {
             let mailboxes = &self.transport.mailboxes;
             let shard = self.transport.moved.shard_of(&message, mailboxes.len());
-            if shard != self.index {
+            if shard != self.index() {
                 // Bounded: it was counted when it came.
                 return mailboxes[shard].put(Input::Message(message, flow));
             }
@@ -100,6 +113,12 @@ impl Shard {
                 self.desk(|desk| desk.answer(transaction, &request, 481));
             }
             Event::Response { transaction, response, .. } => {
+                let kept = |keeper: &mut Keeper, hands: &mut Hands<'_>| {
+                    keeper.answered(transaction, Some(&response), hands)
+                };
+                if self.with_keeper(kept) == Some(true) {
+                    return;
+                }
                 let status = response.status();
                 let outcome = NotifyOutcome::Response(status);
                 if !self.with_subscriptions(|all, desk| all.notified(transaction, outcome, desk)) {
@@ -108,6 +127,11 @@ impl Shard {
             }
             Event::Timeout { transaction }
             | Event::TransportError { transaction: Transaction::Client(transaction) } => {
+                let kept =
+                    |keeper: &mut Keeper, hands: &mut Hands<'_>| keeper.answered(transaction, None, hands);
+                if self.with_keeper(kept) == Some(true) {
+                    return;
+                }
                 let silence = NotifyOutcome::Silence;
                 if !self.with_subscriptions(|all, desk| all.notified(transaction, silence, desk)) {
                     self.with_relays(|relays, desk| relays.answered(transaction, None, desk));
@@ -132,6 +156,11 @@ impl Shard {
                 self.desk(|desk| desk.answer(transaction, &request, 481));
             }
             return;
+        }
+        if matches!(request.method(), Method::Invite | Method::Refer)
+            && let Some(trunk) = self.rooms.trunks.sender(&request, &flow)
+        {
+            return self.trunk_request(&trunk, (transaction, request, flow));
         }
         let refusal = match request.method() {
             Method::Options => return self.options(transaction, &request),
@@ -177,6 +206,10 @@ impl Shard {
     ) {
         match proof {
             Proof::Given(account) => self.authenticated(transaction, request, flow, &account),
+            Proof::Trunk(trunk) if trunk.may_come_from(&flow) => {
+                self.trunk_request(&trunk, (transaction, request, flow));
+            }
+            Proof::Trunk(_) => self.desk(|desk| desk.answer(transaction, &request, 403)),
             Proof::Wanted { stale } => {
                 let response = self.challenge(&request, &flow, stale);
                 self.desk(|desk| desk.respond_stateless(transaction, &response));
@@ -239,7 +272,7 @@ impl Shard {
                 let user = account.owner.clone();
                 let name = user.as_ref().and_then(|user| self.rooms.plan.load().accounts().name(user));
                 let number = account.line.number.to_string();
-                let caller = Caller { line: Some(account.line.clone()), user, number, name };
+                let caller = Caller { line: Some(account.line.clone()), user, number, name, trunk: None };
                 let arrival = Arrival { transaction, request, flow, caller };
                 self.switchboard.handle_invite(arrival, &mut self.endpoint, self.now);
             }

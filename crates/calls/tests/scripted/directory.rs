@@ -49,8 +49,9 @@ impl Registered {
             contact: format!("sip:{}@{}", self.line.number, self.address).parse().expect("a URI"),
             target: Target::from(flow_to(self.address)),
             path: Vec::new(),
-            line: self.line.clone(),
+            line: Some(self.line.clone()),
             owner: Some(format!("{}@localhost", self.owner).parse().expect("an address")),
+            trunk: None,
         }
     }
 }
@@ -86,6 +87,36 @@ pub fn forwards(pairs: &[(String, String)]) -> String {
         )
     };
     pairs.iter().map(forward).collect()
+}
+
+/// A trunk of a script: its name, the phones that are its servers, and what its sip table says more.
+pub type Trunk = (String, Vec<String>, Vec<String>);
+
+/// Trunks that show callers as `+4930` and their number.
+pub fn trunks(trunks: &[Trunk], address: impl Fn(&str) -> SocketAddr) -> String {
+    let one = |(name, servers, special): &Trunk| {
+        let from: Vec<String> = servers.iter().map(|name| address(name).ip().to_string()).collect();
+        let sip = format!("address = \"{name}.example\"\nfrom = {from:?}\n{}", special.join("\n"));
+        let calling = "search_space = \"everywhere\"\ncalling = { prefix = \"+4930\" }";
+        format!("[[outside.trunk]]\nname = \"{name}\"\n{calling}\n[outside.trunk.sip]\n{sip}\n")
+    };
+    if trunks.is_empty() {
+        return String::new();
+    }
+    // Calls that come in reach what their trunk's search space has, and nothing without one.
+    let space = "[settings]\nsearch_space = \"everywhere\"\n\
+                 [[search_space]]\nname = \"everywhere\"\npartitions = [\"internal\", \"out\"]\n";
+    space.to_owned() + &trunks.iter().map(one).collect::<String>()
+}
+
+/// `9=pstn,other`: what is dialled behind 9 goes over these trunks.
+pub fn route(prefix: &str, trunks: &str) -> String {
+    let trunks: Vec<&str> = trunks.split(',').collect();
+    format!(
+        "[[route]]\npattern = \"{prefix}.!\"\npartition = \"out\"\nto = {{ group = \"out-{prefix}\" }}\n\
+         called = {{ strip_pre_dot = true }}\n\
+         [[outside.route_group]]\nname = \"out-{prefix}\"\ntrunks = {trunks:?}\n"
+    )
 }
 
 /// Media without sockets: remembers what it was told.

@@ -88,6 +88,12 @@ scripts! {
     session_interval_too_small
     session_timer_expires
     session_timer_refreshed
+    trunk_challenge
+    trunk_failover
+    trunk_forward
+    trunk_in
+    trunk_out
+    trunk_transfer
     update
     update_to_a_phone_without_it
     video

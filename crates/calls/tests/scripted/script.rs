@@ -3,6 +3,8 @@
 //! ```text
 //! lines carol=1003                        lines without a phone
 //! forwards 1002=1003                      where calls go that fail there
+//! trunk pstn=gate+gate2 codecs=["PCMA"]   a trunk with servers; behind them what its sip table says more
+//! routes 9=pstn,other                     what is dialled behind 9 goes over these trunks, from +4930 and the number
 //! plan TEXT                               a line of the dial plan; an empty one begins it anew
 //! limit ring-seconds 30                   also: calls-per-line, session-seconds
 //! phones ann=1001 bob=1002 bob2=1002      phones that are registered; bob2 is bob's second one
@@ -80,6 +82,17 @@ fn play_on(shards: usize, file: &str) {
             [] => continue,
             ["lines", pairs @ ..] => {
                 numbers.lines = pairs.iter().map(|pair| split(pair)).collect();
+                Ok(())
+            }
+            ["trunk", pair, special @ ..] => {
+                let (name, servers) = split(pair);
+                let servers = servers.split('+').map(str::to_owned).collect();
+                numbers.trunks.push((name, servers, special.iter().map(|&word| word.to_owned()).collect()));
+                Ok(())
+            }
+            ["routes", pairs @ ..] => {
+                let routes = pairs.iter().map(|pair| split(pair));
+                numbers.plan.extend(routes.map(|(prefix, trunks)| crate::directory::route(&prefix, &trunks)));
                 Ok(())
             }
             ["plan"] => {

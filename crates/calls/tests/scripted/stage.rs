@@ -17,15 +17,17 @@ use calls::features::park::Parking;
 use calls::line_state::LineStates;
 use calls::place::Caller;
 use calls::snapshot::CallId;
+use calls::trunk::Trunks;
 use calls::{Board, CallLimits, MeetMe};
 use media::Source;
 use model::{Private, Timestamp};
 use presence::{Engine, Rules};
-use sip::endpoint::{Config, Endpoint, Event, Flow, Output};
+use sip::endpoint::{Config, Endpoint, Event, Flow, Output, Transport};
+use sip::location::Hop;
 use sip::{Message, Method, Name, Response};
 use store::CallRecord;
 
-use crate::directory::{self, Numbers, Registered, Registrations, flow_to, line};
+use crate::directory::{self, Numbers, Registered, Registrations, SERVER, flow_to, line};
 use crate::phone::Phone;
 
 pub struct Stage {
@@ -37,6 +39,7 @@ pub struct Stage {
     moved: Arc<Moved>,
     parking: Arc<Parking>,
     conferences: Arc<Conferences>,
+    trunks: Arc<Trunks>,
     post: Vec<(usize, Post)>,
     records: VecDeque<CallRecord>,
     start: Instant,
@@ -54,6 +57,8 @@ pub struct Numbering {
     pub forwards: Vec<(String, String)>,
     /// The dial plan.
     pub plan: String,
+    /// Trunks.
+    pub trunks: Vec<directory::Trunk>,
 }
 
 /// 800 for three, and 801 with a PIN.
@@ -102,8 +107,23 @@ impl Stage {
             .chain(&numbers.lines)
             .map(|(name, number)| (number.clone(), owner(name).to_owned()))
             .collect();
-        let document = numbers.plan.clone() + &directory::forwards(&numbers.forwards);
+        let at_name = |name: &str| {
+            let found = phones.iter().position(|(known, _)| known == name);
+            address(found.unwrap_or_else(|| panic!("no phone is called {name}")))
+        };
+        let document = numbers.plan.clone()
+            + &directory::forwards(&numbers.forwards)
+            + &directory::trunks(&numbers.trunks, at_name);
         let plan = directory::plan(&document, &lines).expect("a plan");
+        let start = Instant::now();
+        let trunks = Arc::new(Trunks::new(Arc::clone(&board)));
+        let server: SocketAddr = SERVER.parse().expect("an address");
+        trunks.settle(Arc::new(move |_, _| Some(server)), "secret".to_owned());
+        trunks.follow(plan.plan());
+        for (name, servers, _) in &numbers.trunks {
+            let hop = |name: &String| Hop { transport: Transport::Udp, address: at_name(name) };
+            trunks.found(name, servers.iter().map(hop).collect(), start);
+        }
         let plan = Arc::new(ArcSwap::from_pointee(plan));
         let directory = Arc::new(PlanDirectory::new(plan, registrations, Arc::clone(&board)));
         let moved = Arc::new(Moved::default());
@@ -122,8 +142,8 @@ impl Stage {
             parking: Arc::clone(&parking),
             conferences: Arc::clone(&conferences),
             music: Some(Source::Sounds(Vec::new())),
+            trunks: Arc::clone(&trunks),
         };
-        let start = Instant::now();
         let config = Config { extensions: EXTENSIONS.to_vec(), ..Config::default() };
         Self {
             phones: phones
@@ -140,6 +160,7 @@ impl Stage {
             moved,
             parking,
             conferences,
+            trunks,
             post: Vec::new(),
             records: VecDeque::new(),
             ports,
@@ -257,6 +278,11 @@ impl Stage {
             return;
         };
         if *request.method() == Method::Invite && request.headers().to_tag().is_none() {
+            if let Some(trunk) = self.trunks.sender(&request, &flow) {
+                let caller = trunk.caller(&request, &model::plan::Plan::default());
+                let arrival = Arrival { transaction, request, flow, caller };
+                return switchboard.handle_invite(arrival, endpoint, now);
+            }
             let number =
                 request.headers().from().expect("From").uri().user().map(<[u8]>::to_vec).unwrap_or_default();
             let number = String::from_utf8_lossy(&number).into_owned();
@@ -267,6 +293,7 @@ impl Stage {
                 user: Some(user),
                 name: Some(phone.name.clone()),
                 number,
+                trunk: None,
             };
             let arrival = Arrival { transaction, request, flow, caller };
             switchboard.handle_invite(arrival, endpoint, now);

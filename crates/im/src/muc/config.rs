@@ -1,7 +1,5 @@
 //! How a room is configured (XEP-0045 §10.2).
 
-use std::collections::BTreeMap;
-
 use model::BareJid;
 use serde::{Deserialize, Serialize};
 use store::StanzaId;
@@ -9,7 +7,6 @@ use xmpp::xep::forms::{Form, FormType};
 use xmpp::{Condition, StanzaError};
 
 use super::hats::{self, Hats};
-use super::registration;
 use crate::features::{commands, vcard};
 
 /// The kind of the form.
@@ -46,20 +43,10 @@ pub(crate) struct RoomConfig {
     pub(crate) archived: bool,
     /// The hashes of the room's pictures (XEP-0486).
     pub(crate) avatars: Vec<String>,
-    #[serde(flatten)]
-    pub(crate) people: People,
-    #[serde(flatten)]
-    pub(crate) origin: Origin,
-}
-
-/// What a room knows of people besides their affiliations.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct People {
     /// Who wears which hat (XEP-0317).
     pub(crate) hats: Hats,
-    /// Whose nickname is whose (§7.10).
-    pub(crate) registered: BTreeMap<BareJid, String>,
+    #[serde(flatten)]
+    pub(crate) origin: Origin,
 }
 
 /// Who made a room, and when.
@@ -89,7 +76,7 @@ impl Default for RoomConfig {
             open_invitations: true,
             archived: true,
             avatars: Vec::new(),
-            people: People::default(),
+            hats: Hats::default(),
             origin: Origin::default(),
         }
     }
@@ -211,7 +198,6 @@ impl RoomConfig {
             vcard::NS,
             commands::NS,
             hats::NS,
-            registration::REGISTER,
             either(self.persistent, "muc_persistent", "muc_temporary"),
             either(self.public, "muc_public", "muc_hidden"),
             either(self.members_only, "muc_membersonly", "muc_open"),

@@ -146,7 +146,7 @@ impl Room {
         self.announce(nick, &Change { actor, reason, ..Change::default() }, post);
     }
 
-    pub(super) fn give_affiliation(
+    fn give_affiliation(
         &mut self,
         user: &BareJid,
         affiliation: Affiliation,
@@ -154,9 +154,6 @@ impl Room {
         reason: Option<&str>,
         post: &mut Post<'_>,
     ) {
-        if affiliation < Affiliation::Member {
-            self.config.people.registered.remove(user);
-        }
         match affiliation {
             Affiliation::None => self.affiliations.remove(user),
             _ => self.affiliations.insert(user.clone(), affiliation),

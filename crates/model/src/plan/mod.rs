@@ -23,6 +23,7 @@ mod sip_route;
 mod span;
 mod time;
 mod transformation;
+mod trunk;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,7 @@ pub use sip_route::{DomainPattern, DomainPatternError, SipRoute};
 pub use span::{LineSpan, LineSpanError, SPAN_NUMBERS_MAX};
 pub use time::{Date, Days, Hours, HoursError, Moment, Period, Schedule, Times};
 pub use transformation::{Habits, Mask, MaskError, Transformation};
+pub use trunk::{CallerId, Source, SourceError, TRUNKS_MAX, TrunkAccount, TrunkSip, TrunkTransport};
 
 /// A dial plan.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

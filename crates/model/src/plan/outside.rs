@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AlternateGroup, SipRoute, Transformation};
+use super::{AlternateGroup, SipRoute, Transformation, TrunkSip};
 
 /// The name that stands for the local route group of whoever calls (`CC-11`).
 pub const LOCAL_ROUTE_GROUP: &str = "local";
@@ -28,7 +28,7 @@ pub struct Outside {
     pub alternate_groups: Vec<AlternateGroup>,
 }
 
-/// A trunk as the dial plan knows it; how it is reached stands elsewhere.
+/// A trunk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Trunk {
@@ -58,6 +58,9 @@ pub struct Trunk {
     /// A REFER outside a dialog originates a call here (`CC-27`).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub accept_out_of_dialog_refer: bool,
+    /// How it is reached, and who is it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sip: Option<TrunkSip>,
     /// For people.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,

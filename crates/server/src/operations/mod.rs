@@ -156,6 +156,8 @@ pub async fn perform(
         Request::DialPlanCases { csv, save, explain } => {
             json(dialplan::cases(context, csv.as_deref(), save, explain).await?)
         }
+        Request::TrunkList => json(running::node(context)?.trunks()),
+        Request::TrunkTest { name } => json(running::node(context)?.test_trunk(&name).await?),
         Request::ArchiveDelete { owner, before, with } => {
             json(archive::delete(context, owner, before.as_deref(), with).await?)
         }

@@ -155,6 +155,13 @@ pub enum Request {
         /// Explains every case.
         explain: bool,
     },
+    /// How all trunks stand.
+    TrunkList,
+    /// Asks the servers of a trunk whether they are there.
+    TrunkTest {
+        /// Which trunk.
+        name: String,
+    },
     /// Takes messages out of the archive of a user or a room.
     ArchiveDelete {
         /// Whose.

@@ -1,5 +1,6 @@
 //! What only a running node can do or tell.
 
+use calls::trunk::{ProbeOutcome, TrunkStatus};
 use futures::future::BoxFuture;
 use im::s2s::{FederationState, Step};
 use model::{BareJid, DomainPart};
@@ -21,6 +22,13 @@ pub trait Running: Send + Sync {
     /// # Errors
     /// It could not be read; then the old one stays in force.
     fn dial_plan_changed(&self) -> BoxFuture<'_, Result<(), Failure>>;
+    /// How its trunks stand.
+    fn trunks(&self) -> Vec<TrunkStatus>;
+    /// Asks the servers of a trunk whether they are there.
+    ///
+    /// # Errors
+    /// There is no such trunk.
+    fn test_trunk<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<ProbeOutcome>, Failure>>;
     /// The levels of its log.
     fn levels(&self) -> &Levels;
     /// Reads the configuration and the certificates again.

@@ -23,6 +23,7 @@ mod reload;
 mod restore;
 mod serve;
 mod status;
+mod trunk;
 mod user;
 mod verify;
 mod version;
@@ -62,6 +63,7 @@ enum Verb {
     User(user::Arguments),
     Line(line::Arguments),
     Dialplan(dialplan::Arguments),
+    Trunk(trunk::Arguments),
     Group(group::Arguments),
     Announce(announce::Arguments),
     Archive(archive::Arguments),
@@ -133,6 +135,7 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Line(arguments) => line::run(arguments, &runtime).await,
         Verb::Announce(arguments) => announce::run(arguments, &runtime).await,
         Verb::Dialplan(arguments) => dialplan::run(arguments, &runtime).await,
+        Verb::Trunk(arguments) => trunk::run(arguments, &runtime).await,
         Verb::Group(arguments) => group::run(arguments, &runtime).await,
         Verb::Archive(arguments) => archive::run(arguments, &runtime).await,
         Verb::Call(arguments) => call::run(arguments, &runtime).await,
@@ -172,6 +175,7 @@ impl Verb {
             Self::Reload(arguments) => arguments.common.json,
             Self::Status(arguments) => arguments.common.json,
             Self::Log(arguments) => arguments.common().json,
+            Self::Trunk(arguments) => arguments.common().json,
             Self::Federation(arguments) => arguments.common().json,
             Self::Check(arguments) => arguments.common.json,
             Self::RecoverAdmin(arguments) => arguments.common.json,

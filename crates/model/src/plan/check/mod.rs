@@ -5,6 +5,7 @@ mod lookup;
 mod loops;
 mod reach;
 mod references;
+mod trunks;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -53,6 +54,7 @@ impl Plan {
     pub fn check(&self) -> Vec<Finding> {
         let mut found = Findings::default();
         references::check(self, &mut found);
+        trunks::check(self, &mut found);
         conflicts::check(self, &mut found);
         reach::check(self, &mut found);
         loops::check(self, &mut found);

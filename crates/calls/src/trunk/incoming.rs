@@ -1,0 +1,114 @@
+//! Who is a trunk: by the address that a request comes from, by the Contact that we registered, or by credentials;
+//! and who calls over it.
+
+use std::sync::Arc;
+
+use model::plan::{Digits, Plan};
+use sip::endpoint::Flow;
+use sip::{Name, Request, Uri};
+
+use super::{Trunk, Trunks};
+use crate::place::{Caller, Dialled};
+
+/// A call that came in over a trunk.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FromTrunk {
+    /// The trunk.
+    pub name: String,
+    /// The calling number as it came, before the trunk's transformation of it.
+    pub number: String,
+}
+
+impl Trunks {
+    /// The trunk that a request is from, when where it comes from or what it calls is proof enough: an address that the
+    /// plan names, or the token that only the registrar knows. One whose callers must sign in is none of these.
+    pub fn sender(&self, request: &Request, flow: &Flow) -> Option<Arc<Trunk>> {
+        if self.is_empty() {
+            return None;
+        }
+        let user = request.uri().ok().and_then(|uri| uri.user().map(<[u8]>::to_vec));
+        let all = self.all();
+        let open = all.iter().filter(|trunk| !trunk.signs_in());
+        let has_token = |trunk: &Trunk| trunk.registers() && user.as_deref() == Some(trunk.token.as_bytes());
+        let mut by_token = open.clone();
+        let mut by_source = open;
+        by_source
+            .find(|trunk| trunk.is_source(flow))
+            .or_else(|| by_token.find(|trunk| has_token(trunk)))
+            .cloned()
+    }
+
+    /// The trunk whose callers sign in with this name.
+    pub(crate) fn by_username(&self, username: &str) -> Option<Arc<Trunk>> {
+        if self.is_empty() {
+            return None;
+        }
+        self.all().into_iter().find(|trunk| {
+            trunk.signs_in() && trunk.sip.account.as_ref().is_some_and(|account| account.username == username)
+        })
+    }
+}
+
+impl Trunk {
+    /// Must its callers sign in?
+    fn signs_in(&self) -> bool {
+        self.sip.account.as_ref().is_some_and(|account| account.inbound)
+    }
+
+    pub(super) fn registers(&self) -> bool {
+        self.sip.account.as_ref().is_some_and(|account| account.register)
+    }
+
+    /// Does a request come from an address of this trunk?
+    pub(crate) fn is_source(&self, flow: &Flow) -> bool {
+        self.sip.from.iter().any(|source| source.contains(flow.remote.ip()))
+    }
+
+    /// May a request that was signed with its credentials come from there? Anywhere, unless addresses are named.
+    pub(crate) fn may_come_from(&self, flow: &Flow) -> bool {
+        self.sip.from.is_empty() || self.is_source(flow)
+    }
+
+    /// The password that its callers sign in with.
+    pub(crate) fn password(&self) -> Option<&str> {
+        self.sip.account.as_ref().map(|account| account.password.as_str())
+    }
+
+    /// Who calls: the number of From, or of P-Asserted-Identity where that is trusted, as the trunk's transformation
+    /// makes it; and the name that goes with it.
+    pub fn caller(&self, request: &Request, plan: &Plan) -> Caller {
+        let headers = request.headers();
+        let asserted = headers.addresses(Name::PAssertedIdentity).ok().and_then(|all| all.into_iter().next());
+        let from = asserted.filter(|_| self.sip.trust_identity).or_else(|| headers.from().ok());
+        let number = from.as_ref().map(|from| user_of(from.uri())).unwrap_or_default();
+        let name = from.map(|from| String::from_utf8_lossy(&from.display()).into_owned());
+        let shown = Digits::dialled(&number).and_then(|digits| {
+            let trunk = plan.outside.trunks.iter().find(|trunk| trunk.name == self.name)?;
+            trunk.calling_in.apply(&digits, 0)
+        });
+        Caller {
+            line: None,
+            user: None,
+            number: shown.map_or_else(|| number.clone(), |digits| digits.to_string()),
+            name: name.filter(|name| !name.is_empty()),
+            trunk: Some(Arc::new(FromTrunk { name: self.name.clone(), number })),
+        }
+    }
+
+    /// What is called: the Request-URI, or To when the Request-URI is the Contact that we registered. What host they
+    /// think we are says nothing.
+    pub(crate) fn dialled(&self, request: &Request) -> Option<Dialled> {
+        let uri = request.uri().ok()?;
+        let user = user_of(&uri);
+        let user = if user == self.token { user_of(request.headers().to().ok()?.uri()) } else { user };
+        Some(Dialled { user, foreign_domain: None, diversions: 0 })
+    }
+}
+
+/// The user part without its own parameters (`+4930;npdi`, RFC 4694) and, of a number, without separators (RFC 3966 §3).
+fn user_of(uri: &Uri) -> String {
+    let user = uri.user_decoded().unwrap_or_default();
+    let user = String::from_utf8_lossy(&user).into_owned();
+    let user = user.split(';').next().unwrap_or_default();
+    Digits::dialled(user).map_or_else(|| user.to_owned(), |digits| digits.to_string())
+}

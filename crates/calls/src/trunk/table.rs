@@ -1,0 +1,165 @@
+//! All trunks of the plan, and which of their servers a call out tries, in order.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use model::plan::Plan;
+use sip::Uri;
+use sip::digest::{Algorithm, ha1};
+use sip::endpoint::{Flow, Target, Transport as Kind};
+use sip::location::Hop;
+use sip::uri::Scheme;
+
+use super::{Outgoing, Trunk};
+use crate::place::{Branch, TrunkAttempt};
+use crate::snapshot::Board;
+
+/// Servers that one call tries in all, over all trunks.
+pub const WAYS_MAX: usize = 16;
+/// Digits of the token in our Contact: 80 bits, which nobody guesses.
+const TOKEN_DIGITS: usize = 20;
+
+/// Which of our addresses a server sees; `None`: we cannot reach it.
+pub type Local = Arc<dyn Fn(Kind, SocketAddr) -> Option<SocketAddr> + Send + Sync>;
+
+/// See the module. Shared by all shards, changed with the plan.
+pub struct Trunks {
+    by_name: ArcSwap<BTreeMap<String, Arc<Trunk>>>,
+    board: Arc<Board>,
+    local: OnceLock<Local>,
+    /// What tokens are made of, so that they are the same after a restart.
+    secret: OnceLock<String>,
+}
+
+impl fmt::Debug for Trunks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trunks").field("names", &self.by_name.load().keys()).finish_non_exhaustive()
+    }
+}
+
+impl Trunks {
+    /// None yet.
+    pub fn new(board: Arc<Board>) -> Self {
+        Self { by_name: ArcSwap::default(), board, local: OnceLock::new(), secret: OnceLock::new() }
+    }
+
+    /// Sets what is known only later, once: which of our addresses others see, and what tokens are made of.
+    pub fn settle(&self, local: Local, secret: String) {
+        // Whoever sets it twice keeps the first: there is one transport.
+        let _ = (self.local.set(local), self.secret.set(secret));
+    }
+
+    /// Takes the trunks of a plan. One that did not change keeps all that is known of it.
+    pub fn follow(&self, plan: &Plan) {
+        let old = self.by_name.load();
+        let mut by_name = BTreeMap::new();
+        for trunk in &plan.outside.trunks {
+            let Some(sip) = &trunk.sip else { continue };
+            let same = |known: &&Arc<Trunk>| {
+                known.sip == *sip && known.accepts_refer == trunk.accept_out_of_dialog_refer
+            };
+            let live = old.get(&trunk.name).filter(same).cloned();
+            let live = live.unwrap_or_else(|| Arc::new(Trunk::new(trunk, sip, self.token(&trunk.name))));
+            by_name.insert(trunk.name.clone(), live);
+        }
+        self.by_name.store(Arc::new(by_name));
+    }
+
+    fn token(&self, name: &str) -> String {
+        let secret = self.secret.get().map_or("", String::as_str);
+        let mut token = ha1(Algorithm::Sha256, name, "trunk", secret);
+        token.truncate(TOKEN_DIGITS);
+        token
+    }
+
+    /// The name service has answered for a trunk: its servers, in order.
+    pub fn found(&self, trunk: &str, servers: Vec<Hop>, now: Instant) {
+        if let Some(trunk) = self.by_name(trunk) {
+            trunk.found(Ok(servers), now);
+        }
+    }
+
+    /// Is there none?
+    pub fn is_empty(&self) -> bool {
+        self.by_name.load().is_empty()
+    }
+
+    /// The trunk of this name, when calls can go over it.
+    pub fn by_name(&self, name: &str) -> Option<Arc<Trunk>> {
+        self.by_name.load().get(name).cloned()
+    }
+
+    /// All, by name.
+    pub fn all(&self) -> Vec<Arc<Trunk>> {
+        self.by_name.load().values().cloned().collect()
+    }
+
+    /// Live calls over a trunk.
+    pub fn calls(&self, trunk: &str) -> usize {
+        self.board.trunk_calls(trunk)
+    }
+
+    /// Has it as many calls as it may have?
+    pub fn is_full(&self, trunk: &Trunk) -> bool {
+        trunk.sip.calls_max.is_some_and(|max| self.calls(&trunk.name) >= max as usize)
+    }
+
+    /// The path to a server.
+    pub(super) fn target(&self, hop: Hop) -> Option<Target> {
+        let local = self.local.get()?(hop.transport, hop.address)?;
+        Some(Target::from(Flow { transport: hop.transport, local, remote: hop.address, connection: None }))
+    }
+
+    /// The servers that a call tries, one after the other: in the order of the attempts, and within a trunk of its
+    /// servers. What is known to be down comes last; a trunk that is full is left out, but for an emergency call.
+    pub fn ways(&self, attempts: &[TrunkAttempt], is_emergency: bool, now: Instant) -> VecDeque<Branch> {
+        let by_name = self.by_name.load();
+        let (mut ways, mut last) = (VecDeque::new(), VecDeque::new());
+        for attempt in attempts {
+            let Some(trunk) = by_name.get(&attempt.trunk) else {
+                tracing::warn!(trunk = attempt.trunk, "a route leads to a trunk without a sip table");
+                continue;
+            };
+            if !is_emergency && self.is_full(trunk) {
+                metrics::counter!("carillon_trunk_full_total", "trunk" => trunk.name.clone()).increment(1);
+                continue;
+            }
+            for (hop, usable) in trunk.in_order(now) {
+                let Some(branch) = self.branch(trunk, hop, attempt) else { continue };
+                if usable { ways.push_back(branch) } else { last.push_back(branch) }
+            }
+        }
+        ways.append(&mut last);
+        ways.truncate(WAYS_MAX);
+        ways
+    }
+
+    fn branch(&self, trunk: &Arc<Trunk>, hop: Hop, attempt: &TrunkAttempt) -> Option<Branch> {
+        let target = self.target(hop)?;
+        let contact = match &attempt.domain {
+            Some(domain) => {
+                Uri::compose(Scheme::Sip, Some(attempt.called.as_bytes()), domain, None, "").ok()?
+            }
+            None => trunk.uri(Some(&attempt.called))?,
+        };
+        let outgoing = Outgoing {
+            trunk: Arc::clone(trunk),
+            hop,
+            called: contact.clone(),
+            calling: attempt.calling.clone(),
+            is_address: attempt.domain.is_some(),
+        };
+        Some(Branch {
+            contact,
+            target,
+            path: Vec::new(),
+            line: None,
+            owner: None,
+            trunk: Some(Arc::new(outgoing)),
+        })
+    }
+}
