@@ -84,6 +84,7 @@ scripts! {
     room_archive,
     room_invitations,
     room_questions,
+    room_registration,
     room_voice,
     room_creation,
     rooms,

@@ -1,5 +1,7 @@
 //! How a room is configured (XEP-0045 §10.2).
 
+use std::collections::BTreeMap;
+
 use model::BareJid;
 use serde::{Deserialize, Serialize};
 use store::StanzaId;
@@ -7,6 +9,7 @@ use xmpp::xep::forms::{Form, FormType};
 use xmpp::{Condition, StanzaError};
 
 use super::hats::{self, Hats};
+use super::registration;
 use crate::features::{commands, vcard};
 
 /// The kind of the form.
@@ -43,10 +46,20 @@ pub(crate) struct RoomConfig {
     pub(crate) archived: bool,
     /// The hashes of the room's pictures (XEP-0486).
     pub(crate) avatars: Vec<String>,
-    /// Who wears which hat (XEP-0317).
-    pub(crate) hats: Hats,
+    #[serde(flatten)]
+    pub(crate) people: People,
     #[serde(flatten)]
     pub(crate) origin: Origin,
+}
+
+/// What a room knows of people besides their affiliations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct People {
+    /// Who wears which hat (XEP-0317).
+    pub(crate) hats: Hats,
+    /// Whose nickname is whose (§7.10).
+    pub(crate) registered: BTreeMap<BareJid, String>,
 }
 
 /// Who made a room, and when.
@@ -76,7 +89,7 @@ impl Default for RoomConfig {
             open_invitations: true,
             archived: true,
             avatars: Vec::new(),
-            hats: Hats::default(),
+            people: People::default(),
             origin: Origin::default(),
         }
     }
@@ -198,6 +211,7 @@ impl RoomConfig {
             vcard::NS,
             commands::NS,
             hats::NS,
+            registration::REGISTER,
             either(self.persistent, "muc_persistent", "muc_temporary"),
             either(self.public, "muc_public", "muc_hidden"),
             either(self.members_only, "muc_membersonly", "muc_open"),

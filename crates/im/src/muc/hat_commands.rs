@@ -94,13 +94,13 @@ impl Room {
         order: &Order<'_>,
         post: &mut Post<'_>,
     ) -> Result<(), StanzaError> {
-        let hats = &mut self.config.hats;
+        let hats = &mut self.config.people.hats;
         let renamed = match command {
             Command::Don => hats.give(&order.user, order.uri, order.title)?,
             _ => hats.take(&order.user, order.uri).map(|()| false)?,
         };
         let looks_new =
-            |user: &BareJid| *user == order.user || renamed && self.config.hats.wears(user, order.uri);
+            |user: &BareJid| *user == order.user || renamed && self.config.people.hats.wears(user, order.uri);
         for occupant in self.occupants.values().filter(|occupant| looks_new(&occupant.user)) {
             self.announce(&occupant.nick, &Change::default(), post);
         }
@@ -132,9 +132,9 @@ pub(super) async fn run(
         }
         match (command, &asked.filled) {
             (Command::List, _) => {
-                return Ok(Some(asked.reply("completed").with_child(room.config.hats.listed())));
+                return Ok(Some(asked.reply("completed").with_child(room.config.people.hats.listed())));
             }
-            (_, None) => return Ok(Some(asked.questions(&command.form(&room.config.hats)))),
+            (_, None) => return Ok(Some(asked.questions(&command.form(&room.config.people.hats)))),
             (_, Some(form)) => {
                 let order = Order::read(form)?;
                 room.change_hat(command, &order, &mut |session: &FullJid, bytes| post(im, session, bytes))?;

@@ -162,8 +162,9 @@ mod tests {
         let hat = shown.child("hat", NS).unwrap();
         assert_eq!((hat.attr("uri"), hat.attr("title")), (Some("urn:hat:host"), Some("Host")));
         assert!(hats.shown(&jid("bob@x")).is_none());
-        let config = super::super::config::RoomConfig { hats: hats.clone(), ..Default::default() };
-        assert_eq!(super::super::config::RoomConfig::from_json(&config.to_json()).hats, hats);
+        let mut config = super::super::config::RoomConfig::default();
+        config.people.hats = hats.clone();
+        assert_eq!(super::super::config::RoomConfig::from_json(&config.to_json()).people.hats, hats);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use xmpp::{Builder, Condition, Context, Element, ErrorKind, Stanza, StanzaError}
 
 use super::Visitor;
 use super::affiliation::{Affiliation, Role};
+use super::registration;
 use super::room::Room;
 use super::service::{SharedRoom, keep_behind, post};
 use super::speech::{Spoken, forbidden, may_speak, not_an_occupant};
@@ -61,7 +62,7 @@ impl ToAbsent {
     }
 }
 
-/// A message to a room that is not said in it: an invitation, a refusal, or a question of voice.
+/// A message to a room that is not said in it: an invitation, a refusal, or a form about voice or membership.
 pub(super) fn mediate(
     im: &Im,
     who: Visitor<'_>,
@@ -73,6 +74,14 @@ pub(super) fn mediate(
         may_speak(im, who, &mut room)?;
         let mut post = |session: &FullJid, bytes| post(im, session, bytes);
         return voice::heed(&mut room, who, &form, &mut post).map(|()| Spoken::Done(None));
+    }
+    if let Some(form) = registration::form_of(stanza) {
+        let mut room = shared.lock();
+        let mut post = |session: &FullJid, bytes| post(im, session, bytes);
+        if registration::heed(&mut room, who, &form, &mut post)? {
+            keep_behind(im, &room);
+        }
+        return Ok(Spoken::Done(None));
     }
     let x =
         stanza.child("x", USER).ok_or_else(|| StanzaError::new(ErrorKind::Modify, Condition::BadRequest))?;

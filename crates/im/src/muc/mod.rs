@@ -2,7 +2,7 @@
 //!
 //! `room` and `moderation` are the state of one room and do no I/O; `service` is the table of rooms and the way in;
 //! `speech` is what is said, `invitation` who is called in, `questions` what is asked,
-//! `passing` what occupants' clients ask each other, `voice` who may speak,
+//! `passing` what occupants' clients ask each other, `voice` who may speak, `registration` whose nickname it is,
 //! `hats` what the room makes of somebody.
 
 mod affiliation;
@@ -16,6 +16,7 @@ mod moderation;
 mod occupants;
 mod passing;
 mod questions;
+mod registration;
 mod retraction;
 mod room;
 mod service;
@@ -47,7 +48,7 @@ pub(crate) use wire::refusal;
 pub const ABOUT: About = About {
     name: "muc",
     specs: &[
-        Spec::partly(45, "1.35.1", "registration with a room"),
+        Spec::xep(45, "1.35.1"),
         Spec::xep(249, "1.2"),
         Spec::xep(410, "1.1.0"),
         Spec::xep(421, "0.2.0"),

@@ -146,7 +146,7 @@ impl Room {
         self.announce(nick, &Change { actor, reason, ..Change::default() }, post);
     }
 
-    fn give_affiliation(
+    pub(super) fn give_affiliation(
         &mut self,
         user: &BareJid,
         affiliation: Affiliation,
@@ -154,6 +154,9 @@ impl Room {
         reason: Option<&str>,
         post: &mut Post<'_>,
     ) {
+        if affiliation < Affiliation::Member {
+            self.config.people.registered.remove(user);
+        }
         match affiliation {
             Affiliation::None => self.affiliations.remove(user),
             _ => self.affiliations.insert(user.clone(), affiliation),

@@ -6,7 +6,7 @@ use store::StanzaId;
 use xmpp::xep::disco::{INFO, ITEMS, Identity, Info};
 use xmpp::xep::forms::{self, Form, FormType};
 use xmpp::xep::retraction::MODERATE;
-use xmpp::xep::{fulltext, mam, ping};
+use xmpp::xep::{fulltext, mam, ping, register};
 use xmpp::{Condition, Element, ErrorKind, Stanza, StanzaError};
 
 use super::Visitor;
@@ -15,6 +15,7 @@ use super::card;
 use super::hat_commands;
 use super::hats;
 use super::passing;
+use super::registration;
 use super::retraction;
 use super::room::Room;
 use super::service::{SharedRoom, keep, post, tidy};
@@ -66,7 +67,8 @@ pub(crate) async fn answer_iq(
     let set = kind.as_deref() == Some("set");
     let mut post = |session: &model::FullJid, bytes| post(im, session, bytes);
     match (set, payload.ns(), payload.name()) {
-        (false, INFO, "query") => room_info(&room.lock(), &payload).map(Some).map(only),
+        (false, INFO, "query") => room_info(&room.lock(), who, &payload).map(Some).map(only),
+        (set, register::NS, "query") => registration::answer(im, who, &room, set, &payload).await.map(only),
         (false, ITEMS, "query") => Ok(only(Some(hat_commands::items(&room.lock(), who, &payload)))),
         (true, commands::NS, "command") => hat_commands::run(im, who, &room, &payload).await.map(only),
         (false, ping::NS, "ping") => Ok(only(None)),
@@ -132,8 +134,11 @@ fn info(name: &str, features: impl Iterator<Item = &'static str>, forms: Vec<Ele
 }
 
 /// §6.4: how the room is, and how many are in it.
-fn room_info(room: &Room, query: &Element) -> Result<Element, StanzaError> {
+fn room_info(room: &Room, who: Visitor<'_>, query: &Element) -> Result<Element, StanzaError> {
     if let Some(node) = query.attr("node").filter(|node| !node.is_empty()) {
+        if node == registration::OWN_NICK {
+            return Ok(room.own_nick(who.user));
+        }
         return hat_commands::info(node).ok_or_else(|| Condition::ItemNotFound.into());
     }
     let own = [INFO, ITEMS, mam::NS, mam::EXTENDED, fulltext::NS, "urn:xmpp:sid:0", OCCUPANT_ID, ping::NS];

@@ -16,6 +16,7 @@ use super::invitation::Invitations;
 use super::join::Join;
 use super::occupants::{Occupant, Occupants};
 use super::passing::Questions;
+use super::registration::Requests;
 use super::wire::{self, Change, Item};
 
 /// Messages that a room remembers for those who come in (`IM-05`).
@@ -27,7 +28,7 @@ const HISTORY_DEFAULT: usize = 20;
 /// Sessions of one user under one nickname.
 const SESSIONS_MAX: usize = 16;
 /// A nickname, in bytes.
-const NICK_BYTES_MAX: usize = 256;
+pub(super) const NICK_BYTES_MAX: usize = 256;
 
 /// Where stanzas go: to a session, as bytes.
 pub(crate) type Post<'a> = dyn FnMut(&FullJid, Bytes) + 'a;
@@ -48,6 +49,7 @@ pub(crate) struct Room {
     pub(crate) occupants: Occupants,
     pub(crate) invitations: Invitations,
     pub(crate) questions: Questions,
+    pub(crate) requests: Requests,
     pub(crate) subject: Option<Said>,
     pub(crate) history: VecDeque<Said>,
     /// What was said before the last restart is in `history`.
@@ -70,6 +72,7 @@ impl Room {
             occupants: Occupants::default(),
             invitations: Invitations::default(),
             questions: Questions::default(),
+            requests: Requests::default(),
             subject: None,
             history: VecDeque::new(),
             remembers: true,
@@ -172,7 +175,8 @@ impl Room {
         {
             return refuse(ErrorKind::Auth, Condition::NotAuthorized);
         }
-        if self.occupants.get(nick).is_some_and(|occupant| occupant.user != *user) {
+        let in_use = self.occupants.get(nick).is_some_and(|occupant| occupant.user != *user);
+        if in_use || self.is_reserved_for_another(nick, user) {
             return refuse(ErrorKind::Cancel, Condition::Conflict);
         }
         if self.occupants.len() >= self.config.occupants_max && affiliation < Affiliation::Admin {
@@ -236,7 +240,9 @@ impl Room {
         if new.len() > NICK_BYTES_MAX {
             return Err(StanzaError::new(ErrorKind::Modify, Condition::NotAcceptable));
         }
-        if self.occupants.get(new).is_some() {
+        let user = self.occupants.get(old).map(|occupant| &occupant.user);
+        let reserved = user.is_some_and(|user| self.is_reserved_for_another(new, user));
+        if reserved || self.occupants.get(new).is_some() {
             return Err(StanzaError::new(ErrorKind::Cancel, Condition::Conflict));
         }
         self.announce(
@@ -317,7 +323,7 @@ impl Room {
             actor: change.actor,
             reason: change.reason,
             occupant_id: self.occupant_id(&occupant.user),
-            hats: self.config.hats.shown(&occupant.user),
+            hats: self.config.people.hats.shown(&occupant.user),
         }
     }
 

@@ -15,6 +15,7 @@ use super::config::RoomConfig;
 use super::invitation::Invitations;
 use super::occupants::Occupants;
 use super::passing::Questions;
+use super::registration::Requests;
 use super::room::{HISTORY_MAX, Room, Said};
 use crate::Im;
 use crate::acceptance::storage_error;
@@ -183,6 +184,7 @@ fn from_kept(kept: store::Room) -> Room {
         occupants: Occupants::default(),
         invitations: Invitations::default(),
         questions: Questions::default(),
+        requests: Requests::default(),
         subject: subject.map(|stanza| Said { stanza, at: model::Timestamp(0) }),
         history: std::collections::VecDeque::new(),
         remembers: false,
@@ -387,10 +389,12 @@ mod tests {
         room.locked = false;
         assert!(kept(&room).is_none(), "one that goes with its last occupant");
         room.config.persistent = true;
-        room.config.hats.give(&juliet, "urn:hat:host", Some("Host")).unwrap();
+        room.config.people.hats.give(&juliet, "urn:hat:host", Some("Host")).unwrap();
+        room.config.people.registered.insert(juliet.clone(), "juliet".to_owned());
         let again = from_kept(kept(&room).unwrap());
         assert_eq!(again.affiliation(&romeo), Affiliation::Owner);
-        assert!(again.config.hats.wears(&juliet, "urn:hat:host"));
+        assert_eq!(again.config.people.registered, room.config.people.registered);
+        assert!(again.config.people.hats.wears(&juliet, "urn:hat:host"));
         assert_eq!(again.config, room.config);
     }
 }
