@@ -76,6 +76,9 @@ fn serve(codec: Codec, parties: u64, seconds: u64, phones: SocketAddr) -> Result
 }
 
 fn load(codec: &str, parties: usize, speakers: usize, seconds: u64) -> Result<(), Failure> {
+    let spoken = codec_named(codec)?;
+    let scripts: Vec<Vec<Vec<u8>>> =
+        (0..parties).map(|party| script(spoken, party, party < speakers)).collect();
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     let lives = seconds + WARM_UP.as_secs() + 1;
     let mut server = Program::new(std::env::current_exe()?)
@@ -85,13 +88,10 @@ fn load(codec: &str, parties: usize, speakers: usize, seconds: u64) -> Result<()
     let output = BufReader::new(server.stdout.take().ok_or("the server says nothing")?);
     let ports: Vec<u16> =
         output.lines().take(parties).map(|line| Ok(line?.parse()?)).collect::<Result<_, Failure>>()?;
-    let codec = codec_named(codec)?;
-    let scripts: Vec<Vec<Vec<u8>>> =
-        (0..parties).map(|party| script(codec, party, party < speakers)).collect();
     let runtime = Runtime::real();
     let (sender, clock) = (socket.try_clone()?, runtime.clone());
     let frames = (WARM_UP.as_millis() as u64 + 1_000 * seconds) / 20;
-    runtime.thread("phones", move || send(&sender, codec, &ports, &scripts, frames, &clock))?;
+    runtime.thread("phones", move || send(&sender, spoken, &ports, &scripts, frames, &clock))?;
     let heard = hear(&socket, seconds, server.id(), &runtime)?;
     server.wait()?;
     let cores = heard.cpu.as_secs_f64() / seconds as f64;

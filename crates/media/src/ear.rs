@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::codec::{Codec, Decoder, Encoding};
 use crate::dtmf;
 use crate::jitter::{JitterBuffer, JitterCounts, Taken};
+use crate::opus;
 use crate::resample::Rate;
 use crate::rtp::Header;
 
@@ -23,6 +24,10 @@ pub(crate) struct Ear {
     ahead: Vec<i16>,
     packet_time: Duration,
     keys: Option<dtmf::Detector>,
+    /// Nobody wants to hear it before it speaks.
+    is_idle: bool,
+    /// Packets were not decoded: what is decoded next begins anew, as after a pause.
+    is_stale: bool,
 }
 
 impl Ear {
@@ -36,7 +41,14 @@ impl Ear {
             ahead: Vec::new(),
             packet_time: PACKET_TIME,
             keys: hears_keys.then(dtmf::Detector::default),
+            is_idle: false,
+            is_stale: false,
         }
+    }
+
+    /// Whether packets without a voice need not be decoded: one of many in a conference, who is not heard.
+    pub(crate) fn set_idle(&mut self, is_idle: bool) {
+        self.is_idle = is_idle && self.keys.is_none();
     }
 
     /// Does it know just these codecs?
@@ -87,12 +99,13 @@ impl Ear {
 
     /// Decodes one packet more, or makes one up; false when nothing is to be had.
     fn decode_next(&mut self, now: Instant) -> bool {
-        let Self { encodings, buffer, decoder, ahead, packet_time, .. } = self;
+        let Self { encodings, buffer, decoder, ahead, packet_time, is_idle, is_stale, .. } = self;
         let rate = decoder.as_ref().map_or(Rate::Narrow, |(codec, _)| codec.rate());
         let length = packet_time.as_millis() as usize * rate.frame() / 20;
         match buffer.take(*packet_time, now) {
             Taken::Silence => return false,
             Taken::Blank => ahead.extend(std::iter::repeat_n(0, length)),
+            Taken::Lost(_) if *is_stale => ahead.extend(std::iter::repeat_n(0, length)),
             Taken::Lost(next) => {
                 if let Some((_, decoder)) = decoder {
                     decoder.conceal(next, length, ahead);
@@ -101,8 +114,20 @@ impl Ear {
             Taken::Packet(payload_type, payload) => {
                 let known = encodings.iter().find(|encoding| encoding.payload_type == payload_type);
                 let Some(Encoding { codec, .. }) = known.copied() else { return true };
-                if decoder.as_ref().is_none_or(|(current, _)| *current != codec) {
+                let is_other = decoder.as_ref().is_none_or(|(current, _)| *current != codec);
+                if *is_idle
+                    && !is_other
+                    && codec == Codec::Opus
+                    && let Some(length) = opus::voiceless_samples(payload)
+                {
+                    *is_stale = true;
+                    ahead.extend(std::iter::repeat_n(0, length));
+                    return true;
+                }
+                if is_other {
                     ahead.clear();
+                }
+                if is_other || std::mem::take(is_stale) {
                     *decoder = Some((codec, Decoder::new(codec)));
                 }
                 let before = ahead.len();
@@ -179,6 +204,36 @@ mod tests {
             assert!(score.correlation > correlation, "{codec:?} {score:?}");
             assert!(counts.concealed >= 3, "{codec:?} {counts:?}");
         }
+    }
+
+    #[test]
+    fn an_idle_ear_hears_a_voice_begin_all_the_same() {
+        let codec = Codec::Opus;
+        let (mut ear, mut encoder) = (Ear::new(&[Encoding::new(codec, 96)], false), Encoder::new(codec));
+        let start = tokio::time::Instant::now().into_std();
+        // A second of a quiet room, then speech.
+        let mut sound: Vec<i16> =
+            (0..16_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 28) as i16 - 8).collect();
+        sound.extend(speech::sentence(16_000));
+        let (mut output, mut frame, mut buffer) = (Vec::new(), Vec::new(), [0; 1_500]);
+        ear.set_idle(true);
+        for (number, piece) in sound.chunks_exact(320).enumerate() {
+            let now = start + Duration::from_millis(20) * number as u32;
+            let length = encoder.encode(piece, &mut buffer);
+            let sequence = number as u16;
+            let timestamp = u32::from(sequence) * codec.ticks_per_frame();
+            let header = Header { marker: false, payload_type: 96, sequence, timestamp, ssrc: 5 };
+            ear.hear(&header, &buffer[..length], now);
+            if ear.pull(&mut frame, now + Duration::from_millis(5)).is_some() {
+                output.extend(&frame);
+                // As a conference does: whoever talks is not idle.
+                ear.set_idle(frame.iter().all(|sample| sample.abs() < 200));
+            }
+        }
+        let room = output[8_000..14_000].iter().filter(|sample| **sample == 0).count();
+        assert!(room > 5_000, "{room} samples of the room were not decoded");
+        let score = speech::score(&speech::sentence(16_000), &output[14_000..], 16_000);
+        assert!(score.correlation > 0.8, "{score:?}");
     }
 
     #[test]

@@ -107,6 +107,24 @@ impl Decoder {
     }
 }
 
+/// The samples that a packet lasts whose encoder has heard no voice in it, without decoding it; `None` when there may
+/// be one. A packet of one frame whose lower band is SILK's begins with a bit of voice activity for every 20 ms, each as
+/// likely as not, so that they are the first bits of the frame as they stand (RFC 6716 §4.2.3, §4.1.2).
+pub(crate) fn voiceless_samples(packet: &[u8]) -> Option<usize> {
+    let [contents, first, ..] = packet else { return None };
+    let (config, is_stereo, count) = (contents >> 3, contents & 0b100 != 0, contents & 0b11);
+    // RFC 6716 §3.1: 0 to 11 are SILK's at 10, 20, 40 and 60 ms, 12 to 15 both layers at 10 and 20 ms.
+    let frames = match config {
+        0..=11 => [1, 1, 2, 3][usize::from(config % 4)],
+        12..=15 => 1,
+        _ => return None,
+    };
+    if is_stereo || count != 0 || first >> (8 - frames) != 0 {
+        return None;
+    }
+    opus_pure::packet::samples(packet, HERTZ).ok()
+}
+
 fn decoder() -> Option<Box<OpusDecoder>> {
     OpusDecoder::new(HERTZ, 1).ok().map(Box::new)
 }
@@ -143,6 +161,24 @@ mod tests {
             buffer[..length].to_vec()
         };
         sound.chunks_exact(Rate::Wide.frame()).map(encode).collect()
+    }
+
+    #[test]
+    fn packets_without_a_voice_are_known_without_decoding_them() {
+        let room: Vec<i16> =
+            (0..16_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 28) as i16 - 8).collect();
+        let quiet =
+            packets(&room).iter().skip(10).filter(|packet| voiceless_samples(packet) == Some(320)).count();
+        assert_eq!(quiet, 40);
+        let sound = speech::sentence(16_000);
+        for (packet, frame) in packets(&sound).iter().zip(sound.chunks_exact(320)) {
+            let loud = frame.iter().any(|sample| sample.abs() > 3_000);
+            assert!(!loud || voiceless_samples(packet).is_none());
+        }
+        // One layer only, two channels, several frames, nothing.
+        for packet in [&[31 << 3, 0, 0][..], &[9 << 3 | 4, 0, 0], &[9 << 3 | 1, 0, 0], &[9 << 3], &[]] {
+            assert_eq!(voiceless_samples(packet), None);
+        }
     }
 
     #[test]

@@ -119,6 +119,8 @@ impl Room {
     /// One tick's first half: takes everybody's sound. Who is not here any more is struck off.
     pub(crate) fn listen(&mut self, legs: &mut Legs, at: Instant, reports: &mut Vec<(PortId, u64, Report)>) {
         let (id, tells) = (self.id, self.limits.tells_talkers);
+        // Among more than can be heard at once, only those who talk are.
+        let is_crowded = self.members.len() > self.limits.speakers_max.min(mixer::SPEAKERS_LIMIT);
         let mut rate = Rate::Narrow;
         self.members.retain_mut(|member| {
             let Some(leg) = legs.get(member.port) else { return false };
@@ -126,7 +128,8 @@ impl Room {
                 return false;
             }
             rate = rate.max(leg.mouth.as_ref().map_or(Rate::Narrow, |mouth| mouth.codec().rate()));
-            let told = member.listen(leg, at, reports);
+            let is_idle = is_crowded && !member.was_heard && !member.talker.is_talking();
+            let told = member.listen(leg, is_idle, (at, &mut *reports));
             if let (true, Some(talking)) = (tells, told) {
                 reports.push((leg.id, leg.owner, Report::Talking { talking }));
             }
@@ -216,10 +219,11 @@ impl Member {
     fn listen(
         &mut self,
         leg: &mut Leg,
-        at: Instant,
-        reports: &mut Vec<(PortId, u64, Report)>,
+        is_idle: bool,
+        (at, reports): (Instant, &mut Vec<(PortId, u64, Report)>),
     ) -> Option<bool> {
         let ear = leg.ear.as_deref_mut()?;
+        ear.set_idle(is_idle && leg.tape.is_none());
         let rate = ear.pull(&mut self.frame, at);
         self.has_sound = rate.is_some();
         if let Some(rate) = rate {

@@ -73,8 +73,8 @@ pub fn run(options: &Options) -> Result<()> {
         Err(_) => Vec::new(),
     };
     if !options.page_only {
-        // The dial plan has no server and no peer: its driver builds what it needs.
-        if options.part.as_deref() != Some("dialplan") {
+        // Neither has a server or a peer: their drivers build what they need.
+        if !matches!(options.part.as_deref(), Some("dialplan" | "conference")) {
             build()?;
         }
         let wanted = |part: &str| options.part.as_deref().is_none_or(|p| p == part);

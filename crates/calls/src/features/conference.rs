@@ -1,7 +1,7 @@
 //! Conferences: who is in which (`CC-15`), the numbers that one meets at, and how legs come in.
 //!
 //! A conference is a room of `media` and the calls that have a seat in it. Each party is alone with the server in a call
-//! of its own ([`ServiceCall`]), in whatever shard; what one says the others hear. A room that was made of two calls
+//! of its own (`ServiceCall`), in whatever shard; what one says the others hear. A room that was made of two calls
 //! ends when one party is left; one that has a number is there whenever somebody dials it.
 
 use std::collections::{BTreeMap, BTreeSet};
