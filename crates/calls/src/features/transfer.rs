@@ -180,6 +180,12 @@ pub(crate) fn park_command(
     Ok(slot)
 }
 
+/// What a REFER outside of a dialog wants called: a number or an address, and nothing that is there already.
+pub(crate) fn target(request: &Request, domain: &str) -> Result<Dialled, u16> {
+    let wish = read(request, domain)?;
+    if wish.replaces.is_some() { Err(501) } else { Ok(wish.dialled) }
+}
+
 /// The phones that shall ring for the end that stays. The transferor's rights count: it has them dialled.
 fn order(call: &Call, pair: usize, transfer: &Transfer, transferor: Caller) -> Option<Order> {
     let stays = transfer.end.other();

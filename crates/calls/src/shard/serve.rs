@@ -167,6 +167,8 @@ impl Shard {
             Method::Register => self.desk(|desk| register::domain(&request, &flow, desk)).err(),
             Method::Subscribe | Method::Publish => events::package(&request).err(),
             Method::Invite | Method::Message => None,
+            // Only a trunk may ask for that outside of a dialog (`CC-27`), and it says who it is.
+            Method::Refer if self.rooms.trunks.any_refers() => None,
             // Requests that only make sense within a dialog (RFC 3261 §12.2.2).
             Method::Bye | Method::Info | Method::Update | Method::Prack | Method::Notify => Some(481),
             Method::Ack | Method::Cancel | Method::Refer | Method::Other(_) => Some(405),

@@ -2,12 +2,18 @@
 
 use std::sync::Arc;
 
-use sip::endpoint::{Flow, ServerTransaction};
-use sip::{Method, Request};
+use model::plan::Digits;
+use sip::dialog::{Dialog, State};
+use sip::endpoint::{Flow, ServerTransaction, Target};
+use sip::{Method, Name, Request, Response};
+use tokio::sync::oneshot;
 
 use super::Shard;
 use super::mailbox::Input;
-use crate::call::Arrival;
+use crate::call::{Arrival, Shard as Place};
+use crate::command::Command;
+use crate::dialplan::{Reached, Resolution, Who};
+use crate::features::transfer;
 use crate::trunk::{Found, Hands, Keeper, Trunk};
 
 impl Shard {
@@ -64,7 +70,64 @@ impl Shard {
                 let arrival = Arrival { transaction, request, flow, caller };
                 self.switchboard.handle_invite(arrival, &mut self.endpoint, self.now);
             }
+            Method::Refer => {
+                let status = match self.originate(trunk, &request) {
+                    Ok(()) => return self.referred(transaction, &request, &flow),
+                    Err(status) => status,
+                };
+                self.desk(|desk| desk.answer(transaction, &request, status));
+            }
             _ => self.desk(|desk| desk.answer(transaction, &request, 405)),
+        }
+    }
+
+    /// A REFER outside of a dialog has a call made (`CC-27`, `ST-01`): the phones of the line that it is sent to ring
+    /// first, then Refer-To is dialled with that line's rights. `Err` is the status that refuses.
+    fn originate(&mut self, trunk: &Trunk, request: &Request) -> Result<(), u16> {
+        if !trunk.accepts_refer() {
+            return Err(403);
+        }
+        let target = transfer::target(request, &self.switchboard.house().domain)?;
+        let dialled = trunk.dialled(request).ok_or(416_u16)?;
+        if target.foreign_domain.is_some() || target.user.is_empty() {
+            return Err(416);
+        }
+        let who = Who::Trunk(trunk.name(), Digits::empty());
+        let reached = self.rooms.plan.load().reach(&dialled.user, &who, self.now.civil);
+        let Resolution::Lines(Reached { lines, .. }) = reached else { return Err(404) };
+        let line = lines.into_iter().next().ok_or(404_u16)?;
+        let mailboxes = &self.transport.mailboxes;
+        let shard = Place::of(line.number.as_str().as_bytes(), mailboxes.len());
+        // What comes of it is seen on the board.
+        let (answer, _) = oneshot::channel();
+        let command = Box::new(Command::MakeCall { line, target: target.user });
+        metrics::counter!("carillon_trunk_refers_total", "trunk" => trunk.name().to_owned()).increment(1);
+        mailboxes[shard].offer(Input::Command(command, answer)).map_err(|_| 503)
+    }
+
+    /// 202, and the one NOTIFY that ends the subscription of a REFER (RFC 3515 §2.4.4): the call is being made.
+    fn referred(&mut self, transaction: ServerTransaction, request: &Request, flow: &Flow) {
+        let now = self.now.instant;
+        let tag = self.endpoint.new_tag();
+        let unwanted = request.headers().first(Name::ReferSub).is_some_and(|value| value == b"false");
+        let house = self.switchboard.house();
+        let contact = house.contact(flow);
+        let response = Response::to(request, 202, Some(tag.as_bytes()))
+            .header(Name::Server, &house.product)
+            .header(Name::Contact, contact.as_str());
+        let response = if unwanted { response.header(Name::ReferSub, "false") } else { response };
+        self.endpoint.respond(transaction, &response.finish(), now);
+        let dialog = Dialog::uas(request, tag.as_bytes(), State::Confirmed).ok().filter(|_| !unwanted);
+        let Some(mut dialog) = dialog else { return };
+        let notify = dialog
+            .request(Method::Notify)
+            .header(Name::Contact, contact.as_str())
+            .header(Name::Event, "refer")
+            .header(Name::SubscriptionState, "terminated;reason=noresource")
+            .body("message/sipfrag;version=2.0", b"SIP/2.0 100 Trying\r\n");
+        let target = house.target(Target::from(*flow));
+        if let Err(error) = self.endpoint.send_request(notify, &target, now) {
+            tracing::debug!(%error, "a NOTIFY about a REFER was not sent");
         }
     }
 }

@@ -38,6 +38,11 @@ impl Trunks {
             .cloned()
     }
 
+    /// Does any trunk have calls made by REFER (`CC-27`)?
+    pub(crate) fn any_refers(&self) -> bool {
+        self.by_name.load().values().any(|trunk| trunk.accepts_refer)
+    }
+
     /// The trunk whose callers sign in with this name.
     pub(crate) fn by_username(&self, username: &str) -> Option<Arc<Trunk>> {
         if self.is_empty() {

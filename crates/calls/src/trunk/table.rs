@@ -28,7 +28,7 @@ pub type Local = Arc<dyn Fn(Kind, SocketAddr) -> Option<SocketAddr> + Send + Syn
 
 /// See the module. Shared by all shards, changed with the plan.
 pub struct Trunks {
-    by_name: ArcSwap<BTreeMap<String, Arc<Trunk>>>,
+    pub(super) by_name: ArcSwap<BTreeMap<String, Arc<Trunk>>>,
     board: Arc<Board>,
     local: OnceLock<Local>,
     /// What tokens are made of, so that they are the same after a restart.

@@ -6,6 +6,7 @@ mod dialplan;
 mod lists;
 mod phone;
 mod script;
+mod trunks;
 
 use std::sync::Arc;
 
