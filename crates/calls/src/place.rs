@@ -29,6 +29,17 @@ pub struct Caller {
     pub trunk: Option<Arc<FromTrunk>>,
 }
 
+impl Caller {
+    /// Is it the same device, or one of the same owner? Behind a trunk nobody can be told from another, so the trunk
+    /// counts; who has neither line nor trunk is the same as nobody.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let trunk = |caller: &Self| caller.trunk.as_ref().map(|trunk| trunk.name.clone());
+        (self.line.is_some() && self.line == other.line)
+            || (self.user.is_some() && self.user == other.user)
+            || (trunk(self).is_some() && trunk(self) == trunk(other))
+    }
+}
+
 /// What was dialled: the user part of the Request-URI, unescaped, in our domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialled {

@@ -264,7 +264,7 @@ impl Switchboard {
                 Unlent::Confers(room)
             }
             Some(Held::Service(call)) => match call.room() {
-                Some(room) if call.member().line == fetch.who.line => Unlent::Confers(room.to_owned()),
+                Some(room) if call.member().is_same(&fetch.who) => Unlent::Confers(room.to_owned()),
                 _ => Unlent::NotAllowed,
             },
             _ => Unlent::NoSuchDialog,
@@ -392,9 +392,7 @@ impl Call {
             Wanted::Parked(_) => return Err(Unlent::NoSuchDialog),
         };
         let member = self.member(pair, replaced);
-        let same_owner =
-            member.line == fetch.who.line || (member.user.is_some() && member.user == fetch.who.user);
-        if fetch.purpose == FetchPurpose::Transfer && !same_owner {
+        if fetch.purpose == FetchPurpose::Transfer && !member.is_same(&fetch.who) {
             return Err(Unlent::NotAllowed);
         }
         match self.phase {

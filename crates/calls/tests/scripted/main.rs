@@ -89,6 +89,7 @@ scripts! {
     session_timer_expires
     session_timer_refreshed
     trunk_challenge
+    trunk_consultative_transfer
     trunk_failover
     trunk_forward
     trunk_in
