@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::authentication::Authentication;
 use crate::call::{House, Ports, Shard as Place, Switchboard};
 use crate::command::{Command, Done, Refusal};
-use crate::dialplan;
+use crate::dialplan::{self, DialPlan};
 use crate::directory::{PlanDirectory, RegisteredPhones};
 use crate::events::{Publications, WatchCounts};
 use crate::features::conference::Conferences;
@@ -138,6 +138,25 @@ impl Calls {
     /// The board of calls, to listen to.
     pub fn board(&self) -> &Arc<Board> {
         &self.board
+    }
+
+    /// The dial plan, with users and lines, as it is now.
+    pub(crate) fn plan(&self) -> Arc<DialPlan> {
+        self.rooms.plan.load_full()
+    }
+
+    /// All that is kept.
+    pub(crate) fn store(&self) -> &Store {
+        &self.rooms.store
+    }
+
+    pub(crate) fn now(&self) -> model::Timestamp {
+        self.rooms.runtime.timestamp()
+    }
+
+    /// Has the line a phone that is registered now?
+    pub fn is_registered(&self, line: &LineId) -> bool {
+        !self.rooms.registrar.contacts(line, self.now()).is_empty()
     }
 
     /// Who takes messages for users. Until it is set, messages go to phones only.

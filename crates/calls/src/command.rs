@@ -10,6 +10,26 @@ use serde::{Deserialize, Serialize};
 use crate::place::Unplaceable;
 use crate::snapshot::{CallId, Cause};
 
+/// The names of all requests.
+pub const OPERATIONS: &[&str] = &[
+    "makeCall",
+    "answerCall",
+    "clearConnection",
+    "clearCall",
+    "holdCall",
+    "retrieveCall",
+    "consultationCall",
+    "alternateCall",
+    "transferCall",
+    "conferenceCall",
+    "joinConference",
+    "setPrivacy",
+    "singleStepTransfer",
+    "deflectCall",
+    "parkCall",
+    "directedPickup",
+];
+
 /// A request of an application.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -148,8 +168,10 @@ pub enum Command {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Done {
     /// The call that was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<CallId>,
     /// The slot that the call is parked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,
 }
 
@@ -212,6 +234,39 @@ impl Command {
         }
     }
 
+    /// All calls that it names.
+    pub fn calls(&self) -> impl Iterator<Item = CallId> {
+        let second = match self {
+            Self::TransferCall { active, .. } => Some(*active),
+            Self::AlternateCall { held, .. } | Self::ConferenceCall { held, .. } => Some(*held),
+            Self::JoinConference { conference, .. } => Some(*conference),
+            _ => None,
+        };
+        self.call().into_iter().chain(second)
+    }
+
+    /// The line that it is for.
+    pub fn line(&self) -> Option<&LineId> {
+        match self {
+            Self::ClearCall { .. } => None,
+            Self::MakeCall { line, .. }
+            | Self::AnswerCall { line, .. }
+            | Self::ClearConnection { line, .. }
+            | Self::HoldCall { line, .. }
+            | Self::RetrieveCall { line, .. }
+            | Self::ConsultationCall { line, .. }
+            | Self::AlternateCall { line, .. }
+            | Self::TransferCall { line, .. }
+            | Self::SingleStepTransfer { line, .. }
+            | Self::DeflectCall { line, .. }
+            | Self::ParkCall { line, .. }
+            | Self::ConferenceCall { line, .. }
+            | Self::JoinConference { line, .. }
+            | Self::SetPrivacy { line, .. }
+            | Self::DirectedPickup { line, .. } => Some(line),
+        }
+    }
+
     /// What is done after it, in another call, when it has begun.
     pub fn then(&self) -> Option<Self> {
         match self {
@@ -235,7 +290,7 @@ mod tests {
 
     #[test]
     fn commands_read_as_json_with_the_partition_of_every_line() {
-        let text = r#"{"op":"deflectCall","call":281474976710657,"line":{"number":"1002","partition":"internal"},"target":"1003"}"#;
+        let text = r#"{"op":"deflectCall","call":"0001000000000001","line":{"number":"1002","partition":"internal"},"target":"1003"}"#;
         let command: Command = serde_json::from_str(text).unwrap();
         let line: LineId = "1002".parse::<model::Number>().unwrap().into();
         let expected = Command::DeflectCall { call: CallId(1 << 48 | 1), line, target: "1003".to_owned() };

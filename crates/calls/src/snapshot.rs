@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,15 +15,23 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::Notify;
 
+use crate::feed::{Feed, Happened};
 use crate::records::{Draft, Finished, FinishedCalls};
 use crate::trunk::FromTrunk;
 
 /// Shards of the board: calls of different lines seldom wait for each other.
 const BOARD_SHARDS: usize = 32;
 
-/// A call's number: unique in this process, shown in logs and on the status page.
+/// A call's number, shown in logs, on the status page and to applications: as text, since it may be more than the
+/// numbers of JSON hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct CallId(pub u64);
+
+/// The text is not the number of a call: sixteen hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a call is named by sixteen hexadecimal digits")]
+pub struct NotACall;
 
 /// The state of one connection (ECMA-269 §6.1.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -246,6 +255,30 @@ impl Cause {
     }
 }
 
+impl FromStr for CallId {
+    type Err = NotACall;
+
+    fn from_str(text: &str) -> Result<Self, NotACall> {
+        let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = digits.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+        number.map(Self).ok_or(NotACall)
+    }
+}
+
+impl TryFrom<String> for CallId {
+    type Error = NotACall;
+
+    fn try_from(text: String) -> Result<Self, NotACall> {
+        text.parse()
+    }
+}
+
+impl From<CallId> for String {
+    fn from(call: CallId) -> Self {
+        call.to_string()
+    }
+}
+
 impl fmt::Display for CallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
@@ -256,6 +289,11 @@ impl CallSnapshot {
     /// No device takes part any more: this is the last snapshot of the call.
     pub fn is_over(&self) -> bool {
         self.connections.iter().all(Connection::has_left)
+    }
+
+    /// Does a line that `fits` still take part in it?
+    pub fn has_live(&self, fits: impl Fn(&LineId) -> bool) -> bool {
+        self.connections.iter().any(|c| !c.has_left() && c.line.as_ref().is_some_and(&fits))
     }
 
     /// The connections of one line (several when several phones of it ring).
@@ -279,6 +317,8 @@ pub struct Board {
     calls: Vec<Mutex<BTreeMap<CallId, LiveCall>>>,
     lines: Vec<Mutex<BTreeMap<LineId, LineCalls>>>,
     listeners: Mutex<Vec<Arc<Dirty>>>,
+    /// Those who hear of all lines.
+    feeds: Mutex<Vec<Arc<Feed>>>,
     finished: FinishedCalls,
     /// The live calls of each trunk that has any.
     trunks: Mutex<BTreeMap<String, BTreeSet<CallId>>>,
@@ -297,6 +337,8 @@ struct LineCalls {
     version: u64,
     /// When its last call ended.
     rested: Option<Timestamp>,
+    /// Those who hear of it.
+    feeds: Vec<Arc<Feed>>,
 }
 
 /// Lines that changed and were not yet taken by the listener: bounded by the number of lines.
@@ -337,6 +379,7 @@ impl Board {
             calls: (0..BOARD_SHARDS).map(|_| Mutex::default()).collect(),
             lines: (0..BOARD_SHARDS).map(|_| Mutex::default()).collect(),
             listeners: Mutex::default(),
+            feeds: Mutex::default(),
             finished: FinishedCalls::default(),
             trunks: Mutex::default(),
         }
@@ -374,6 +417,7 @@ impl Board {
         if let Some(draft) = finished.or_else(|| only.then(Draft::default)) {
             self.finish(snapshot, draft);
         }
+        let mut told = Vec::new();
         for line in snapshot.lines() {
             let mut lines = self.line_shard(line).lock();
             let entry = lines.entry(line.clone()).or_default();
@@ -385,8 +429,10 @@ impl Board {
             } else {
                 entry.live.insert(snapshot.id, Arc::clone(snapshot));
             }
+            tell(&entry.feeds, &mut told, snapshot);
         }
         self.count_trunks(snapshot);
+        tell(&self.feeds.lock(), &mut told, snapshot);
         for listener in &*self.listeners.lock() {
             let mut changed = listener.changed.lock();
             for line in snapshot.lines() {
@@ -431,14 +477,58 @@ impl Board {
 
     /// Something else about a line has changed that its watchers want to hear of, such as its registration.
     pub fn touch(&self, line: &LineId) {
+        let of_line = self.line_shard(line).lock().get(line).map(|entry| entry.feeds.clone());
+        for feed in of_line.iter().flatten().chain(&*self.feeds.lock()) {
+            feed.put(Happened::Line(line.clone()));
+        }
         for listener in &*self.listeners.lock() {
             listener.changed.lock().entry(line.clone()).or_default();
             listener.wake.notify_one();
         }
     }
 
-    /// Takes the only snapshot of a call that was refused before anything rang: for its record alone.
+    /// From now on all that happens to a line goes into this feed; gives the calls that it has at this very moment.
+    pub fn watch(&self, line: &LineId, feed: &Arc<Feed>) -> Vec<Arc<CallSnapshot>> {
+        let mut lines = self.line_shard(line).lock();
+        let entry = lines.entry(line.clone()).or_default();
+        if !entry.feeds.iter().any(|known| Arc::ptr_eq(known, feed)) {
+            entry.feeds.push(Arc::clone(feed));
+        }
+        entry.live.values().cloned().collect()
+    }
+
+    /// The same for all lines. What happens meanwhile is in the calls, in the feed, or in both.
+    pub fn watch_all(&self, feed: &Arc<Feed>) -> Vec<Arc<CallSnapshot>> {
+        let mut feeds = self.feeds.lock();
+        if !feeds.iter().any(|known| Arc::ptr_eq(known, feed)) {
+            feeds.push(Arc::clone(feed));
+        }
+        drop(feeds);
+        self.snapshots()
+    }
+
+    /// Nothing more of this line goes into the feed, unless it hears of all.
+    pub fn unwatch(&self, line: &LineId, feed: &Arc<Feed>) {
+        if let Some(entry) = self.line_shard(line).lock().get_mut(line) {
+            entry.feeds.retain(|known| !Arc::ptr_eq(known, feed));
+        }
+    }
+
+    /// The feed does not hear of all lines any more.
+    pub fn unwatch_all(&self, feed: &Arc<Feed>) {
+        self.feeds.lock().retain(|known| !Arc::ptr_eq(known, feed));
+    }
+
+    /// Takes the only snapshot of a call that was refused before anything rang: for its record, and for those who
+    /// watch the caller.
     pub fn refused(&self, snapshot: &Arc<CallSnapshot>) {
+        let mut told = Vec::new();
+        for line in snapshot.lines() {
+            if let Some(entry) = self.line_shard(line).lock().get(line) {
+                tell(&entry.feeds, &mut told, snapshot);
+            }
+        }
+        tell(&self.feeds.lock(), &mut told, snapshot);
         self.finish(snapshot, Draft::default());
     }
 
@@ -510,6 +600,16 @@ impl Board {
         let number =
             line.number.as_str().bytes().fold(0, |sum: usize, byte| sum.wrapping_mul(31) + byte as usize);
         &self.lines[number % BOARD_SHARDS]
+    }
+}
+
+/// Puts a snapshot into feeds, into each once.
+fn tell(feeds: &[Arc<Feed>], told: &mut Vec<Arc<Feed>>, snapshot: &Arc<CallSnapshot>) {
+    for feed in feeds {
+        if !told.iter().any(|known| Arc::ptr_eq(known, feed)) {
+            feed.put(Happened::Call(Arc::clone(snapshot)));
+            told.push(Arc::clone(feed));
+        }
     }
 }
 

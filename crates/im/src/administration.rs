@@ -49,7 +49,10 @@ impl Im {
     }
 
     /// Is somebody one of those who may do something?
-    pub(crate) async fn permits(&self, who: &Permitted, user: &BareJid) -> Result<bool, StanzaError> {
+    ///
+    /// # Errors
+    /// The groups could not be read.
+    pub async fn permits(&self, who: &Permitted, user: &BareJid) -> Result<bool, StanzaError> {
         let ours = user.domain().as_str() == self.domain();
         match who {
             Permitted::Everybody => Ok(true),

@@ -62,6 +62,7 @@ pub use limits::Limits;
 pub use proxy::ProxyConfig;
 pub use pubsub::config::{node_config, node_config_for_owner, node_config_form};
 pub use push_service::{NS as PUSH_NS, PushKeys, PushNotice, PushSender, PushTarget};
+pub use signin::PasswordRefused;
 pub use snapshot::SessionSnapshot;
 pub use tls::Tls;
 

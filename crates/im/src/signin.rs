@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::{BareJid, Private};
 use xmpp::sasl::scram::{Hash, Record};
-use xmpp::sasl::{Comparison, Credentials, Mechanism};
+use xmpp::sasl::{ChannelBinding, Comparison, Credentials, Mechanism, Server, Step, plain};
 
 use crate::Im;
 
@@ -41,7 +41,58 @@ pub(crate) enum Unanswered {
     Storage,
 }
 
+/// Why a password was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordRefused {
+    /// It is not that user's, there is no such user, or the account is disabled.
+    #[error("the user name or the password is wrong")]
+    Wrong,
+    /// Too many were wrong before, or the storage is away.
+    #[error("nobody can sign in now")]
+    Later,
+}
+
 impl Im {
+    /// Holds a user's password against the account, for what is not XMPP: at the same price, with the same limits, and
+    /// as late an answer to whoever guesses. A name without a domain is one of ours.
+    ///
+    /// # Errors
+    /// It was not taken.
+    pub async fn check_password(
+        &self,
+        address: IpAddr,
+        user: &str,
+        password: &str,
+    ) -> Result<BareJid, PasswordRefused> {
+        let name = match user.split_once('@') {
+            Some((name, domain)) if domain.eq_ignore_ascii_case(self.domain()) => name,
+            Some(_) => return Err(PasswordRefused::Wrong),
+            None => user,
+        };
+        let unknown_users = self.config.unknown_users.clone();
+        let mut machine = Server::new(&[Mechanism::Plain], ChannelBinding::default(), unknown_users);
+        let nonce = self.runtime.random_token(16);
+        let message = plain::message(name, password);
+        let Step::LookUp(name) = machine.start(Mechanism::Plain.name(), Some(&message), nonce) else {
+            return Err(PasswordRefused::Wrong);
+        };
+        let account = format!("{name}@{}", self.domain()).parse::<BareJid>();
+        let attempt = Attempt::new(address, account.map_err(|_| PasswordRefused::Wrong)?);
+        let found = self.credentials(&attempt).await.map_err(|_| PasswordRefused::Later)?;
+        let comparison = machine.comparison(found.as_ref()).ok_or(PasswordRefused::Later)?;
+        let comparison = self.compare(comparison).await.ok_or(PasswordRefused::Later)?;
+        match machine.compared(comparison) {
+            Step::Success { .. } => {
+                self.sign_in_succeeded(&attempt);
+                Ok(attempt.account)
+            }
+            _ => {
+                self.runtime.sleep(self.sign_in_failed(&attempt)).await;
+                Err(PasswordRefused::Wrong)
+            }
+        }
+    }
+
     /// May this account be tried from this address?
     pub(crate) fn admit(&self, attempt: &Attempt) -> Result<(), Unanswered> {
         let limits = self.limits.load().sign_in;

@@ -81,6 +81,7 @@ impl Node {
             files,
             tls: Arc::clone(&web_tls),
             im: Arc::clone(&im),
+            calls: calls.clone(),
         };
         let web = web::Web::start(web_config(config), rooms, &runtime)?;
         outside::start_push(config, &store, &im, &runtime).await?;
@@ -130,6 +131,7 @@ impl Node {
         self.im.set_federation(federation);
         self.calls.set_limits(call_limits(config));
         self.calls.set_sign_in_limits(phone_sign_in_limits(config));
+        self.web.set_cti_policy(config.sip.cti.clone());
         self.store.limit_size(config.storage_bytes_max());
         Ok(())
     }
@@ -143,7 +145,13 @@ impl Node {
                     self.im.forget(user);
                 }
                 let calls = self.calls.end_calls_of(user);
-                tracing::info!(sessions = ended, calls, "sessions and calls of a user were ended");
+                let applications = self.web.end_cti(user);
+                tracing::info!(
+                    sessions = ended,
+                    calls,
+                    applications,
+                    "sessions and calls of a user were ended"
+                );
                 self.groups_changed();
             }
             Change::GroupsChanged => self.groups_changed(),
@@ -429,6 +437,7 @@ fn web_config(config: &Config) -> web::WebConfig {
         https: listen.at(listen.https),
         http: listen.loopback(listen.http_loopback),
         metrics: listen.loopback(listen.metrics),
+        cti: config.sip.cti.clone(),
     }
 }
 

@@ -3,16 +3,17 @@
 //!
 //! Owns: the HTTPS, loopback HTTP and metrics listeners, the administrator's sign-in, the pages. Does not own
 //! what it shows: `im`, `calls` and `presence` are asked through [`StatusSource`]. Chat over
-//! WebSocket and BOSH is a wire of `im`'s.
+//! WebSocket and BOSH is a wire of `im`'s, and what applications say at `/cti` is a session of `calls`'.
 //!
 //! Specs: RFC 9110, RFC 6455 and RFC 7395 (WebSocket), XEP-0124 and XEP-0206 (BOSH), XEP-0156
-//! (host-meta), RFC 8030, RFC 8291 and RFC 8292 (Web Push), RFC 6265 (cookies), Content Security Policy Level 3, WCAG 2.2 AA.
+//! (host-meta), RFC 8030, RFC 8291 and RFC 8292 (Web Push), RFC 6265 (cookies), RFC 7617 (Basic), Content Security Policy Level 3, WCAG 2.2 AA.
 
 mod about;
 pub mod administrator;
 mod answer;
 mod archive;
 mod bosh;
+mod cti;
 mod failures;
 mod guard;
 mod health;
@@ -42,6 +43,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 pub use about::SPECIFICATIONS;
+pub use cti::CtiPolicy;
 pub use metrics_page::Metrics;
 pub use status::{CallRow, RegistrationRow, SessionRow, StatusSource};
 pub use tls::Tls;
@@ -85,6 +87,8 @@ pub struct WebConfig {
     pub http: Vec<SocketAddr>,
     /// Where metrics are to be had.
     pub metrics: Vec<SocketAddr>,
+    /// Who may control calls with applications.
+    pub cti: CtiPolicy,
 }
 
 /// The addresses that are listened on, after port 0 became a real one.
@@ -114,6 +118,8 @@ pub struct Rooms {
     pub tls: Arc<Tls>,
     /// Messaging, for chat clients that come by HTTP.
     pub im: Arc<im::Im>,
+    /// Call control, for applications.
+    pub calls: calls::Calls,
 }
 
 /// The HTTP side of a node.
@@ -124,6 +130,7 @@ pub struct Web {
     sign_in: SignIn,
     uploads: upload::Uploads,
     bosh: bosh::Table,
+    cti: cti::Cti,
     addresses: Addresses,
     started: Instant,
 }
@@ -189,6 +196,7 @@ impl Web {
             },
             uploads: upload::Uploads::default(),
             bosh: bosh::Table::default(),
+            cti: cti::Cti::new(config.cti.clone()),
             config,
             runtime: runtime.clone(),
             rooms,

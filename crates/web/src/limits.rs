@@ -97,3 +97,26 @@ pub const THUMBNAIL_TIME_MAX: Duration = Duration::from_secs(15);
 pub const THUMBNAILS_AT_ONCE_MAX: usize = 2;
 /// Requests that wait for a small picture; more are asked to come again.
 pub const THUMBNAILS_WAITING_MAX: usize = 32;
+
+/// Sessions of applications at a time.
+pub const CTI_SESSIONS_MAX: usize = 4_096;
+/// Of those, sessions of one user.
+pub const CTI_SESSIONS_PER_USER_MAX: usize = 16;
+/// Connections of applications that have not signed in yet, at a time.
+pub const CTI_ARRIVALS_MAX: usize = 512;
+/// Of those, connections of one host that is not trusted.
+pub const CTI_ARRIVALS_PER_HOST_MAX: usize = 32;
+/// Time for an application to say who it is.
+pub const CTI_SIGN_IN_TIME_MAX: Duration = Duration::from_secs(10);
+/// A message of an application, in bytes.
+pub const CTI_MESSAGE_BYTES_MAX: usize = 128 * 1024;
+/// The same before signing in.
+pub const CTI_MESSAGE_BYTES_BEFORE_SIGN_IN_MAX: usize = 4 * 1024;
+/// Requests of one application in a second; more are read later.
+pub const CTI_REQUESTS_PER_SECOND_MAX: u32 = 100;
+/// How often an application is asked whether it is there.
+pub const CTI_HEARTBEAT: Duration = Duration::from_secs(30);
+/// Silence of an application after which its connection is cut.
+pub const CTI_SILENCE_MAX: Duration = Duration::from_secs(75);
+/// Time for an application to take its end in.
+pub const CTI_CLOSING_TIME_MAX: Duration = Duration::from_secs(5);

@@ -15,7 +15,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::limits::{BODY_BYTES_MAX, REQUEST_TIME_MAX};
 use crate::pages::{password, sign_in, status};
-use crate::{Door, Web, answer, archive, bosh, guard, health, host_meta, upload, websocket};
+use crate::{Door, Web, answer, archive, bosh, cti, guard, health, host_meta, upload, websocket};
 
 const STYLE: &str = include_str!("../assets/style.css");
 const REFRESH: &str = include_str!("../assets/refresh.js");
@@ -52,6 +52,7 @@ pub(crate) fn router(web: &Arc<Web>, door: Door) -> Router {
 fn for_all() -> Router<Place> {
     Router::new()
         .route("/ws", any(websocket::connect))
+        .route("/cti", any(cti::connect))
         .route("/bosh", post(bosh::post).options(bosh::preflight).fallback(bosh::about))
         .route("/.well-known/host-meta", get(host_meta::xml).options(host_meta::preflight))
         .route("/.well-known/host-meta.json", get(host_meta::json).options(host_meta::preflight))

@@ -18,8 +18,11 @@ async fn health_is_told_on_every_listener() {
         assert_eq!(ask(address, "GET", "/healthz/live", &[], "").await.status, 200);
         let ready = ask(address, "GET", "/healthz/ready", &[], "").await;
         assert_eq!(ready.status, 200);
-        let body = r#"{"ready":true,"storage":"ok","listeners":[{"name":"HTTPS","up":true},{"name":"HTTP","#;
-        assert!(ready.body.starts_with(body), "{}", ready.body);
+        assert!(ready.body.starts_with(r#"{"ready":true,"storage":"ok","listeners":["#), "{}", ready.body);
+        for name in ["HTTPS", "HTTP", "metrics"] {
+            let listener = format!(r#"{{"name":"{name}","up":true}}"#);
+            assert!(ready.body.contains(&listener), "{}", ready.body);
+        }
     }
     assert_eq!(house.get_by_tls("/healthz/ready").await.status, 200);
 }
@@ -136,7 +139,7 @@ async fn connections_end_when_the_node_stops() {
 async fn plain_http_beyond_loopback_is_refused() {
     let house = House::start().await;
     let config = web::WebConfig { http: vec!["0.0.0.0:0".parse().unwrap()], ..web::WebConfig::default() };
-    let rooms = house::rooms(&house.store, &house.runtime);
+    let rooms = house::rooms(&house.store, &house.runtime).await;
     let refused: Result<Arc<Web>, Error> = Web::start(config, rooms, &house.runtime);
     assert!(matches!(refused.err(), Some(Error::NotLoopback(_))));
 }

@@ -473,6 +473,14 @@ fn presence_groups_decide_over_call_lists_in_one_direction() {
 }
 
 #[test]
+fn a_line_may_be_out_of_the_reach_of_applications() {
+    let text = "[[line]]\nnumber = \"1001\"\ncti = false\n[[line]]\nnumber = \"1002\"\n";
+    let plan = compile(&Plan::read(text).unwrap(), accounts(), None);
+    assert!(!plan.allows_cti(&line("1001")));
+    assert!(plan.allows_cti(&line("1002")) && plan.allows_cti(&line("1003")), "of which nothing is said");
+}
+
+#[test]
 fn a_line_on_two_devices_dials_by_the_device_it_is_on() {
     let text = format!(
         "{PLAN}\n[[device]]\nname = \"guest\"\nlines = [\"3001\"]\nsearch_space = \"inside\"\n[[device]]\nname = \"office\"\nlines = [\"3001\"]\nsearch_space = \"national\"\npool = \"berlin\"\n"

@@ -81,6 +81,12 @@ impl DialPlan {
         ends.iter().filter(|end| end.partition == partition).find_map(|end| of_line(end.entry))
     }
 
+    /// May applications control the line (`CT-02`)?
+    pub fn allows_cti(&self, line: &LineId) -> bool {
+        let said = self.line_index(line).and_then(|index| self.lines[index].said);
+        said.is_none_or(|said| self.plan.lines[said].cti)
+    }
+
     /// May this caller's call lists and trunk queries show the line's state (`PH-10`, `PH-11`)?
     pub fn may_list(&self, who: &Who<'_>, watched: &LineId) -> bool {
         let watcher = self.caller(who);

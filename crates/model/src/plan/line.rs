@@ -25,7 +25,14 @@ pub struct PlanLine {
     /// The presence group (`PH-10`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presence_group: Option<String>,
+    /// May applications control it, for whoever may otherwise (*Allow Control of Device from CTI*, `CT-02`)?
+    #[serde(default = "allowed", skip_serializing_if = "Clone::clone")]
+    pub cti: bool,
     /// For people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+}
+
+fn allowed() -> bool {
+    true
 }

@@ -182,6 +182,8 @@ pub struct SipSection {
     pub advertise: Option<IpAddr>,
     /// `[calls]`
     pub calls: CallsSection,
+    /// `[cti]`: who may control calls with applications.
+    pub cti: web::CtiPolicy,
 }
 
 /// What phones hear that wait, and what is kept of calls.
@@ -417,7 +419,12 @@ impl Config {
                 video_call_audio: Dscp::Af41,
                 advertise: None,
             },
-            sip: SipSection { digest: vec![Algorithm::Md5], advertise: None, calls: CallsSection::default() },
+            sip: SipSection {
+                digest: vec![Algorithm::Md5],
+                advertise: None,
+                calls: CallsSection::default(),
+                cti: web::CtiPolicy::default(),
+            },
             network: NetworkSection { local: Vec::new(), trusted: Vec::new() },
             log: LogSection { level: "info".to_owned(), format: LogFormat::Text, personal_data: false },
             limits: LimitsSection::default(),

@@ -243,6 +243,11 @@ settings! {
             Some(())
         };
 
+    "cti" "used_by": PERMITTED, OnReload(sip.cti.used_by),
+        |config, value| { config.sip.cti.used_by = permitted(value)?; Some(()) };
+    "cti" "all_lines": PERMITTED, OnReload(sip.cti.all_lines),
+        |config, value| { config.sip.cti.all_lines = permitted(value)?; Some(()) };
+
     "network" "local": NETWORKS, AtStart(network.local),
         |config, value| { config.network.local = value.list()?; Some(()) };
     "network" "trusted": NETWORKS, AtStart(network.trusted),

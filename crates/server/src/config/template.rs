@@ -67,6 +67,10 @@ const NETWORKS_AND_LOG: &str = "\
 # records_days = 365             # days after which the record of a call goes, 0 for never
 # traced_calls = 500             # calls whose messages are kept in memory for `carillon call trace`, 0 for none
 
+[cti]                            # applications that control calls (docs/dev/cti.md)
+# used_by = \"users\"            # their own lines: also \"administrators\", \"nobody\", or groups such as [\"Team\"]
+# all_lines = \"administrators\" # all lines: likewise
+
 [sign_in]
 # mechanisms = [\"scram-sha-256\", \"scram-sha-1\", \"plain\"]
 # token_days = 30                # a client signs in without the password for so long; 0 for never

@@ -317,9 +317,9 @@ async fn place(context: &Context, id: &str) -> Result<CallPlace, Failure> {
 }
 
 fn number(id: &str) -> Result<u64, Failure> {
-    let digits = id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let number = digits.then(|| u64::from_str_radix(id, 16).ok()).flatten();
-    number.ok_or_else(|| Failure::invalid(format!("{id:?} is not a call: `carillon call list` names them")))
+    let call = id.parse::<calls::snapshot::CallId>();
+    call.map(|call| call.0)
+        .map_err(|_| Failure::invalid(format!("{id:?} is not a call: `carillon call list` names them")))
 }
 
 fn unknown(id: &str) -> Failure {

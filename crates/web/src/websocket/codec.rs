@@ -5,39 +5,48 @@ use bytes::{Buf, Bytes, BytesMut};
 /// The payload of a control frame at most, in bytes (RFC 6455 §5.5).
 const CONTROL_BYTES_MAX: usize = 125;
 /// The header of one of our frames at most, in bytes: servers do not mask (RFC 6455 §5.1).
-pub(super) const HEADER_BYTES_MAX: usize = 10;
+pub(crate) const HEADER_BYTES_MAX: usize = 10;
 
 /// Why a connection ends (RFC 6455 §7.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CloseCode {
+pub(crate) enum CloseCode {
     /// All is said.
     Normal,
+    /// The server stops.
+    GoingAway,
     /// The peer broke the protocol.
     ProtocolError,
     /// Not text.
     UnsupportedData,
     /// Text that is no XML, or not UTF-8.
     InvalidPayload,
+    /// What the client does, or may not do, ends it.
+    PolicyViolation,
     /// A message over the limit.
     MessageTooBig,
+    /// A limit of this server is reached.
+    TryAgainLater,
 }
 
 impl CloseCode {
     /// The code on the wire.
-    pub(super) fn number(self) -> u16 {
+    pub(crate) fn number(self) -> u16 {
         match self {
             Self::Normal => 1000,
+            Self::GoingAway => 1001,
             Self::ProtocolError => 1002,
             Self::UnsupportedData => 1003,
             Self::InvalidPayload => 1007,
+            Self::PolicyViolation => 1008,
             Self::MessageTooBig => 1009,
+            Self::TryAgainLater => 1013,
         }
     }
 }
 
 /// What the client sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Message {
+pub(crate) enum Message {
     /// A whole text message; whether it is UTF-8 is for its reader to find out.
     Text(Bytes),
     /// It wants to know whether we are there; the answer repeats these bytes (RFC 6455 §5.5.3).
@@ -50,7 +59,7 @@ pub(super) enum Message {
 
 /// What one of our frames is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Opcode {
+pub(crate) enum Opcode {
     Continuation = 0,
     Text = 1,
     Binary = 2,
@@ -90,7 +99,7 @@ struct Header {
 
 /// Reads a client's frames. Between messages it holds no memory.
 #[derive(Debug, Default)]
-pub(super) struct Codec {
+pub(crate) struct Codec {
     buffer: BytesMut,
     /// The message so far, of which more fragments come (RFC 6455 §5.4).
     partial: Option<BytesMut>,
@@ -98,19 +107,19 @@ pub(super) struct Codec {
 
 impl Codec {
     /// Takes bytes that were read.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
     /// Memory that nothing is in goes back.
-    pub(super) fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
         }
     }
 
     /// The next message of at most `bytes_max`, or none until more bytes came. After an error nothing can be read.
-    pub(super) fn next(&mut self, bytes_max: usize) -> Result<Option<Message>, CloseCode> {
+    pub(crate) fn next(&mut self, bytes_max: usize) -> Result<Option<Message>, CloseCode> {
         while let Some(header) = self.header(bytes_max)? {
             if self.buffer.len() < header.bytes + header.payload_bytes {
                 return Ok(None);
@@ -196,7 +205,7 @@ fn unmask(payload: &mut [u8], mask: [u8; 4]) {
 }
 
 /// The header of one of our frames: how long it is, and its bytes.
-pub(super) fn header(opcode: Opcode, payload_bytes: usize) -> (usize, [u8; HEADER_BYTES_MAX]) {
+pub(crate) fn header(opcode: Opcode, payload_bytes: usize) -> (usize, [u8; HEADER_BYTES_MAX]) {
     let mut header = [0; HEADER_BYTES_MAX];
     header[0] = 0x80 | opcode as u8;
     if payload_bytes < 126 {

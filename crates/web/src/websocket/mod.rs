@@ -1,9 +1,10 @@
-//! XMPP over WebSocket at `/ws` (RFC 7395): the handshake (RFC 6455 §4.2), then a session like any other.
+//! WebSockets: the handshake (RFC 6455 §4.2), and XMPP over one at `/ws` (RFC 7395), a session like any other.
 //!
 //! Pages of any origin may connect: nothing of a browser's (no cookie) signs a client in, only what the page itself
 //! sends, so that a foreign page can do no more than any program.
 
 mod codec;
+mod frames;
 mod wire;
 
 use std::net::SocketAddr;
@@ -24,6 +25,9 @@ use sha1::{Digest, Sha1};
 
 use crate::answer;
 use crate::routes::Place;
+
+pub(crate) use codec::CloseCode;
+pub(crate) use frames::Frames;
 use wire::WebSocket;
 
 /// What a server proves its understanding with (RFC 6455 §1.3).
@@ -35,25 +39,24 @@ const SUBPROTOCOL: &str = "xmpp";
 
 /// Why a handshake fails: whoever asks made a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+pub(crate) enum Refusal {
     /// A browser's address bar, or HTTP/2.
     NoHandshake,
     /// A version that nobody speaks any more.
     Version,
     /// No key, or one that is none.
     Key,
-    /// The client does not speak XMPP.
-    Subprotocol,
+    /// The client does not speak what is spoken here.
+    Subprotocol(&'static str),
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        let subprotocol;
         let (status, title, text) = match self {
-            Self::NoHandshake => (
-                StatusCode::UPGRADE_REQUIRED,
-                "Chat clients connect here",
-                "They speak the WebSocket protocol.",
-            ),
+            Self::NoHandshake => {
+                (StatusCode::UPGRADE_REQUIRED, "Programs connect here", "They speak the WebSocket protocol.")
+            }
             Self::Version => (
                 StatusCode::UPGRADE_REQUIRED,
                 "Only version 13 of the WebSocket protocol is spoken",
@@ -62,11 +65,10 @@ impl IntoResponse for Refusal {
             Self::Key => {
                 (StatusCode::BAD_REQUEST, "No Sec-WebSocket-Key of 16 bytes", "See RFC 6455, section 4.1.")
             }
-            Self::Subprotocol => (
-                StatusCode::BAD_REQUEST,
-                "Only the subprotocol xmpp is spoken",
-                "Send Sec-WebSocket-Protocol: xmpp (RFC 7395, section 3.1).",
-            ),
+            Self::Subprotocol(name) => {
+                subprotocol = format!("Send Sec-WebSocket-Protocol: {name} (RFC 6455, section 4.1).");
+                (StatusCode::BAD_REQUEST, "Another subprotocol is spoken here", &*subprotocol)
+            }
         };
         let mut response = answer::message_for(&HeaderMap::new(), status, title, text);
         if status == StatusCode::UPGRADE_REQUIRED {
@@ -85,12 +87,9 @@ pub(crate) async fn connect(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     mut request: Request,
 ) -> Response {
-    let accept = match accept(request.method(), request.headers()) {
-        Ok(accept) => accept,
+    let (upgrade, response) = match upgrade(&mut request, SUBPROTOCOL) {
+        Ok(begun) => begun,
         Err(refusal) => return refusal.into_response(),
-    };
-    let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
-        return Refusal::NoHandshake.into_response();
     };
     let im = Arc::clone(&place.web.rooms.im);
     place.web.runtime.spawn_session(async move {
@@ -100,17 +99,27 @@ pub(crate) async fn connect(
         im.carry(WebSocket::new(TokioIo::new(io), limits), peer).await;
     });
     metrics::counter!("carillon_web_websockets_total").increment(1);
+    response
+}
+
+/// Checks a handshake (RFC 6455 §4.2.1); gives the connection to be, and the answer that makes it one.
+pub(crate) fn upgrade(
+    request: &mut Request,
+    subprotocol: &'static str,
+) -> Result<(OnUpgrade, Response), Refusal> {
+    let accept = accept(request.method(), request.headers(), subprotocol)?;
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(Refusal::NoHandshake)?;
     let fields = [
         (CONNECTION, HeaderValue::from_static("upgrade")),
         (UPGRADE, HeaderValue::from_static("websocket")),
-        (SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL)),
+        (SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol)),
         (SEC_WEBSOCKET_ACCEPT, accept),
     ];
-    (StatusCode::SWITCHING_PROTOCOLS, fields).into_response()
+    Ok((upgrade, (StatusCode::SWITCHING_PROTOCOLS, fields).into_response()))
 }
 
-/// Checks a handshake (RFC 6455 §4.2.1); gives the answer's `Sec-WebSocket-Accept`.
-fn accept(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
+/// The answer's `Sec-WebSocket-Accept`.
+fn accept(method: &Method, headers: &HeaderMap, subprotocol: &'static str) -> Result<HeaderValue, Refusal> {
     if *method != Method::GET || !has(headers, CONNECTION, "upgrade") || !has(headers, UPGRADE, "websocket") {
         return Err(Refusal::NoHandshake);
     }
@@ -121,8 +130,8 @@ fn accept(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Refusal> 
     if BASE64.decode(key).ok().is_none_or(|key| key.len() != 16) {
         return Err(Refusal::Key);
     }
-    if !has(headers, SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
-        return Err(Refusal::Subprotocol);
+    if !has(headers, SEC_WEBSOCKET_PROTOCOL, subprotocol) {
+        return Err(Refusal::Subprotocol(subprotocol));
     }
     let digest = Sha1::new().chain_update(key).chain_update(ACCEPT_SUFFIX).finalize();
     HeaderValue::try_from(BASE64.encode(digest)).map_err(|_| Refusal::Key)
@@ -148,7 +157,7 @@ mod tests {
         for (name, value) in changes {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        accept(&Method::GET, &headers)
+        accept(&Method::GET, &headers, SUBPROTOCOL)
     }
 
     /// RFC 6455 §1.3: the example.
@@ -165,11 +174,11 @@ mod tests {
             (SEC_WEBSOCKET_VERSION, "8", Refusal::Version),
             (SEC_WEBSOCKET_KEY, "c2hvcnQ=", Refusal::Key),
             (SEC_WEBSOCKET_KEY, "?", Refusal::Key),
-            (SEC_WEBSOCKET_PROTOCOL, "chat", Refusal::Subprotocol),
+            (SEC_WEBSOCKET_PROTOCOL, "chat", Refusal::Subprotocol("xmpp")),
         ] {
             assert_eq!(handshake(&[(name, value)]).unwrap_err(), refusal, "{value}");
         }
-        assert_eq!(accept(&Method::POST, &HeaderMap::new()), Err(Refusal::NoHandshake));
+        assert_eq!(accept(&Method::POST, &HeaderMap::new(), SUBPROTOCOL), Err(Refusal::NoHandshake));
         assert_eq!(Refusal::Version.into_response().status(), StatusCode::UPGRADE_REQUIRED);
     }
 }

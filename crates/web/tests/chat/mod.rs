@@ -41,8 +41,11 @@ pub fn body(stanza: &Stanza) -> Option<String> {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Heard {
     Text(String),
+    Ping,
     Pong(Vec<u8>),
     Close(u16),
+    /// With a reason.
+    Closed(u16, String),
     Eof,
 }
 
@@ -54,8 +57,13 @@ pub struct Client {
 
 /// The answer's head to a handshake with these fields.
 pub async fn handshake(address: SocketAddr, fields: &str) -> (TcpStream, String) {
+    handshake_at(address, "/ws", fields).await
+}
+
+/// The same somewhere else.
+pub async fn handshake_at(address: SocketAddr, path: &str, fields: &str) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let head = format!("GET /ws HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
@@ -73,6 +81,11 @@ impl Client {
         assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
         assert!(answer.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{answer}");
         assert!(answer.contains("sec-websocket-protocol: xmpp\r\n"), "{answer}");
+        Self { stream, bytes: Vec::new() }
+    }
+
+    /// What comes on a socket whose handshake is over.
+    pub fn on(stream: TcpStream) -> Self {
         Self { stream, bytes: Vec::new() }
     }
 
@@ -186,7 +199,11 @@ fn frame(bytes: &[u8]) -> Option<(Heard, usize)> {
     let payload = bytes.get(start..start + length)?;
     let heard = match first {
         0x81 => Heard::Text(String::from_utf8(payload.to_vec()).unwrap()),
-        0x88 => Heard::Close(u16::from_be_bytes(payload[..2].try_into().unwrap())),
+        0x88 => match (u16::from_be_bytes(payload[..2].try_into().unwrap()), &payload[2..]) {
+            (code, []) => Heard::Close(code),
+            (code, reason) => Heard::Closed(code, String::from_utf8(reason.to_vec()).unwrap()),
+        },
+        0x89 => Heard::Ping,
         0x8a => Heard::Pong(payload.to_vec()),
         other => panic!("frame {other:x}"),
     };

@@ -6,11 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use calls::{Calls, CallsConfig, Listen};
+use media::{Media, MediaConfig};
 use model::{BareJid, LineId, Number, Timestamp};
 use presence::{Engine, Observation, Observed, Rules, Show, Source};
 use runtime::Runtime;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
-use store::{Files, NewUser, ScramRecord, Store};
+use sip::digest::{Algorithm, ha1};
+use store::{DigestSecret, Files, NewLine, NewUser, ScramRecord, Store};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use web::{CallRow, Metrics, RegistrationRow, Rooms, SessionRow, StatusSource, Tls, Web, WebConfig};
@@ -25,6 +28,7 @@ pub const MORNING: Timestamp = Timestamp(1_795_171_260_000_000);
 pub struct House {
     pub web: Arc<Web>,
     pub im: Arc<im::Im>,
+    pub calls: Calls,
     pub store: Store,
     pub runtime: Runtime,
     pub files: Files,
@@ -88,6 +92,23 @@ fn presence() -> Arc<Engine> {
     Arc::new(engine)
 }
 
+/// Lines and who owns them.
+const LINES: [(&str, &str); 3] = [("1001", "ann"), ("1002", "bob"), ("1003", "carol")];
+
+fn new_line(number: &str, owner: &str) -> NewLine {
+    let secret = DigestSecret {
+        username: number.to_owned(),
+        realm: "localhost".to_owned(),
+        algorithm: "md5".to_owned(),
+        ha1: ha1(Algorithm::Md5, number, "localhost", "secret"),
+    };
+    NewLine {
+        line: LineId::from(number.parse::<Number>().unwrap()),
+        owner: Some(format!("{owner}@localhost").parse().unwrap()),
+        secrets: vec![secret],
+    }
+}
+
 /// A self-signed certificate, and its public half.
 fn tls() -> (Arc<Tls>, rustls::pki_types::CertificateDer<'static>) {
     let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -97,7 +118,7 @@ fn tls() -> (Arc<Tls>, rustls::pki_types::CertificateDer<'static>) {
 }
 
 /// What the pages stand on.
-pub fn rooms(store: &Store, runtime: &Runtime) -> Rooms {
+pub async fn rooms(store: &Store, runtime: &Runtime) -> Rooms {
     let presence = presence();
     let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(issued.signing_key.serialize_der()).unwrap();
@@ -112,7 +133,35 @@ pub fn rooms(store: &Store, runtime: &Runtime) -> Rooms {
         files: Files::new(std::env::temp_dir().join("carillon-nobody-sends-files-here"), runtime),
         tls: tls().0,
         im,
+        calls: calls(store, runtime).await,
     }
+}
+
+/// Call control with phones on loopback.
+async fn calls(store: &Store, runtime: &Runtime) -> Calls {
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let config = CallsConfig {
+        domain: "localhost".parse().unwrap(),
+        listen: Listen { udp: vec![any], tcp: Vec::new(), tls: Vec::new() },
+        tls: None,
+        addresses: calls::address::Addresses::default(),
+        digest: vec![Algorithm::Md5],
+        trusted: Vec::new(),
+        shards: 2,
+        echo_number: Some("600".to_owned()),
+        limits: calls::CallLimits::default(),
+        sign_in: calls::SignInLimits::default(),
+        records: calls::RecordPolicy::default(),
+        conferences: Default::default(),
+        music: Default::default(),
+    };
+    let bind = any.ip();
+    let media = MediaConfig { bind, rtp_ports: (24_000, 31_998), ..MediaConfig::default() };
+    let (media, reports) = Media::start(media, runtime).unwrap();
+    let engine = Arc::new(Engine::new(Rules::default()));
+    let calls = Calls::start(config, store.clone(), engine, runtime.clone(), Arc::new(media)).await.unwrap();
+    calls.hear(reports);
+    calls
 }
 
 /// What proves everybody's password, `secret`. One iteration will do: PLAIN knows no lower bound.
@@ -137,10 +186,13 @@ impl House {
             let user = NewUser { jid, name: name.to_owned(), scram: scram(), lines: Vec::new() };
             store.user_add(user).await.unwrap();
         }
+        for (number, owner) in LINES {
+            store.line_add(new_line(number, owner)).await.unwrap();
+        }
         let (tls, certificate) = tls();
         let files = Files::new(directory.path().join("files"), &runtime);
-        let rooms = Rooms { tls, files: files.clone(), ..rooms(&store, &runtime) };
-        let im = Arc::clone(&rooms.im);
+        let rooms = Rooms { tls, files: files.clone(), ..rooms(&store, &runtime).await };
+        let (im, calls) = (Arc::clone(&rooms.im), rooms.calls.clone());
         let local: Vec<SocketAddr> = vec!["127.0.0.1:0".parse().unwrap()];
         let config = WebConfig {
             domain: "localhost".to_owned(),
@@ -148,9 +200,10 @@ impl House {
             https: local.clone(),
             http: local.clone(),
             metrics: local,
+            cti: web::CtiPolicy::default(),
         };
         let web = Web::start(config, rooms, &runtime).unwrap();
-        Self { web, im, store, runtime, files, certificate, _directory: directory }
+        Self { web, im, calls, store, runtime, files, certificate, _directory: directory }
     }
 
     pub fn http(&self) -> SocketAddr {

@@ -44,7 +44,7 @@ impl Agent {
         let (Ok(audio), Ok(dialog), Ok(from)) = (audio, dialog, request.headers().from()) else {
             return self.answer(transaction, &request, 400);
         };
-        let ringing = self.in_dialog(&request, 180, &dialog).finish();
+        let ringing = self.in_dialog(&request, 180, &dialog).header(Name::AllowEvents, "talk").finish();
         let reliably = request.headers().has_token(Name::Require, b"100rel");
         let invite = Invite::In { transaction, request };
         let mut record = CallRecord::new(audio, self.runtime.random_u64(), invite, CallState::Ringing);
@@ -167,6 +167,10 @@ impl Agent {
                 self.end(call, Ending::ByThem);
             }
             Method::Invite | Method::Update => self.on_change(call, transaction, request),
+            Method::Notify if asks_to_answer(request) => {
+                self.answer(transaction, request, 200);
+                self.accept(call);
+            }
             Method::Notify => self.on_notify_in_call(transaction, request),
             Method::Info | Method::Options | Method::Message => self.answer(transaction, request, 200),
             Method::Refer => self.answer(transaction, request, 603),
@@ -206,4 +210,9 @@ impl Agent {
         };
         self.endpoint.respond(transaction, &response, self.runtime.now());
     }
+}
+
+/// The package `talk`: an application has the phone answer a call that rings.
+fn asks_to_answer(request: &Request) -> bool {
+    request.headers().event().ok().flatten().is_some_and(|event| event.package() == b"talk")
 }
