@@ -5,6 +5,7 @@
 mod dialplan;
 mod lists;
 mod phone;
+mod scanner;
 mod script;
 mod trunks;
 
