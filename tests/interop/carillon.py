@@ -300,8 +300,8 @@ module_app ctrl_tcp.so
             self.process.kill()
 
 
-def sipp(name, steps, user, dialled="", port=None, seconds=20, wait=True):
-    """Runs sipp once as `user`'s phone with the steps of sipp_scenario.py; fails when the call fails."""
+def sipp(name, steps, user, dialled="", port=None, seconds=20, wait=True, more=()):
+    """Runs sipp once as `user`'s phone with the steps of sipp_scenario.py (and `more` words); fails when the call fails."""
     from sipp_scenario import scenario
 
     path = folder(f"sipp-{name}")
@@ -313,7 +313,7 @@ def sipp(name, steps, user, dialled="", port=None, seconds=20, wait=True):
         out.write(f"SEQUENTIAL\n{line};{digest};{DOMAIN};{dialled}\n")
     command = ["sipp", f"127.0.0.1:{SIP}", "-sf", "scenario.xml", "-inf", "values.csv", "-i", "127.0.0.1", "-m", "1"]
     command += ["-p", str(port or free_port()), "-mp", str(free_port()), "-nostdin", "-timeout", f"{seconds}s"]
-    command += ["-timeout_error", "-trace_err", "-error_file", "errors", "-trace_msg", "-message_file", "messages"]
+    command += ["-timeout_error", "-trace_err", "-error_file", "errors", "-trace_msg", "-message_file", "messages", *more]
     log = open(os.path.join(path, "out"), "w")
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=path)
     process.folder, process.scenario = path, name

@@ -3,6 +3,8 @@
 Fields of a row: 0 the caller's line, 1 its digest, 2 the domain, 3 what is dialled.
 """
 
+import re
+
 OFFER = """v=0
 o=- 1 {version} IN IP4 [local_ip]
 s=-
@@ -89,9 +91,11 @@ def ringing():
     return receive(100, optional=True) + receive(180, optional=True) + receive(183, optional=True)
 
 
-def expect(method, check=None, routes=False):
-    """A request that must come; `check` is a regular expression that must be found in it."""
+def expect(method, check=None, routes=False, keep=None):
+    """A request that must come; `check` is a regular expression that must be found in it; `keep` is a header for later (as 6)."""
     words = f'request="{method}"' + (' rrs="true"' if routes else "")
+    if keep:
+        return f'<recv {words}><action><ereg regexp=".*" search_in="hdr" header="{keep}" assign_to="6"/></action></recv>\n'
     if not check:
         return f"<recv {words}/>\n"
     return f'<recv {words}><action><ereg regexp="{check}" search_in="msg" check_it="true" assign_to="1"/></action></recv>\n'
@@ -113,11 +117,38 @@ def respond(code, reason, content=None, tag=True, headers=()):
     return _send("\n".join(lines) + "\n" + _body(content, "application/sdp"), False)
 
 
+def said_by_callee(method, number):
+    """A request inside the dialog from the one who was called; its INVITE was expected with `keep="From:"`."""
+    lines = [
+        f"{method} [next_url] SIP/2.0",
+        "Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=[branch]",
+        "Max-Forwards: 70",
+        "From: <sip:[field0]@[field2]>;tag=[pid]s[call_number]",
+        "To:[$6]",
+        "Call-ID: [call_id]",
+        f"CSeq: {number} {method}",
+    ]
+    return _send("\n".join(lines) + "\n" + END, True)
+
+
+def command(*lines):
+    """Says something to the other sipp of a 3PCC pair; the Call-ID is how it finds the call."""
+    text = "\n".join(("Call-ID: [call_id]", *lines))
+    return f"<sendCmd><![CDATA[\n{text}\n]]></sendCmd>\n"
+
+
+def commanded(*keeps):
+    """Waits for the other sipp of a 3PCC pair; each pair of a regular expression and variables keeps a part of what it says."""
+    kept = (f'<ereg regexp="{what}" search_in="msg" check_it="true" assign_to="{names}"/>' for what, names in keeps)
+    return f"<recvCmd><action>{''.join(kept)}</action></recvCmd>\n" if keeps else "<recvCmd/>\n"
+
+
 def pause(milliseconds):
     return f'<pause milliseconds="{milliseconds}"/>\n'
 
 
 def scenario(*steps):
     text = "".join(steps)
-    used = '<Reference variables="1"/>\n' if 'assign_to="1"' in text else ""
+    names = sorted({name for names in re.findall(r'assign_to="([0-9,]+)"', text) for name in names.split(",")})
+    used = f'<Reference variables="{",".join(names)}"/>\n' if names else ""
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="test">\n{text}{used}</scenario>\n'

@@ -211,7 +211,7 @@ impl Attempt {
         let body = leg
             .said
             .write(&offer, address, Lines::Offer, |at, kind| streams.port(ports, at, kind, End::Callee));
-        context.index.dialogs.insert(leg.call_id.clone(), self.id);
+        context.index.dialogs.begin(&leg.call_id, leg.tag.clone().into(), self.id);
         let index = self.branches.len();
         let Some(body) = body else {
             leg.state = BranchState::Failed(Failure::Overloaded);

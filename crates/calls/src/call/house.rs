@@ -8,6 +8,7 @@ use bytes::Bytes;
 use model::Timestamp;
 use sip::endpoint::{ClientTransaction, Endpoint, Flow, ServerTransaction, Target};
 
+use super::dialogs::Dialogs;
 use super::letter::Letter;
 use super::moved::Moved;
 use super::streams::Ports;
@@ -62,8 +63,8 @@ pub struct Shard {
 /// The tables that lead from a message, a transaction or a moment to a call.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    /// The call that a dialog belongs to, by its Call-ID.
-    pub dialogs: BTreeMap<Bytes, CallId>,
+    /// The calls that dialogs belong to.
+    pub dialogs: Dialogs,
     pub clients: BTreeMap<ClientTransaction, CallId>,
     pub servers: BTreeMap<ServerTransaction, CallId>,
     pub timers: BTreeSet<(Instant, CallId)>,
@@ -117,10 +118,14 @@ const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 impl Index {
+    /// The call that Replaces names a dialog of.
+    pub(crate) fn call_of(&self, replaces: &sip::header::Replaces) -> Option<CallId> {
+        self.dialogs.find(&replaces.call_id, [&replaces.from_tag, &replaces.to_tag])
+    }
+
     /// Forgets a dialog, unless it went to another call meanwhile.
     pub(crate) fn forget_dialog(&mut self, call_id: &Bytes, call: CallId) {
-        if self.dialogs.get(call_id) == Some(&call) {
-            self.dialogs.remove(call_id);
+        if self.dialogs.remove(call_id, call) && !self.dialogs.contains(call_id) {
             self.moved.forget(call_id);
         }
     }

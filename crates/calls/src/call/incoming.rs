@@ -55,6 +55,18 @@ pub(crate) struct CallerLeg {
     pub offer: Option<Description>,
 }
 
+impl CallerLeg {
+    /// The tag of the phone that calls.
+    pub(crate) fn their_tag(&self) -> Bytes {
+        their_tag(&self.invite)
+    }
+}
+
+/// The tag in From, in a buffer of its own.
+pub(crate) fn their_tag(invite: &Request) -> Bytes {
+    Bytes::copy_from_slice(&invite.headers().from_tag().unwrap_or_default())
+}
+
 /// What an INVITE became.
 pub(crate) enum Started {
     /// Phones ring.
@@ -216,7 +228,7 @@ fn ring(
         wire::refuse_with_tag(context, leg.transaction, &leg.invite, 440, leg.tag.as_bytes());
         return Started::Refused;
     }
-    context.index.dialogs.insert(leg.call_id.clone(), id);
+    context.index.dialogs.begin(&leg.call_id, leg.their_tag(), id);
     context.index.servers.insert(leg.transaction, id);
     let mut call = Box::new(Call {
         id,
@@ -330,7 +342,7 @@ impl Call {
                 written.map(Some)
             }
         };
-        context.index.dialogs.insert(leg.call_id.clone(), self.id);
+        context.index.dialogs.begin(&leg.call_id, leg.tag.clone().into(), self.id);
         let target = leg.target.clone();
         let Some(body) = body else {
             leg.state = BranchState::Failed(Failure::Overloaded);

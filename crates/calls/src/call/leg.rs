@@ -45,7 +45,7 @@ impl Leg {
 impl Index {
     /// From now on the messages of a dialog lead to `call`, in this shard.
     pub(crate) fn adopt(&mut self, half: &Half, call: CallId, house: &super::House) {
-        self.dialogs.insert(half.dialog.id().call_id.clone(), call);
+        self.dialogs.give(half.dialog.id(), call);
         self.moved.settle(&half.dialog, house.shard);
     }
 }

@@ -191,7 +191,7 @@ impl Call {
         self.streams.close(&*context.house.ports);
         self.view.set(left.half.connection, ConnectionState::Null, context.now.civil);
         // Its dialog goes on, wherever it is.
-        context.index.dialogs.remove(&leg.half.dialog.id().call_id);
+        context.index.dialogs.remove(&leg.half.dialog.id().call_id, self.id);
         self.forget(context.index);
         left.dismiss(context);
         let ends_at = self.timers.length.unwrap_or(context.now.instant);

@@ -18,6 +18,7 @@ pub(crate) mod branch;
 mod carried;
 mod commands;
 pub(crate) mod describe;
+pub(crate) mod dialogs;
 pub(crate) mod half;
 pub(crate) mod house;
 pub(crate) mod incoming;

@@ -64,7 +64,7 @@ impl Switchboard {
         let due: Vec<(std::time::Instant, Letter)> = due;
         while let Some(at) = self.forgotten.iter().position(|(at, _)| *at <= now.instant) {
             let (_, call_id) = self.forgotten.swap_remove(at);
-            if !self.index.dialogs.contains_key(&call_id) {
+            if !self.index.dialogs.contains(&call_id) {
                 self.index.moved.forget(&call_id);
             }
         }
@@ -253,7 +253,7 @@ impl Switchboard {
     /// A line wants to come into a call of its own; says which conference the call has become.
     fn barge(&mut self, fetch: &Fetch, endpoint: &mut Endpoint, now: Now) -> Unlent {
         let Wanted::Dialog(dialog) = &fetch.wanted else { return Unlent::NoSuchDialog };
-        let Some(id) = self.index.dialogs.get(&dialog.call_id).copied() else { return Unlent::NoSuchDialog };
+        let Some(id) = self.index.call_of(dialog) else { return Unlent::NoSuchDialog };
         match self.calls.get(&id) {
             Some(Held::Bridge(call)) => {
                 if let Err(unlent) = confer::may_barge(call, dialog, &fetch.who) {
@@ -280,7 +280,7 @@ impl Switchboard {
         let loan = match loan {
             Ok(Some(loan)) => {
                 // It is not here any more, and not yet there.
-                self.index.dialogs.remove(&loan.leg.half.dialog.id().call_id);
+                self.index.dialogs.remove(&loan.leg.half.dialog.id().call_id, loan.lender);
                 Ok(Box::new(loan))
             }
             // It comes when its phone has acknowledged our answer.
@@ -296,9 +296,7 @@ impl Switchboard {
 
     fn lend(&mut self, fetch: &Fetch, endpoint: &mut Endpoint, now: Now) -> Result<Option<Loan>, Unlent> {
         let id = match &fetch.wanted {
-            Wanted::Dialog(replaces) => {
-                *self.index.dialogs.get(&replaces.call_id).ok_or(Unlent::NoSuchDialog)?
-            }
+            Wanted::Dialog(replaces) => self.index.call_of(replaces).ok_or(Unlent::NoSuchDialog)?,
             Wanted::PartnerOf(call, _) | Wanted::Parked(call) => *call,
         };
         if fetch.by.shard() != self.house.shard.index && !self.house.moved.has_room() {

@@ -108,7 +108,7 @@ impl ServiceCall {
             wire::refuse_with_tag(context, transaction, &invite, 503, leg.tag.as_bytes());
             return None;
         };
-        context.index.dialogs.insert(leg.call_id, id);
+        context.index.dialogs.begin(&leg.call_id, super::incoming::their_tag(&invite), id);
         if let Some(number) = number {
             call.view.add_service(number, context.now.civil);
         }
@@ -323,7 +323,7 @@ impl ServiceCall {
         {
             let loan = self.lend(context).ok_or(Unlent::Ended);
             if let Ok(loan) = &loan {
-                context.index.dialogs.remove(&loan.leg.half.dialog.id().call_id);
+                context.index.dialogs.remove(&loan.leg.half.dialog.id().call_id, self.id);
             }
             context.index.letters.push_back(Letter::Fetched { to: fetch.by, loan: loan.map(Box::new) });
         }

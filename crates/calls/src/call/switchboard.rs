@@ -308,9 +308,10 @@ impl Switchboard {
 
     fn call_of_request(&self, request: &Request) -> Option<CallId> {
         // Without a To tag it is no request within a dialog, whatever its Call-ID.
-        request.headers().to_tag()?;
+        let to = request.headers().to_tag()?;
+        let from = request.headers().from_tag().unwrap_or_default();
         let call_id = request.headers().call_id().ok()?;
-        self.index.dialogs.get(&call_id).copied()
+        self.index.dialogs.find(&call_id, [&from, &to])
     }
 
     /// Puts a call's timer where it belongs now, and forgets a call that is done.

@@ -85,7 +85,7 @@ impl Call {
         self.streams.close(&*context.house.ports);
         for (_, leg) in &legs {
             // Its dialog goes on, wherever it is.
-            context.index.dialogs.remove(&leg.half.dialog.id().call_id);
+            context.index.dialogs.remove(&leg.half.dialog.id().call_id, self.id);
         }
         self.forget(context.index);
         let ends_at = self.timers.length.unwrap_or(context.now.instant);

@@ -88,7 +88,7 @@ pub(crate) fn wait_for(
         wire::refuse(context, transaction, &request, 403);
         return None;
     }
-    context.index.dialogs.insert(leg.call_id.clone(), id);
+    context.index.dialogs.begin(&leg.call_id, leg.their_tag(), id);
     context.index.servers.insert(transaction, id);
     let fetch = Fetch { wanted, by: id, who: placed_by.clone(), purpose, tries: 0 };
     context.index.letters.push_back(Letter::Fetch(Box::new(fetch)));
