@@ -127,6 +127,11 @@ struct Asked {
 }
 
 impl Asked {
+    fn take(&mut self, id: &str) -> Option<(BareJid, Registration)> {
+        self.order.retain(|open| open != id);
+        self.open.remove(id)
+    }
+
     fn note(&mut self, id: String, about: (BareJid, Registration)) {
         while self.order.len() >= ASKED_MAX {
             let Some(oldest) = self.order.pop_front() else { break };
@@ -341,7 +346,7 @@ pub(crate) async fn answered(im: &Im, stanza: &Stanza, from: &Jid, to: &Jid) -> 
             .open
             .get(&*id)
             .is_some_and(|(owner, one)| *owner == to.to_bare() && one.service == from.as_str());
-        if ours { asked.open.remove(&*id) } else { None }
+        if ours { asked.take(&id) } else { None }
     };
     let Some((owner, registration)) = known else { return false };
     if stanza.type_().as_deref() == Some("error") {

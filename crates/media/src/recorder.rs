@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -152,7 +153,9 @@ struct Reel {
 
 impl Reel {
     fn begin(open: Open) -> Self {
-        let file = File::create_new(&open.recording.path).and_then(|mut file| {
+        // What people said is for nobody else on the machine.
+        let file = File::options().write(true).create_new(true).mode(0o600).open(&open.recording.path);
+        let file = file.and_then(|mut file| {
             file.write_all(&wav::header(open.rate, open.recording.layout.channels(), 0))?;
             Ok(file)
         });

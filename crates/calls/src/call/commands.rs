@@ -11,7 +11,7 @@ use crate::command::{Command, Done, Refusal};
 use crate::features::make_call::Originator;
 use crate::features::{answer, clear, confer, conference, deflect, hold, transfer};
 use crate::place::{Caller, Dialled};
-use crate::snapshot::Cause;
+use crate::snapshot::{CallId, Cause};
 
 impl Switchboard {
     /// Carries a command out: the answer says whether it has begun.
@@ -75,12 +75,14 @@ impl Call {
             }
             Command::ConferenceCall { held, line, .. } => {
                 self.talking(line)?;
+                is_in(line, *held, context)?;
                 let room = context.house.conferences.room_of(*held);
                 let room = room.unwrap_or_else(|| conference::room_of_call(self.id));
                 confer::order(self, room, None, context)?;
             }
             Command::JoinConference { conference, line, .. } => {
                 let (_, leaves) = self.talking(line)?;
+                is_in(line, *conference, context)?;
                 let room = context.house.conferences.room_of(*conference).ok_or(Refusal::NoSuchCall)?;
                 confer::order(self, room, Some(leaves), context)?;
             }
@@ -162,4 +164,13 @@ impl ServiceCall {
 
 fn dialled(target: &str) -> Dialled {
     Dialled::here(target)
+}
+
+/// Numbers of calls can be guessed: only who is in a call brings others to it.
+fn is_in(line: &model::LineId, call: CallId, context: &Context<'_>) -> Result<(), Refusal> {
+    let call = context.house.lines.board().call(call).ok_or(Refusal::NoSuchCall)?;
+    if call.of_line(line).next().is_none() {
+        return Err(Refusal::NoSuchCall);
+    }
+    Ok(())
 }

@@ -152,7 +152,7 @@ impl Switchboard {
             return wire::refuse(&mut context, arrival.transaction, &arrival.request, 503);
         }
         let circles = arrival.caller.trunk.is_some()
-            && arrival.request.headers().call_id().is_ok_and(|id| self.index.dialogs.contains_key(&id));
+            && arrival.request.headers().call_id().is_ok_and(|id| self.index.dialogs.contains(&id));
         let id = self.new_id();
         let caller = arrival.caller.clone();
         let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };

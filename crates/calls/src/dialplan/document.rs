@@ -30,22 +30,16 @@ pub struct Kept {
 /// Reads what is kept; the empty plan when nothing is.
 ///
 /// # Errors
-/// The storage fails.
+/// The storage fails, or what is kept cannot be read ([`store::Error::Corrupt`]): nothing is written over it then.
 pub async fn kept(store: &Store) -> Result<Kept, store::Error> {
     let Some(text) = store.setting(SETTING).await? else { return Ok(Kept::default()) };
     match serde_json::from_str::<Kept>(&text) {
         Ok(kept) if kept.format <= FORMAT => Ok(kept),
-        Ok(kept) => {
-            tracing::error!(
-                format = kept.format,
-                "the dial plan was kept by a newer version and is not used"
-            );
-            Ok(Kept::default())
-        }
-        Err(error) => {
-            tracing::error!(%error, "the dial plan that is kept cannot be read and is not used");
-            Ok(Kept::default())
-        }
+        Ok(kept) => Err(store::Error::Corrupt(format!(
+            "the dial plan was kept by a newer version (format {}): use that version",
+            kept.format
+        ))),
+        Err(error) => Err(unreadable(&error)),
     }
 }
 
@@ -55,22 +49,22 @@ pub async fn kept(store: &Store) -> Result<Kept, store::Error> {
 /// The storage fails.
 pub async fn keep(store: &Store, mut kept: Kept, now: Timestamp) -> Result<Kept, store::Error> {
     (kept.format, kept.revision, kept.changed) = (FORMAT, kept.revision + 1, Some(now));
-    let text = serde_json::to_string(&kept).unwrap_or_default();
+    let text = serde_json::to_string(&kept).map_err(|error| unreadable(&error))?;
     store.setting_put(SETTING, &text).await?;
     Ok(kept)
 }
 
-/// Makes the plan of a store ready: what is kept, over the users and lines that are there. A plan that cannot be read
-/// is not used, and calls inside work all the same.
+fn unreadable(error: &dyn std::fmt::Display) -> store::Error {
+    store::Error::Corrupt(format!("the dial plan that is kept cannot be read: {error}"))
+}
+
+/// Makes the plan of a store ready: what is kept, over the users and lines that are there.
 ///
 /// # Errors
-/// The storage fails.
+/// As [`kept`]. Without its plan everybody would reach everything, so there is no plan in its place.
 pub async fn load(store: &Store, echo: Option<&str>) -> Result<DialPlan, store::Error> {
     let kept = kept(store).await?;
-    let plan = Plan::read(&kept.document).unwrap_or_else(|error| {
-        tracing::error!(%error, "the dial plan that is kept cannot be read and is not used");
-        Plan::default()
-    });
+    let plan = Plan::read(&kept.document).map_err(|error| unreadable(&error))?;
     Ok(compile(&plan, accounts(store).await?, echo))
 }
 

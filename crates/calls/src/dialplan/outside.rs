@@ -146,6 +146,10 @@ impl DialPlan {
         caller: &Caller<'a>,
         witness: &mut W,
     ) -> Option<Route<'a>> {
+        // Whoever calls from outside has emergency numbers of their own, and nobody calls out through the house.
+        if caller.trunk.is_some() {
+            return None;
+        }
         let emergency = &self.plan.emergency;
         let pattern = emergency.numbers.iter().find(|pattern| pattern.matches(number))?;
         let place: &Place = &caller.profile.place;

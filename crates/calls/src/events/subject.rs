@@ -64,7 +64,8 @@ pub(super) fn find(
         is_number,
         is_lamp: plan.lamps(&watcher.line).iter().any(|lamp| lamp.watches == dialled),
         has_owner: reached.user.is_some(),
-        has_policy: plan.plan().has_watch_policy(),
+        // Groups and call lists alone open no lamps: people decide about their own lines until search spaces do.
+        has_policy: plan.plan().has_classes(),
         call_lists: plan.plan().presence.call_lists,
         groups_allow: reached.lines.is_empty() || reached.lines.iter().any(|line| plan.may_list(&who, line)),
     })?;

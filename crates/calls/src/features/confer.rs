@@ -29,7 +29,8 @@ pub(crate) fn order(
     if call.change.is_some() || !call.can_confer() {
         return Err(Refusal::Busy);
     }
-    if !context.house.conferences.has_room(&room) {
+    let seats = if leaves.is_some() { 1 } else { 2 };
+    if !context.house.conferences.has_room(&room, seats) {
         return Err(Refusal::Resources);
     }
     context.index.letters.push_back(Letter::Confer { call: call.id, room, leaves });

@@ -95,10 +95,10 @@ impl Conferences {
         live.iter().find(|(_, live)| live.parties.contains(&call)).map(|(room, _)| room.clone())
     }
 
-    /// Has a room a seat left?
-    pub(crate) fn has_room(&self, room: &str) -> bool {
+    /// Has a room this many seats left?
+    pub(crate) fn has_room(&self, room: &str, seats: usize) -> bool {
         let live = self.live.lock();
-        live.get(room).is_none_or(|live| live.parties.len() < self.parties_max(room))
+        live.get(room).is_none_or(|live| live.parties.len() + seats <= self.parties_max(room))
     }
 
     fn parties_max(&self, room: &str) -> usize {
@@ -292,11 +292,11 @@ mod tests {
         let seat = rooms.enter("800", CallId(1), &ports);
         assert_eq!(rooms.enter("800", CallId(2), &ports), seat);
         assert_eq!(rooms.enter("800", CallId(2), &ports), seat, "who is in stays in");
-        assert!(rooms.enter("800", CallId(3), &ports).is_none() && !rooms.has_room("800"));
+        assert!(rooms.enter("800", CallId(3), &ports).is_none() && !rooms.has_room("800", 1));
         assert_eq!(rooms.room_of(CallId(2)).as_deref(), Some("800"));
         assert_eq!(rooms.leave("800", CallId(1), &ports), None, "one waits for others");
         rooms.leave("800", CallId(2), &ports);
-        assert!(rooms.is_empty() && rooms.has_room("800"));
+        assert!(rooms.is_empty() && rooms.has_room("800", 1));
         assert_eq!(ports.0.lock().1, [ConferenceId::numbered(1)]);
     }
 

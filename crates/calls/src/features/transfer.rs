@@ -156,7 +156,7 @@ fn confer_at(call: &mut Call, pair: usize, transfer: Transfer, context: &mut Con
     call.change = Some(Change::Transfer(transfer));
     match is_quiet {
         false => failed(call, Verdict { status: 491, cause: Cause::ResourcesNotAvailable }, context),
-        true if !context.house.conferences.has_room(&room) => {
+        true if !context.house.conferences.has_room(&room, 1) => {
             failed(call, Verdict { status: 486, cause: Cause::Busy }, context);
         }
         true => context.index.letters.push_back(Letter::Confer { call: call.id, room, leaves }),

@@ -18,9 +18,23 @@ pub fn redacted(message: &[u8]) -> String {
     let mut out = redacted_head(head);
     if let Some(body) = body {
         out.push_str("\r\n\r\n");
-        out.push_str(&redacted_body(body));
+        if names_keys(head) && !body.is_empty() {
+            out.push_str(HIDDEN);
+        } else {
+            out.push_str(&redacted_body(body));
+        }
     }
     out
+}
+
+/// Is the body a key that somebody pressed? People give their PINs by them, in one of two ways
+/// (`application/dtmf-relay`, `application/dtmf`), and neither is worth reading line by line.
+fn names_keys(head: &str) -> bool {
+    head.split("\r\n").filter_map(|line| line.split_once(':')).any(|(name, value)| {
+        let name = name.trim_end();
+        (name.eq_ignore_ascii_case("Content-Type") || name.eq_ignore_ascii_case("c"))
+            && starts_with(value.trim_start(), "application/dtmf")
+    })
 }
 
 fn redacted_head(head: &str) -> String {
@@ -58,11 +72,9 @@ fn redacted_line(line: &str) -> String {
             return format!("{shown}{HIDDEN}{end}");
         }
     }
-    // RFC 4566 §5.12: the key of old; and keys that were pressed, by which people give their PINs.
-    for prefix in ["k=", "Signal=", "Signal ="] {
-        if starts_with(text, prefix) {
-            return format!("{prefix}{HIDDEN}{end}");
-        }
+    // RFC 4566 §5.12: the key of old.
+    if starts_with(text, "k=") {
+        return format!("k={HIDDEN}{end}");
     }
     line.to_owned()
 }
@@ -100,11 +112,19 @@ mod tests {
 
     #[test]
     fn keys_that_were_pressed_are_hidden() {
-        let text = "INFO sip:b@h SIP/2.0\r\n\r\nSignal=5\r\nDuration=160\r\n";
-        assert_eq!(
-            redacted(text.as_bytes()),
-            "INFO sip:b@h SIP/2.0\r\n\r\nSignal=(hidden)\r\nDuration=160\r\n"
-        );
+        for head in [
+            "Content-Type: application/dtmf-relay",
+            "c : application/dtmf",
+            "CONTENT-TYPE:Application/DTMF;x=y",
+        ] {
+            for body in ["Signal=5\r\nDuration=160\r\n", " Signal=5", "5"] {
+                let text = format!("INFO sip:b@h SIP/2.0\r\n{head}\r\n\r\n{body}");
+                assert_eq!(
+                    redacted(text.as_bytes()),
+                    format!("INFO sip:b@h SIP/2.0\r\n{head}\r\n\r\n(hidden)")
+                );
+            }
+        }
     }
 
     #[test]

@@ -84,6 +84,7 @@ impl Open {
         if self.requests.get(id)?.component.as_str() != component {
             return None;
         }
+        self.order.retain(|open| open != id);
         self.requests.remove(id)
     }
 }
@@ -278,7 +279,8 @@ mod tests {
         }
         assert!(open.answered("1", "other.x").is_none());
         assert!(open.answered("1", "pubsub.x").is_some());
-        assert_eq!(open.note("more".to_owned(), request(None)).len(), 1);
-        assert!(open.answered("0", "pubsub.x").is_none());
+        assert!(open.note("more".to_owned(), request(None)).is_empty(), "one was answered");
+        assert_eq!(open.note("still more".to_owned(), request(None)).len(), 1);
+        assert!(open.answered("0", "pubsub.x").is_none() && open.answered("2", "pubsub.x").is_some());
     }
 }

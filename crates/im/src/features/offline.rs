@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use model::{BareJid, Timestamp};
 use store::{KeptSize, Seq, Spooled};
 use xmpp::xep::delay::Delay;
-use xmpp::{Condition, ErrorKind, Stanza, StanzaError};
+use xmpp::{Condition, Stanza, StanzaError};
 
 use crate::outbox::Item;
 use crate::{About, Im, Spec};
@@ -118,8 +118,8 @@ pub(crate) fn admit(im: &Im, stanza: &Stanza, from: &str, owner: &BareJid) -> Re
         return Ok(());
     }
     metrics::counter!("carillon_im_messages_refused_total").increment(1);
-    Err(StanzaError::new(ErrorKind::Wait, Condition::ResourceConstraint)
-        .with_text("too much waits for this user already"))
+    // XEP-0160 §2: when the queue is full, as when there is none.
+    Err(StanzaError::from(Condition::ServiceUnavailable).with_text("too much waits for this user already"))
 }
 
 /// The stanza with the time of its acceptance (XEP-0203), before its end tag.

@@ -34,7 +34,7 @@ async fn tell(ann: &mut Client<'_>, bodies: &[&str]) -> Vec<String> {
 async fn so_many_messages_wait_for_a_user_and_no_more() {
     let house = House::with(limits()).await;
     let mut ann = house.available("ann", "desk").await;
-    assert_eq!(tell(&mut ann, &["1", "2", "3", "4", "5"]).await, ["resource-constraint"; 2]);
+    assert_eq!(tell(&mut ann, &["1", "2", "3", "4", "5"]).await, ["service-unavailable"; 2]);
     let mut client = house.bound("carol", "desk").await;
     client.send("<presence/>").await;
     for body in ["1", "2", "3"] {
@@ -46,7 +46,7 @@ async fn so_many_messages_wait_for_a_user_and_no_more() {
     client.send("</stream:stream>").await;
     house.pass(Duration::from_secs(2)).await;
     // What was read waits no longer.
-    assert_eq!(tell(&mut ann, &["6", "7", "8", "9"]).await, ["resource-constraint"]);
+    assert_eq!(tell(&mut ann, &["6", "7", "8", "9"]).await, ["service-unavailable"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,7 +54,7 @@ async fn long_messages_fill_it_sooner_and_short_ones_still_fit() {
     let house = House::with(limits()).await;
     let mut ann = house.available("ann", "desk").await;
     let long = "x".repeat(2_500);
-    assert_eq!(tell(&mut ann, &[&long, &long, "short"]).await, ["resource-constraint"]);
+    assert_eq!(tell(&mut ann, &[&long, &long, "short"]).await, ["service-unavailable"]);
     assert_eq!(house.wait(house.store.spool_count(&carol())).await.expect("a count"), 2);
 }
 
@@ -70,7 +70,7 @@ async fn what_waited_before_a_restart_counts() {
     let mut ann = house.available("ann", "desk").await;
     // The first one makes the store count.
     assert!(tell(&mut ann, &["3"]).await.is_empty());
-    assert_eq!(tell(&mut ann, &["4"]).await, ["resource-constraint"]);
+    assert_eq!(tell(&mut ann, &["4"]).await, ["service-unavailable"]);
     assert_eq!(house.wait(house.store.spool_count(&carol())).await.expect("a count"), 3);
 }
 

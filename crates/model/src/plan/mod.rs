@@ -97,11 +97,6 @@ impl Plan {
         !self.search_spaces.is_empty()
     }
 
-    /// Does it say who may watch whom? Before it does, people decide about their own lines.
-    pub fn has_watch_policy(&self) -> bool {
-        self.has_classes() || self.presence != Presence::default()
-    }
-
     /// The search space of this name.
     pub fn search_space(&self, name: &str) -> Option<&SearchSpace> {
         self.search_spaces.iter().find(|space| space.name == name)
