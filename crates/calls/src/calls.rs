@@ -1,5 +1,7 @@
 //! Call control as the rooms around it see it: started once, asked, told.
 
+mod settings;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,6 +23,7 @@ use crate::dialplan::{self, DialPlan};
 use crate::directory::{PlanDirectory, RegisteredPhones};
 use crate::events::{Publications, WatchCounts};
 use crate::features::conference::Conferences;
+use crate::features::line_settings::LineTable;
 use crate::features::park::Parking;
 use crate::line_state::LineStates;
 use crate::media_reports;
@@ -82,6 +85,7 @@ impl Calls {
             tracing::warn!(advice = %finding.advice, "EMERGENCY CALLS: {}: {}", finding.path, finding.message);
         }
         let trunks = Arc::new(Trunks::new(Arc::clone(&board)));
+        let settings = store.line_settings_all().await?;
         let mut secret = [0; 32];
         runtime.fill(&mut secret);
         let rooms = Arc::new(Rooms {
@@ -101,6 +105,8 @@ impl Calls {
             plan: Arc::clone(&plan),
             trunks: Arc::clone(&trunks),
             names: Names::new(runtime.clone()),
+            lines: Arc::new(LineTable::new(settings)),
+            lines_change: tokio::sync::Mutex::default(),
             store,
             engine,
         });
@@ -115,6 +121,7 @@ impl Calls {
         calls.restore().await?;
         let counts = calls.start_shards(&config, sockets, &lines, &ports);
         calls.start_watchers(counts);
+        calls.start_keeping();
         calls.start_recorder(&config);
         calls.start_housekeeping(changes);
         Ok(calls)
@@ -248,6 +255,9 @@ impl Calls {
     }
 
     async fn commanded(&self, command: Command) -> Result<Done, Refusal> {
+        if let Some(done) = self.set_by(&command).await {
+            return done;
+        }
         let mailboxes = &self.transport.mailboxes;
         let shard = match (command.call(), &command) {
             (Some(call), _) => call.shard(),
@@ -330,8 +340,8 @@ impl Calls {
         let runtime = &self.rooms.runtime;
         let phones =
             RegisteredPhones { registrar: Arc::clone(&self.rooms.registrar), runtime: runtime.clone() };
-        let directory =
-            Arc::new(PlanDirectory::new(Arc::clone(&self.rooms.plan), phones, Arc::clone(&self.board)));
+        let (plan, lines_set) = (Arc::clone(&self.rooms.plan), Arc::clone(&self.rooms.lines));
+        let directory = Arc::new(PlanDirectory::new(plan, lines_set, phones, Arc::clone(&self.board)));
         let count = sockets.len();
         let parking = Arc::new(Parking::default());
         let conferences = Arc::new(Conferences::new(config.conferences.clone()));
@@ -488,6 +498,7 @@ async fn follow(rooms: &Rooms) -> Result<(), store::Error> {
     let plan = Arc::new(dialplan::load(&rooms.store, rooms.echo.as_deref()).await?);
     rooms.trunks.follow(plan.plan());
     rooms.plan.store(Arc::clone(&plan));
+    rooms.lines.retain(|line| plan.accounts().owner(line).is_some());
     rooms.registrar.follow(plan.accounts(), rooms.runtime.timestamp());
     Ok(())
 }

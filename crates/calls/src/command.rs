@@ -4,7 +4,8 @@
 //! of it is in the snapshots of the call: `Held`, `Retrieved`, `Diverted`, `Transferred`, or `Failed` and why.
 //! Who may command which line is decided before, by whoever takes commands from outside.
 
-use model::LineId;
+use model::plan::Digits;
+use model::{DoNotDisturb, ForwardWhen, LineChange, LineId, Origin};
 use serde::{Deserialize, Serialize};
 
 use crate::place::Unplaceable;
@@ -162,6 +163,27 @@ pub enum Command {
         /// The line that takes it.
         line: LineId,
     },
+    /// The calls of a line go elsewhere, or no longer (ECMA-269 §22.1).
+    SetForwarding {
+        /// The line.
+        line: LineId,
+        /// When.
+        when: ForwardWhen,
+        /// Which calls; all when it is not said.
+        #[serde(default)]
+        calls: Option<Origin>,
+        /// Where to; none ends it.
+        #[serde(default)]
+        target: Option<String>,
+    },
+    /// A line does not want to be disturbed, or does again (ECMA-269 §22.1).
+    SetDoNotDisturb {
+        /// The line.
+        line: LineId,
+        /// How; none ends it.
+        #[serde(default)]
+        mode: Option<DoNotDisturb>,
+    },
 }
 
 /// What a command led to, as far as that is known at once.
@@ -179,6 +201,9 @@ pub struct Done {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Refusal {
+    /// There is no such line.
+    #[error("there is no such line")]
+    NoSuchLine,
     /// There is no such call (any more).
     #[error("there is no such call")]
     NoSuchCall,
@@ -215,7 +240,7 @@ impl Command {
     /// The call that decides where the command is carried out; `None` when it makes one.
     pub fn call(&self) -> Option<CallId> {
         match self {
-            Self::MakeCall { .. } => None,
+            Self::MakeCall { .. } | Self::SetForwarding { .. } | Self::SetDoNotDisturb { .. } => None,
             Self::TransferCall { held: call, .. }
             | Self::ConferenceCall { active: call, .. }
             | Self::AlternateCall { active: call, .. } => Some(*call),
@@ -263,8 +288,30 @@ impl Command {
             | Self::ConferenceCall { line, .. }
             | Self::JoinConference { line, .. }
             | Self::SetPrivacy { line, .. }
+            | Self::SetForwarding { line, .. }
+            | Self::SetDoNotDisturb { line, .. }
             | Self::DirectedPickup { line, .. } => Some(line),
         }
+    }
+
+    /// The change of a line's settings that it asks for; `None` when it is about calls.
+    ///
+    /// # Errors
+    /// The target is no number.
+    pub fn change(&self) -> Result<Option<(&LineId, LineChange)>, Refusal> {
+        let change = match self {
+            Self::SetForwarding { line, when, calls, target } => {
+                let number = |target: &String| Digits::dialled(target).filter(|number| !number.is_empty());
+                let to = match target {
+                    Some(target) => Some(number(target).ok_or(Refusal::Unplaceable(Cause::NotObtainable))?),
+                    None => None,
+                };
+                (line, LineChange::Forward { when: *when, calls: *calls, to })
+            }
+            Self::SetDoNotDisturb { line, mode } => (line, LineChange::DoNotDisturb { mode: *mode }),
+            _ => return Ok(None),
+        };
+        Ok(Some(change))
     }
 
     /// What is done after it, in another call, when it has begun.

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use model::plan::{Digits, HuntPilot};
-use model::{LineId, Timestamp};
+use model::{LineChange, LineId, Timestamp};
 use runtime::Runtime;
 
-use crate::course::{Course, RingsAt};
+use crate::course::{Course, RingsAt, Why};
 use crate::dialplan::{Ask, DialPlan, Outcome, Reached, Reason, Route, Way, Who};
-use crate::features::forward;
 use crate::features::hunt::{Hunt, Turns};
+use crate::features::line_settings::{self, LineTable};
+use crate::features::{do_not_disturb, forward};
 use crate::place::{Branch, Caller, Destination, Dialled, Directory, Failed, TrunkAttempt, Unplaceable};
 use crate::registrar::Registrar;
 use crate::snapshot::{Board, Cause};
@@ -30,6 +31,7 @@ pub struct PlanDirectory<P> {
     plan: Arc<ArcSwap<DialPlan>>,
     phones: P,
     board: Arc<Board>,
+    lines: Arc<LineTable>,
     hunts: Turns,
     /// Counts calls, for route groups whose trunks take turns.
     calls: AtomicUsize,
@@ -82,15 +84,24 @@ impl<P: Phones> Directory for PlanDirectory<P> {
         }
     }
 
+    fn set(&self, caller: &Caller, change: &LineChange) -> Result<(), Unplaceable> {
+        let line = caller.line.as_ref().ok_or(Unplaceable::NotAllowed)?;
+        if let LineChange::Forward { to: Some(to), .. } = change {
+            self.plan.load().may_forward(line, to, self.phones.now())?;
+        }
+        self.lines.change(line, change);
+        Ok(())
+    }
+
     fn line_calls(&self, line: &LineId) -> usize {
         self.board.line_calls(line)
     }
 }
 
 impl<P: Phones> PlanDirectory<P> {
-    /// A directory over this plan, these phones and the board of calls.
-    pub fn new(plan: Arc<ArcSwap<DialPlan>>, phones: P, board: Arc<Board>) -> Self {
-        Self { plan, phones, board, hunts: Turns::default(), calls: AtomicUsize::new(0) }
+    /// A directory over this plan, these settings, these phones and the board of calls.
+    pub fn new(plan: Arc<ArcSwap<DialPlan>>, lines: Arc<LineTable>, phones: P, board: Arc<Board>) -> Self {
+        Self { plan, phones, board, lines, hunts: Turns::default(), calls: AtomicUsize::new(0) }
     }
 
     fn placing<'a>(&self, caller: &'a Caller) -> Placing<'a> {
@@ -124,7 +135,7 @@ impl<P: Phones> PlanDirectory<P> {
                 if let [line] = lines.as_slice() {
                     return self.line(plan, line, placing.dialled, placing, course);
                 }
-                let branches = lines.iter().flat_map(|line| self.phones.of(line, placing.when)).collect();
+                let branches = lines.iter().flat_map(|line| self.phones_that_ring(line, placing)).collect();
                 let (address, name) = (placing.dialled.to_owned(), plan.accounts().name(user));
                 let first = lines.first().map(|line| RingsAt::Line((*line).clone()));
                 let course = Course { rings_at: first.unwrap_or_default(), ..course };
@@ -134,6 +145,10 @@ impl<P: Phones> PlanDirectory<P> {
                 let hunt = Hunt::begin(pilot, &self.hunts, |line| self.board.rested(line), placing.when);
                 let tried = self.nobody_free(&hunt, placing);
                 self.hunt_on(plan, (pilot, hunt), placing, course, tried)
+            }
+            Outcome::Feature(feature, keyed) => {
+                let change = line_settings::change(*feature, keyed).ok_or(Unplaceable::NotFound)?;
+                Ok(Destination::Setting(change))
             }
             // Nobody comes in over one trunk to go out over another, unless the plan says so; where a line of ours
             // forwards to is that line's business.
@@ -182,11 +197,18 @@ impl<P: Phones> PlanDirectory<P> {
             let course = course.diverted(line, forward::why(Reason::All)).ok_or(Unplaceable::Looping)?;
             return self.destination(plan, next, placing, course);
         }
-        let branches = self.phones.of(line, placing.when);
+        let settings = self.lines.of(line);
+        if do_not_disturb::refuses(settings.as_deref()) {
+            let next = self.forward(plan, line, Reason::Busy, placing).ok_or(Unplaceable::Busy)?;
+            let course = course.diverted(line, Why::DoNotDisturb).ok_or(Unplaceable::Looping)?;
+            return self.destination(plan, next, placing, course);
+        }
+        let branches = self.phones_that_ring(line, placing);
         let Reached { address, name, .. } = plan.reached_line(line, shown);
         // Only what goes on afterwards rings for a shorter time.
         let goes_on = self.forward(plan, line, Reason::NoAnswer, placing).is_some();
-        let ring_time = plan.no_answer_seconds(line).filter(|_| goes_on);
+        let own = settings.and_then(|settings| settings.forward.no_answer_seconds);
+        let ring_time = own.or_else(|| plan.no_answer_seconds(line)).filter(|_| goes_on);
         let ring_time = ring_time.map(|seconds| Duration::from_secs(seconds.into()));
         let course = Course { rings_at: RingsAt::Line(line.clone()), ..course };
         Ok(Destination::Phones { branches, address, name, ring_time, course })
@@ -200,7 +222,25 @@ impl<P: Phones> PlanDirectory<P> {
         reason: Reason,
         placing: &Placing<'_>,
     ) -> Option<Route<'a>> {
-        plan.forward(line, reason, &placing.who, placing.when)
+        let own = self.lines.of(line);
+        let is_internal = !matches!(placing.who, Who::Trunk(..));
+        match own.as_ref().and_then(|own| forward::destination(&own.forward, reason, is_internal)) {
+            Some(to) => Some(plan.forwarded_by_user(line, to, &placing.who, placing.when)),
+            None => plan.forward(line, reason, &placing.who, placing.when),
+        }
+    }
+
+    /// The phones of a line, none when it is not to be disturbed.
+    fn phones_that_ring(&self, line: &LineId, placing: &Placing<'_>) -> Vec<Branch> {
+        let settings = self.lines.of(line);
+        if do_not_disturb::refuses(settings.as_deref()) {
+            return Vec::new();
+        }
+        let mut branches = self.phones.of(line, placing.when);
+        for branch in &mut branches {
+            branch.is_silent = do_not_disturb::is_silent(settings.as_deref());
+        }
+        branches
     }
 
     /// The next member, or members, of a hunt; else the pilot's last destination (`CC-18`). `cause` is why nobody of
@@ -232,7 +272,7 @@ impl<P: Phones> PlanDirectory<P> {
     /// The phones of a member who can take a call of a hunt: one who has none.
     fn free(&self, line: &LineId, placing: &Placing<'_>) -> Vec<Branch> {
         match self.board.line_calls(line) {
-            0 => self.phones.of(line, placing.when),
+            0 => self.phones_that_ring(line, placing),
             _ => Vec::new(),
         }
     }
@@ -258,6 +298,7 @@ impl Phones for RegisteredPhones {
                 line: Some(line.clone()),
                 owner: binding.owner.clone(),
                 trunk: None,
+                is_silent: false,
             })
             .collect()
     }

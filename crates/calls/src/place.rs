@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{BareJid, LineId};
+use model::{BareJid, LineChange, LineId};
 
 use crate::course::Course;
 use crate::snapshot::Cause;
@@ -73,6 +73,8 @@ pub struct Branch {
     pub owner: Option<BareJid>,
     /// The server of a trunk that is called.
     pub trunk: Option<Arc<Outgoing>>,
+    /// It is asked to make no sound.
+    pub is_silent: bool,
 }
 
 /// What this server answers itself.
@@ -80,6 +82,8 @@ pub struct Branch {
 pub enum Service {
     /// Sends the caller's own sound back.
     Echo,
+    /// Says that what was dialled is done.
+    Confirmation,
 }
 
 /// Where a call goes.
@@ -100,6 +104,8 @@ pub enum Destination {
     },
     /// A service of this server.
     Service(Service),
+    /// A change of the settings of the line that calls; [`Directory::set`] makes it.
+    Setting(LineChange),
     /// Out, over trunks, tried in order.
     Trunk {
         /// The trunks; one at least.
@@ -175,6 +181,13 @@ pub trait Directory: Send + Sync {
     /// The phones of a line, for a call that is not dialled: a recall, a call that an application makes.
     fn phones_of(&self, _line: &LineId) -> Vec<Branch> {
         Vec::new()
+    }
+    /// Changes the settings of the line that calls.
+    ///
+    /// # Errors
+    /// It may not.
+    fn set(&self, _caller: &Caller, _change: &LineChange) -> Result<(), Unplaceable> {
+        Err(Unplaceable::NotAllowed)
     }
     /// Where a call goes when its destination has failed; `None` when it has failed with it. The course of what is
     /// given is longer than the one that failed: no call goes on for ever.

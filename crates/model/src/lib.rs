@@ -5,6 +5,7 @@
 mod address;
 mod host;
 mod line;
+mod line_settings;
 pub mod plan;
 mod private;
 mod timestamp;
@@ -14,6 +15,7 @@ pub use address::{bare_of, domain_of};
 pub use host::Host;
 pub use jid::{BareJid, DomainPart, FullJid, Jid, NodePart, ResourcePart};
 pub use line::{LineId, Number, NumberError, PARTITION_DEFAULT, Partition};
+pub use line_settings::{DoNotDisturb, ForwardWhen, LineChange, LineSettings, Origin};
 pub use private::Private;
 pub use timestamp::{Timestamp, TimestampError};
 pub use user::{User, UserId};

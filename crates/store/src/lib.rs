@@ -35,6 +35,7 @@ mod journal;
 mod known_users;
 mod last_activity;
 mod line;
+mod line_settings;
 mod pubsub;
 mod pubsub_member;
 mod queue;

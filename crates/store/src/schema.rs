@@ -16,6 +16,7 @@ const LITE: &[&str] = &[
     include_str!("../migrations/sqlite/0008_people_group.sql"),
     include_str!("../migrations/sqlite/0009_sign_in.sql"),
     include_str!("../migrations/sqlite/0010_call_record.sql"),
+    include_str!("../migrations/sqlite/0011_line_settings.sql"),
 ];
 const PG: &[&str] = &[
     include_str!("../migrations/postgres/0001_start.sql"),
@@ -28,6 +29,7 @@ const PG: &[&str] = &[
     include_str!("../migrations/postgres/0008_people_group.sql"),
     include_str!("../migrations/postgres/0009_sign_in.sql"),
     include_str!("../migrations/postgres/0010_call_record.sql"),
+    include_str!("../migrations/postgres/0011_line_settings.sql"),
 ];
 
 const CREATE_VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";

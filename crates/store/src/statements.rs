@@ -4,8 +4,8 @@ use crate::db::Bulk;
 use crate::{
     account, archive, archive_preference, archive_removal, archive_text, backup, binding, blocked,
     call_history, call_record, connect, credential, given_up, group, invitation, journal, last_activity,
-    line, pubsub, pubsub_member, room, roster, schema, setting, sign_in_token, spool, subscription_request,
-    upload, user, user_document, verify,
+    line, line_settings, pubsub, pubsub_member, room, roster, schema, setting, sign_in_token, spool,
+    subscription_request, upload, user, user_document, verify,
 };
 
 const BOTH: &[&[&str]] = &[
@@ -25,6 +25,7 @@ const BOTH: &[&[&str]] = &[
     given_up::STATEMENTS,
     group::STATEMENTS,
     line::STATEMENTS,
+    line_settings::STATEMENTS,
     pubsub::STATEMENTS,
     pubsub_member::STATEMENTS,
     room::STATEMENTS,

@@ -22,6 +22,7 @@ cases! {
     credentials_are_kept_and_replaced,
     a_digest_account_follows_its_line_and_owner,
     a_line_needs_its_owner_and_a_free_number,
+    settings_of_lines_are_kept_until_the_line_goes,
     removing_a_user_removes_what_is_theirs,
     a_roster_rises_by_one_version_per_change,
     roster_changes_since_a_version_include_removals,
@@ -190,6 +191,27 @@ async fn a_line_needs_its_owner_and_a_free_number(database: Database) {
     assert_eq!(store.line(&id).await.unwrap(), None);
     assert!(matches!(store.line_remove(&id).await, Err(Error::NotFound(_))));
     assert!(matches!(store.line_set_secrets(&id, vec![]).await, Err(Error::NotFound(_))));
+    store.close().await;
+}
+
+async fn settings_of_lines_are_kept_until_the_line_goes(database: Database) {
+    let store = database.open().await;
+    let id = LineId::from("600".parse::<Number>().unwrap());
+    let mut settings = model::LineSettings::default();
+    settings.apply(&model::LineChange::DoNotDisturb { mode: Some(model::DoNotDisturb::Reject) });
+    assert!(matches!(store.line_settings_put(&id, &settings).await, Err(Error::NotFound(_))));
+    store.line_add(line("600", "echo")).await.unwrap();
+    assert!(store.line_settings(&id).await.unwrap().is_none());
+    store.line_settings_put(&id, &settings).await.unwrap();
+    settings.apply(&model::LineChange::RingSeconds { seconds: Some(9) });
+    store.line_settings_put(&id, &settings).await.unwrap();
+    assert_eq!(store.line_settings_all().await.unwrap(), [(id.clone(), settings.clone())]);
+    store.line_settings_put(&id, &model::LineSettings::default()).await.unwrap();
+    assert!(store.line_settings_all().await.unwrap().is_empty());
+    store.line_settings_put(&id, &settings).await.unwrap();
+    store.line_remove(&id).await.unwrap();
+    store.line_add(line("600", "echo")).await.unwrap();
+    assert!(store.line_settings(&id).await.unwrap().is_none());
     store.close().await;
 }
 

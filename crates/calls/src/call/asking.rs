@@ -9,7 +9,8 @@ use sip::{Method, Name, Response};
 
 use super::describe::Lines;
 use super::house::Context;
-use super::service::{ServiceCall, composed_offer};
+use super::own_offer::composed_offer;
+use super::service::ServiceCall;
 use super::{End, wire};
 use crate::offer::{Carrier, Meaning, Side};
 use crate::snapshot::Cause;

@@ -75,7 +75,9 @@ impl Attempt {
         let found = order.place.phones(&order.allowed_as, context.house);
         let phones = match found.map_err(Verdict::from)? {
             phones @ Destination::Phones { .. } => phones,
-            Destination::Service(_) => return Err(Verdict::from(place::Unplaceable::NotAllowed)),
+            Destination::Service(_) | Destination::Setting(_) => {
+                return Err(Verdict::from(place::Unplaceable::NotAllowed));
+            }
             Destination::Trunk { attempts, is_emergency, course } => {
                 let ways = context.house.trunks.ways(&attempts, is_emergency, context.now.instant);
                 return Self::outward(order, (ways, course), id, view, context);

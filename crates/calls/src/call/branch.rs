@@ -13,6 +13,7 @@ use super::incoming::Reliability;
 use super::outcome::Failure;
 use super::{ALLOW, SUPPORTED, wire};
 use crate::course::Diversion;
+use crate::features::do_not_disturb;
 use crate::place::{Branch, Caller};
 
 /// Fields of the caller's INVITE that the called phone gets as they are.
@@ -160,8 +161,13 @@ impl BranchLeg {
         }
         if let Some(inherited) = invitation.inherited {
             for name in PASSED_ON {
-                builder = builder.copy(inherited.headers(), name);
+                if name != Name::AlertInfo || !self.place.is_silent {
+                    builder = builder.copy(inherited.headers(), name);
+                }
             }
+        }
+        if self.place.is_silent {
+            builder = do_not_disturb::silence(builder, &house.domain);
         }
         match (&outgoing, invitation.inherited) {
             (Some(outgoing), inherited) => {

@@ -102,6 +102,10 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
     let limits = Limits { calls_per_line_max: context.house.limits.calls_per_line_max };
     match place::place(&*context.house.directory, &dialled, &caller, limits) {
         Ok(Destination::Service(service)) => Started::Service(Box::new(leg), service, dialled.user),
+        Ok(Destination::Setting(change)) => match context.house.directory.set(&caller, &change) {
+            Ok(()) => Started::Service(Box::new(leg), Service::Confirmation, dialled.user),
+            Err(reason) => unplaceable(&leg, (id, &caller), reason, context),
+        },
         Ok(outward) => ring(leg, &caller, outward, id, context),
         Err(reason) => unplaceable(&leg, (id, &caller), reason, context),
     }
@@ -269,7 +273,7 @@ impl Call {
                 self.ringing.ways = context.house.trunks.ways(&attempts, is_emergency, context.now.instant);
                 self.ring_next_way(context);
             }
-            Destination::Service(_) => {}
+            Destination::Service(_) | Destination::Setting(_) => {}
         }
     }
 

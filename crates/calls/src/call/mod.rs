@@ -28,6 +28,7 @@ pub(crate) mod letter;
 mod meet;
 mod moved;
 pub mod outcome;
+pub(crate) mod own_offer;
 pub(crate) mod pair;
 mod post;
 mod refresh;

@@ -1,19 +1,20 @@
 //! Calls that this server answers itself: a phone, and one of our services behind the media port.
 
 use bytes::Bytes;
-use media::{Kind, Region, Signal, Tone};
+use media::{Region, Signal, Tone};
 use sip::dialog::{Dialog, State};
 use sip::endpoint::{ClientTransaction, ServerTransaction};
-use sip::sdp::{Codec, Direction, Media, Sdp};
+use sip::sdp::Direction;
 use sip::session_timer::{Answer, Due, SessionTimer};
 use sip::{Method, Name, Request, Response, ResponseBuilder};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::describe::{Description, Lines, Said, Whereabouts};
+use super::describe::{Description, Lines, Said};
 use super::half::Half;
 use super::house::{Context, Index};
 use super::incoming::{CallerLeg, policy, timer_offer, too_small};
 use super::letter::{Fetch, Letter, Unlent};
+use super::own_offer::composed_offer;
 use super::session::{finish, timer_headers};
 use super::streams::Streams;
 use super::{ALLOW, End, view, wire};
@@ -27,6 +28,8 @@ use crate::snapshot::{CallId, Cause, ConnectionState, Event};
 pub(crate) enum Plays {
     /// Its own sound.
     Echo,
+    /// A tone that says that it is done; then the call ends.
+    Confirmation,
     /// The tone of a phone that rings elsewhere.
     Ringback,
     /// Nothing: another phone is on its way to it.
@@ -38,6 +41,9 @@ pub(crate) enum Plays {
     /// The tone that asks for the PIN of a conference.
     Door(Door),
 }
+
+/// How long a confirmation is heard.
+const CONFIRMATION: Duration = Duration::from_secs(2);
 
 /// What a phone that is alone waits for.
 #[derive(Debug)]
@@ -87,6 +93,10 @@ impl ServiceCall {
             return None;
         };
         dialog.confirm();
+        let length = match plays {
+            Plays::Confirmation => CONFIRMATION,
+            _ => context.house.limits.call_length_max,
+        };
         let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(id.0));
         let mut call = Box::new(Self {
             id,
@@ -96,7 +106,7 @@ impl ServiceCall {
             invite: None,
             streams: Streams::new(id.0),
             view,
-            ends_at: context.now.instant + context.house.limits.call_length_max,
+            ends_at: context.now.instant + length,
             requests: Vec::new(),
             ask_again: None,
             over: false,
@@ -260,6 +270,10 @@ impl ServiceCall {
                             ports.command(seat.take(port, line));
                         }
                     }
+                    (Plays::Confirmation, Some(_)) => {
+                        let tone = Tone::of(Signal::Beep, Region::International);
+                        self.streams.tone(ports, at, End::Caller, tone);
+                    }
                     _ => {}
                 }
             }
@@ -378,7 +392,9 @@ impl ServiceCall {
             return;
         }
         if self.ends_at <= now {
-            return self.end(Cause::ResourcesNotAvailable, context);
+            let is_done = self.plays == Plays::Confirmation;
+            let cause = if is_done { Cause::NormalClearing } else { Cause::ResourcesNotAvailable };
+            return self.end(cause, context);
         }
         if let Some(Waits::Parked { recall_at, .. }) = &self.waits
             && *recall_at <= now
@@ -477,24 +493,4 @@ impl ServiceCall {
             index.servers.remove(&server);
         }
     }
-}
-
-/// What a service offers to a phone that offers nothing: sound that every phone knows, and digits.
-pub(crate) fn own_offer() -> Description {
-    let nowhere = std::net::IpAddr::from([127, 0, 0, 1]);
-    composed_offer(nowhere, Whereabouts { source: nowhere, claimed: None })
-}
-
-pub(super) fn composed_offer(address: std::net::IpAddr, whereabouts: Whereabouts) -> Description {
-    let codecs = [
-        Codec::new(8, "PCMA", 8000),
-        Codec::new(0, "PCMU", 8000),
-        Codec { parameters: Some(Bytes::from_static(b"0-16")), ..Codec::new(101, "telephone-event", 8000) },
-    ];
-    let mut sdp = Sdp::compose(1, 1, address);
-    // Any port but 0: the real one is written over it.
-    sdp.push_media(Media::compose("audio", 9, "RTP/AVP", &codecs));
-    let description = Description::own(sdp, whereabouts);
-    debug_assert_eq!(description.lines()[0].kind, Some(Kind::Audio));
-    description
 }

@@ -179,6 +179,7 @@ impl Switchboard {
             Started::Service(leg, service, number) => {
                 let plays = match service {
                     Service::Echo => Plays::Echo,
+                    Service::Confirmation => Plays::Confirmation,
                 };
                 let view = View::new(id, &caller, now.civil).dialling(&leg.invite);
                 match ServiceCall::answer(*leg, view, (plays, Some(&number)), id, &mut context) {

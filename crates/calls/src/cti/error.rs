@@ -38,6 +38,7 @@ impl Fault {
             Self::NotAllowed => "notAllowed",
             Self::Storage => "storage",
             Self::Refused(refusal) => match refusal {
+                Refusal::NoSuchLine => "noSuchDevice",
                 Refusal::NoSuchCall => "noSuchCall",
                 Refusal::NoSuchConnection => "noSuchConnection",
                 Refusal::WrongState => "wrongState",

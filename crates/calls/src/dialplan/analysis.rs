@@ -95,6 +95,12 @@ impl DialPlan {
                 Target::HuntPilot(index) => {
                     return nowhere(Outcome::HuntPilot(&self.plan.hunt_pilots[index]));
                 }
+                Target::Feature(index) => {
+                    let behind = number.as_bytes().get(usize::from(entry.pre_dot)..).unwrap_or_default();
+                    let keyed = if entry.pre_dot == 0 { &[] } else { behind };
+                    let keyed = Digits::joined(&[keyed]).unwrap_or(Digits::empty());
+                    return nowhere(Outcome::Feature(self.plan.feature_codes[index].does, keyed));
+                }
                 Target::Echo => return nowhere(Outcome::Service(Service::Echo)),
                 Target::Route(index) => {
                     return self.by_route((index, entry), (number, calling), (ask, caller), witness);

@@ -96,6 +96,7 @@ fn named_partitions(plan: &Plan, accounts: &Accounts) -> Vec<Partition> {
     names.extend(plan.search_spaces.iter().flat_map(|space| space.partitions.iter().cloned()));
     names.extend(plan.lines.iter().map(|line| line.number.partition().clone()));
     names.extend(plan.hunt_pilots.iter().map(|pilot| pilot.partition.clone()));
+    names.extend(plan.feature_codes.iter().map(|code| code.partition.clone()));
     names.extend(plan.translations.iter().map(|translation| translation.partition.clone()));
     names.extend(plan.routes.iter().map(|route| route.partition.clone()));
     names.extend(plan.outside.sip_routes.iter().map(|route| route.partition.clone()));
@@ -269,6 +270,9 @@ fn entries(
     }
     for (index, route) in plan.routes.iter().enumerate() {
         add(route.pattern.clone(), &route.partition, Target::Route(index), route.urgent);
+    }
+    for (index, code) in plan.feature_codes.iter().enumerate() {
+        add(code.pattern.clone(), &code.partition, Target::Feature(index), false);
     }
     // Stable: of equal texts, services come first, then lines, then what is written in the plan.
     all.sort_by(|(a, one), (b, other)| (a, one.partition).cmp(&(b, other.partition)));

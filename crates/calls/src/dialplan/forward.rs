@@ -1,12 +1,14 @@
 //! Call forwarding: where a line's calls go that do not stay (`CC-17`).
 
-use model::plan::{ByOrigin, Digits, ForwardTo};
+use model::plan::{Digits, ForwardTo};
 use model::{LineId, Timestamp};
 
 use super::DialPlan;
 use super::explanation::Silent;
-use super::route::{Ask, Route};
+use super::route::{Ask, Outcome, Route};
 use super::who::Who;
+use crate::features::forward;
+use crate::place::Unplaceable;
 
 /// Why a call goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +36,8 @@ impl DialPlan {
         let said = self.lines[self.line_index(line)?].said?;
         let forwards = &self.plan.lines[said].forward;
         let is_internal = !matches!(caller, Who::Trunk(..));
-        let of = |by_origin: &'_ ByOrigin| by_origin.of(is_internal).cloned();
-        let to = match reason {
-            Reason::All => forwards.all.clone(),
-            Reason::Busy => of(&forwards.busy),
-            Reason::NoAnswer => of(&forwards.no_answer),
-            Reason::Unregistered => of(&forwards.unregistered),
-        };
-        Some(self.forwarded(&to?, Who::Line(line, None), caller, when))
+        let to = forward::destination(forwards, reason, is_internal)?;
+        Some(self.forwarded(to, Who::Line(line, None), caller, when))
     }
 
     /// Looks a forward's destination up, on behalf of who forwards.
@@ -63,10 +59,41 @@ impl DialPlan {
         let mut route = self.analyse(&ask, Some(space), &mut Silent);
         // Inside, the called phone shows who calls; outside, a number of ours vouches for the call.
         let calling: Option<Digits> = self.caller(caller).calling;
-        if !matches!(route.outcome, super::Outcome::Outside(_)) {
+        if !matches!(route.outcome, Outcome::Outside(_)) {
             route.calling = calling;
         }
         route
+    }
+
+    /// Where calls go that the user of a line forwards: looked up where the plan lets this line forward to.
+    pub(crate) fn forwarded_by_user(
+        &self,
+        line: &LineId,
+        to: &ForwardTo,
+        caller: &Who<'_>,
+        when: Timestamp,
+    ) -> Route<'_> {
+        let said = self.line_index(line).and_then(|index| self.lines[index].said);
+        let search_space = said.and_then(|said| self.plan.lines[said].forward.search_space.clone());
+        let to = ForwardTo { to: to.to, search_space: to.search_space.clone().or(search_space) };
+        self.forwarded(&to, Who::Line(line, None), caller, when)
+    }
+
+    /// May the user of a line forward its calls there?
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_forward(&self, line: &LineId, to: &Digits, when: Timestamp) -> Result<(), Unplaceable> {
+        let to = ForwardTo { to: *to, search_space: None };
+        let route = self.forwarded_by_user(line, &to, &Who::Line(line, None), when);
+        match route.outcome {
+            Outcome::Line(reached) if reached == line => Err(Unplaceable::Looping),
+            Outcome::Line(_) | Outcome::User(..) | Outcome::HuntPilot(_) | Outcome::Service(_) => Ok(()),
+            // Nobody shall have rescuers called by whoever calls them.
+            Outcome::Outside(way) if !way.is_emergency => Ok(()),
+            Outcome::Unallocated | Outcome::More(_) | Outcome::Looping => Err(Unplaceable::NotFound),
+            _ => Err(Unplaceable::NotAllowed),
+        }
     }
 
     /// How long a line rings before nobody answers, when the plan says so.

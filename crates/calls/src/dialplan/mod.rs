@@ -91,6 +91,7 @@ enum Target {
     HuntPilot(usize),
     Translation(usize, Option<usize>),
     Route(usize),
+    Feature(usize),
     Echo,
 }
 

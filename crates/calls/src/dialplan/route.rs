@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::plan::{Digits, HuntPilot};
+use model::plan::{Digits, Feature, HuntPilot};
 use model::{BareJid, LineId, Timestamp};
 
 use super::codes::{CodeRefused, Keyed, NeedsCode};
@@ -65,6 +65,8 @@ pub enum Outcome<'a> {
     Service(Service),
     /// To a hunt pilot.
     HuntPilot(&'a HuntPilot),
+    /// To a feature of the line that dials it, with the number that was dialled behind the code.
+    Feature(Feature, Digits),
     /// Out, over trunks.
     Outside(Way<'a>),
     /// Further, when the caller has keyed in a code.

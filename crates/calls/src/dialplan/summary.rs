@@ -39,7 +39,9 @@ impl DialPlan {
             Outcome::Line(line) => format!("line {line}"),
             Outcome::User(user, _) => format!("user {}", user.node().map_or("", |node| node.as_str())),
             Outcome::Service(crate::place::Service::Echo) => "echo".to_owned(),
+            Outcome::Service(crate::place::Service::Confirmation) => "confirmation".to_owned(),
             Outcome::HuntPilot(pilot) => format!("hunt {}", pilot.number),
+            Outcome::Feature(feature, _) => format!("feature {}", feature.word()),
             Outcome::Outside(way) => {
                 let kind = if way.is_emergency { "emergency" } else { "trunk" };
                 match self.attempts(way, route, 0).first() {

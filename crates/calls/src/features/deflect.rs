@@ -45,7 +45,7 @@ pub(crate) fn deflect(
     let (count, course) = match &mut destination {
         Destination::Phones { branches, course, .. } => (branches.len(), course),
         Destination::Trunk { course, .. } => (WAYS_MAX, course),
-        Destination::Service(_) => return Err(Unplaceable::NotAllowed.into()),
+        Destination::Service(_) | Destination::Setting(_) => return Err(Unplaceable::NotAllowed.into()),
     };
     *course = std::mem::take(course).behind(&leaving);
     if call.branches.len() + count > PHONES_MAX {

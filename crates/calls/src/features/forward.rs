@@ -1,5 +1,7 @@
 //! Forwarding: where the calls of a line go that do not stay, and why (`CC-17`).
 
+use model::plan::{ForwardTo, Forwards};
+
 use crate::course::Why;
 use crate::dialplan::Reason;
 use crate::snapshot::Cause;
@@ -12,6 +14,16 @@ pub(crate) fn reason(cause: Cause) -> Option<Reason> {
         Cause::Busy => Some(Reason::Busy),
         Cause::DestinationOutOfService => Some(Reason::Unregistered),
         _ => None,
+    }
+}
+
+/// Where these forwards lead for this reason.
+pub(crate) fn destination(forwards: &Forwards, reason: Reason, is_internal: bool) -> Option<&ForwardTo> {
+    match reason {
+        Reason::All => forwards.all.as_ref(),
+        Reason::Busy => forwards.busy.of(is_internal),
+        Reason::NoAnswer => forwards.no_answer.of(is_internal),
+        Reason::Unregistered => forwards.unregistered.of(is_internal),
     }
 }
 

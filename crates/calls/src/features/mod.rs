@@ -12,6 +12,8 @@
 //! | a new INVITE to the number of a conference, a key at its door | `conference` |
 //! | a new INVITE to a slot where somebody is parked | `park` |
 //! | a command of an application (`command.rs`) | `make_call`, `answer`, `clear`, `hold`, `deflect`, `transfer`, `park`, `confer` |
+//! | a feature code, a command or a verb for a line | `line_settings` |
+//! | a line does not want to be disturbed | `do_not_disturb` |
 //! | a line forwards, or a destination has failed | `forward`, `hunt`, by `place::Directory` |
 
 pub(crate) mod answer;
@@ -19,9 +21,11 @@ pub(crate) mod clear;
 pub(crate) mod confer;
 pub mod conference;
 pub(crate) mod deflect;
+pub(crate) mod do_not_disturb;
 pub(crate) mod forward;
 pub(crate) mod hold;
 pub mod hunt;
+pub mod line_settings;
 pub(crate) mod make_call;
 pub(crate) mod music;
 pub mod park;

@@ -17,6 +17,7 @@ use crate::authentication::Authentication;
 use crate::call::{House, Now};
 use crate::dialplan::{DialPlan, Resolution};
 use crate::events::{Publications, WatchCounts};
+use crate::features::line_settings::LineTable;
 use crate::metrics::Metrics;
 use crate::registrar::Registrar;
 use crate::trunk::{Names, Trunks};
@@ -31,6 +32,10 @@ pub(crate) struct Rooms {
     pub runtime: Runtime,
     pub store: Store,
     pub plan: Arc<ArcSwap<DialPlan>>,
+    /// What the users of lines have set.
+    pub lines: Arc<LineTable>,
+    /// Held while settings of a line are kept, so that an older one never follows a newer.
+    pub lines_change: tokio::sync::Mutex<()>,
     pub registrar: Arc<Registrar>,
     pub authentication: Authentication,
     pub engine: Arc<Engine>,

@@ -154,6 +154,7 @@ impl Trunks {
             is_address: attempt.domain.is_some(),
         };
         Some(Branch {
+            is_silent: false,
             contact,
             target,
             path: Vec::new(),

@@ -7,6 +7,7 @@ mod lists;
 mod phone;
 mod scanner;
 mod script;
+mod settings;
 mod trunks;
 
 use std::sync::Arc;

@@ -41,6 +41,7 @@ impl calls::call::Ports for NoMedia {
 pub struct House {
     pub calls: Calls,
     pub store: Store,
+    pub engine: Arc<Engine>,
     _folder: tempfile::TempDir,
 }
 
@@ -86,8 +87,10 @@ impl House {
             records: calls::RecordPolicy::default(),
         };
         let engine = Arc::new(Engine::new(Rules::default()));
-        let calls = Calls::start(config, store.clone(), engine, runtime, Arc::new(NoMedia)).await.unwrap();
-        Self { calls, store, _folder: folder }
+        let calls = Calls::start(config, store.clone(), Arc::clone(&engine), runtime, Arc::new(NoMedia))
+            .await
+            .unwrap();
+        Self { calls, store, engine, _folder: folder }
     }
 
     /// One more line that nobody owns; the server knows it when this is over.

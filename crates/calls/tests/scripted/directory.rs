@@ -50,6 +50,7 @@ impl Registered {
             target: Target::from(flow_to(self.address)),
             path: Vec::new(),
             line: Some(self.line.clone()),
+            is_silent: false,
             owner: Some(format!("{}@localhost", self.owner).parse().expect("an address")),
             trunk: None,
         }

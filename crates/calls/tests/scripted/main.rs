@@ -50,13 +50,17 @@ scripts! {
     deflect_call
     destinations_in_turn
     directed_pickup
+    do_not_disturb
+    do_not_disturb_silent
     early_media
     early_media_of_two_forks
     echo_service
+    feature_codes_of_the_plan
     fork_both_phones_busy
     fork_two_phones
     forward_all
     forward_busy
+    forward_by_code
     forward_loop
     forward_no_answer
     forward_unregistered
@@ -65,6 +69,7 @@ scripts! {
     hunt_broadcast
     hunt_circular
     hunt_longest_idle
+    hunt_not_disturbed
     hunt_top_down
     impatient_caller
     info_digits

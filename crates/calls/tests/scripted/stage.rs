@@ -125,7 +125,7 @@ impl Stage {
             trunks.found(name, servers.iter().map(hop).collect(), start);
         }
         let plan = Arc::new(ArcSwap::from_pointee(plan));
-        let directory = Arc::new(PlanDirectory::new(plan, registrations, Arc::clone(&board)));
+        let directory = Arc::new(PlanDirectory::new(plan, Arc::default(), registrations, Arc::clone(&board)));
         let moved = Arc::new(Moved::default());
         let parking = Arc::new(Parking::default());
         let conferences = Arc::new(Conferences::new(conferences()));

@@ -23,6 +23,9 @@ pub struct Forwards {
     /// How long it rings before nobody answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_answer_seconds: Option<u16>,
+    /// The search space of destinations that the user of the line sets; the settings' when none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search_space: Option<String>,
 }
 
 /// Separate destinations for calls from inside and from outside.

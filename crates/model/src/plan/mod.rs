@@ -10,6 +10,7 @@ mod device;
 mod digits;
 mod document;
 mod emergency;
+mod feature_code;
 mod forward;
 mod hunt;
 mod line;
@@ -34,6 +35,7 @@ pub use device::{Device, DevicePool, LAMPS_MAX, Lamp, Place};
 pub use digits::{DIGITS_MAX, Digits, DigitsError, SYMBOLS, symbol};
 pub use document::{DOCUMENT_BYTES_MAX, DocumentError};
 pub use emergency::{Emergency, EmergencyLocation};
+pub use feature_code::{Feature, FeatureCode};
 pub use forward::{ByOrigin, ForwardTo, Forwards};
 pub use hunt::{Algorithm, HuntPilot};
 pub use line::PlanLine;
@@ -50,7 +52,7 @@ pub use transformation::{Habits, Mask, MaskError, Transformation};
 pub use trunk::{CallerId, Source, SourceError, TRUNKS_MAX, TrunkAccount, TrunkSip, TrunkTransport};
 
 /// A dial plan.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plan {
     /// What holds unless something says otherwise.
@@ -70,6 +72,9 @@ pub struct Plan {
     /// Hunt pilots.
     #[serde(rename = "hunt_pilot", skip_serializing_if = "Vec::is_empty")]
     pub hunt_pilots: Vec<HuntPilot>,
+    /// What phones dial to set something for their line; the usual codes when none are named.
+    #[serde(rename = "feature_code", skip_serializing_if = "feature_code::are_usual")]
+    pub feature_codes: Vec<FeatureCode>,
     /// What holds for lines; a line that is not here has the settings' search space and no forwards.
     #[serde(rename = "line", skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<PlanLine>,
@@ -91,7 +96,35 @@ pub struct Plan {
     pub presence: Presence,
 }
 
+impl Default for Plan {
+    /// The empty plan: with the usual feature codes and emergency numbers.
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            partitions: Vec::new(),
+            search_spaces: Vec::new(),
+            translations: Vec::new(),
+            routes: Vec::new(),
+            hunt_pilots: Vec::new(),
+            feature_codes: feature_code::usual(),
+            lines: Vec::new(),
+            devices: Vec::new(),
+            device_pools: Vec::new(),
+            outside: Outside::default(),
+            time: Times::default(),
+            codes: Codes::default(),
+            emergency: Emergency::default(),
+            presence: Presence::default(),
+        }
+    }
+}
+
 impl Plan {
+    /// Are its feature codes those of a plan that names none?
+    pub(crate) fn has_usual_feature_codes(&self) -> bool {
+        feature_code::are_usual(&self.feature_codes)
+    }
+
     /// Are search spaces in use? Before there is one, everybody reaches every partition.
     pub fn has_classes(&self) -> bool {
         !self.search_spaces.is_empty()

@@ -1,11 +1,13 @@
 //! Lines: added, listed, removed, given passwords.
 
-use model::{BareJid, LineId};
+use calls::command::Refusal;
+use model::{BareJid, LineChange, LineId, LineSettings};
 use serde::{Deserialize, Serialize};
 use store::DigestSecret;
 
 use super::user::{given_or_random, warn_of_weakness};
 use super::{Change, Context, Failure, PasswordSet, Secret, password};
+use crate::node::ECHO_NUMBER;
 
 /// A line to be added.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +42,16 @@ pub struct LineShown {
     pub owner: Option<BareJid>,
 }
 
+/// A line with what its user has set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineSettingsShown {
+    /// The line.
+    #[serde(flatten)]
+    pub line: LineShown,
+    /// The settings.
+    pub settings: LineSettings,
+}
+
 pub(crate) async fn add(context: &Context, new: NewLine) -> Result<LineAdded, Failure> {
     let (line_password, made_up) = given_or_random(context, new.password);
     password::check(&line_password)?;
@@ -52,6 +64,42 @@ pub(crate) async fn add(context: &Context, new: NewLine) -> Result<LineAdded, Fa
 
 pub(crate) async fn list(context: &Context) -> Result<Vec<LineShown>, Failure> {
     Ok(context.store.lines().await?.into_iter().map(shown).collect())
+}
+
+pub(crate) async fn show(context: &Context, line: &LineId) -> Result<LineSettingsShown, Failure> {
+    let found = find(context, line).await?;
+    let settings = match &context.node {
+        Some(node) => node.calls().line_settings(line),
+        None => context.store.line_settings(line).await?,
+    };
+    Ok(LineSettingsShown { line: shown(found), settings })
+}
+
+pub(crate) async fn set(
+    context: &Context,
+    line: &LineId,
+    change: &LineChange,
+) -> Result<LineSettingsShown, Failure> {
+    let found = find(context, line).await?;
+    let settings = match &context.node {
+        Some(node) => node.calls().set_line(line, change).await.map_err(|refusal| refused(line, refusal))?,
+        None => {
+            if let LineChange::Forward { to: Some(to), .. } = change {
+                let plan = calls::dialplan::load(&context.store, Some(ECHO_NUMBER)).await?;
+                plan.may_forward(line, to, context.runtime.timestamp())
+                    .map_err(|reason| refused(line, reason.into()))?;
+            }
+            let mut settings = context.store.line_settings(line).await?;
+            settings.apply(change);
+            context.store.line_settings_put(line, &settings).await?;
+            settings
+        }
+    };
+    Ok(LineSettingsShown { line: shown(found), settings })
+}
+
+fn refused(line: &LineId, refusal: Refusal) -> Failure {
+    Failure::invalid(format!("line {line}: {refusal}; `carillon dialplan test` shows where a number leads"))
 }
 
 pub(crate) async fn remove(context: &Context, line: &LineId) -> Result<LineShown, Failure> {

@@ -41,7 +41,7 @@ pub use failure::{Failure, RowFailure};
 pub use group::{GroupChange, GroupShown};
 pub use import::{Imported, Row, read_rows};
 pub use invitation::{InvitationMade, InvitationShown};
-pub use line::{LineAdded, LineShown, NewLine};
+pub use line::{LineAdded, LineSettingsShown, LineShown, NewLine};
 pub use migration::{AccountExported, AccountGiven, AccountsGiven, AccountsTaken, Counts, LeftOut};
 pub use password::{Secret, weakness};
 pub use request::Request;
@@ -138,6 +138,8 @@ pub async fn perform(
         Request::AccountExport { jid, after } => json(migration::export(context, &jid, after).await?),
         Request::LineAdd(new) => json(line::add(context, new).await?),
         Request::LineList => json(line::list(context).await?),
+        Request::LineShow { line } => json(line::show(context, &line).await?),
+        Request::LineSet { line, change } => json(line::set(context, &line, &change).await?),
         Request::LineRemove { line } => json(line::remove(context, &line).await?),
         Request::LineSetPassword { line, password } => {
             json(line::set_password(context, &line, password).await?)

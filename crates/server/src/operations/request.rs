@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use calls::dialplan::Case;
-use model::{BareJid, DomainPart, Jid, LineId};
+use model::{BareJid, DomainPart, Jid, LineChange, LineId};
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
@@ -98,6 +98,18 @@ pub enum Request {
     LineAdd(NewLine),
     /// All lines.
     LineList,
+    /// One line, with what its user has set.
+    LineShow {
+        /// Which.
+        line: LineId,
+    },
+    /// Changes what the user of a line has set.
+    LineSet {
+        /// Which.
+        line: LineId,
+        /// What.
+        change: LineChange,
+    },
     /// Removes a line.
     LineRemove {
         /// Which.

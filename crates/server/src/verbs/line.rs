@@ -1,12 +1,15 @@
 //! `line`: which numbers phones may register.
 
-use model::{BareJid, LineId, Number, Partition};
+use model::plan::Digits;
+use model::{
+    BareJid, DoNotDisturb, ForwardWhen, LineChange, LineId, LineSettings, Number, Origin, Partition,
+};
 use runtime::Runtime;
 
 use super::user::password_set;
 use super::{Common, ask, secret_from_stdin};
 use crate::exit::Exit;
-use crate::operations::{Failure, LineAdded, LineShown, NewLine, Request};
+use crate::operations::{Failure, LineAdded, LineSettingsShown, LineShown, NewLine, Request};
 use crate::print;
 
 /// Add, list, change and remove lines
@@ -22,6 +25,12 @@ enum Verb {
     Add(Add),
     /// List all lines
     List(Common),
+    /// Show a line, with its forwards and do not disturb
+    Show(One),
+    /// Forward the calls of a line, or no longer
+    Forward(Forward),
+    /// Let a line not be disturbed, or be again
+    Dnd(Dnd),
     /// Remove a line; its phones can no longer register
     Remove(One),
     /// Give a line another password; without --password-stdin it is made up and shown once
@@ -76,12 +85,69 @@ struct SetPassword {
     common: Common,
 }
 
+#[derive(clap::Args)]
+struct Forward {
+    #[command(flatten)]
+    which: Which,
+    /// When: all, busy, no-answer or unregistered
+    #[arg(value_parser = word::<ForwardWhen>)]
+    when: ForwardWhen,
+    /// Where to, as a phone of the line would dial it; `off` ends it
+    #[arg(value_parser = target)]
+    target: Target,
+    /// Only calls of lines of ours (internal), or those that come over trunks (external)
+    #[arg(long, value_name = "ORIGIN", value_parser = word::<Origin>)]
+    calls: Option<Origin>,
+    /// How long the line rings before nobody answers
+    #[arg(long, value_name = "SECONDS")]
+    after: Option<u16>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Args)]
+struct Dnd {
+    #[command(flatten)]
+    which: Which,
+    /// `reject`: callers hear busy; `silent`: phones show calls without a sound; `off`
+    #[arg(value_parser = disturb)]
+    mode: Disturb,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Where calls go; `None`: nowhere else.
+#[derive(Clone, Copy)]
+struct Target(Option<Digits>);
+
+#[derive(Clone, Copy)]
+struct Disturb(Option<DoNotDisturb>);
+
+/// A word of the settings, as they spell it.
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    if text == "off" {
+        return Ok(Target(None));
+    }
+    let number = Digits::dialled(text).filter(|number| !number.is_empty());
+    number.map(|number| Target(Some(number))).ok_or_else(|| "neither a number nor `off`".to_owned())
+}
+
+fn disturb(text: &str) -> Result<Disturb, String> {
+    if text == "off" { Ok(Disturb(None)) } else { word(text).map(|mode| Disturb(Some(mode))) }
+}
+
 impl Arguments {
     pub(super) fn common(&self) -> &Common {
         match &self.verb {
             Verb::Add(add) => &add.common,
             Verb::List(common) => common,
-            Verb::Remove(one) => &one.common,
+            Verb::Remove(one) | Verb::Show(one) => &one.common,
+            Verb::Forward(forward) => &forward.common,
+            Verb::Dnd(dnd) => &dnd.common,
             Verb::SetPassword(set) => &set.common,
         }
     }
@@ -105,6 +171,24 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             }
         }
         Verb::List(_) => list(&common, runtime).await?,
+        Verb::Show(One { which, .. }) => {
+            let line = which.into();
+            show(&common, &ask(&common, runtime, Request::LineShow { line }).await?);
+        }
+        Verb::Forward(Forward { which, when, target, calls, after, .. }) => {
+            let line: LineId = which.into();
+            let change = LineChange::Forward { when, calls, to: target.0 };
+            let mut set = ask(&common, runtime, Request::LineSet { line: line.clone(), change }).await?;
+            if let Some(seconds) = after {
+                let change = LineChange::RingSeconds { seconds: Some(seconds) };
+                set = ask(&common, runtime, Request::LineSet { line, change }).await?;
+            }
+            show(&common, &set);
+        }
+        Verb::Dnd(Dnd { which, mode, .. }) => {
+            let change = LineChange::DoNotDisturb { mode: mode.0 };
+            show(&common, &ask(&common, runtime, Request::LineSet { line: which.into(), change }).await?);
+        }
         Verb::Remove(One { which, .. }) => {
             let line: LineShown = ask(&common, runtime, Request::LineRemove { line: which.into() }).await?;
             if common.json {
@@ -120,6 +204,26 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
         }
     }
     Ok(Exit::Done)
+}
+
+fn show(common: &Common, line: &LineSettingsShown) {
+    if common.json {
+        return print::json(line);
+    }
+    let LineSettings { forward, do_not_disturb } = &line.settings;
+    let owner = line.line.owner.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
+    print::line(&format!("line {} in {}, of {owner}", line.line.number, line.line.partition));
+    for (field, to) in forward.destinations() {
+        print::line(&format!("{field}: {}", to.to));
+    }
+    if let Some(seconds) = forward.no_answer_seconds {
+        print::line(&format!("rings for {seconds} s"));
+    }
+    match do_not_disturb {
+        Some(DoNotDisturb::Reject) => print::line("do not disturb: callers hear busy"),
+        Some(DoNotDisturb::Silent) => print::line("do not disturb: phones show calls without a sound"),
+        None => {}
+    }
 }
 
 async fn list(common: &Common, runtime: &Runtime) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod dialplan;
+mod line;
 mod migration;
 mod support;
 

@@ -120,6 +120,7 @@ enum Kind {
     HuntPilot,
     Translation,
     Route,
+    FeatureCode,
 }
 
 impl Kind {
@@ -129,6 +130,7 @@ impl Kind {
             Self::HuntPilot => "hunt_pilot",
             Self::Translation => "translation",
             Self::Route => "route",
+            Self::FeatureCode => "feature_code",
         }
     }
 }
@@ -163,7 +165,16 @@ fn wild(plan: &Plan) -> Vec<Item<'_>> {
         partition: &r.partition,
         urgent: r.urgent,
     });
-    translations.chain(routes).collect()
+    // Whoever wrote no codes wants to hear nothing of the usual ones.
+    let codes = if plan.has_usual_feature_codes() { &[] } else { plan.feature_codes.as_slice() };
+    let codes = codes.iter().enumerate().map(|(index, code)| Item {
+        kind: Kind::FeatureCode,
+        index,
+        pattern: std::borrow::Cow::Borrowed(&code.pattern),
+        partition: &code.partition,
+        urgent: false,
+    });
+    translations.chain(routes).chain(codes).collect()
 }
 
 /// The partitions of each search space; before there is one, a space of all partitions.
@@ -196,6 +207,22 @@ mod tests {
         let plan = Plan::read(document).unwrap_or_else(|error| panic!("{error}"));
         // Every plan of these tests is too small to have a way out for emergency calls.
         plan.check().iter().filter(|f| f.path != "emergency").map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn codes_are_looked_at_when_somebody_wrote_them() {
+        let space = "[[search_space]]\nname = \"a\"\npartitions = [\"staff\"]\n";
+        let of_codes = |document: &str| -> Vec<String> {
+            findings(document).into_iter().filter(|found| found.contains("feature_code")).collect()
+        };
+        let code = |pattern: &str, partition: &str| {
+            let place = format!("pattern = \"{pattern}\"\npartition = \"{partition}\"");
+            of_codes(&format!("{space}[[feature_code]]\n{place}\ndoes = \"forward-all\""))
+        };
+        assert!(of_codes(space).is_empty());
+        assert!(code("*72.!", "staff").is_empty());
+        assert!(code("*72", "staff")[0].starts_with("error: feature_code *72 in staff: the feature wants"));
+        assert!(code("*72.!", "codes")[0].contains("nobody can dial it"));
     }
 
     pub(super) fn check(document: &str, expected: &[&str]) {

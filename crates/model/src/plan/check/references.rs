@@ -145,6 +145,10 @@ fn patterns(plan: &Plan, known: &Known<'_>, found: &mut Findings) {
             );
         }
     }
+    for code in plan.feature_codes.iter().filter(|code| code.does.wants_number() && !code.pattern.has_dot()) {
+        let at = path("feature_code", code.pattern.as_str(), &code.partition);
+        found.error(at, "the feature wants a number, and no dot says where it begins", "such as *72.!");
+    }
     for route in &plan.outside.sip_routes {
         known.way(&format!("outside.sip_route {}", route.domain), &route.to, found);
     }
@@ -186,6 +190,7 @@ fn people(plan: &Plan, known: &Known<'_>, found: &mut Findings) {
         known.space(&at, line.search_space.as_deref(), found);
         known.presence_group(&at, line.presence_group.as_deref(), found);
         named(&at, "alternate group", line.alternate_group.as_deref(), &known.alternates, found);
+        known.space(&at, line.forward.search_space.as_deref(), found);
         for (field, to) in line.forward.destinations() {
             known.space(&format!("{at} {field}"), to.search_space.as_deref(), found);
         }

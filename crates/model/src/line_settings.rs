@@ -1,0 +1,149 @@
+//! What the user of a line has set for it: forwards, do not disturb. The dial plan's own word on a line is in
+//! [`crate::plan`]; what its user sets goes before that.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{ByOrigin, Digits, ForwardTo, Forwards};
+
+/// The settings of one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LineSettings {
+    /// Where its calls go.
+    #[serde(skip_serializing_if = "Forwards::is_none")]
+    pub forward: Forwards,
+    /// It does not want to be disturbed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub do_not_disturb: Option<DoNotDisturb>,
+}
+
+/// What becomes of calls to a line that does not want to be disturbed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DoNotDisturb {
+    /// They are refused as if the line were busy, and go where it forwards when busy.
+    Reject,
+    /// Its phones show them without a sound.
+    Silent,
+}
+
+/// When calls are forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardWhen {
+    /// Always.
+    All,
+    /// When the line is busy.
+    Busy,
+    /// When nobody answers.
+    NoAnswer,
+    /// When no phone is registered.
+    Unregistered,
+}
+
+/// Which calls are forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// Those of lines of ours.
+    Internal,
+    /// Those that came over a trunk.
+    External,
+}
+
+/// One change of the settings of a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "set", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LineChange {
+    /// A forward, or no forward any more.
+    Forward {
+        /// When.
+        when: ForwardWhen,
+        /// Which calls; all when it is not said. Forwarding always makes no difference between calls.
+        #[serde(default)]
+        calls: Option<Origin>,
+        /// Where to; `None` ends it.
+        to: Option<Digits>,
+    },
+    /// How long the line rings before nobody answers; `None` leaves it to the dial plan.
+    RingSeconds {
+        /// Seconds.
+        seconds: Option<u16>,
+    },
+    /// Do not disturb; `None` ends it.
+    DoNotDisturb {
+        /// How.
+        mode: Option<DoNotDisturb>,
+    },
+}
+
+impl LineSettings {
+    /// Is nothing set?
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Makes a change.
+    pub fn apply(&mut self, change: &LineChange) {
+        match change {
+            LineChange::Forward { when, calls, to } => {
+                let to = to.map(|to| ForwardTo { to, search_space: None });
+                let by_origin = match when {
+                    ForwardWhen::All => {
+                        self.forward.all = to;
+                        return;
+                    }
+                    ForwardWhen::Busy => &mut self.forward.busy,
+                    ForwardWhen::NoAnswer => &mut self.forward.no_answer,
+                    ForwardWhen::Unregistered => &mut self.forward.unregistered,
+                };
+                let ByOrigin { internal, external } = by_origin;
+                if *calls != Some(Origin::External) {
+                    internal.clone_from(&to);
+                }
+                if *calls != Some(Origin::Internal) {
+                    *external = to;
+                }
+            }
+            LineChange::RingSeconds { seconds } => self.forward.no_answer_seconds = *seconds,
+            LineChange::DoNotDisturb { mode } => self.do_not_disturb = *mode,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(number: &str) -> Option<Digits> {
+        Digits::parse(number).ok()
+    }
+
+    #[test]
+    fn a_change_touches_what_it_names() {
+        let mut settings = LineSettings::default();
+        let busy = |calls, to| LineChange::Forward { when: ForwardWhen::Busy, calls, to };
+        settings.apply(&busy(None, to("1003")));
+        settings.apply(&busy(Some(Origin::External), to("1004")));
+        let target = |origin: bool| settings.forward.busy.of(origin).map(|to| to.to.to_string());
+        assert_eq!((target(true), target(false)), (Some("1003".to_owned()), Some("1004".to_owned())));
+        settings.apply(&busy(Some(Origin::Internal), None));
+        assert_eq!(settings.forward.busy.internal, None);
+        settings.apply(&busy(None, None));
+        settings.apply(&LineChange::DoNotDisturb { mode: Some(DoNotDisturb::Silent) });
+        assert!(!settings.is_none());
+        settings.apply(&LineChange::DoNotDisturb { mode: None });
+        assert!(settings.is_none());
+    }
+
+    #[test]
+    fn settings_are_kept_as_text_and_an_older_text_is_read() {
+        let mut settings = LineSettings::default();
+        settings.apply(&LineChange::Forward { when: ForwardWhen::All, calls: None, to: to("1003") });
+        settings.apply(&LineChange::RingSeconds { seconds: Some(12) });
+        let text = serde_json::to_string(&settings).unwrap();
+        assert_eq!(text, r#"{"forward":{"all":{"to":"1003"},"no_answer_seconds":12}}"#);
+        assert_eq!(serde_json::from_str::<LineSettings>(&text).unwrap(), settings);
+        assert!(serde_json::from_str::<LineSettings>("{}").unwrap().is_none());
+    }
+}

@@ -1,0 +1,116 @@
+//! Feature codes: what a phone dials to set something for its line.
+
+use serde::{Deserialize, Serialize};
+
+use super::Pattern;
+use crate::Partition;
+
+/// A code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureCode {
+    /// What is dialled; behind the dot stands the number that the feature wants.
+    pub pattern: Pattern,
+    /// Where it lives.
+    #[serde(default)]
+    pub partition: Partition,
+    /// What it does.
+    pub does: Feature,
+}
+
+/// What a code does for the line that dials it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feature {
+    /// All calls go to the number behind the dot.
+    ForwardAll,
+    /// They do no longer.
+    ForwardAllOff,
+    /// So do calls while the line is busy.
+    ForwardBusy,
+    /// They do no longer.
+    ForwardBusyOff,
+    /// So do calls that nobody answers.
+    ForwardNoAnswer,
+    /// They do no longer.
+    ForwardNoAnswerOff,
+    /// So do calls while no phone is registered.
+    ForwardUnregistered,
+    /// They do no longer.
+    ForwardUnregisteredOff,
+    /// Calls are refused.
+    DoNotDisturb,
+    /// Calls are shown without a sound.
+    DoNotDisturbSilent,
+    /// Calls ring again.
+    DoNotDisturbOff,
+}
+
+impl Feature {
+    /// Does it want a number?
+    pub fn wants_number(self) -> bool {
+        matches!(
+            self,
+            Self::ForwardAll | Self::ForwardBusy | Self::ForwardNoAnswer | Self::ForwardUnregistered
+        )
+    }
+
+    /// The word for it in a plan.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ForwardAll => "forward-all",
+            Self::ForwardAllOff => "forward-all-off",
+            Self::ForwardBusy => "forward-busy",
+            Self::ForwardBusyOff => "forward-busy-off",
+            Self::ForwardNoAnswer => "forward-no-answer",
+            Self::ForwardNoAnswerOff => "forward-no-answer-off",
+            Self::ForwardUnregistered => "forward-unregistered",
+            Self::ForwardUnregisteredOff => "forward-unregistered-off",
+            Self::DoNotDisturb => "do-not-disturb",
+            Self::DoNotDisturbSilent => "do-not-disturb-silent",
+            Self::DoNotDisturbOff => "do-not-disturb-off",
+        }
+    }
+}
+
+/// The codes of a plan that names none: those that administrators of FreePBX know.
+pub(super) fn usual() -> Vec<FeatureCode> {
+    let codes = [
+        ("*72.!", Feature::ForwardAll),
+        ("*73", Feature::ForwardAllOff),
+        ("*90.!", Feature::ForwardBusy),
+        ("*91", Feature::ForwardBusyOff),
+        ("*52.!", Feature::ForwardNoAnswer),
+        ("*53", Feature::ForwardNoAnswerOff),
+        ("*94.!", Feature::ForwardUnregistered),
+        ("*95", Feature::ForwardUnregisteredOff),
+        ("*78", Feature::DoNotDisturb),
+        ("*77", Feature::DoNotDisturbSilent),
+        ("*79", Feature::DoNotDisturbOff),
+    ];
+    let code = |(pattern, does): (&str, Feature)| {
+        Some(FeatureCode { pattern: pattern.parse().ok()?, partition: Partition::default(), does })
+    };
+    codes.into_iter().filter_map(code).collect()
+}
+
+/// Has a plan the usual codes?
+pub(super) fn are_usual(codes: &[FeatureCode]) -> bool {
+    codes == usual()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_codes_can_be_dialled_and_those_that_want_a_number_take_one() {
+        let all = usual();
+        assert_eq!(all.len(), 11);
+        for code in all {
+            assert_eq!(code.pattern.has_dot(), code.does.wants_number(), "{:?}", code.does);
+            let word = serde_json::to_string(&code.does).unwrap();
+            assert_eq!(word, format!("\"{}\"", code.does.word()));
+        }
+    }
+}

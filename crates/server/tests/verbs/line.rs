@@ -1,0 +1,51 @@
+//! What an administrator sets for lines, beside a running server and without one.
+
+use crate::support::House;
+
+fn house() -> House {
+    let house = House::new();
+    for number in ["1001", "1002"] {
+        assert_eq!(house.verb(&["line", "add", number]).code, 0);
+    }
+    house
+}
+
+/// The same with and without a running server.
+fn a_line_is_set(house: &House) {
+    let set = house.verb(&["line", "forward", "1002", "no-answer", "1001", "--after", "12"]);
+    assert_eq!(set.code, 0, "{set:?}");
+    for part in ["forward.no_answer.internal: 1001", "forward.no_answer.external: 1001", "rings for 12 s"] {
+        assert!(set.out.contains(part), "{set:?}");
+    }
+    let set = house.verb(&["line", "forward", "1002", "no-answer", "off", "--calls", "external"]);
+    assert!(set.out.contains("internal: 1001") && !set.out.contains("external"), "{set:?}");
+    let set = house.verb(&["line", "dnd", "1002", "silent"]);
+    assert!(set.out.contains("do not disturb: phones show calls without a sound"), "{set:?}");
+    assert_eq!(house.json(&["line", "show", "1002"])["settings"]["do_not_disturb"], "silent");
+    for (wrong, code) in [
+        (["line", "forward", "1002", "all", "9999"], 6),
+        (["line", "forward", "1002", "all", "1002"], 6),
+        (["line", "forward", "1003", "all", "1001"], 4),
+        (["line", "forward", "1002", "always", "1001"], 2),
+    ] {
+        let refused = house.verb(&wrong);
+        assert_eq!(refused.code, code, "{wrong:?}: {refused:?}");
+    }
+    assert_eq!(house.verb(&["line", "dnd", "1002", "off"]).code, 0);
+    assert_eq!(house.verb(&["line", "forward", "1002", "no-answer", "off"]).code, 0);
+    let shown = house.verb(&["line", "show", "1002"]);
+    assert!(shown.out.contains("line 1002 in internal, of nobody"), "{shown:?}");
+    assert!(!shown.out.contains("forward") && !shown.out.contains("disturb"), "{shown:?}");
+}
+
+#[test]
+fn a_line_is_set_without_a_server() {
+    a_line_is_set(&house());
+}
+
+#[test]
+fn a_line_is_set_in_a_running_server() {
+    let house = house();
+    let _server = house.serve();
+    a_line_is_set(&house);
+}
