@@ -236,7 +236,7 @@ impl Protector {
     pub(crate) fn protect_rtp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
         let header = rtp::Header::parse(&buffer[..length])?;
         let clear = rtp::header_length(&buffer[..length])?;
-        let index = self.sources.outgoing(header.ssrc, header.sequence);
+        let index = self.sources.outgoing(header.ssrc, header.sequence)?;
         let end = length + self.rtp.tag_bytes();
         let (packet, after) = buffer.get_mut(..end)?.split_at_mut(length);
         let (head, body) = packet.split_at_mut(clear);
@@ -285,7 +285,7 @@ impl Protector {
     /// Protects the RTCP compound in the first `length` bytes of `buffer`; gives its new length.
     pub(crate) fn protect_rtcp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
         let ssrc = u32::from_be_bytes(*buffer.get(4..length)?.first_chunk()?);
-        let index = self.sources.next_report(ssrc);
+        let index = self.sources.next_report(ssrc)?;
         let trailer = (0x8000_0000 | index as u32).to_be_bytes();
         let end = length + SRTCP_INDEX_BYTES + self.rtcp.tag_bytes();
         let whole = buffer.get_mut(..end)?;

@@ -5,6 +5,8 @@ use crate::srtp::Refused;
 /// Sources of one direction that are remembered; the one heard longest ago makes room. Only packets that were
 /// proved genuine make a source known.
 const SOURCES_MAX: usize = 8;
+/// Sources that are sealed under one key: none is ever forgotten, for its next packet would be sealed like its first.
+const SEALED_MAX: usize = 64;
 /// Packets back that are known; older ones are refused (RFC 3711 §3.3.2 wants at least 64).
 const WINDOW: u64 = 128;
 
@@ -28,12 +30,14 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// The index of a packet that goes out: in sending order it only grows, wraps included.
-    pub(crate) fn outgoing(&mut self, ssrc: u32, sequence: u16) -> u64 {
-        let source = self.source(ssrc);
+    /// The index of a packet that goes out. `None`: one was sealed with this index already, or may have been, and two
+    /// with the same index give each other away (RFC 3711 §9.1; in GCM the key of the tags as well, RFC 7714 §14).
+    pub(crate) fn outgoing(&mut self, ssrc: u32, sequence: u16) -> Option<u64> {
+        let source = self.sealed(ssrc)?;
         let index = guess(source.highest, sequence);
-        source.highest = Some(source.highest.map_or(index, |highest| highest.max(index)));
-        index
+        fresh(source.highest, source.came, index).ok()?;
+        mark(&mut source.highest, &mut source.came, index);
+        Some(index)
     }
 
     /// The index that an incoming packet most probably has (RFC 3711 §3.3.1), unless it came before.
@@ -51,12 +55,12 @@ impl Sources {
         mark(&mut source.highest, &mut source.came, index);
     }
 
-    /// The index of the next report that goes out; the first is 1.
-    pub(crate) fn next_report(&mut self, ssrc: u32) -> u64 {
-        let source = self.source(ssrc);
-        let next = source.report_highest.map_or(1, |last| (last + 1) & 0x7fff_ffff);
+    /// The index of the next report that goes out; the first is 1, and after the last there is none.
+    pub(crate) fn next_report(&mut self, ssrc: u32) -> Option<u64> {
+        let source = self.sealed(ssrc)?;
+        let next = source.report_highest.map_or(1, |last| last + 1);
         source.report_highest = Some(next);
-        next
+        (next <= 0x7fff_ffff).then_some(next)
     }
 
     /// Has a report with this index come before?
@@ -69,6 +73,18 @@ impl Sources {
     pub(crate) fn accept_report(&mut self, ssrc: u32, index: u64) {
         let source = self.source(ssrc);
         mark(&mut source.report_highest, &mut source.reports_came, index);
+    }
+
+    /// A source of ours; never in the place of another.
+    fn sealed(&mut self, ssrc: u32) -> Option<&mut Source> {
+        let known = self.known.iter().position(|source| source.ssrc == ssrc);
+        let place = known.or_else(|| {
+            (self.known.len() < SEALED_MAX).then(|| {
+                self.known.push(Source { ssrc, ..Source::default() });
+                self.known.len() - 1
+            })
+        })?;
+        self.known.get_mut(place)
     }
 
     fn source(&mut self, ssrc: u32) -> &mut Source {
@@ -116,5 +132,44 @@ fn mark(highest: &mut Option<u64>, came: &mut u128, index: u64) {
             *highest = Some(index);
         }
         None => (*highest, *came) = (Some(index), 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_index_of_a_source_is_sealed_twice(packets in prop::collection::vec((0_u32..100, any::<u16>()), 0..2_000)) {
+            let (mut sources, mut sealed) = (Sources::default(), BTreeSet::new());
+            for (ssrc, sequence) in packets {
+                if let Some(index) = sources.outgoing(ssrc, sequence) {
+                    prop_assert!(sealed.insert((ssrc, index)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_that_wraps_goes_on() {
+        let mut sources = Sources::default();
+        for number in 65_000_u64..140_000 {
+            assert_eq!(sources.outgoing(7, number as u16), Some(number));
+        }
+        assert_eq!(sources.outgoing(7, 139_999_u64 as u16), None, "the last one again");
+    }
+
+    #[test]
+    fn more_sources_than_are_remembered_are_not_sealed() {
+        let mut sources = Sources::default();
+        assert!((0..SEALED_MAX as u32).all(|ssrc| sources.outgoing(ssrc, 1).is_some()));
+        assert_eq!(sources.outgoing(1_000, 1), None);
+        assert_eq!(sources.next_report(1_000), None);
+        assert_eq!(sources.outgoing(0, 2), Some(2));
     }
 }
