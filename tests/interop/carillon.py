@@ -75,7 +75,9 @@ class Server:
         self.process = None
 
     def start(self, port=XMPP):
-        with open(os.path.join(self.data, "server.log"), "a") as log:
+        path = os.path.join(self.data, "server.log")
+        with open(path, "a") as log:
+            begin = log.tell()
             self.process = subprocess.Popen(
                 [PROGRAM, "serve", "--data", self.data], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
@@ -83,10 +85,16 @@ class Server:
         while time.monotonic() < end:
             try:
                 socket.create_connection((self.address, port), 1).close()
-                return self
             except OSError:
                 time.sleep(0.02)
-        raise AssertionError("the server does not listen")
+                continue
+            # It listens for chat before it does all else.
+            with open(path, errors="replace") as log:
+                log.seek(begin)
+                if ": serving " in log.read():
+                    return self
+            time.sleep(0.02)
+        raise AssertionError("the server does not serve")
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

@@ -10,7 +10,7 @@ import asyncio
 from carillon import DOMAIN, Server, client, main, until
 
 ROOM = f"ball@conference.{DOMAIN}"
-PLUGINS = ("xep_0199", "xep_0030", "xep_0045", "xep_0313", "xep_0004", "xep_0249", "xep_0410")
+PLUGINS = ("xep_0199", "xep_0030", "xep_0045", "xep_0313", "xep_0004", "xep_0249", "xep_0410", "xep_0198")
 
 
 async def enter(user, nick=None, **options):
@@ -68,11 +68,15 @@ async def test():
     carol.plugin["xep_0045"].join_muc(ROOM, "carol")
     await until(lambda: refused == ["forbidden"], "who is banned does not come in")
 
+    kept = []
+    bob.add_event_handler("stanza_acked", lambda s: kept.append(s["body"]) if s.name == "message" else None)
     for number in range(30):
         bob.send_message(ROOM, f"round {number}", mtype="groupchat")
     await until(lambda: "round 29" in bodies(ann), "all of it arrives")
     assert [b for b in bodies(ann) if b.startswith("round")] == [f"round {n}" for n in range(30)]
-    await bob.plugin["xep_0199"].ping(DOMAIN)
+    # What is acknowledged (XEP-0198) survives; what only was heard may not.
+    bob.plugin["xep_0198"].request_ack()
+    await until(lambda: "round 29" in kept, "all of it is acknowledged")
     server.kill()
     for who in (ann, bob, carol):
         who.abort()

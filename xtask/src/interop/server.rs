@@ -1,7 +1,6 @@
 //! A fresh server for one test: its own data directory, its own ports, three users with phones.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -72,9 +71,10 @@ impl Fresh {
         ]
     }
 
-    /// Starts the server and waits until it listens.
+    /// Starts the server and waits until it serves: it listens for chat before it does for phones.
     pub fn start(&self) -> Result<Running> {
-        let log = fs::File::create(self.data.join("server.log"))?;
+        let path = self.data.join("server.log");
+        let log = fs::File::create(&path)?;
         let child = Command::new(&self.program)
             .args(["serve", "--data"])
             .arg(&self.data)
@@ -83,15 +83,14 @@ impl Fresh {
             .stderr(log)
             .spawn()?;
         let running = Running(child);
-        let address = SocketAddr::from(([127, 0, 0, 1], 5222 + self.offset));
         let step = Duration::from_millis(50);
         for _ in 0..START_TIME_MAX.as_millis() / step.as_millis() {
-            if TcpStream::connect(address).is_ok() {
+            if fs::read_to_string(&path)?.contains(": serving ") {
                 return Ok(running);
             }
             super::pause();
         }
-        bail!("the server does not listen; see {}/server.log", self.data.display())
+        bail!("the server does not serve; see {}", path.display())
     }
 
     fn verb(&self, words: &[&str]) -> Result<()> {
