@@ -1,6 +1,7 @@
 """What the tests against foreign software share: the server, an XMPP client made of slixmpp, phones made of baresip and sipp, sound."""
 
 import asyncio
+import atexit
 import json
 import math
 import os
@@ -81,6 +82,8 @@ class Server:
             self.process = subprocess.Popen(
                 [PROGRAM, "serve", "--data", self.data], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+        # A test that fails leaves no server behind, in which the next one would find old things.
+        atexit.register(self.process.kill)
         end = time.monotonic() + 20
         while time.monotonic() < end:
             try:
