@@ -17,6 +17,7 @@ use store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::authentication::Authentication;
+use crate::board::Board;
 use crate::call::{House, Ports, Shard as Place, Switchboard};
 use crate::command::{Command, Done, Refusal};
 use crate::dialplan::{self, DialPlan};
@@ -32,7 +33,7 @@ use crate::registrar::Registrar;
 use crate::shard::desk::{Gateway, Rooms};
 use crate::shard::mailbox::{Delivery, Input, Mailbox, TraceAsked};
 use crate::shard::{Parts, Shard};
-use crate::snapshot::{Board, CallId, CallSnapshot};
+use crate::snapshot::{CallId, CallSnapshot};
 use crate::trace::{Room, Trace, Traces};
 use crate::transport::{Transport, UdpSockets};
 use crate::trunk::{Local, Names, ProbeOutcome, TrunkStatus, Trunks};

@@ -9,6 +9,7 @@ use model::plan::{Digits, HuntPilot};
 use model::{LineChange, LineId, Timestamp};
 use runtime::Runtime;
 
+use crate::board::Board;
 use crate::course::{Course, RingsAt, Why};
 use crate::dialplan::{Ask, DialPlan, Outcome, Reached, Reason, Route, Way, Who};
 use crate::features::hunt::{Hunt, Turns};
@@ -16,7 +17,7 @@ use crate::features::line_settings::{self, LineTable};
 use crate::features::{do_not_disturb, forward};
 use crate::place::{Branch, Caller, Destination, Dialled, Directory, Failed, TrunkAttempt, Unplaceable};
 use crate::registrar::Registrar;
-use crate::snapshot::{Board, Cause};
+use crate::snapshot::Cause;
 
 /// Where the phones of lines are.
 pub trait Phones: Send + Sync {

@@ -2,13 +2,14 @@
 //!
 //! A datagram goes to the shard of hash(Call-ID); there `sip::Endpoint` turns it into a transaction's event,
 //! and [`call::Switchboard`] into a change of a call. Both are sans-IO: sockets, storage and media are told
-//! what to do and never waited for. What a call looks like from outside is on the [`snapshot::Board`].
+//! what to do and never waited for. What a call looks like from outside is on the [`Board`].
 //!
 //! Owns: registrations, calls, their offers and media ports, line state. Does not own: what SIP looks like
 //! (`sip`), RTP (`media`), who is available (`presence`), what chat does with it (`im`, `apps`).
 
 pub mod address;
 pub mod authentication;
+mod board;
 pub mod call;
 mod calls;
 pub mod command;
@@ -40,10 +41,11 @@ use std::pin::Pin;
 use bytes::Bytes;
 use model::{BareJid, LineId, Timestamp};
 
+pub use board::{Board, BoardListener};
 pub use calls::Calls;
 pub use config::{CallLimits, CallsConfig, Listen, RecordPolicy, SignInLimits};
 pub use features::conference::MeetMe;
-pub use snapshot::{Board, BoardListener, CallSnapshot};
+pub use snapshot::CallSnapshot;
 
 /// Why call control could not start, or do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,8 @@ use model::{BareJid, LineId, Timestamp};
 use parking_lot::Mutex;
 use presence::{Engine, Observation, Observed, Source};
 
-use crate::snapshot::{Board, CallSnapshot, ConnectionState};
+use crate::board::Board;
+use crate::snapshot::{CallSnapshot, ConnectionState};
 
 /// Joins what the registrar knows about lines with what the board knows, and tells the presence engine.
 pub struct LineStates {

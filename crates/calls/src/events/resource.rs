@@ -285,7 +285,7 @@ mod tests {
 
     use super::super::policy::DecidedBy;
     use super::*;
-    use crate::snapshot::Board;
+    use crate::board::Board;
 
     struct House {
         engine: Arc<Engine>,

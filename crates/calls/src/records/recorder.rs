@@ -8,7 +8,7 @@ use runtime::Runtime;
 use store::{CallRecord, Store};
 
 use super::{FINISHED_CALLS_MAX, Finished, QualityReports};
-use crate::snapshot::Board;
+use crate::board::Board;
 
 /// The longest time between the end of a call and its record, when the storage does not fail.
 pub const RECORD_DELAY_MAX: Duration = Duration::from_secs(2);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::snapshot::Board;
+use crate::board::Board;
 use presence::{Engine, Rules, State};
 use runtime::Runtime;
 use sip::endpoint::Flow;

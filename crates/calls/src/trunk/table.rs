@@ -15,8 +15,8 @@ use sip::location::Hop;
 use sip::uri::Scheme;
 
 use super::{Outgoing, Trunk};
+use crate::board::Board;
 use crate::place::{Branch, TrunkAttempt};
-use crate::snapshot::Board;
 
 /// Servers that one call tries in all, over all trunks.
 pub const WAYS_MAX: usize = 16;
