@@ -18,6 +18,11 @@ pub(crate) fn json(value: &impl Serialize) {
     line(&serde_json::to_string_pretty(value).expect("answers are plain structs with text keys"));
 }
 
+/// Prints an answer as it was asked for: as JSON, or for people.
+pub(crate) fn shown<T: Serialize>(json: bool, value: &T, people: impl FnOnce(&T)) {
+    if json { self::json(value) } else { people(value) }
+}
+
 /// Prints columns, each as wide as its widest cell.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
     line(columns(header, rows).trim_end());

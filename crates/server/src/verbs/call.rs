@@ -118,32 +118,28 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             let line = line.map(LineId::from);
             let wanted = CallsWanted { live, since, line, user, behind: before, max };
             let calls: Vec<CallShown> = ask(&common, runtime, Request::CallList(wanted)).await?;
-            shown(&common, &calls, |calls| list(calls));
+            print::shown(common.json, &calls, |calls| list(calls));
         }
         Verb::Show(Show { id, .. }) => {
             let call: CallShown = ask(&common, runtime, Request::CallShow { id }).await?;
-            shown(&common, &call, show);
+            print::shown(common.json, &call, show);
         }
         Verb::Trace(Trace { id, full, .. }) => {
             let trace: CallTraced = ask(&common, runtime, Request::CallTrace { id }).await?;
-            shown(&common, &trace, |trace| print::line(ladder::draw(trace, full).trim_end()));
+            print::shown(common.json, &trace, |trace| print::line(ladder::draw(trace, full).trim_end()));
         }
         Verb::History(History { user, only, before, max, .. }) => {
             let request = Request::CallHistory { user, kind: only, behind: before, max };
             let history: HistoryShown = ask(&common, runtime, request).await?;
-            shown(&common, &history, show_history);
+            print::shown(common.json, &history, show_history);
         }
         Verb::Seen(Seen { user, .. }) => {
             let text = format!("{user} has seen all calls");
             let history: HistoryShown = ask(&common, runtime, Request::CallHistorySeen { user }).await?;
-            shown(&common, &history, |_| print::line(&text));
+            print::shown(common.json, &history, |_| print::line(&text));
         }
     }
     Ok(Exit::Done)
-}
-
-fn shown<T: serde::Serialize>(common: &Common, value: &T, people: impl FnOnce(&T)) {
-    if common.json { print::json(value) } else { people(value) }
 }
 
 fn page(text: &str) -> Result<usize, String> {

@@ -129,11 +129,7 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             let overlap = if overlap { "yes".to_owned() } else { String::new() };
             let case = Case { from, dial, at, device, overlap, ..Case::default() };
             let tested: DialPlanTested = ask(&common, runtime, Request::DialPlanTest(Box::new(case))).await?;
-            if common.json {
-                print::json(&tested);
-            } else {
-                print::line(tested.text.trim_end());
-            }
+            print::shown(common.json, &tested, |tested| print::line(tested.text.trim_end()));
             Ok(Exit::Done)
         }
         Verb::Cases(Cases { file, save, explain, .. }) => {

@@ -46,11 +46,7 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
     match arguments.verb {
         Verb::List(_) => {
             let states: Vec<FederationState> = ask(&common, runtime, Request::FederationList).await?;
-            if common.json {
-                print::json(&states);
-            } else {
-                list(&states);
-            }
+            print::shown(common.json, &states, |states| list(states));
             Ok(Exit::Done)
         }
         Verb::Test(Test { domain, .. }) => {
@@ -58,11 +54,9 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
                 .parse()
                 .map_err(|_| Failure::invalid(format!("{domain:?} is not a domain such as example.org")))?;
             let steps: Vec<Step> = ask(&common, runtime, Request::FederationTest { domain }).await?;
-            if common.json {
-                print::json(&steps);
-            } else {
-                steps.iter().for_each(|step| print::line(&shown(step)));
-            }
+            print::shown(common.json, &steps, |steps| {
+                steps.iter().for_each(|step| print::line(&shown(step)))
+            });
             Ok(verdict(&steps))
         }
     }

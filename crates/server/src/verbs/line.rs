@@ -191,11 +191,7 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
         }
         Verb::Remove(One { which, .. }) => {
             let line: LineShown = ask(&common, runtime, Request::LineRemove { line: which.into() }).await?;
-            if common.json {
-                print::json(&line);
-            } else {
-                print::line(&format!("line {} is removed", line.number));
-            }
+            print::shown(common.json, &line, |line| print::line(&format!("line {} is removed", line.number)));
         }
         Verb::SetPassword(SetPassword { which, password_stdin, .. }) => {
             let password = secret_from_stdin(password_stdin)?;

@@ -47,11 +47,7 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
     match arguments.verb {
         Verb::List(_) => {
             let trunks: Vec<TrunkStatus> = ask(&common, runtime, Request::TrunkList).await?;
-            if common.json {
-                print::json(&trunks);
-            } else {
-                list(&trunks);
-            }
+            print::shown(common.json, &trunks, |trunks| list(trunks));
             Ok(Exit::Done)
         }
         Verb::Show(One { name, .. }) => {
@@ -60,11 +56,7 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             let trunk = trunk.ok_or_else(|| {
                 Failure::not_found(format!("no trunk {name:?} with a sip table is in the dial plan"))
             })?;
-            if common.json {
-                print::json(&trunk);
-            } else {
-                show(&trunk);
-            }
+            print::shown(common.json, &trunk, show);
             Ok(Exit::Done)
         }
         Verb::Test(One { name, .. }) => {
