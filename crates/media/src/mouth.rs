@@ -56,15 +56,21 @@ pub(crate) struct Mouth {
 }
 
 impl Mouth {
-    /// A stream whose sequence, timestamp and SSRC start at random (RFC 3550 §5.1), all drawn from `entropy`.
-    pub(crate) fn new(encoding: Encoding, events: Option<u8>, entropy: [u64; 2]) -> Self {
+    /// A stream whose sequence and SSRC start at random (RFC 3550 §5.1), drawn from `entropy`; so does the timestamp,
+    /// unless `timestamp` says where what was sent before has come to.
+    pub(crate) fn new(
+        encoding: Encoding,
+        events: Option<u8>,
+        entropy: [u64; 2],
+        timestamp: Option<u32>,
+    ) -> Self {
         Self {
             encoding,
             encoder: None,
             events,
             ssrc: entropy[1] as u32,
             sequence: (entropy[0] >> 48) as u16,
-            timestamp: entropy[0] as u32,
+            timestamp: timestamp.unwrap_or(entropy[0] as u32),
             said_at: None,
             keys: VecDeque::new(),
             key: None,
@@ -185,7 +191,7 @@ impl Mouth {
             TelephoneEvent { event: code(key).unwrap_or_default(), end, volume: KEY_VOLUME, duration };
         let payload = event.write();
         packet[HEADER_BYTES..HEADER_BYTES + payload.len()].copy_from_slice(&payload);
-        // The first report is marked (RFC 4733 §2.3.5... the beginning of the event).
+        // The marker is set in the first report of an event (RFC 4733 §2.2.1).
         self.write(
             Header { marker: at == 0, payload_type, sequence: 0, timestamp: began, ssrc: 0 },
             payload.len(),
@@ -257,7 +263,7 @@ mod tests {
         fn new(codec: Codec, events: Option<u8>) -> Self {
             let encoding = Encoding::new(codec, codec.static_payload_type().unwrap_or(96));
             let start = tokio::time::Instant::now().into_std();
-            Self { mouth: Mouth::new(encoding, events, [u64::MAX, 3]), start, packet: [0; 1_500] }
+            Self { mouth: Mouth::new(encoding, events, [u64::MAX, 3], None), start, packet: [0; 1_500] }
         }
 
         fn say(&mut self, at_ms: u64) -> Option<(Header, Vec<u8>)> {

@@ -89,12 +89,10 @@ impl Engine {
 
     /// Gives a leg mouth and ear; false, and told, when no codec of it is spoken here.
     pub(crate) fn prepare(&mut self, port: PortId) -> bool {
-        let mut entropy = [self.random_u64(), self.random_u64()];
-        if let Some(timestamp) = self.relayed_timestamp(port) {
-            entropy[0] = entropy[0] >> 32 << 32 | u64::from(timestamp);
-        }
+        let entropy = [self.random_u64(), self.random_u64()];
+        let timestamp = self.relayed_timestamp(port);
         let Some(leg) = self.legs.get(port) else { return false };
-        let is_ready = leg.prepare(entropy);
+        let is_ready = leg.prepare(entropy, timestamp);
         if !is_ready {
             self.refuse(port, Refusal::NoCodec);
         }
@@ -273,13 +271,15 @@ impl Leg {
     }
 
     /// Gives the leg mouth and ear for what its peer speaks; false when that is nothing that is spoken here.
-    fn prepare(&mut self, entropy: [u64; 2]) -> bool {
+    fn prepare(&mut self, entropy: [u64; 2], timestamp: Option<u32>) -> bool {
         let Some(gate) = &self.gate else { return false };
         let speech = &gate.remote().speech;
         let Some(encoding) = speech.encodings.first().copied() else { return false };
         match &mut self.mouth {
             Some(mouth) => mouth.set_encoding(encoding, speech.events_to_peer),
-            None => self.mouth = Some(Box::new(Mouth::new(encoding, speech.events_to_peer, entropy))),
+            None => {
+                self.mouth = Some(Box::new(Mouth::new(encoding, speech.events_to_peer, entropy, timestamp)))
+            }
         }
         let knows =
             |ear: &crate::ear::Ear| ear.knows(&speech.encodings) && ear.hears_keys() == speech.keys_in_sound;

@@ -176,7 +176,7 @@ impl Reel {
         }
     }
 
-    /// Brings the header up to date, so that the file is whole whenever the power fails.
+    /// Brings the header up to date, so that the file can be played though the program ends without closing it.
     fn say_length(&mut self) -> std::io::Result<()> {
         let Ok(file) = &mut self.file else { return Ok(()) };
         let header = wav::header(self.open.rate, self.open.recording.layout.channels(), self.data_bytes);

@@ -93,7 +93,9 @@ fn tests(filter: Option<&str>) -> Result<Vec<Test>> {
 
 fn read(name: String, path: PathBuf) -> Result<Test> {
     let text = fs::read_to_string(&path)?;
-    let proves = text.lines().find_map(|l| l.strip_prefix("\"\"\"")).context("no doc string")?.to_owned();
+    let (_, behind) = text.split_once("\"\"\"").context("no doc string")?;
+    let sentence = behind.split("\n\n").next().unwrap_or_default();
+    let proves = sentence.lines().map(str::trim).collect::<Vec<_>>().join(" ");
     let word = |key: &str| text.lines().find_map(|l| l.strip_prefix(key)).map(|w| w.trim().to_owned());
     let peer = word("peer:").with_context(|| format!("{name}: no line `peer:`"))?;
     let server = word("server:").with_context(|| format!("{name}: no line `server:`"))?;
