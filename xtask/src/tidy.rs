@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+use crate::process;
+
 /// A file of code without its tests may have this many lines; about half is where it wants splitting.
 const FILE_LINES_MAX: usize = 1000;
 /// A struct with more fields is two structs.
@@ -44,7 +46,7 @@ const DOCUMENTS: &[&str] = &[
 
 /// Checks every source file that git would take.
 pub fn run() -> Result<()> {
-    let listed = crate::process::output(&["git", "ls-files", "--cached", "--others", "--exclude-standard"])?;
+    let listed = process::output(&["git", "ls-files", "--cached", "--others", "--exclude-standard"])?;
     let files: Vec<&str> = listed.lines().filter(|f| Path::new(f).is_file()).collect();
     let mut wrong = Vec::new();
     for document in DOCUMENTS.iter().filter(|d| !Path::new(d).is_file()) {
@@ -60,7 +62,7 @@ pub fn run() -> Result<()> {
         if Path::new(file).extension().is_some_and(|e| e == "md") {
             let text = fs::read_to_string(file)?;
             check_links(file, &text, &mut wrong);
-            check_paths(file, &text, &mut wrong);
+            check_paths(&process::root(), file, &text, &mut wrong);
         }
     }
     if !wrong.is_empty() {
@@ -169,10 +171,10 @@ fn check_links(file: &str, text: &str, wrong: &mut Vec<String>) {
 }
 
 /// What documents name in backticks and what looks like a path of the repository is there.
-fn check_paths(file: &str, text: &str, wrong: &mut Vec<String>) {
+fn check_paths(root: &Path, file: &str, text: &str, wrong: &mut Vec<String>) {
     for (number, line) in text.lines().enumerate() {
         for named in line.split('`').skip(1).step_by(2).filter_map(repository_path) {
-            if !named.exists() {
+            if !root.join(&named).exists() {
                 wrong.push(format!("{file}:{}: `{}` does not exist", number + 1, named.display()));
             }
         }
@@ -216,7 +218,12 @@ mod tests {
     #[test]
     fn a_document_that_names_a_missing_file_is_refused() {
         let mut wrong = Vec::new();
-        check_paths("docs/a.md", "See `crates/nowhere/src/a.rs` and `crates/`.", &mut wrong);
+        check_paths(
+            &process::root(),
+            "docs/a.md",
+            "See `crates/nowhere/src/a.rs` and `crates/`.",
+            &mut wrong,
+        );
         assert_eq!(wrong, ["docs/a.md:1: `crates/nowhere/src/a.rs` does not exist"]);
     }
 
