@@ -167,10 +167,20 @@ pub struct Particulars {
 /// The media of a device in a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MediaUse {
-    /// The codec of each stream.
+    /// The codec of each stream that was agreed on with it.
     pub codecs: Vec<String>,
     /// Its ports.
     pub ports: Vec<PortId>,
+    /// Its sound is made anew for the other device, as they share no codec.
+    pub is_transcoded: bool,
+}
+
+impl MediaUse {
+    /// What records and people are shown: the codecs and, in brackets, what is done with them.
+    pub fn words(&self) -> String {
+        let codecs = self.codecs.join(", ");
+        if self.is_transcoded { format!("{codecs} (transcoded)") } else { codecs }
+    }
 }
 
 impl Particulars {

@@ -150,11 +150,20 @@ pub struct Remote {
     pub speech: Speech,
 }
 
+impl Speech {
+    /// The codecs as the peer sends them.
+    pub(crate) fn heard(&self) -> &[Encoding] {
+        if self.heard_as.is_empty() { &self.encodings } else { &self.heard_as }
+    }
+}
+
 /// How sound is spoken with a peer, when it is made or heard here and not only relayed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Speech {
-    /// The codecs agreed on. The first is what we send; all are understood.
+    /// The codecs agreed on, under the payload types that the peer takes. The first is what we send; all are understood.
     pub encodings: Vec<Encoding>,
+    /// The same under the payload types that the peer sends, when these are others; empty when they are not.
+    pub heard_as: Vec<Encoding>,
     /// The payload type under which the peer takes telephone events; without one, keys go to it as sound.
     pub events_to_peer: Option<u8>,
     /// Keys are looked for in the sound too, for peers that send no telephone events.

@@ -308,6 +308,9 @@ impl Engine {
             }
         }
         for (port, owner, report) in reports {
+            if let Report::Dtmf { digit, .. } = report {
+                self.pass_key_on(port, digit);
+            }
             self.emit(port, owner, report);
         }
         self.report_to_peers(now);

@@ -282,9 +282,9 @@ impl Leg {
             }
         }
         let knows =
-            |ear: &crate::ear::Ear| ear.knows(&speech.encodings) && ear.hears_keys() == speech.keys_in_sound;
+            |ear: &crate::ear::Ear| ear.knows(speech.heard()) && ear.hears_keys() == speech.keys_in_sound;
         if !self.ear.as_deref().is_some_and(knows) {
-            self.ear = Some(Box::new(crate::ear::Ear::new(&speech.encodings, speech.keys_in_sound)));
+            self.ear = Some(Box::new(crate::ear::Ear::new(speech.heard(), speech.keys_in_sound)));
         }
         true
     }

@@ -125,12 +125,8 @@ impl Recorder {
                     }
                 }
                 Some(Job::Close(id)) => {
-                    let dropped = self.queue.lock().dropped.remove(&id).unwrap_or(0);
                     if let Some(reel) = tapes.remove(&id) {
-                        let event = reel.end(dropped);
-                        if events.try_send(event).is_err() {
-                            metrics::counter!("carillon_media_events_dropped_total").increment(1);
-                        }
+                        self.tell_end(id, reel, events);
                     }
                 }
                 None if runtime.is_stopping() => break,
@@ -138,8 +134,15 @@ impl Recorder {
             }
         }
         // What was not told to end has all that came, and a header that says so.
-        for reel in tapes.into_values() {
-            reel.end(0);
+        for (id, reel) in tapes {
+            self.tell_end(id, reel, events);
+        }
+    }
+
+    fn tell_end(&self, id: TapeId, reel: Reel, events: &mpsc::Sender<Event>) {
+        let dropped = self.queue.lock().dropped.remove(&id).unwrap_or(0);
+        if events.try_send(reel.end(dropped)).is_err() {
+            metrics::counter!("carillon_media_events_dropped_total").increment(1);
         }
     }
 }

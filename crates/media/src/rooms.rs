@@ -70,6 +70,17 @@ impl Engine {
         }
     }
 
+    /// A key that came as telephone events to one of two legs that are joined through their codecs: the other one's peer
+    /// gets it, too, as events or as sound, whichever it takes.
+    pub(crate) fn pass_key_on(&mut self, from: PortId, key: char) {
+        let Some(Role::Mix(id)) = self.legs.get(from).map(|leg| &leg.role) else { return };
+        let Some(room) = self.rooms.get(id).filter(|_| id.is_pair()) else { return };
+        let Some(to) = room.ports().find(|port| *port != from) else { return };
+        if let Some(mouth) = self.legs.get(to).and_then(|leg| leg.mouth.as_deref_mut()) {
+            mouth.press(key.encode_utf8(&mut [0; 4]));
+        }
+    }
+
     pub(crate) fn refuse(&self, port: PortId, why: Refusal) {
         let owner = self.legs.owner(port);
         self.emit(port, owner.unwrap_or_default(), Report::Refused(why));

@@ -72,6 +72,7 @@ impl Engine {
         if let Some((digit, duration)) = press {
             metrics::counter!("carillon_media_dtmf_digits_total").increment(1);
             self.emit(port, owner, Report::Dtmf { digit, duration });
+            self.pass_key_on(port, digit);
         }
     }
 }

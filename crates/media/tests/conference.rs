@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use house::{House, Leg, PATIENCE, QUIET, packet};
 use media::g711::Law;
+use media::goertzel::strength;
 use media::rtp::payload;
+use media::telephone_event::TelephoneEvent;
 use media::{
     Audience, Codec, Command, Conference, Crypto, Encoding, MediaConfig, MixRole, PortId, Refusal, Report,
     Secret, Suite, g722,
@@ -224,6 +226,40 @@ async fn a_sentence_survives_transcoding_between_any_two_codecs() {
         assert!(score.correlation > threshold(&codecs), "{codecs:?} {score:?}");
         house.media.command(Command::Close { port: a });
         house.media.command(Command::Close { port: b });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_goes_through_transcoding_as_the_other_peer_takes_it() {
+    let mut house = House::start(MediaConfig::default());
+    let modern = house.leg(4, |remote| {
+        remote.speech.encodings = vec![Encoding::new(Codec::G722, 9)];
+        remote.telephone_event = Some(101);
+        remote.speech.events_to_peer = Some(102);
+    });
+    for takes_events in [true, false] {
+        let other = house.leg(4, |remote| {
+            remote.speech.encodings = vec![Law::A.into()];
+            remote.speech.events_to_peer = takes_events.then_some(96);
+        });
+        house.media.command(Command::Transcode { a: modern.port.id, b: other.port.id });
+        let event = TelephoneEvent { event: 5, end: true, volume: 10, duration: 800 };
+        let sequence = if takes_events { 10 } else { 20 };
+        modern.phone.send(modern.port.rtp_port, &packet(101, sequence, &event.write()));
+        let key = house.event(|report| matches!(report, Report::Dtmf { .. })).await;
+        assert_eq!((key.port, key.owner), (modern.port.id, 4));
+        let (mut events, mut sound) = (0, Vec::new());
+        for heard in std::iter::from_fn(|| other.phone.hear(PATIENCE)).take(30) {
+            match heard[1] & 0x7f {
+                96 => events += 1,
+                _ => sound.extend(payload(&heard).unwrap().iter().map(|code| Law::A.decode(*code))),
+            }
+        }
+        // The two frequencies of 5, in any piece of 100 ms.
+        let rings = sound
+            .chunks(160)
+            .any(|piece| strength(piece, 770, 8_000) > 0.3 && strength(piece, 1_336, 8_000) > 0.3);
+        assert_eq!((events > 3, rings), (takes_events, !takes_events), "{events} events");
     }
 }
 

@@ -113,7 +113,8 @@ pub struct CallLeg {
     pub cause: String,
     /// The Call-ID of its SIP dialog, empty when it never had one.
     pub sip_call_id: String,
-    /// The codecs in use at the end, such as `PCMA` or `opus, H264`; empty when it never got so far.
+    /// The codecs in use at the end, such as `PCMA` or `opus, H264`, and in brackets what the server did with them:
+    /// `G722 (transcoded)`. Empty when it never got so far.
     pub codecs: String,
     /// How well its sound arrived here, when media told.
     pub quality: Option<LegQuality>,

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use media::{Encoding, Kind, Learn, Remote, Speech};
+use media::{Encoding, Kind, Learn, Remote};
 use sip::Error;
 use sip::sdp::{Direction, Media, Sdp};
+
+use super::codecs::Agreed;
 
 /// Where a phone says it is, and where its signalling came from: together they show a NAT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub(crate) struct Said {
     session_id: u64,
     version: u64,
     body: Option<Bytes>,
+    /// The latest description was an answer.
+    is_answer: bool,
     /// m-lines of the session: there are never fewer than before (RFC 3264 §8).
     lines: usize,
 }
@@ -136,21 +140,20 @@ impl Description {
         self.lines.iter().zip(&other.lines).any(|(one, other)| is_video(one) && is_video(other))
     }
 
-    /// The codec of each stream that both phones have agreed to, by name. The answer has them in the order that
-    /// counts (RFC 3264 §6.1), and is the shorter list.
-    pub(crate) fn codecs_with(&self, other: &Self) -> Vec<String> {
-        let carried = |at: &usize| self.lines[*at].kind.is_some() && other.lines[*at].kind.is_some();
-        let both = 0..self.lines.len().min(other.lines.len());
-        both.filter(carried)
-            .filter_map(|at| {
-                let (one, two) = (self.sdp.media()[at].codecs(), other.sdp.media()[at].codecs());
-                let (answer, offer) = if one.len() < two.len() { (one, two) } else { (two, one) };
-                let speech = |codec: &&sip::sdp::Codec| !codec.name.eq_ignore_ascii_case(b"telephone-event");
-                let agreed =
-                    answer.iter().filter(speech).find(|codec| offer.iter().any(|o| o.is_same(codec)));
-                agreed.map(|codec| String::from_utf8_lossy(&codec.name).into_owned())
-            })
-            .collect()
+    /// A media section as it was written.
+    pub(crate) fn media_at(&self, at: usize) -> Option<&Media> {
+        self.sdp.media().get(at)
+    }
+
+    /// Leaves only these codecs on a line of sound.
+    pub(crate) fn set_codecs_at(&mut self, at: usize, codecs: &[sip::sdp::Codec]) {
+        let (Some(media), Some(line)) = (self.sdp.media_mut().get_mut(at), self.lines.get_mut(at)) else {
+            return;
+        };
+        media.set_codecs(codecs);
+        line.clock_hertz = codecs.first().map(|codec| codec.clock_rate);
+        let event = codecs.iter().find(|codec| codec.name.eq_ignore_ascii_case(b"telephone-event"));
+        line.telephone_event = event.map(|codec| codec.payload);
     }
 
     /// Is this the same description again, by its origin (RFC 3264 §8: the version rises with every change)?
@@ -191,24 +194,6 @@ impl Description {
             Some((at, Encoding::new(spoken, codec.payload)))
         };
         self.sdp.media()[at].codecs().iter().find_map(known)
-    }
-
-    /// How `media` speaks with this phone itself on a line: in the codecs that it takes and that the other phone of the
-    /// session takes, too, when there is one.
-    pub(crate) fn speech(&self, at: usize, other: Option<&Self>) -> Speech {
-        let codecs = |of: &Self| of.sdp.media().get(at).map(Media::codecs).unwrap_or_default();
-        let theirs = other.map(codecs);
-        let both = |codec: &&sip::sdp::Codec| {
-            theirs.as_ref().is_none_or(|theirs| theirs.iter().any(|one| one.is_same(codec)))
-        };
-        let own = codecs(self);
-        let known = |codec: &sip::sdp::Codec| {
-            let spoken = media::Codec::named(codec.name.as_ref(), codec.clock_rate)?;
-            Some(Encoding::new(spoken, codec.payload))
-        };
-        let encodings = own.iter().filter(both).filter_map(known).collect();
-        let events_to_peer = self.lines.get(at).and_then(|line| line.telephone_event);
-        Speech { encodings, events_to_peer, keys_in_sound: false }
     }
 
     /// The same description with one line of sound, in codecs that `media` itself speaks, and digits. `None`: there is
@@ -289,9 +274,9 @@ impl MediaLine {
         }
     }
 
-    /// The phone as `media` is told of it. `other` is the same m-line of the other phone: what this phone was
-    /// told, so what it sends is in those terms. `with_video`: the call has pictures too.
-    pub(crate) fn remote(&self, other: Option<&Self>, with_video: bool) -> Option<Remote> {
+    /// The phone as `media` is told of it. `other` is the same m-line of the other phone, `agreed` what this phone and
+    /// the server have agreed on. `with_video`: the call has pictures too.
+    pub(crate) fn remote(&self, other: Option<&Self>, agreed: &Agreed, with_video: bool) -> Option<Remote> {
         let (rtp, learn) = self.reach?;
         let mut remote = Remote::new(rtp);
         remote.learn = learn;
@@ -304,8 +289,8 @@ impl MediaLine {
             (false, true) => media::Direction::ReceiveOnly,
             (false, false) => media::Direction::Inactive,
         };
-        remote.telephone_event = other.map_or(self.telephone_event, |other| other.telephone_event);
-        if let Some(hertz) = self.clock_hertz {
+        remote.telephone_event = agreed.events_from_phone();
+        if let Some(hertz) = agreed.clock_hertz().or(self.clock_hertz) {
             remote.clock_hertz = hertz;
         }
         Some(remote)
@@ -326,11 +311,12 @@ fn carried_kind(media: &Media) -> Option<Kind> {
 }
 
 impl crate::place::Branch {
-    /// What is offered there: over a trunk that names codecs, only those.
+    /// What is offered there: what the server can make of it, too; over a trunk that names codecs, only those.
     pub(crate) fn offer<'a>(&self, offer: &'a Description) -> Cow<'a, Description> {
+        let offer = offer.with_transcoded();
         match self.trunk.as_ref().map(|outgoing| outgoing.trunk.codecs()) {
             Some(codecs) if !codecs.is_empty() => Cow::Owned(offer.only(codecs)),
-            _ => Cow::Borrowed(offer),
+            _ => offer,
         }
     }
 }
@@ -339,12 +325,24 @@ impl Said {
     /// Nothing was said yet. The number only has to be unlike others (RFC 8866 §5.2).
     pub(crate) fn new(session_id: u64) -> Self {
         // COMPAT: some phones read it into a signed 64-bit number.
-        Self { session_id: session_id >> 2, version: 0, body: None, lines: 0 }
+        Self { session_id: session_id >> 2, version: 0, body: None, is_answer: false, lines: 0 }
     }
 
     /// The latest description that we sent.
     pub(crate) fn body(&self) -> Option<&Bytes> {
         self.body.as_ref()
+    }
+
+    /// What the phone that has said `heard` and this server have agreed on, line by line.
+    pub(crate) fn agreed(&self, heard: &Description) -> Vec<Agreed> {
+        let told = self.body.as_ref().and_then(|body| Sdp::parse(body).ok()).unwrap_or_default();
+        let lines = heard.sdp.media().iter().enumerate();
+        lines
+            .map(|(at, heard)| match told.media().get(at) {
+                Some(told) => Agreed::of(told, heard, self.is_answer),
+                None => Agreed::default(),
+            })
+            .collect()
     }
 
     /// Writes the description of the other phone as ours: origin, address and ports are this server's; codecs
@@ -383,6 +381,7 @@ impl Said {
                 sdp.media_mut()[at].set_direction(line.direction);
             }
         }
+        self.is_answer = matches!(lines, Lines::Answer(_));
         let count = match lines {
             Lines::Offer => self.lines.max(sdp.media().len()),
             Lines::Answer(count) => count,
@@ -499,7 +498,7 @@ mod tests {
     fn reach(address: &str, whereabouts: Whereabouts) -> (String, Learn) {
         let description =
             read(&AUDIO.replace("c=IN IP4 10.0.0.5", &format!("c=IN IP4 {address}")), whereabouts);
-        let remote = description.lines()[0].remote(None, false).unwrap();
+        let remote = description.lines()[0].remote(None, &Agreed::default(), false).unwrap();
         (remote.rtp.to_string(), remote.learn)
     }
 
@@ -534,7 +533,7 @@ mod tests {
         }
         assert_eq!(reach("127.0.0.1", at("127.0.0.1", None)).0, "127.0.0.1:4000");
         let group = read(&AUDIO.replace("c=IN IP4 10.0.0.5", "c=IN IP4 224.2.1.1/127"), at("10.0.0.5", None));
-        assert_eq!(group.lines()[0].remote(None, false), None);
+        assert_eq!(group.lines()[0].remote(None, &Agreed::default(), false), None);
     }
 
     #[test]
@@ -549,7 +548,7 @@ mod tests {
     fn rtcp_shares_a_port_only_when_both_say_so() {
         let with = read(&format!("{AUDIO}a=rtcp-mux\n"), at("10.0.0.5", None));
         let without = read(AUDIO, at("10.0.0.6", None));
-        assert!(!with.lines()[0].remote(Some(&without.lines()[0]), false).unwrap().mux);
-        assert!(with.lines()[0].remote(Some(&with.lines()[0]), false).unwrap().mux);
+        assert!(!with.lines()[0].remote(Some(&without.lines()[0]), &Agreed::default(), false).unwrap().mux);
+        assert!(with.lines()[0].remote(Some(&with.lines()[0]), &Agreed::default(), false).unwrap().mux);
     }
 }

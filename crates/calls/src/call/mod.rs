@@ -16,6 +16,7 @@ mod asking;
 pub(crate) mod attempt;
 pub(crate) mod branch;
 mod carried;
+mod codecs;
 mod commands;
 pub(crate) mod describe;
 pub(crate) mod dialogs;

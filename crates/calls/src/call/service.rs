@@ -9,6 +9,7 @@ use sip::session_timer::{Answer, Due, SessionTimer};
 use sip::{Method, Name, Request, Response, ResponseBuilder};
 use std::time::{Duration, Instant};
 
+use super::codecs::{Agreed, Bridge};
 use super::describe::{Description, Lines, Said};
 use super::half::Half;
 use super::house::{Context, Index};
@@ -247,11 +248,13 @@ impl ServiceCall {
         let Some(heard) = &self.half.heard else { return };
         let ports = &*context.house.ports;
         let with_video = heard.has_video_with(heard);
-        let codecs = heard.codecs_with(heard);
+        let agreed = self.half.said.agreed(heard);
+        let codecs = agreed.iter().filter_map(Agreed::name).collect();
         for (at, line) in heard.lines().iter().enumerate() {
-            if let Some(mut remote) = line.remote(Some(line), with_video) {
+            let Some(agreed) = agreed.get(at) else { continue };
+            if let Some(mut remote) = line.remote(Some(line), agreed, with_video) {
                 let spoken = heard.spoken().filter(|(line, _)| *line == at);
-                remote.speech = heard.speech(at, None);
+                remote.speech = agreed.speech(agreed, Bridge::Transcode);
                 self.streams.reach(ports, at, End::Caller, remote);
                 match (&self.plays, spoken) {
                     (Plays::Echo, _) => self.streams.echo(ports, at, End::Caller),
@@ -279,7 +282,8 @@ impl ServiceCall {
             }
         }
         let ports = self.streams.ports_of(End::Caller);
-        self.view.speaks(self.half.connection, crate::snapshot::MediaUse { codecs, ports });
+        self.view
+            .speaks(self.half.connection, crate::snapshot::MediaUse { codecs, ports, is_transcoded: false });
     }
 
     fn accept(

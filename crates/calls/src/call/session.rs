@@ -8,6 +8,7 @@ use sip::endpoint::ClientTransaction;
 use sip::header::SessionExpires;
 use sip::{Method, Name, Response, ResponseBuilder};
 
+use super::codecs::Bridge;
 use super::describe::{Description, Lines};
 use super::house::Context;
 use super::{Call, End, Phase, Purpose, wire};
@@ -49,9 +50,10 @@ impl Call {
         let offered = half.exchange.outstanding().is_some_and(|offer| offer.side == Side::Remote);
         let (lines, description) = match &half.heard {
             Some(offer) if offered => {
-                (Lines::Answer(offer.lines().len()), Cow::Owned(description.answering(offer)))
+                let answer = description.answering(offer).answering_in_codecs_of(offer).into_owned();
+                (Lines::Answer(offer.lines().len()), Cow::Owned(answer))
             }
-            _ => (Lines::Offer, Cow::Borrowed(description)),
+            _ => (Lines::Offer, description.with_transcoded()),
         };
         half.said.write(&description, address, lines, |at, kind| {
             // Both sides of a line get their port together, or the line is refused.
@@ -68,28 +70,34 @@ impl Call {
         }
         let (caller, callee) = (self.pairs[pair].half(End::Caller), self.pairs[pair].half(End::Callee));
         let (Some(a), Some(b)) = (&caller.heard, &callee.heard) else { return };
-        let (with_video, descriptions) = (a.has_video_with(b), (a, b));
-        let codecs = a.codecs_with(b);
+        let with_video = a.has_video_with(b);
+        let agreed = [caller.said.agreed(a), callee.said.agreed(b)];
         let connections = [caller.connection, callee.connection];
+        let mut uses = [MediaUse::default(), MediaUse::default()];
         for (at, (a, b)) in a.lines().iter().zip(b.lines()).enumerate() {
             if a.kind.is_none() || b.kind.is_none() {
                 self.streams.refuse(ports, at);
                 continue;
             }
-            for (end, line, other) in [(End::Caller, a, b), (End::Callee, b, a)] {
-                if let Some(mut remote) = line.remote(Some(other), with_video) {
-                    remote.speech = match end {
-                        End::Caller => descriptions.0.speech(at, Some(descriptions.1)),
-                        End::Callee => descriptions.1.speech(at, Some(descriptions.0)),
-                    };
+            let [Some(of_a), Some(of_b)] = [agreed[0].get(at), agreed[1].get(at)] else { continue };
+            let bridge = of_a.bridge(of_b);
+            for (end, line, other, (own, theirs)) in
+                [(End::Caller, a, b, (of_a, of_b)), (End::Callee, b, a, (of_b, of_a))]
+            {
+                uses[end.index()].note(own.name(), bridge);
+                if let Some(mut remote) = line.remote(Some(other), own, with_video) {
+                    remote.speech = own.speech(theirs, bridge);
+                    if bridge == Bridge::Relay {
+                        remote.payload_map = own.payload_map(theirs);
+                    }
                     self.streams.reach(ports, at, end, remote);
                 }
             }
+            self.streams.bridge(ports, at, bridge);
         }
         music::hold(&mut self.streams, &self.pairs[pair], context);
-        for (end, connection) in [End::Caller, End::Callee].into_iter().zip(connections) {
-            let media = MediaUse { codecs: codecs.clone(), ports: self.streams.ports_of(end) };
-            self.view.speaks(connection, media);
+        for ((end, connection), media) in [End::Caller, End::Callee].into_iter().zip(connections).zip(uses) {
+            self.view.speaks(connection, MediaUse { ports: self.streams.ports_of(end), ..media });
         }
     }
 

@@ -8,6 +8,7 @@ use media::{
 };
 
 use super::End;
+use super::codecs::Bridge;
 
 /// m-lines of one call that get ports; further ones are refused with port 0 (RFC 3264 §6).
 pub const STREAMS_MAX: usize = 4;
@@ -51,7 +52,7 @@ pub(crate) struct Streams {
 struct Line {
     ports: [Option<Port>; 2],
     told: [bool; 2],
-    joined: bool,
+    joined: Option<Bridge>,
 }
 
 /// The ports of one end, as it takes them along to another call.
@@ -71,7 +72,7 @@ impl Streams {
     /// Takes the ports of one end out. Media goes on as it was until it is told otherwise.
     pub(crate) fn detach(&mut self, end: End) -> Side {
         let take = |line: &mut Line| {
-            line.joined = false;
+            line.joined = None;
             line.told[end.index()] = false;
             line.ports[end.index()].take()
         };
@@ -85,14 +86,14 @@ impl Streams {
                 self.lines.push(Line::default());
             }
             self.lines[index].ports[end.index()] = port;
-            self.lines[index].joined = false;
+            self.lines[index].joined = None;
         }
     }
 
     /// Ends whatever is sent to `end` and taken from it.
     pub(crate) fn rest(&mut self, ports: &dyn Ports, end: End) {
         for line in &mut self.lines {
-            line.joined = false;
+            line.joined = None;
             if let Some(port) = line.ports[end.index()] {
                 ports.command(Command::Rest { port: port.id });
             }
@@ -110,7 +111,7 @@ impl Streams {
     /// Plays music to `end` on m-line `index`, in step with all who hear it; the other end's sound goes nowhere.
     pub(crate) fn music(&mut self, ports: &dyn Ports, index: usize, end: End, source: &Source) {
         let Some(line) = self.lines.get_mut(index) else { return };
-        line.joined = false;
+        line.joined = None;
         if let Some(port) = line.ports[end.index()] {
             let source = source.clone();
             ports.command(Command::Play { port: port.id, source, mode: PlayMode::Shared });
@@ -148,15 +149,24 @@ impl Streams {
         place.map(|port| port.rtp_port)
     }
 
-    /// Where `end` takes the packets of m-line `index`; joins both sides once both are known.
+    /// Where `end` takes the packets of m-line `index`.
     pub(crate) fn reach(&mut self, ports: &dyn Ports, index: usize, end: End, remote: Remote) {
         let Some(line) = self.lines.get_mut(index) else { return };
         let Some(port) = line.ports[end.index()] else { return };
         ports.command(Command::SetRemote { port: port.id, remote });
         line.told[end.index()] = true;
-        if let ([Some(a), Some(b)], [true, true], false) = (line.ports, line.told, line.joined) {
-            ports.command(Command::Connect { a: a.id, b: b.id });
-            line.joined = true;
+    }
+
+    /// Joins both sides of m-line `index` once both are known, unless they are joined like that already.
+    pub(crate) fn bridge(&mut self, ports: &dyn Ports, index: usize, bridge: Bridge) {
+        let Some(line) = self.lines.get_mut(index) else { return };
+        let ([Some(a), Some(b)], [true, true]) = (line.ports, line.told) else { return };
+        let (a, b) = (a.id, b.id);
+        if line.joined.replace(bridge) != Some(bridge) {
+            ports.command(match bridge {
+                Bridge::Relay => Command::Connect { a, b },
+                Bridge::Transcode => Command::Transcode { a, b },
+            });
         }
     }
 

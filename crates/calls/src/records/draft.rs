@@ -65,7 +65,7 @@ impl Draft {
                 },
                 cause: cause.word().to_owned(),
                 sip_call_id: String::from_utf8_lossy(&particulars.call_id).into_owned(),
-                codecs: particulars.media.as_ref().map_or_else(String::new, |media| media.codecs.join(", ")),
+                codecs: particulars.media.as_ref().map_or_else(String::new, |media| media.words()),
                 quality: quality(place),
                 history: history[place].take(),
             }

@@ -81,7 +81,7 @@ mod tests {
 
     fn leg(ports: &[u64]) -> Connection {
         let ports = ports.iter().map(|port| PortId::numbered(*port)).collect();
-        let media = Some(Arc::new(MediaUse { codecs: Vec::new(), ports }));
+        let media = Some(Arc::new(MediaUse { ports, ..MediaUse::default() }));
         Connection {
             line: None,
             owner: None,

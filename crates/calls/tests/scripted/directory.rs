@@ -132,6 +132,8 @@ struct Told {
     open: BTreeSet<PortId>,
     remotes: BTreeMap<PortId, SocketAddr>,
     partners: BTreeMap<PortId, PortId>,
+    transcoded: BTreeMap<PortId, PortId>,
+    codecs: BTreeMap<PortId, String>,
     directions: BTreeMap<PortId, media::Direction>,
     echoes: BTreeSet<PortId>,
     tones: BTreeSet<PortId>,
@@ -164,12 +166,20 @@ impl Ports for Numbers {
                 told.remotes.insert(port, remote.rtp);
                 told.with_video.insert(remote.rtp, remote.with_video);
                 told.directions.insert(port, remote.direction);
+                let codec = remote.speech.encodings.first().map(|encoding| format!("{:?}", encoding.codec));
+                told.codecs.insert(port, codec.unwrap_or_default());
             }
             Command::Connect { a, b } => {
                 told.rest(a);
                 told.rest(b);
                 told.partners.insert(a, b);
                 told.partners.insert(b, a);
+            }
+            Command::Transcode { a, b } => {
+                told.rest(a);
+                told.rest(b);
+                told.transcoded.insert(a, b);
+                told.transcoded.insert(b, a);
             }
             Command::Echo { port } => {
                 told.rest(port);
@@ -202,6 +212,7 @@ impl Told {
     /// Ends what a port did.
     fn rest(&mut self, port: PortId) {
         self.partners.retain(|a, b| *a != port && *b != port);
+        self.transcoded.retain(|a, b| *a != port && *b != port);
         self.echoes.remove(&port);
         self.tones.remove(&port);
         self.music.remove(&port);
@@ -248,6 +259,14 @@ impl Numbers {
                 && told.remotes.get(b) == Some(&other)
                 && [a, b].iter().all(|port| told.directions.get(port) == Some(&media::Direction::SendReceive))
         })
+    }
+
+    /// The codecs that are made of each other between these two addresses.
+    pub fn transcodes(&self, one: SocketAddr, other: SocketAddr) -> Option<String> {
+        let told = self.state.lock();
+        let at = |port: &PortId, address| told.remotes.get(port) == Some(&address);
+        let (a, b) = told.transcoded.iter().find(|(a, b)| at(a, one) && at(b, other))?;
+        Some(format!("{} {}", told.codecs.get(a)?, told.codecs.get(b)?))
     }
 
     /// Was media told that what goes to this address belongs to a call with pictures?

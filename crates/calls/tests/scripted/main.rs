@@ -93,12 +93,16 @@ scripts! {
     session_interval_too_small
     session_timer_expires
     session_timer_refreshed
+    transcoding
+    transcoding_begins_and_ends
+    transcoding_refused
     trunk_challenge
     trunk_consultative_transfer
     trunk_failover
     trunk_forward
     trunk_in
     trunk_out
+    trunk_transcoding
     trunk_transfer
     update
     update_to_a_phone_without_it

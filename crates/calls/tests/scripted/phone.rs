@@ -41,6 +41,8 @@ pub struct Extras {
     pub body: Option<(String, String)>,
     pub reliable: bool,
     pub to_method: Option<String>,
+    /// Codecs other than PCMA and telephone events.
+    pub codecs: Vec<String>,
 }
 
 /// A session description by what it does.
@@ -351,12 +353,12 @@ impl Phone {
 
     fn body(&mut self, extras: &Extras) -> Option<(String, String)> {
         if let Some(session) = extras.session {
-            return Some(("application/sdp".to_owned(), self.describe(session)));
+            return Some(("application/sdp".to_owned(), self.describe(session, &extras.codecs)));
         }
         extras.body.clone()
     }
 
-    fn describe(&mut self, session: Session) -> String {
+    fn describe(&mut self, session: Session, codecs: &[String]) -> String {
         if session != Session::Same {
             self.session += 1;
         }
@@ -372,10 +374,32 @@ impl Phone {
                 ("RTP/SAVP", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc\r\n".to_owned())
             }
         };
+        let (formats, maps) = formats(codecs);
         format!(
-            "v=0\r\no={} {} {} IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 4000 {protocol} 8 101\r\n\
-             a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n{more}",
+            "v=0\r\no={} {} {} IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 4000 {protocol}{formats}\r\n\
+             {maps}{more}",
             self.name, self.number, self.session,
         )
     }
+}
+
+/// The payload types of these codecs, and the lines that explain them; those of a usual phone when none are named.
+fn formats(codecs: &[String]) -> (String, String) {
+    let usual = ["PCMA".to_owned(), "events".to_owned()];
+    let codecs = if codecs.is_empty() { &usual } else { codecs };
+    let known = |name: &str| match name {
+        "PCMU" => "0 PCMU/8000",
+        "PCMA" => "8 PCMA/8000",
+        "G722" => "9 G722/8000",
+        "G729" => "18 G729/8000",
+        "opus" => "96 opus/48000/2",
+        "events" => "101 telephone-event/8000",
+        _ => panic!("no codec is called {name}"),
+    };
+    let mut out = (String::new(), String::new());
+    for map in codecs.iter().map(|name| known(name)) {
+        out.0 += &format!(" {}", map.split(' ').next().unwrap_or_default());
+        out.1 += &format!("a=rtpmap:{map}\r\n");
+    }
+    out
 }

@@ -18,6 +18,7 @@
 //! bob hears nothing                       nothing is unread
 //!
 //!   with offer | answer | answer inactive | hold | hold accepted | video | video refused | encrypted offer | the same offer
+//!   with codecs PCMA opus events            what is described, in this order; `events` are telephone-event
 //!   with header NAME: PART                  `none`: it must not be there, `any`: it must be
 //!   with body TYPE TEXT                     with line TEXT: a line of the body
 //!
@@ -35,6 +36,7 @@
 //! line 1002 rings | talks | holds | dials | rests
 //! presence of bob is On the phone
 //! media flows between ann and bob         media rests between ann and bob
+//! media transcodes between ann G722 and bob PCMA
 //! media echoes to ann                     tone goes to ann
 //! in conference are ann bob               these, and no others, are heard there
 //! ann presses 4711 pound                  media has heard these keys
@@ -170,6 +172,11 @@ fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), Stri
             let (one, other) = (stage.phone(one).media(), stage.phone(other).media());
             check(stage.ports.relays(one, other), "no such relay")
         }
+        ["media", "transcodes", "between", one, codec, "and", other, other_codec] => {
+            let (one, other) = (stage.phone(one).media(), stage.phone(other).media());
+            let found = stage.ports.transcodes(one, other);
+            check(found == Some(format!("{codec} {other_codec}")), &format!("it is {found:?}"))
+        }
         ["media", "rests", "between", one, "and", other] => {
             let (one, other) = (stage.phone(one).media(), stage.phone(other).media());
             check(!stage.ports.relays(one, other), "it flows")
@@ -292,7 +299,9 @@ fn clauses(sentence: &str) -> Result<(Vec<String>, Extras, Vec<String>), String>
             "video refused" => extras.session = Some(Session::VideoRefused),
             "encrypted offer" => extras.session = Some(Session::Encrypted),
             other => {
-                if let Some(header) = other.strip_prefix("header ") {
+                if let Some(codecs) = other.strip_prefix("codecs ") {
+                    extras.codecs = codecs.split_whitespace().map(str::to_owned).collect();
+                } else if let Some(header) = other.strip_prefix("header ") {
                     let (name, value) = header.split_once(": ").ok_or("a header has a name and a value")?;
                     extras.headers.push((name.to_owned(), value.to_owned()));
                 } else if let Some(body) = other.strip_prefix("body ") {
@@ -371,6 +380,10 @@ fn receive(stage: &mut Stage, name: &str, sentence: &str) -> Result<(), String> 
         return Err(shown());
     }
     check(extras.reliable == message.headers().has(Name::RSeq), &format!("reliability: {}", shown()))?;
+    if !extras.codecs.is_empty() {
+        let found = codecs_of(&message);
+        check(found == extras.codecs, &format!("its codecs are {found:?}"))?;
+    }
     session_is(extras.session, &message).map_err(|fault| format!("{fault}: {}", shown()))?;
     for (header, value) in &extras.headers {
         let found = header_value(message.headers(), header);
@@ -391,6 +404,16 @@ fn receive(stage: &mut Stage, name: &str, sentence: &str) -> Result<(), String> 
         check(String::from_utf8_lossy(message.body()).lines().any(|line| line == text), &shown())?;
     }
     Ok(())
+}
+
+/// The codecs of the first stream, as scripts name them.
+fn codecs_of(message: &Message) -> Vec<String> {
+    let Ok(sdp) = sip::sdp::Sdp::parse(message.body()) else { return Vec::new() };
+    let name = |codec: &sip::sdp::Codec| match String::from_utf8_lossy(&codec.name).into_owned() {
+        name if name == "telephone-event" => "events".to_owned(),
+        name => name,
+    };
+    sdp.media().first().map(|media| media.codecs().iter().map(name).collect()).unwrap_or_default()
 }
 
 fn header_value(headers: &Headers, name: &str) -> Option<String> {

@@ -472,7 +472,7 @@ fn live_leg(leg: &Connection) -> LegShown {
         ended: since(ConnectionState::Null).or(since(ConnectionState::Fail)),
         cause: None,
         sip_call_id: String::from_utf8_lossy(&leg.particulars.call_id).into_owned(),
-        codecs: media.map_or_else(String::new, |media| media.codecs.join(", ")),
+        codecs: media.map_or_else(String::new, |media| media.words()),
         quality: None,
     }
 }
