@@ -107,7 +107,7 @@ impl<P: Phones> PlanDirectory<P> {
 
     fn placing<'a>(&self, caller: &'a Caller) -> Placing<'a> {
         let who = match (&caller.line, &caller.trunk) {
-            (Some(line), _) => Who::Line(line, None),
+            (Some(line), _) => Who::Line(line, caller.device.as_deref()),
             // A caller without a number has none to transform.
             (None, Some(from)) => {
                 Who::Trunk(&from.name, Digits::dialled(&from.number).unwrap_or(Digits::empty()))
@@ -300,6 +300,7 @@ impl Phones for RegisteredPhones {
                 owner: binding.owner.clone(),
                 trunk: None,
                 is_silent: false,
+                device: binding.device.clone(),
             })
             .collect()
     }

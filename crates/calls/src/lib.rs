@@ -16,6 +16,7 @@ pub mod command;
 mod config;
 pub mod course;
 pub mod cti;
+mod device;
 pub mod dialplan;
 pub mod directory;
 mod events;
@@ -76,6 +77,8 @@ pub struct Registration {
     pub source: String,
     /// What the phone calls itself.
     pub user_agent: Option<String>,
+    /// The device that it is, when that is known.
+    pub device: Option<String>,
     /// When it lapses.
     pub expires: Timestamp,
 }

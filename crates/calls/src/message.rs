@@ -234,7 +234,8 @@ fn destination(
         return Err(404);
     }
     let address = desk.user_of(&uri).ok_or(404_u16)?;
-    match desk.rooms.plan.load().reach(&address, &Who::Line(&account.line, None), desk.now.civil) {
+    let who = Who::Line(&account.line, account.device.as_deref());
+    match desk.rooms.plan.load().reach(&address, &who, desk.now.civil) {
         Resolution::Lines(reached) => Ok((reached.user, reached.lines, address)),
         Resolution::Service(_) | Resolution::Nowhere => Err(404),
     }

@@ -27,9 +27,16 @@ pub struct Caller {
     pub name: Option<String>,
     /// The trunk that the call came in over.
     pub trunk: Option<Arc<FromTrunk>>,
+    /// The device of the line, when it is known.
+    pub device: Option<Arc<str>>,
 }
 
 impl Caller {
+    /// Nobody in particular.
+    pub fn nobody() -> Self {
+        Self { line: None, user: None, number: String::new(), name: None, trunk: None, device: None }
+    }
+
     /// Is it the same device, or one of the same owner? Behind a trunk nobody can be told from another, so the trunk
     /// counts; who has neither line nor trunk is the same as nobody.
     pub fn is_same(&self, other: &Self) -> bool {
@@ -75,6 +82,8 @@ pub struct Branch {
     pub trunk: Option<Arc<Outgoing>>,
     /// It is asked to make no sound.
     pub is_silent: bool,
+    /// The device of the line, when it is known.
+    pub device: Option<Arc<str>>,
 }
 
 /// What this server answers itself.

@@ -162,6 +162,8 @@ pub struct Particulars {
     pub call_id: Bytes,
     /// What media does for it, once both phones have described themselves.
     pub media: Option<Arc<MediaUse>>,
+    /// The device of the line, when it is known.
+    pub device: Option<Arc<str>>,
 }
 
 /// The media of a device in a call.
@@ -186,7 +188,7 @@ impl MediaUse {
 impl Particulars {
     /// A leg with this Call-ID.
     pub fn of(call_id: &Bytes) -> Self {
-        Self { call_id: call_id.clone(), media: None }
+        Self { call_id: call_id.clone(), ..Self::default() }
     }
 }
 

@@ -7,20 +7,20 @@ use crate::db::{Bulk, Connection, Row, args, bulk};
 use crate::{Error, Store, line};
 
 const SELECT_ALL: &str = "SELECT number, partition_name, contact, instance, reg_id, call_id, cseq, q_thousandths, \
-     received, path, user_agent, expires_at, registered_at FROM binding \
+     received, path, user_agent, expires_at, registered_at, device FROM binding \
      ORDER BY partition_name, number, registered_at";
 const DELETE_EXPIRED: &str = "DELETE FROM binding WHERE expires_at <= $1";
 const PUT_MANY: Bulk = bulk!(
     "INSERT INTO binding (number, partition_name, binding_key, contact, instance, reg_id, call_id, cseq, \
-     q_thousandths, received, path, user_agent, expires_at, registered_at) SELECT e.value->>0, e.value->>1, \
+     q_thousandths, received, path, user_agent, expires_at, registered_at, device) SELECT e.value->>0, e.value->>1, \
      e.value->>2, e.value->>3, e.value->>4, CAST(e.value->>5 AS BIGINT), e.value->>6, \
      CAST(e.value->>7 AS BIGINT), CAST(e.value->>8 AS BIGINT), e.value->>9, e.value->>10, e.value->>11, \
-     CAST(e.value->>12 AS BIGINT), CAST(e.value->>13 AS BIGINT) FROM",
+     CAST(e.value->>12 AS BIGINT), CAST(e.value->>13 AS BIGINT), e.value->>14 FROM",
     "WHERE true ON CONFLICT (number, partition_name, binding_key) DO UPDATE SET contact = excluded.contact, \
      instance = excluded.instance, reg_id = excluded.reg_id, call_id = excluded.call_id, cseq = excluded.cseq, \
      q_thousandths = excluded.q_thousandths, received = excluded.received, path = excluded.path, \
      user_agent = excluded.user_agent, expires_at = excluded.expires_at, \
-     registered_at = excluded.registered_at"
+     registered_at = excluded.registered_at, device = excluded.device"
 );
 const DELETE_MANY: Bulk = bulk!(
     "DELETE FROM binding WHERE (number, partition_name, binding_key) IN \
@@ -54,6 +54,8 @@ pub struct Binding {
     pub path: String,
     /// The phone's `User-Agent`, empty for none.
     pub user_agent: String,
+    /// The device that it is, when that is known.
+    pub device: Option<String>,
     /// When it ends unless refreshed.
     pub expires_at: Timestamp,
     /// When the phone first registered.
@@ -123,7 +125,8 @@ pub(crate) async fn write<'a>(
                 b.path,
                 b.user_agent,
                 b.expires_at.0,
-                b.registered_at.0
+                b.registered_at.0,
+                b.device
             ])),
             None => gone.push(json!([line.number, line.partition, key])),
         }
@@ -152,5 +155,6 @@ fn read(row: &Row) -> Result<Binding, Error> {
         user_agent: row.text(10)?,
         expires_at: Timestamp(row.int(11)?),
         registered_at: Timestamp(row.int(12)?),
+        device: row.optional_text(13)?,
     })
 }

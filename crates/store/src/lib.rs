@@ -25,6 +25,7 @@ mod call_record;
 mod connect;
 mod credential;
 mod db;
+mod device;
 mod digest_cache;
 mod error;
 mod files;
@@ -69,6 +70,7 @@ pub use call_record::{
     CallsOf, HistoryKind, HistoryLine, LegQuality, LegTimes,
 };
 pub use credential::{Credentials, ScramRecord};
+pub use device::DeviceAccount;
 pub use error::{Conflict, Error};
 pub use files::{Files, Incoming};
 pub use given_up::UNDURABLE_TIME_MAX;

@@ -16,13 +16,15 @@ const SELECT_ONE: &str =
 const SELECT_OF_OWNER: &str = "SELECT number, partition_name, owner FROM line WHERE owner = $1 \
      ORDER BY partition_name, number";
 const SELECT_DIGEST: &str = "SELECT l.number, l.partition_name, l.owner, COALESCE(u.enabled, 1), \
-     s.algorithm, s.ha1 FROM digest_secret s \
+     s.algorithm, s.ha1, s.device FROM digest_secret s \
      JOIN line l ON l.number = s.number AND l.partition_name = s.partition_name \
      LEFT JOIN users u ON u.jid = l.owner WHERE s.username = $1 AND s.realm = $2 \
-     ORDER BY l.partition_name, l.number, s.algorithm";
+     ORDER BY CASE WHEN s.device IS NULL THEN 0 ELSE 1 END, l.partition_name, l.number, s.algorithm";
 const DELETE: &str = "DELETE FROM line WHERE number = $1 AND partition_name = $2";
 const DELETE_BINDINGS: &str = "DELETE FROM binding WHERE number = $1 AND partition_name = $2";
-const DELETE_SECRETS: &str = "DELETE FROM digest_secret WHERE number = $1 AND partition_name = $2";
+/// Those of its devices stay.
+const DELETE_SECRETS: &str =
+    "DELETE FROM digest_secret WHERE number = $1 AND partition_name = $2 AND device IS NULL";
 const SELECT_EXISTING: Bulk = bulk!(
     "SELECT l.number, l.partition_name FROM",
     "JOIN line l ON l.number = e.value->>0 AND l.partition_name = e.value->>1"
@@ -31,9 +33,10 @@ const INSERT_MANY: Bulk = bulk!(
     "INSERT INTO line (number, partition_name, owner) SELECT e.value->>0, e.value->>1, e.value->>2 FROM",
     "WHERE true"
 );
-const INSERT_SECRETS: Bulk = bulk!(
-    "INSERT INTO digest_secret (number, partition_name, username, realm, algorithm, ha1) \
-     SELECT e.value->>0, e.value->>1, e.value->>2, e.value->>3, e.value->>4, e.value->>5 FROM",
+pub(crate) const INSERT_SECRETS: Bulk = bulk!(
+    "INSERT INTO digest_secret (number, partition_name, username, realm, algorithm, ha1, device) \
+     SELECT e.value->>0, e.value->>1, e.value->>2, e.value->>3, e.value->>4, e.value->>5, \
+     e.value->>6 FROM",
     "WHERE true"
 );
 
@@ -93,6 +96,8 @@ pub struct DigestAccount {
     pub owner: Option<BareJid>,
     /// False when the owner is disabled.
     pub enabled: bool,
+    /// The device whose account it is; `None` for the line's own.
+    pub device: Option<Arc<str>>,
     /// One secret per algorithm, for the asked name and realm.
     pub secrets: Vec<DigestSecret>,
 }
@@ -236,10 +241,17 @@ pub(crate) fn line_id(row: &Row, column: usize) -> Result<LineId, Error> {
 fn digest_account(rows: &[Row], username: &str, realm: &str) -> Result<Option<DigestAccount>, Error> {
     let Some(first) = rows.first() else { return Ok(None) };
     let Line { line, owner } = read(first)?;
-    let mut account = DigestAccount { line, owner, enabled: first.flag(3)?, secrets: Vec::new() };
+    let device = first.optional_text(6)?;
+    let mut account = DigestAccount {
+        line,
+        owner,
+        enabled: first.flag(3)?,
+        device: device.as_deref().map(Arc::from),
+        secrets: Vec::new(),
+    };
     for row in rows {
         // A user name may stand for several lines of its owner: the first one is meant.
-        if line_id(row, 0)? == account.line {
+        if line_id(row, 0)? == account.line && row.optional_text(6)? == device {
             account.secrets.push(DigestSecret {
                 username: username.to_owned(),
                 realm: realm.to_owned(),
@@ -301,7 +313,8 @@ async fn insert_secrets<'a>(
                 secret.username,
                 secret.realm,
                 secret.algorithm,
-                secret.ha1
+                secret.ha1,
+                null
             ]));
         }
     }

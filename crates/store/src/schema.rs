@@ -17,6 +17,7 @@ const LITE: &[&str] = &[
     include_str!("../migrations/sqlite/0009_sign_in.sql"),
     include_str!("../migrations/sqlite/0010_call_record.sql"),
     include_str!("../migrations/sqlite/0011_line_settings.sql"),
+    include_str!("../migrations/sqlite/0012_device.sql"),
 ];
 const PG: &[&str] = &[
     include_str!("../migrations/postgres/0001_start.sql"),
@@ -30,6 +31,7 @@ const PG: &[&str] = &[
     include_str!("../migrations/postgres/0009_sign_in.sql"),
     include_str!("../migrations/postgres/0010_call_record.sql"),
     include_str!("../migrations/postgres/0011_line_settings.sql"),
+    include_str!("../migrations/postgres/0012_device.sql"),
 ];
 
 const CREATE_VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";

@@ -3,9 +3,9 @@
 use crate::db::Bulk;
 use crate::{
     account, archive, archive_preference, archive_removal, archive_text, backup, binding, blocked,
-    call_history, call_record, connect, credential, given_up, group, invitation, journal, last_activity,
-    line, line_settings, pubsub, pubsub_member, room, roster, schema, setting, sign_in_token, spool,
-    subscription_request, upload, user, user_document, verify,
+    call_history, call_record, connect, credential, device, given_up, group, invitation, journal,
+    last_activity, line, line_settings, pubsub, pubsub_member, room, roster, schema, setting, sign_in_token,
+    spool, subscription_request, upload, user, user_document, verify,
 };
 
 const BOTH: &[&[&str]] = &[
@@ -19,6 +19,7 @@ const BOTH: &[&[&str]] = &[
     call_history::STATEMENTS,
     call_record::STATEMENTS,
     credential::STATEMENTS,
+    device::STATEMENTS,
     invitation::STATEMENTS,
     journal::STATEMENTS,
     last_activity::STATEMENTS,

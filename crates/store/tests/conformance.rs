@@ -20,6 +20,7 @@ cases! {
     an_import_is_all_or_nothing_and_names_every_conflict,
     ten_thousand_users_are_imported_quickly,
     credentials_are_kept_and_replaced,
+    a_device_has_an_account_of_its_own_beside_its_lines,
     a_digest_account_follows_its_line_and_owner,
     a_line_needs_its_owner_and_a_free_number,
     settings_of_lines_are_kept_until_the_line_goes,
@@ -174,6 +175,37 @@ async fn a_digest_account_follows_its_line_and_owner(database: Database) {
     let id = LineId::from("1001".parse::<Number>().unwrap());
     store.line_set_secrets(&id, vec![]).await.unwrap();
     assert_eq!(store.digest_account("1001", "localhost").await.unwrap(), None);
+    store.close().await;
+}
+
+async fn a_device_has_an_account_of_its_own_beside_its_lines(database: Database) {
+    let store = database.open().await;
+    let mut ann = user("ann");
+    ann.lines.push(line("1001", "ann"));
+    store.user_add(ann).await.unwrap();
+    let id = LineId::from("1001".parse::<Number>().unwrap());
+    let secrets = || line("1001", "desk").secrets.split_off(1);
+    assert!(matches!(store.device_set_account("ann", &id, vec![]).await, Err(Error::Conflicts(_))));
+    let other = LineId::from("1002".parse::<Number>().unwrap());
+    assert!(matches!(store.device_set_account("desk", &other, vec![]).await, Err(Error::NotFound(_))));
+    for _again in 0..2 {
+        store.device_set_account("desk", &id, secrets()).await.unwrap();
+    }
+    let account = store.digest_account("desk", "localhost").await.unwrap().unwrap();
+    assert_eq!((account.device.as_deref(), account.line.to_string()), (Some("desk"), "1001".to_owned()));
+    assert_eq!(account.secrets.len(), 1);
+    assert_eq!(store.digest_account("ann", "localhost").await.unwrap().unwrap().device, None);
+    let all: Vec<_> = store.device_accounts().await.unwrap().into_iter().map(|d| (d.name, d.line)).collect();
+    assert_eq!(all, [("desk".to_owned(), id.clone())]);
+
+    store.line_set_secrets(&id, vec![]).await.unwrap();
+    assert!(
+        store.digest_account("desk", "localhost").await.unwrap().is_some(),
+        "a line's password is not its"
+    );
+    store.device_remove_account("desk").await.unwrap();
+    assert_eq!(store.digest_account("desk", "localhost").await.unwrap(), None);
+    assert!(matches!(store.device_remove_account("desk").await, Err(Error::NotFound(_))));
     store.close().await;
 }
 
@@ -462,12 +494,14 @@ async fn bindings_are_written_behind_and_expire(database: Database) {
         received: "udp:192.0.2.7:5062".to_owned(),
         path: String::new(),
         user_agent: "baresip \"1.0\"".to_owned(),
+        device: None,
         expires_at: Timestamp(expires),
         registered_at: Timestamp(5),
     };
     let flow = Binding {
         instance: Some("<urn:uuid:f81d4fae>".to_owned()),
         reg_id: Some(1),
+        device: Some("desk".to_owned()),
         ..binding("sip:ann@192.0.2.8", 100)
     };
     for known in [binding("sip:ann@192.0.2.7", 100), binding("sip:ann@192.0.2.9", 10), flow.clone()] {

@@ -43,6 +43,8 @@ pub struct Account {
     pub line: LineId,
     /// Its owner.
     pub owner: Option<BareJid>,
+    /// The device whose account it was; `None` for the line's own.
+    pub device: Option<Arc<str>>,
 }
 
 /// What a request's credentials are worth.
@@ -190,7 +192,9 @@ impl Authentication {
         let verdict = self.verify(credentials, request, ha1.map(|secret| secret.ha1.as_str()), arrived);
         match (verdict, account) {
             (Verdict::Valid, Some(account)) => {
-                Proof::Given(Account { line: account.line.clone(), owner: account.owner.clone() })
+                let (line, owner, device) =
+                    (account.line.clone(), account.owner.clone(), account.device.clone());
+                Proof::Given(Account { line, owner, device })
             }
             (Verdict::Stale, _) => Proof::Wanted { stale: true },
             _ => self.wrong(credentials, arrived),

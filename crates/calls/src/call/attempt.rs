@@ -368,7 +368,10 @@ impl Attempt {
             state: ConnectionState::Connected,
             since: context.now.civil,
             dialog: None,
-            particulars: crate::snapshot::Particulars::of(&leg.call_id),
+            particulars: crate::snapshot::Particulars {
+                device: leg.place.device.clone(),
+                ..crate::snapshot::Particulars::of(&leg.call_id)
+            },
             trunk: leg.place.behind(),
         };
         let usable = half.heard.is_some();

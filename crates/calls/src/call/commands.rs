@@ -154,6 +154,7 @@ impl ServiceCall {
                     number: line.number.to_string(),
                     name: None,
                     trunk: None,
+                    device: None,
                 };
                 let order = self.order(Place::Line(line.clone()), by).ok_or(Refusal::WrongState)?;
                 context.index.letters.push_back(Letter::Ring(Box::new(order)));

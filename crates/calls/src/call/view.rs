@@ -24,6 +24,7 @@ pub(crate) fn caller_of(connection: &Connection) -> Caller {
         number: connection.address.clone(),
         name: connection.name.clone(),
         trunk: connection.trunk.clone(),
+        device: connection.particulars.device.clone(),
     }
 }
 
@@ -51,7 +52,7 @@ impl View {
             state: ConnectionState::Initiated,
             since: now,
             dialog: None,
-            particulars: Particulars::default(),
+            particulars: Particulars { device: caller.device.clone(), ..Particulars::default() },
             trunk: caller.trunk.clone(),
         };
         Self { connections: vec![caller], ..Self::empty(id, now) }
@@ -128,7 +129,7 @@ impl View {
             state: ConnectionState::Initiated,
             since: now,
             dialog: None,
-            particulars: Particulars::default(),
+            particulars: Particulars { device: branch.device.clone(), ..Particulars::default() },
             trunk: branch.behind(),
         })
     }
@@ -244,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_call_that_has_seen_many_devices_does_not_grow() {
-        let caller = Caller { line: None, user: None, number: "1001".to_owned(), name: None, trunk: None };
+        let caller = Caller { number: "1001".to_owned(), ..Caller::nobody() };
         let mut view = View::new(CallId(1), &caller, Timestamp(0));
         let connection = view.connection(0).clone();
         let places: Vec<usize> = (0..200)

@@ -26,6 +26,7 @@ pub(super) struct CompiledLine {
 pub(super) struct Names {
     trunks: BTreeMap<String, (usize, Profile)>,
     spaces: BTreeMap<String, usize>,
+    devices: BTreeMap<String, usize>,
     /// A trunk that is not in the plan reaches nobody.
     pub(super) unknown_trunk: Profile,
 }
@@ -33,6 +34,10 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn trunk<'a>(&'a self, plan: &'a Plan, name: &str) -> Option<(&'a Trunk, &'a Profile)> {
         self.trunks.get(name).map(|(index, profile)| (&plan.outside.trunks[*index], profile))
+    }
+
+    pub(super) fn device(&self, name: &str) -> Option<usize> {
+        self.devices.get(name).copied()
     }
 
     pub(super) fn space(&self, name: &str) -> Option<usize> {
@@ -73,6 +78,12 @@ pub fn compile(plan: &Plan, accounts: Accounts, echo: Option<&str>) -> DialPlan 
     let names = Names {
         trunks: trunks.collect(),
         spaces: spaces.named.iter().map(|(name, space)| ((*name).to_owned(), *space)).collect(),
+        devices: plan
+            .devices
+            .iter()
+            .enumerate()
+            .map(|(index, device)| (device.name.clone(), index))
+            .collect(),
         unknown_trunk: profile(spaces.nothing, None),
     };
     let stranger = profile(spaces.of_settings, spaces.subscribe_of_settings);

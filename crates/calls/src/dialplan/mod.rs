@@ -12,6 +12,7 @@ mod analysis;
 mod cases;
 mod codes;
 mod compile;
+mod devices;
 mod document;
 mod explanation;
 mod forward;

@@ -40,6 +40,7 @@ pub(crate) enum Shows {
 pub(crate) struct Watcher {
     pub line: LineId,
     pub user: Option<BareJid>,
+    pub device: Option<Arc<str>>,
 }
 
 /// What a number or name of ours stands for to a watcher; `Err` is the status that refuses (`PH-09`: 404, unknown user).
@@ -50,7 +51,7 @@ pub(super) fn find(
     desk: &Desk<'_>,
 ) -> Result<Subject, u16> {
     let plan = desk.rooms.plan.load();
-    let (who, when) = (Who::Line(&watcher.line, None), desk.now.civil);
+    let (who, when) = (Who::Line(&watcher.line, watcher.device.as_deref()), desk.now.civil);
     let Resolution::Lines(mut reached) = plan.watched(dialled, &who, when) else { return Err(404) };
     let is_number = Digits::dialled(dialled).is_some();
     let had_lines = !reached.lines.is_empty();

@@ -29,7 +29,8 @@ pub(crate) fn subscribe(
     account: &Account,
     desk: &mut Desk<'_>,
 ) {
-    let watcher = Watcher { line: account.line.clone(), user: account.owner.clone() };
+    let watcher =
+        Watcher { line: account.line.clone(), user: account.owner.clone(), device: account.device.clone() };
     match check(&request, &flow, &watcher, desk) {
         Ok(what) => {
             let asked = asked(&watcher, what.items.iter().map(|item| item.subject.as_ref().ok()));

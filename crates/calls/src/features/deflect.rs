@@ -32,13 +32,16 @@ pub(crate) fn deflect(
     };
     // The rights of a line count, and behind a trunk there is none.
     let of_line = |branch: &crate::call::branch::BranchLeg| {
-        branch.place.line.clone().zip(Some(branch.place.owner.clone())).filter(|_| leaves(branch))
+        let place = &branch.place;
+        let line = place.line.clone().filter(|_| leaves(branch))?;
+        Some((line, place.owner.clone(), place.device.clone()))
     };
-    let Some((first, owner)) = call.branches.iter().find_map(of_line) else {
+    let Some((first, owner, device)) = call.branches.iter().find_map(of_line) else {
         return Err(Refusal::NoSuchConnection);
     };
     let number = first.number.to_string();
-    let by = Caller { line: Some(first.clone()), user: owner, number, name: None, trunk: None };
+    let (line, name, trunk) = (Some(first.clone()), None, None);
+    let by = Caller { line, user: owner, number, name, trunk, device };
     let leaving = Course { rings_at: RingsAt::Elsewhere, ..call.course.clone() };
     let leaving = leaving.diverted(&first, Why::Deflection).ok_or(Unplaceable::Looping)?;
     let mut destination = to.phones(&by, context.house)?;

@@ -39,8 +39,9 @@ impl Originator {
             number: line.number.to_string(),
             name: None,
             trunk: None,
+            device: None,
         };
-        let shown = Caller { line: None, user: None, number: target.clone(), name: None, trunk: None };
+        let shown = Caller { number: target.clone(), ..Caller::nobody() };
         let order = Order {
             host: id,
             place: Place::Line(line),
@@ -79,6 +80,8 @@ impl Originator {
     /// The line's phone is here: the number is called for it.
     pub(crate) fn answered(mut self: Box<Self>, leg: Leg, context: &mut Context<'_>) -> Box<ServiceCall> {
         let connection = leg.half.connection;
+        // It is dialled by the device that came.
+        self.caller.device.clone_from(&leg.member.particulars.device);
         self.view.set(connection, ConnectionState::Connected, context.now.civil);
         self.view.set_dialog(connection, leg.half.dialog_ids());
         self.publish(Event::Established, Cause::NormalClearing, context);

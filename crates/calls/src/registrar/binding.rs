@@ -1,6 +1,7 @@
 //! One binding: where a phone of a line can be reached, and until when; what a REGISTER asks for.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -49,6 +50,8 @@ pub struct Binding {
     pub path: Vec<Bytes>,
     /// The phone's User-Agent.
     pub user_agent: Option<String>,
+    /// The device that it is, when that is known.
+    pub device: Option<Arc<str>>,
     /// When it ends.
     pub expires_at: Timestamp,
     /// When the phone first registered.
@@ -90,6 +93,8 @@ pub struct Update {
     pub path: Vec<Bytes>,
     /// Its User-Agent.
     pub user_agent: Option<String>,
+    /// The device that sent it, when that is known.
+    pub device: Option<Arc<str>>,
 }
 
 /// Which contacts a REGISTER changes.
@@ -117,6 +122,14 @@ pub enum Refused {
 }
 
 impl Update {
+    /// The instance that its first contact names (RFC 5626 §4.1).
+    pub fn instance(&self) -> Option<String> {
+        match &self.change {
+            Change::Contacts(contacts) => contacts.first()?.0.instance().map(text),
+            Change::Nothing | Change::RemoveAll => None,
+        }
+    }
+
     /// Reads a REGISTER.
     ///
     /// # Errors
@@ -159,6 +172,7 @@ impl Update {
             outbound: headers.has_token(Name::Supported, b"outbound"),
             path: path.iter().map(|address| Bytes::copy_from_slice(address.as_bytes())).collect(),
             user_agent: headers.first(Name::UserAgent).map(user_agent),
+            device: None,
         })
     }
 }
@@ -219,6 +233,7 @@ impl Binding {
             received: format!("{}:{}", self.flow.transport.name().to_ascii_lowercase(), self.flow.remote),
             path: self.path.iter().map(text).collect::<Vec<_>>().join(", "),
             user_agent: self.user_agent.clone().unwrap_or_default(),
+            device: self.device.as_deref().map(str::to_owned),
             expires_at: self.expires_at,
             registered_at: self.registered_at,
         }
@@ -244,6 +259,7 @@ impl Binding {
             flow,
             path: sip::scan::elements(&path).filter(|v| !v.is_empty()).map(|v| path.slice_ref(v)).collect(),
             user_agent: (!kept.user_agent.is_empty()).then_some(kept.user_agent),
+            device: kept.device.map(Arc::from),
             expires_at: kept.expires_at,
             registered_at: kept.registered_at,
             stored_until: kept.expires_at,
@@ -291,6 +307,7 @@ pub fn is_worth_writing(old: Option<&Binding>, new: &Binding, now: Timestamp) ->
         && old.path == new.path
         && old.q_thousandths == new.q_thousandths
         && old.user_agent == new.user_agent
+        && old.device == new.device
         && old.order.call_id == new.order.call_id;
     let known = new.stored_until.since(now);
     !same || known < Duration::from_secs(u64::from(new.seconds_left(now))) / 2

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use model::{BareJid, LineId, Timestamp};
 use parking_lot::Mutex;
-use sip::endpoint::{ConnectionId, Transport};
+use sip::endpoint::{ConnectionId, Flow, Transport};
 use store::Store;
 
 pub use binding::{Binding, Change, EXPIRES_MIN, Identity, Order, Refused, Update, is_worth_writing, reach};
@@ -134,6 +134,22 @@ impl Registrar {
         all
     }
 
+    /// The device that sends over this flow for a line: the one that registered over it, else the only one that
+    /// registered from its address.
+    pub fn device_at(&self, line: &LineId, flow: &Flow) -> Option<Arc<str>> {
+        let shard = self.shard(line).lock();
+        let all = shard.bindings.get(line)?;
+        let same_flow = |binding: &&Arc<Binding>| {
+            binding.flow.transport == flow.transport && binding.flow.remote == flow.remote
+        };
+        if let Some(binding) = all.iter().find(same_flow) {
+            return binding.device.clone();
+        }
+        let mut here = all.iter().filter(|binding| binding.flow.remote.ip() == flow.remote.ip());
+        let first = here.next()?.device.clone()?;
+        here.all(|binding| binding.device.as_ref() == Some(&first)).then_some(first)
+    }
+
     /// Removes what has ended; call about once a second.
     pub fn lapse(&self, now: Timestamp) {
         for shard in &self.shards {
@@ -203,6 +219,7 @@ impl Registrar {
                 contact: binding.contact.to_string(),
                 source: format!("{} {}", binding.flow.transport.name(), binding.flow.remote),
                 user_agent: binding.user_agent.clone(),
+                device: binding.device.as_deref().map(str::to_owned),
                 expires: binding.expires_at,
             })
             .collect();

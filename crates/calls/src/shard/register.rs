@@ -6,6 +6,7 @@ use sip::{Name, Request};
 
 use super::desk::Desk;
 use crate::authentication::Account;
+use crate::device;
 use crate::registrar::{EXPIRES_MIN, Refused, Update};
 
 /// Does the request name a domain of ours? `Err` is the status that refuses: 403 for another registrar's
@@ -31,7 +32,8 @@ pub(super) fn register(
         return desk.answer(transaction, request, 403);
     }
     let update = Update::read(request, flow);
-    let registered = update.and_then(|update| {
+    let registered = update.and_then(|mut update| {
+        update.device = device::registers(account, &update, desk);
         let owner = account.owner.as_ref();
         let all = desk.rooms.registrar.register(&account.line, owner, &update, desk.now.civil)?;
         Ok((all, update.outbound))

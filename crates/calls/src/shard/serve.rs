@@ -12,6 +12,7 @@ use super::mailbox::{Input, Waiting, Watch};
 use super::{Shard, register};
 use crate::authentication::{Account, Arrived, Proof};
 use crate::call::Arrival;
+use crate::device;
 use crate::events;
 use crate::message::Relays;
 use crate::place::Caller;
@@ -207,7 +208,7 @@ impl Shard {
         proof: Proof,
     ) {
         match proof {
-            Proof::Given(account) => self.authenticated(transaction, request, flow, &account),
+            Proof::Given(account) => self.authenticated(transaction, request, flow, account),
             Proof::Trunk(trunk) if trunk.may_come_from(&flow) => {
                 self.trunk_request(&trunk, (transaction, request, flow));
             }
@@ -261,9 +262,10 @@ impl Shard {
         transaction: ServerTransaction,
         request: Request,
         flow: Flow,
-        account: &Account,
+        account: Account,
     ) {
         self.transport.prove(&flow);
+        let account = &self.desk(|desk| device::known(account, &request, &flow, desk));
         match request.method() {
             // Nobody would hear the answer, and nobody would tell the registrar again that the connection is gone.
             Method::Register if flow.connection.is_some() && !self.transport.has_connection(&flow) => {}
@@ -274,7 +276,8 @@ impl Shard {
                 let user = account.owner.clone();
                 let name = user.as_ref().and_then(|user| self.rooms.plan.load().accounts().name(user));
                 let number = account.line.number.to_string();
-                let caller = Caller { line: Some(account.line.clone()), user, number, name, trunk: None };
+                let (line, device) = (Some(account.line.clone()), account.device.clone());
+                let caller = Caller { line, user, number, name, trunk: None, device };
                 let arrival = Arrival { transaction, request, flow, caller };
                 self.switchboard.handle_invite(arrival, &mut self.endpoint, self.now);
             }

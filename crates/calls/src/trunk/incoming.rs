@@ -97,6 +97,7 @@ impl Trunk {
             number: shown.map_or_else(|| number.clone(), |digits| digits.to_string()),
             name: name.filter(|name| !name.is_empty()),
             trunk: Some(Arc::new(FromTrunk { name: self.name.clone(), number })),
+            device: None,
         }
     }
 

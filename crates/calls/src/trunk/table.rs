@@ -161,6 +161,7 @@ impl Trunks {
             line: None,
             owner: None,
             trunk: Some(Arc::new(outgoing)),
+            device: None,
         })
     }
 }

@@ -22,6 +22,8 @@ pub const SERVER: &str = "192.0.2.1:5060";
 /// A registered phone.
 #[derive(Clone)]
 pub struct Registered {
+    /// Also the name of its device, should the plan have such a one.
+    pub name: String,
     pub line: LineId,
     pub owner: String,
     pub address: SocketAddr,
@@ -53,6 +55,7 @@ impl Registered {
             is_silent: false,
             owner: Some(format!("{}@localhost", self.owner).parse().expect("an address")),
             trunk: None,
+            device: Some(self.name.as_str().into()),
         }
     }
 }

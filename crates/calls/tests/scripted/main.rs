@@ -49,6 +49,7 @@ scripts! {
     declined
     deflect_call
     destinations_in_turn
+    device_of_a_shared_line
     directed_pickup
     do_not_disturb
     do_not_disturb_silent

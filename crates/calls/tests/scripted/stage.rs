@@ -92,6 +92,7 @@ impl Stage {
         let ports = Arc::new(Numbers::default());
         let address = |at: usize| SocketAddr::new([10, 0, 0, at as u8 + 1].into(), 5060);
         let registered = phones.iter().enumerate().map(|(at, (name, number))| Registered {
+            name: name.clone(),
             line: line(number),
             owner: owner(name).to_owned(),
             address: address(at),
@@ -286,7 +287,8 @@ impl Stage {
             let number =
                 request.headers().from().expect("From").uri().user().map(<[u8]>::to_vec).unwrap_or_default();
             let number = String::from_utf8_lossy(&number).into_owned();
-            let phone = self.phones.iter().find(|phone| phone.number == number).expect("a known caller");
+            let here = |phone: &&Phone| phone.address == flow.remote && phone.number == number;
+            let phone = self.phones.iter().find(here).expect("a known caller");
             let user = format!("{}@localhost", owner(&phone.name)).parse().expect("an address");
             let caller = Caller {
                 line: Some(line(&number)),
@@ -294,6 +296,7 @@ impl Stage {
                 name: Some(phone.name.clone()),
                 number,
                 trunk: None,
+                device: Some(phone.name.as_str().into()),
             };
             let arrival = Arrival { transaction, request, flow, caller };
             switchboard.handle_invite(arrival, endpoint, now);

@@ -12,6 +12,10 @@ pub struct Device {
     pub name: String,
     /// The lines it shows.
     pub lines: Vec<LineSpan>,
+    /// The instance that it names when it registers (RFC 5626 §4.1), such as `urn:uuid:…`, for a phone that signs in
+    /// with its line's account; not needed when the name ends in the phone's MAC address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// Its device pool.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,

@@ -39,6 +39,18 @@ impl LineSpan {
         LineId { number: self.first.clone(), partition: self.partition.clone() }
     }
 
+    /// The line of this number, when it is one of them.
+    pub fn line(&self, number: &Number) -> Option<LineId> {
+        let line = LineId { number: number.clone(), partition: self.partition.clone() };
+        if self.count <= 1 {
+            return (self.first == *number).then_some(line);
+        }
+        let plain = |number: &Number| number.as_str().trim_start_matches('+').parse::<u128>().ok();
+        let alike = |n: &Number| (n.as_str().len(), n.as_str().starts_with('+'));
+        let behind = plain(number)?.checked_sub(plain(&self.first)?)?;
+        (alike(number) == alike(&self.first) && behind < u128::from(self.count)).then_some(line)
+    }
+
     /// How many lines.
     pub fn len(&self) -> u64 {
         self.count

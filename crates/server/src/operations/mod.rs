@@ -5,6 +5,7 @@ mod administrator;
 mod announcement;
 mod archive;
 mod call;
+mod device;
 mod dialplan;
 mod failure;
 mod group;
@@ -36,6 +37,7 @@ pub use call::{
     CallShown, CallTraced, CallsWanted, HistoryCall, HistoryShown, LegShown, MessageShown, PartyShown,
     QualityShown,
 };
+pub use device::{DeviceShown, NewDevice};
 pub use dialplan::{CasesRun, DialPlanApplied, DialPlanShown, DialPlanTested, NewDialPlan};
 pub use failure::{Failure, RowFailure};
 pub use group::{GroupChange, GroupShown};
@@ -143,6 +145,12 @@ pub async fn perform(
         Request::LineRemove { line } => json(line::remove(context, &line).await?),
         Request::LineSetPassword { line, password } => {
             json(line::set_password(context, &line, password).await?)
+        }
+        Request::DeviceAdd(new) => json(device::add(context, new).await?),
+        Request::DeviceList => json(device::list(context).await?),
+        Request::DeviceRemove { name } => json(device::remove(context, &name).await?),
+        Request::DeviceSetPassword { name, password } => {
+            json(device::set_password(context, &name, password).await?)
         }
         Request::Announce { text, all } => json(announcement::announce(context, &text, all).await?),
         Request::MessageOfTheDay => json(announcement::message_of_the_day(context)?),

@@ -143,8 +143,17 @@ pub(crate) fn digest_secrets(
     let mut names = vec![line.number.as_str()];
     names.extend(owner.and_then(|owner| owner.node()).map(|node| node.as_str()));
     names.dedup();
+    secrets_of(&names, realm, password)
+}
+
+/// What a device's password becomes: for its name, by each algorithm.
+pub(crate) fn device_secrets(name: &str, realm: &str, password: &str) -> Vec<DigestSecret> {
+    secrets_of(&[name], realm, password)
+}
+
+fn secrets_of(names: &[&str], realm: &str, password: &str) -> Vec<DigestSecret> {
     let mut secrets = Vec::new();
-    for username in names {
+    for &username in names {
         for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
             secrets.push(DigestSecret {
                 username: username.to_owned(),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Secret;
 use super::call::CallsWanted;
+use super::device::NewDevice;
 use super::dialplan::NewDialPlan;
 use super::group::GroupChange;
 use super::line::NewLine;
@@ -119,6 +120,22 @@ pub enum Request {
     LineSetPassword {
         /// Which.
         line: LineId,
+        /// The new password.
+        password: Option<Secret>,
+    },
+    /// Gives a device an account.
+    DeviceAdd(NewDevice),
+    /// All devices.
+    DeviceList,
+    /// Takes the account of a device away.
+    DeviceRemove {
+        /// Which.
+        name: String,
+    },
+    /// Gives a device another password; a random one when none is given.
+    DeviceSetPassword {
+        /// Which.
+        name: String,
         /// The new password.
         password: Option<Secret>,
     },

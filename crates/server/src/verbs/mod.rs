@@ -7,6 +7,7 @@ mod call;
 mod check;
 mod completions;
 mod demo;
+mod device;
 mod dialplan;
 mod export;
 mod federation;
@@ -62,6 +63,7 @@ enum Verb {
     Demo(demo::Arguments),
     User(user::Arguments),
     Line(line::Arguments),
+    Device(device::Arguments),
     Dialplan(dialplan::Arguments),
     Trunk(trunk::Arguments),
     Group(group::Arguments),
@@ -133,6 +135,7 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Demo(arguments) => demo::run(&arguments).await,
         Verb::User(arguments) => user::run(arguments, &runtime).await,
         Verb::Line(arguments) => line::run(arguments, &runtime).await,
+        Verb::Device(arguments) => device::run(arguments, &runtime).await,
         Verb::Announce(arguments) => announce::run(arguments, &runtime).await,
         Verb::Dialplan(arguments) => dialplan::run(arguments, &runtime).await,
         Verb::Trunk(arguments) => trunk::run(arguments, &runtime).await,
@@ -162,6 +165,7 @@ impl Verb {
             Self::Init(arguments) => arguments.json(),
             Self::User(arguments) => arguments.common().json,
             Self::Line(arguments) => arguments.common().json,
+            Self::Device(arguments) => arguments.common().json,
             Self::Announce(arguments) => arguments.common().json,
             Self::Dialplan(arguments) => arguments.common().json,
             Self::Group(arguments) => arguments.common().json,
