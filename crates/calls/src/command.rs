@@ -29,6 +29,9 @@ pub const OPERATIONS: &[&str] = &[
     "deflectCall",
     "parkCall",
     "directedPickup",
+    "setForwarding",
+    "setDoNotDisturb",
+    "setCallWaiting",
 ];
 
 /// A request of an application.
@@ -184,6 +187,14 @@ pub enum Command {
         #[serde(default)]
         mode: Option<DoNotDisturb>,
     },
+    /// Calls ring at a line that is in another one, or no longer.
+    SetCallWaiting {
+        /// The line.
+        line: LineId,
+        /// They do? None leaves it to the dial plan.
+        #[serde(default)]
+        on: Option<bool>,
+    },
 }
 
 /// What a command led to, as far as that is known at once.
@@ -240,7 +251,10 @@ impl Command {
     /// The call that decides where the command is carried out; `None` when it makes one.
     pub fn call(&self) -> Option<CallId> {
         match self {
-            Self::MakeCall { .. } | Self::SetForwarding { .. } | Self::SetDoNotDisturb { .. } => None,
+            Self::MakeCall { .. }
+            | Self::SetForwarding { .. }
+            | Self::SetDoNotDisturb { .. }
+            | Self::SetCallWaiting { .. } => None,
             Self::TransferCall { held: call, .. }
             | Self::ConferenceCall { active: call, .. }
             | Self::AlternateCall { active: call, .. } => Some(*call),
@@ -290,6 +304,7 @@ impl Command {
             | Self::SetPrivacy { line, .. }
             | Self::SetForwarding { line, .. }
             | Self::SetDoNotDisturb { line, .. }
+            | Self::SetCallWaiting { line, .. }
             | Self::DirectedPickup { line, .. } => Some(line),
         }
     }
@@ -309,6 +324,7 @@ impl Command {
                 (line, LineChange::Forward { when: *when, calls: *calls, to })
             }
             Self::SetDoNotDisturb { line, mode } => (line, LineChange::DoNotDisturb { mode: *mode }),
+            Self::SetCallWaiting { line, on } => (line, LineChange::CallWaiting { on: *on }),
             _ => return Ok(None),
         };
         Ok(Some(change))

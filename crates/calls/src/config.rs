@@ -101,7 +101,7 @@ impl Default for CallLimits {
     fn default() -> Self {
         Self {
             ring_time: Duration::from_secs(120),
-            calls_per_line_max: 8,
+            calls_per_line_max: 4,
             calls_per_shard_max: 10_000,
             call_length_max: Duration::from_secs(24 * 3600),
             session_expires: Duration::from_secs(1800),

@@ -14,8 +14,10 @@ use crate::course::{Course, RingsAt, Why};
 use crate::dialplan::{Ask, DialPlan, Outcome, Reached, Reason, Route, Way, Who};
 use crate::features::hunt::{Hunt, Turns};
 use crate::features::line_settings::{self, LineTable};
-use crate::features::{do_not_disturb, forward};
-use crate::place::{Branch, Caller, Destination, Dialled, Directory, Failed, TrunkAttempt, Unplaceable};
+use crate::features::{call_waiting, do_not_disturb, forward};
+use crate::place::{
+    Branch, Caller, Destination, Dialled, Directory, Failed, Limits, LineRoom, TrunkAttempt, Unplaceable,
+};
 use crate::registrar::Registrar;
 use crate::snapshot::Cause;
 
@@ -96,6 +98,12 @@ impl<P: Phones> Directory for PlanDirectory<P> {
 
     fn line_calls(&self, line: &LineId) -> usize {
         self.board.line_calls(line)
+    }
+
+    fn line_room(&self, line: &LineId, limits: Limits) -> LineRoom {
+        let plan = self.plan.load();
+        let said = plan.said(line).map(|said| said.calls).unwrap_or_default();
+        call_waiting::room(said, self.lines.of(line).as_deref(), limits)
     }
 }
 

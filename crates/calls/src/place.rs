@@ -187,6 +187,10 @@ pub trait Directory: Send + Sync {
     fn resolve(&self, dialled: &Dialled, caller: &Caller) -> Result<Destination, Unplaceable>;
     /// How many live calls the line takes part in.
     fn line_calls(&self, line: &LineId) -> usize;
+    /// How many it may take part in.
+    fn line_room(&self, _line: &LineId, limits: Limits) -> LineRoom {
+        LineRoom { max: limits.calls_per_line_max, busy_at: limits.calls_per_line_max }
+    }
     /// The phones of a line, for a call that is not dialled: a recall, a call that an application makes.
     fn phones_of(&self, _line: &LineId) -> Vec<Branch> {
         Vec::new()
@@ -219,8 +223,17 @@ pub struct Failed<'a> {
 /// Limits of placing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls that one line may take part in at once.
+    /// Calls that one line may take part in at once, unless the plan says otherwise of it.
     pub calls_per_line_max: usize,
+}
+
+/// How many calls a line may take part in at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineRoom {
+    /// In both directions together.
+    pub max: usize,
+    /// With so many it is busy for further callers.
+    pub busy_at: usize,
 }
 
 /// Places a call: the originating features, then the dial plan, then the terminating features.
@@ -264,9 +277,14 @@ pub type SharedDirectory = Arc<dyn Directory>;
 
 fn caller_has_room(directory: &dyn Directory, caller: &Caller, limits: Limits) -> Result<(), Unplaceable> {
     match &caller.line {
-        Some(line) if directory.line_calls(line) >= limits.calls_per_line_max => Err(Unplaceable::NotAllowed),
+        Some(line) if is_full(directory, line, limits) => Err(Unplaceable::NotAllowed),
         _ => Ok(()),
     }
+}
+
+/// Has a line all the calls that it may have?
+pub(crate) fn is_full(directory: &dyn Directory, line: &LineId, limits: Limits) -> bool {
+    directory.line_calls(line) >= directory.line_room(line, limits).max
 }
 
 /// The terminating features: what of a destination can ring, else where the call goes on from there.
@@ -297,7 +315,7 @@ fn without_full_lines(
         if branches.is_empty() {
             return Err((Unplaceable::NotRegistered, std::mem::take(course)));
         }
-        let has_room = |line: &LineId| directory.line_calls(line) < limits.calls_per_line_max;
+        let has_room = |line: &LineId| directory.line_calls(line) < directory.line_room(line, limits).busy_at;
         branches.retain(|branch| branch.line.as_ref().is_none_or(has_room));
         if branches.is_empty() {
             return Err((Unplaceable::Busy, std::mem::take(course)));

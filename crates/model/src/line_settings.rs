@@ -15,6 +15,9 @@ pub struct LineSettings {
     /// It does not want to be disturbed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub do_not_disturb: Option<DoNotDisturb>,
+    /// Its calls ring while it is in another one; what the dial plan says when it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_waiting: Option<bool>,
 }
 
 /// What becomes of calls to a line that does not want to be disturbed.
@@ -75,6 +78,11 @@ pub enum LineChange {
         /// How.
         mode: Option<DoNotDisturb>,
     },
+    /// Call waiting; `None` leaves it to the dial plan.
+    CallWaiting {
+        /// Do calls ring while the line is in another one?
+        on: Option<bool>,
+    },
 }
 
 impl LineSettings {
@@ -107,6 +115,7 @@ impl LineSettings {
             }
             LineChange::RingSeconds { seconds } => self.forward.no_answer_seconds = *seconds,
             LineChange::DoNotDisturb { mode } => self.do_not_disturb = *mode,
+            LineChange::CallWaiting { on } => self.call_waiting = *on,
         }
     }
 }

@@ -58,9 +58,10 @@ impl Call {
     fn command(&mut self, command: &Command, context: &mut Context<'_>) -> Result<Done, Refusal> {
         let done = Done::default();
         match command {
-            Command::MakeCall { .. } | Command::SetForwarding { .. } | Command::SetDoNotDisturb { .. } => {
-                return Err(Refusal::WrongState);
-            }
+            Command::MakeCall { .. }
+            | Command::SetForwarding { .. }
+            | Command::SetDoNotDisturb { .. }
+            | Command::SetCallWaiting { .. } => return Err(Refusal::WrongState),
             Command::AnswerCall { line, .. } => answer::answer(self, line, context)?,
             Command::ClearConnection { line, .. } => clear::clear(self, line, context)?,
             Command::ClearCall { .. } => self.end(Cause::NormalClearing, context),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::LineId;
-use model::plan::{Digits, Place, Trunk};
+use model::plan::{Digits, Place, PlanLine, Trunk};
 
 use super::{DialPlan, Target};
 use model::plan::symbol;
@@ -81,10 +81,15 @@ impl DialPlan {
         ends.iter().filter(|end| end.partition == partition).find_map(|end| of_line(end.entry))
     }
 
+    /// What the plan says of a line.
+    pub fn said(&self, line: &LineId) -> Option<&PlanLine> {
+        let said = self.lines[self.line_index(line)?].said?;
+        self.plan.lines.get(said)
+    }
+
     /// May applications control the line (`CT-02`)?
     pub fn allows_cti(&self, line: &LineId) -> bool {
-        let said = self.line_index(line).and_then(|index| self.lines[index].said);
-        said.is_none_or(|said| self.plan.lines[said].cti)
+        self.said(line).is_none_or(|said| said.cti)
     }
 
     /// May this caller's call lists and trunk queries show the line's state (`PH-10`, `PH-11`)?

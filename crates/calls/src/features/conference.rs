@@ -20,6 +20,7 @@ use crate::call::service::{Plays, ServiceCall};
 use crate::call::streams::Ports;
 use crate::call::view::View;
 use crate::call::{Arrival, wire};
+use crate::place::{self, Limits};
 use crate::snapshot::{CallId, Cause};
 
 /// Parties of a room unless it says otherwise.
@@ -161,9 +162,8 @@ pub(crate) fn meet(
         }
     };
     let view = View::new(id, &caller, context.now.civil).dialling(&request);
-    let full = |line: &model::LineId| {
-        context.house.directory.line_calls(line) >= context.house.limits.calls_per_line_max
-    };
+    let limits = Limits { calls_per_line_max: context.house.limits.calls_per_line_max };
+    let full = |line: &model::LineId| place::is_full(&*context.house.directory, line, limits);
     let verdict = if caller.line.as_ref().is_some_and(full) {
         Err((403, Cause::NotAllowed))
     } else if leg.offer.as_ref().is_some_and(|offer| offer.spoken_only().is_none()) {

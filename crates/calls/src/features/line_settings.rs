@@ -94,6 +94,8 @@ pub(crate) fn change(feature: Feature, keyed: &Digits) -> Option<LineChange> {
         Feature::DoNotDisturb => disturb(Some(DoNotDisturb::Reject)),
         Feature::DoNotDisturbSilent => disturb(Some(DoNotDisturb::Silent)),
         Feature::DoNotDisturbOff => disturb(None),
+        Feature::CallWaiting => Some(LineChange::CallWaiting { on: Some(true) }),
+        Feature::CallWaitingOff => Some(LineChange::CallWaiting { on: Some(false) }),
     }
 }
 

@@ -14,9 +14,11 @@
 //! | a command of an application (`command.rs`) | `make_call`, `answer`, `clear`, `hold`, `deflect`, `transfer`, `park`, `confer` |
 //! | a feature code, a command or a verb for a line | `line_settings` |
 //! | a line does not want to be disturbed | `do_not_disturb` |
+//! | a line is in a call, or in as many as it may be in | `call_waiting`, by `place` |
 //! | a line forwards, or a destination has failed | `forward`, `hunt`, by `place::Directory` |
 
 pub(crate) mod answer;
+pub(crate) mod call_waiting;
 pub(crate) mod clear;
 pub(crate) mod confer;
 pub mod conference;

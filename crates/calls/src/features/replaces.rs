@@ -20,7 +20,7 @@ use crate::call::service::ServiceCall;
 use crate::call::view::View;
 use crate::call::{Arrival, Call, wire};
 use crate::features::conference;
-use crate::place::Caller;
+use crate::place::{self, Caller, Limits};
 use crate::snapshot::{CallId, Cause, Event as CallEvent};
 
 /// How long an INVITE waits for the leg that it asks for: longer than a phone needs for its ACK.
@@ -81,9 +81,8 @@ pub(crate) fn wait_for(
             return None;
         }
     };
-    let full = |line: &model::LineId| {
-        context.house.directory.line_calls(line) >= context.house.limits.calls_per_line_max
-    };
+    let limits = Limits { calls_per_line_max: context.house.limits.calls_per_line_max };
+    let full = |line: &model::LineId| place::is_full(&*context.house.directory, line, limits);
     if placed_by.line.as_ref().is_some_and(full) {
         wire::refuse(context, transaction, &request, 403);
         return None;

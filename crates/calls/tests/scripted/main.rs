@@ -38,6 +38,7 @@ scripts! {
     call_park
     call_records
     call_records_of_transfers
+    call_waiting
     callee_gives_no_answer
     cancel
     cancel_and_answer_cross
@@ -74,6 +75,7 @@ scripts! {
     hunt_top_down
     impatient_caller
     info_digits
+    line_limits
     loop_protection
     make_call
     music_on_hold

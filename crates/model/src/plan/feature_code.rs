@@ -44,6 +44,10 @@ pub enum Feature {
     DoNotDisturbSilent,
     /// Calls ring again.
     DoNotDisturbOff,
+    /// Calls ring although the line is in a call.
+    CallWaiting,
+    /// The line is busy while it is in a call.
+    CallWaitingOff,
 }
 
 impl Feature {
@@ -69,6 +73,8 @@ impl Feature {
             Self::DoNotDisturb => "do-not-disturb",
             Self::DoNotDisturbSilent => "do-not-disturb-silent",
             Self::DoNotDisturbOff => "do-not-disturb-off",
+            Self::CallWaiting => "call-waiting",
+            Self::CallWaitingOff => "call-waiting-off",
         }
     }
 }
@@ -87,6 +93,8 @@ pub(super) fn usual() -> Vec<FeatureCode> {
         ("*78", Feature::DoNotDisturb),
         ("*77", Feature::DoNotDisturbSilent),
         ("*79", Feature::DoNotDisturbOff),
+        ("*70", Feature::CallWaiting),
+        ("*71", Feature::CallWaitingOff),
     ];
     let code = |(pattern, does): (&str, Feature)| {
         Some(FeatureCode { pattern: pattern.parse().ok()?, partition: Partition::default(), does })
@@ -106,7 +114,7 @@ mod tests {
     #[test]
     fn the_usual_codes_can_be_dialled_and_those_that_want_a_number_take_one() {
         let all = usual();
-        assert_eq!(all.len(), 11);
+        assert_eq!(all.len(), 13);
         for code in all {
             assert_eq!(code.pattern.has_dot(), code.does.wants_number(), "{:?}", code.does);
             let word = serde_json::to_string(&code.does).unwrap();

@@ -16,6 +16,9 @@ pub struct PlanLine {
     /// Where its calls go when they do not stay.
     #[serde(default, skip_serializing_if = "Forwards::is_none")]
     pub forward: Forwards,
+    /// How many calls it takes part in at once.
+    #[serde(default, skip_serializing_if = "LineCalls::is_none")]
+    pub calls: LineCalls,
     /// What the number is outside, such as `+4930555XXXX` (`CC-21`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_mask: Option<Mask>,
@@ -35,4 +38,29 @@ pub struct PlanLine {
 
 fn allowed() -> bool {
     true
+}
+
+/// Calls that a line may be set to take part in at once.
+pub const LINE_CALLS_MAX: u16 = 100;
+
+/// How many calls a line takes part in at once (*Maximum Number of Calls*, *Busy Trigger*).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LineCalls {
+    /// So many, in both directions together; the server's setting when it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<u16>,
+    /// With so many it is busy for further callers; with `max` when it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub busy_at: Option<u16>,
+    /// Do calls ring while the line is in another one, unless its user says otherwise? Yes when it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<bool>,
+}
+
+impl LineCalls {
+    /// Is nothing said?
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }

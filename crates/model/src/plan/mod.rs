@@ -38,7 +38,7 @@ pub use emergency::{Emergency, EmergencyLocation};
 pub use feature_code::{Feature, FeatureCode};
 pub use forward::{ByOrigin, ForwardTo, Forwards};
 pub use hunt::{Algorithm, HuntPilot};
-pub use line::PlanLine;
+pub use line::{LINE_CALLS_MAX, LineCalls, PlanLine};
 pub use outside::{LOCAL_ROUTE_GROUP, Outside, RouteGroup, RouteList, RouteListMember, Selection, Trunk};
 pub use partition::{PlanPartition, SearchSpace};
 pub use pattern::{Pattern, PatternError, Symbols};

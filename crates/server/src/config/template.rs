@@ -118,7 +118,7 @@ const LIMITS_AND_SERVICES: &str = "\
 # offline_mib = 32               # likewise, in MiB
 # personal_mib = 32              # of one user's pictures, keys and bookmarks (XEP-0163)
 # ring_seconds = 120
-# calls_per_line = 8             # at once
+# calls_per_line = 4             # at once, unless the dial plan says otherwise of a line
 # call_seconds = 86400           # the longest call
 
 [upload]                         # files that users send

@@ -31,6 +31,8 @@ enum Verb {
     Forward(Forward),
     /// Let a line not be disturbed, or be again
     Dnd(Dnd),
+    /// Let calls ring at a line that is in another call, or not
+    CallWaiting(CallWaiting),
     /// Remove a line; its phones can no longer register
     Remove(One),
     /// Give a line another password; without --password-stdin it is made up and shown once
@@ -116,12 +118,36 @@ struct Dnd {
     common: Common,
 }
 
+#[derive(clap::Args)]
+struct CallWaiting {
+    #[command(flatten)]
+    which: Which,
+    /// `on`; `off`: further callers hear busy; `plan`: as the dial plan says
+    #[arg(value_parser = switch)]
+    to: Switch,
+    #[command(flatten)]
+    common: Common,
+}
+
 /// Where calls go; `None`: nowhere else.
 #[derive(Clone, Copy)]
 struct Target(Option<Digits>);
 
 #[derive(Clone, Copy)]
 struct Disturb(Option<DoNotDisturb>);
+
+/// On, off, or as the dial plan says.
+#[derive(Clone, Copy)]
+struct Switch(Option<bool>);
+
+fn switch(text: &str) -> Result<Switch, String> {
+    match text {
+        "on" => Ok(Switch(Some(true))),
+        "off" => Ok(Switch(Some(false))),
+        "plan" => Ok(Switch(None)),
+        _ => Err("neither `on`, `off` nor `plan`".to_owned()),
+    }
+}
 
 /// A word of the settings, as they spell it.
 fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
@@ -148,6 +174,7 @@ impl Arguments {
             Verb::Remove(one) | Verb::Show(one) => &one.common,
             Verb::Forward(forward) => &forward.common,
             Verb::Dnd(dnd) => &dnd.common,
+            Verb::CallWaiting(set) => &set.common,
             Verb::SetPassword(set) => &set.common,
         }
     }
@@ -189,6 +216,10 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             let change = LineChange::DoNotDisturb { mode: mode.0 };
             show(&common, &ask(&common, runtime, Request::LineSet { line: which.into(), change }).await?);
         }
+        Verb::CallWaiting(CallWaiting { which, to, .. }) => {
+            let change = LineChange::CallWaiting { on: to.0 };
+            show(&common, &ask(&common, runtime, Request::LineSet { line: which.into(), change }).await?);
+        }
         Verb::Remove(One { which, .. }) => {
             let line: LineShown = ask(&common, runtime, Request::LineRemove { line: which.into() }).await?;
             print::shown(common.json, &line, |line| print::line(&format!("line {} is removed", line.number)));
@@ -206,7 +237,7 @@ fn show(common: &Common, line: &LineSettingsShown) {
     if common.json {
         return print::json(line);
     }
-    let LineSettings { forward, do_not_disturb } = &line.settings;
+    let LineSettings { forward, do_not_disturb, call_waiting } = &line.settings;
     let owner = line.line.owner.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
     print::line(&format!("line {} in {}, of {owner}", line.line.number, line.line.partition));
     for (field, to) in forward.destinations() {
@@ -218,6 +249,11 @@ fn show(common: &Common, line: &LineSettingsShown) {
     match do_not_disturb {
         Some(DoNotDisturb::Reject) => print::line("do not disturb: callers hear busy"),
         Some(DoNotDisturb::Silent) => print::line("do not disturb: phones show calls without a sound"),
+        None => {}
+    }
+    match call_waiting {
+        Some(true) => print::line("call waiting: calls ring while the line is in another one"),
+        Some(false) => print::line("call waiting: off, callers hear busy while the line is in a call"),
         None => {}
     }
 }

@@ -22,6 +22,11 @@ fn a_line_is_set(house: &House) {
     let set = house.verb(&["line", "dnd", "1002", "silent"]);
     assert!(set.out.contains("do not disturb: phones show calls without a sound"), "{set:?}");
     assert_eq!(house.json(&["line", "show", "1002"])["settings"]["do_not_disturb"], "silent");
+    let set = house.verb(&["line", "call-waiting", "1002", "off"]);
+    assert!(set.out.contains("call waiting: off, callers hear busy while the line is in a call"), "{set:?}");
+    assert_eq!(house.verb(&["line", "call-waiting", "1002", "perhaps"]).code, 2);
+    let set = house.verb(&["line", "call-waiting", "1002", "plan"]);
+    assert!(!set.out.contains("call waiting"), "{set:?}");
     for (wrong, code) in [
         (["line", "forward", "1002", "all", "9999"], 6),
         (["line", "forward", "1002", "all", "1002"], 6),

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::super::outside::LOCAL_ROUTE_GROUP;
 use super::super::{
-    Device, Hours, LAMPS_MAX, PRESENCE_GROUP_DEFAULT, Pattern, Place, Plan, RouteTo, Transformation,
+    Device, Hours, LAMPS_MAX, LINE_CALLS_MAX, LineCalls, PRESENCE_GROUP_DEFAULT, Pattern, Place, Plan,
+    PlanLine, RouteTo, Transformation,
 };
 use super::{Findings, line_path, path};
 
@@ -184,6 +185,23 @@ fn transformation(at: &str, pattern: Option<&Pattern>, change: &Transformation, 
     }
 }
 
+fn line_calls(line: &PlanLine, at: &str, found: &mut Findings) {
+    let LineCalls { max, busy_at, .. } = line.calls;
+    for (field, said) in [("max", max), ("busy_at", busy_at)] {
+        if said.is_some_and(|said| !(1..=LINE_CALLS_MAX).contains(&said)) {
+            let message = format!("calls.{field} is not between 1 and {LINE_CALLS_MAX}");
+            found.error(at, message, "4 calls, busy at 2, are usual");
+        }
+    }
+    if max.zip(busy_at).is_some_and(|(max, busy_at)| busy_at > max) {
+        found.warning(
+            at,
+            "calls.busy_at is above calls.max",
+            "the line is busy with calls.max calls; lower it",
+        );
+    }
+}
+
 fn people(plan: &Plan, known: &Known<'_>, found: &mut Findings) {
     for line in &plan.lines {
         let at = line_path(&line.number);
@@ -194,6 +212,7 @@ fn people(plan: &Plan, known: &Known<'_>, found: &mut Findings) {
         for (field, to) in line.forward.destinations() {
             known.space(&format!("{at} {field}"), to.search_space.as_deref(), found);
         }
+        line_calls(line, &at, found);
     }
     for device in &plan.devices {
         let at = format!("device {}", device.name);
