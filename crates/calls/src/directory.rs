@@ -278,10 +278,11 @@ impl<P: Phones> PlanDirectory<P> {
         Ok(Destination::Phones { branches, address: pilot.number.to_string(), name: None, ring_time, course })
     }
 
-    /// The phones of a member who can take a call of a hunt: one who has none.
+    /// The phones of a member who can take a call of a hunt: one who has none, and is not the one who makes this call.
     fn free(&self, line: &LineId, placing: &Placing<'_>) -> Vec<Branch> {
+        let calls = matches!(placing.who, Who::Line(own, ..) if own == line);
         match self.board.line_calls(line) {
-            0 => self.phones_that_ring(line, placing),
+            0 if !calls => self.phones_that_ring(line, placing),
             _ => Vec::new(),
         }
     }
