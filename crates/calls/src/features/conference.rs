@@ -213,6 +213,10 @@ impl ServiceCall {
     pub(crate) fn key(&mut self, key: char, context: &mut Context<'_>) {
         let Plays::Door(door) = &mut self.plays else { return };
         let Some(pin) = context.house.conferences.pin(&door.room) else { return };
+        // Behind a PIN of full length, which was looked at already, `#` says nothing.
+        if key == '#' && door.keys.is_empty() {
+            return;
+        }
         if key != '#' && door.keys.len() < PIN_KEYS_MAX {
             door.keys.push(key);
         }
