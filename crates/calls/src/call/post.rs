@@ -414,9 +414,9 @@ impl Call {
         let places = (0..self.pairs.len()).flat_map(|pair| ends.map(|end| (pair, end)));
         places.into_iter().find(|(pair, end)| {
             let id = self.pairs[*pair].half(*end).dialog.id();
-            id.call_id == replaces.call_id
-                && id.local_tag == replaces.to_tag
-                && id.remote_tag == replaces.from_tag
+            let tags = (&id.local_tag, &id.remote_tag);
+            let (to, from) = (&replaces.to_tag, &replaces.from_tag);
+            id.call_id == replaces.call_id && (tags == (to, from) || tags == (from, to))
         })
     }
 

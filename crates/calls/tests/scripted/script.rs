@@ -6,7 +6,7 @@
 //! trunk pstn=gate+gate2 codecs=["PCMA"]   a trunk with servers; behind them what its sip table says more
 //! routes 9=pstn,other                     what is dialled behind 9 goes over these trunks, from +4930 and the number
 //! plan TEXT                               a line of the dial plan; an empty one begins it anew
-//! limit ring-seconds 30                   also: calls-per-line, session-seconds
+//! limit ring-seconds 30                   also: calls-per-line, session-seconds, park-seconds
 //! phones ann=1001 bob=1002 bob2=1002      phones that are registered; bob2 is bob's second one
 //!
 //! ann sends INVITE sip:1002@localhost with offer with header Supported: 100rel
@@ -23,7 +23,8 @@
 //!   with body TYPE TEXT                     with line TEXT: a line of the body
 //!
 //! In a header that is sent, `{dialog of bob}` is bob's dialog as Replaces names it, `{escaped dialog of bob}` the same
-//! in a URI, and `{lamp of bob}` the dialog that a lamp of bob's line shows.
+//! in a URI, and `{lamp of bob}` the dialog that a lamp of bob's line shows; `{lamp of bob as his phone has it}` is the same
+//! with the tags in the other order.
 //!
 //! application has 1002 hold               also: retrieve, answer, clear, clear all, alternate, join, park,
 //!                                         park at 701, call 1003, consult 1003, transfer to 1003, deflect to 1003,
@@ -146,6 +147,7 @@ fn limit(limits: &mut CallLimits, name: &str, value: &str) -> Result<(), String>
     match name {
         "ring-seconds" => limits.ring_time = Duration::from_secs(number),
         "calls-per-line" => limits.calls_per_line_max = number as usize,
+        "park-seconds" => limits.park_recall_time = Duration::from_secs(number),
         "session-seconds" => limits.session_expires = Duration::from_secs(number),
         _ => return Err("no such limit".to_owned()),
     }
@@ -353,12 +355,16 @@ fn expanded(stage: &mut Stage, value: &str) -> Result<String, String> {
         ["escaped", "dialog", "of", name] => {
             stage.phone(name).replaces().replace(';', "%3B").replace('=', "%3D").replace('@', "%40")
         }
-        ["lamp", "of", name] => {
+        ["lamp", "of", name, rest @ ..] => {
             let line = line(&stage.phone(name).number.clone());
             let (calls, _) = stage.board.line(&line);
             let ids = calls.iter().flat_map(|call| call.of_line(&line)).find_map(|c| c.dialog.clone());
             let ids = ids.ok_or("the lamp shows no dialog")?;
-            format!("{};to-tag={};from-tag={}", ids.call_id, ids.server_tag, ids.phone_tag)
+            let (to, from) = match rest {
+                [] => (&ids.server_tag, &ids.phone_tag),
+                _ => (&ids.phone_tag, &ids.server_tag),
+            };
+            format!("{};to-tag={to};from-tag={from}", ids.call_id)
         }
         _ => return Err(format!("what is {inside}?")),
     };
