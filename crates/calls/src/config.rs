@@ -91,6 +91,8 @@ pub struct CallLimits {
     pub calls_per_shard_max: usize,
     /// How long a call may last: a forgotten one ends some day.
     pub call_length_max: Duration,
+    /// How long a call is parked before the line that parked it is rung; and again after that was in vain.
+    pub park_recall_time: Duration,
     /// The session interval that we ask for (RFC 4028 §4).
     pub session_expires: Duration,
     /// The shortest session interval that we accept (RFC 4028 §5).
@@ -104,6 +106,7 @@ impl Default for CallLimits {
             calls_per_line_max: 4,
             calls_per_shard_max: 10_000,
             call_length_max: Duration::from_secs(24 * 3600),
+            park_recall_time: Duration::from_secs(60),
             session_expires: Duration::from_secs(1800),
             session_expires_min: Duration::from_secs(90),
         }

@@ -425,6 +425,7 @@ fn call_limits(config: &Config) -> CallLimits {
         ring_time: Duration::from_secs(ours.ring_seconds),
         calls_per_line_max: ours.calls_per_line,
         call_length_max: Duration::from_secs(ours.call_seconds),
+        park_recall_time: Duration::from_secs(config.sip.calls.park_recall_seconds),
         ..CallLimits::default()
     }
 }

@@ -12,7 +12,6 @@ use super::service::{Plays, ServiceCall, Waits};
 use super::streams::Streams;
 use super::view::{View, caller_of};
 use super::{End, wire};
-use crate::features::park;
 use crate::place::Caller;
 use crate::snapshot::{CallId, Cause, Event};
 
@@ -102,7 +101,7 @@ impl ServiceCall {
     pub(crate) fn target_failed(&mut self, verdict: Verdict, context: &mut Context<'_>) {
         if let Some(Waits::Parked { recall_at, attempt, .. }) = &mut self.waits {
             *attempt = None;
-            *recall_at = context.now.instant + park::RECALL;
+            *recall_at = context.now.instant + context.house.limits.park_recall_time;
             return self.publish(Event::Failed, verdict.cause, context);
         }
         let Some(Waits::Target { transferor, .. }) =
@@ -127,7 +126,7 @@ impl ServiceCall {
     /// The line that parked it is rung.
     pub(super) fn recall(&mut self, context: &mut Context<'_>) {
         let Some(Waits::Parked { by, recall_at, attempt: None, .. }) = &mut self.waits else { return };
-        *recall_at = context.now.instant + park::RECALL;
+        *recall_at = context.now.instant + context.house.limits.park_recall_time;
         let by = by.clone();
         let place = by.line.clone().map(Place::Line);
         if let Some(order) = place.and_then(|place| self.order(place, by)) {

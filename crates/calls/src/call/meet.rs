@@ -19,7 +19,6 @@ use super::talking::Passed;
 use super::view::{View, caller_of};
 use super::{Call, End, Phase, Ringing, Timers, wire};
 use crate::course::Course;
-use crate::features::park;
 use crate::offer::Carrier;
 use crate::place::Caller;
 use crate::snapshot::{CallId, Cause, ConnectionState, Event};
@@ -170,7 +169,7 @@ impl Call {
         let part = (pair, transfer.end);
         let by = self.member(pair, transfer.end);
         transfer.tell(self.pairs[pair].half_mut(transfer.end), 200, context);
-        let recall_at = context.now.instant + park::RECALL;
+        let recall_at = context.now.instant + context.house.limits.park_recall_time;
         let waits = Waits::Parked { slot, by, recall_at, attempt: None };
         Some(self.split(part, (Plays::Music, waits), Cause::Park, context))
     }

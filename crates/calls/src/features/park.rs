@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -12,9 +11,6 @@ use crate::snapshot::CallId;
 
 /// The numbers of the slots.
 const SLOTS: RangeInclusive<u32> = 701..=720;
-/// How long a call is parked before the line that parked it is rung; and again after that was in vain.
-pub(crate) const RECALL: Duration = Duration::from_secs(60);
-
 /// The slots of the whole server, and who is there.
 #[derive(Debug, Default)]
 pub struct Parking {

@@ -193,6 +193,8 @@ pub struct CallsSection {
     pub conferences: Vec<calls::MeetMe>,
     /// What phones that are held or parked hear.
     pub music_on_hold: MusicOnHold,
+    /// How long a call is parked before the line that parked it is rung, in seconds.
+    pub park_recall_seconds: u64,
     /// Days after which the record of a call goes; 0 for never.
     pub records_days: u32,
     /// The messages of so many calls are kept in memory, the latest ones; 0 for none.
@@ -219,6 +221,7 @@ impl Default for CallsSection {
         Self {
             conferences: Vec::new(),
             music_on_hold: MusicOnHold::Own,
+            park_recall_seconds: calls::CallLimits::default().park_recall_time.as_secs(),
             records_days: u32::try_from(days).unwrap_or(u32::MAX),
             traced_calls: policy.traced_calls_max,
         }

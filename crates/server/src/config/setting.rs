@@ -234,6 +234,8 @@ settings! {
             };
             Some(())
         };
+    "calls" "park_recall_seconds": "seconds, 5 to 3600", OnReload(sip.calls.park_recall_seconds),
+        |config, value| { config.sip.calls.park_recall_seconds = within(value, 5, 3_600)?; Some(()) };
     "calls" "records_days": "days after which the record of a call goes, 0 for never", AtStart(sip.calls.records_days),
         |config, value| { config.sip.calls.records_days = value.number()?; Some(()) };
     "calls" "traced_calls": "0 to 100000 calls whose messages are kept in memory", AtStart(sip.calls.traced_calls),

@@ -64,6 +64,7 @@ const NETWORKS_AND_LOG: &str = "\
 [calls]
 # conferences = []               # numbers to meet at, such as [\"800\", \"801:4711:20\"] with a PIN and at most 20 parties
 # music_on_hold = \"own\"         # or a sound file (.wav), or \"phones\" for what the phone sends that holds
+# park_recall_seconds = 60       # a parked call that nobody fetches rings again at the line that parked it
 # records_days = 365             # days after which the record of a call goes, 0 for never
 # traced_calls = 500             # calls whose messages are kept in memory for `carillon call trace`, 0 for none
 
