@@ -46,7 +46,7 @@ class Browser(Peer):
         self.commands = asyncio.Queue()
 
     async def open(self, *flags):
-        port = free_port(socket.SOCK_STREAM)
+        port = free_port()
         self.server = await asyncio.start_server(self.serve, "127.0.0.1", port)
         self.path = folder(f"chromium-{self.page}-{port}")
         self.log = open(os.path.join(self.path, "log"), "w")
@@ -132,7 +132,7 @@ class Network:
 
     def __init__(self, port):
         self.target = port
-        self.port = free_port(socket.SOCK_STREAM)
+        self.port = free_port()
         self.pairs = set()
         self.lose_answers_with, self.lose_answers_to = set(), set()
         self.lost = 0

@@ -42,15 +42,16 @@ def folder(name):
 _next_port = [20000 + (OFFSET * 7 + os.getpid() * 13) % 9000 // 4 * 4]
 
 
-def free_port(kind=socket.SOCK_DGRAM):
-    """A port below 32768 (the kernel hands the upper ones to clients) that is free with the three above it."""
+def free_port():
+    """A port below 32768 (the kernel hands the upper ones to clients) that is free with the three above it, for datagrams and streams."""
     while True:
         port = _next_port[0]
         _next_port[0] = 20000 if port > 31900 else port + 4
         try:
             for offset in range(4):
-                with socket.socket(socket.AF_INET, kind) as probe:
-                    probe.bind(("127.0.0.1", port + offset))
+                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                    with socket.socket(socket.AF_INET, kind) as probe:
+                        probe.bind(("127.0.0.1", port + offset))
             return port
         except OSError:
             continue
@@ -205,12 +206,14 @@ def loudest(path, candidates, begin=0.25):
 class Baresip:
     """One baresip: a phone on a line that plays a tone and records what it hears."""
 
-    def __init__(self, user, hertz, answer=None, domain=DOMAIN, transport="udp", address="127.0.0.1", server=None, prefix=()):
+    def __init__(
+        self, user, hertz, answer=None, domain=DOMAIN, transport="udp", address="127.0.0.1", server=None, prefix=(), account="", settings=""
+    ):
         self.line, self.hertz = LINES[user], hertz
         self.path = folder(f"baresip-{user}")
-        self.control = free_port(socket.SOCK_STREAM)
+        self.control = free_port()
         self.tone = os.path.join(self.path, "tone.wav")
-        tone(self.tone, hertz, 60)
+        tone(self.tone, hertz, 90)
         sip_port = free_port()
         server = server or f"127.0.0.1:{SIP_TLS if transport == 'tls' else SIP}"
         with open(os.path.join(self.path, "config"), "w") as config:
@@ -237,13 +240,14 @@ module sndfile.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
+{settings}
 """
             )
         mode = f";answermode={answer}" if answer else ""
         with open(os.path.join(self.path, "accounts"), "w") as accounts:
             accounts.write(
                 f'<sip:{self.line}@{domain};transport={transport}>;auth_user={self.line};auth_pass={line_password(self.line)}'
-                f';outbound="sip:{server};transport={transport}";regint=300{mode}\n'
+                f';outbound="sip:{server};transport={transport}";regint=300{mode}{account}\n'
             )
         open(os.path.join(self.path, "contacts"), "w").close()
         self.log = open(os.path.join(self.path, "log"), "w+")
@@ -289,14 +293,18 @@ module_app ctrl_tcp.so
         body = json.dumps({"command": name, "params": params, "token": name}).encode()
         self.writer.write(b"%d:%s," % (len(body), body))
 
+    def recordings(self):
+        """What this phone received, one file for each session, in order."""
+        return sorted(os.path.join(self.path, f) for f in os.listdir(self.path) if f.startswith("dump-") and f.endswith("-dec.wav"))
+
     def heard(self, candidates):
-        """The loudest of the candidate tones in what this phone received."""
-        files = sorted(f for f in os.listdir(self.path) if f.startswith("dump-") and f.endswith("-dec.wav"))
+        """The loudest of the candidate tones in what this phone received last."""
+        files = self.recordings()
         assert files, f"line {self.line} recorded nothing"
         # baresip writes the header when it has put the call away.
         for _ in range(50):
             try:
-                return loudest(os.path.join(self.path, files[-1]), candidates)
+                return loudest(files[-1], candidates)
             except (wave.Error, EOFError):
                 time.sleep(0.1)
         raise AssertionError(f"line {self.line}: {files[-1]} was never finished")

@@ -7,8 +7,15 @@ import time
 from carillon import DOMAIN, SIP, folder, free_port, line_password, tone, until
 
 
+# What is recorded of a call in another codec has another rate than the rest of the file.
+CODECS = (("opus", 48000, 2), ("speex", 32000, 1), ("speex", 16000, 1), ("speex", 8000, 1), ("G722", 8000, 1), ("PCMU", 8000, 1), ("PCMA", 8000, 1))
+
+
 class Linphone:
-    def __init__(self, line, hertz):
+    """`wide` lets it speak more than G.711; `info` sends digits by INFO."""
+
+    def __init__(self, line, hertz, wide=False, info=False):
+        self.line = line
         self.home = folder(f"linphone-{line}")
         os.makedirs(os.path.join(self.home, ".local/share/linphone"))
         settings = os.path.join(self.home, ".linphonerc")
@@ -20,6 +27,8 @@ sip_tcp_port=-1
 sip_tls_port=-1
 guess_hostname=0
 default_proxy=0
+use_info={int(info)}
+use_rfc2833={int(not info)}
 [video]
 enabled=0
 [rtp]
@@ -38,6 +47,9 @@ reg_sendregister=1
 publish=0
 """
             )
+            for number, (mime, rate, channels) in enumerate(CODECS):
+                enabled = int(wide or mime.startswith("PCM"))
+                out.write(f"[audio_codec_{number}]\nmime={mime}\nrate={rate}\nchannels={channels}\nenabled={enabled}\n")
         self.seen = 0
         self.play, self.first, self.second = (os.path.join(self.home, name) for name in ("play.wav", "first.wav", "second.wav"))
         tone(self.play, hertz, 60)

@@ -34,12 +34,14 @@ def _send(text, retransmit):
     return f"<send{attribute}><![CDATA[\n{text}\n]]></send>\n"
 
 
-def request(method, number, headers=(), content=None, content_type="application/sdp", target="sip:[field3]@[field2]", branch="[branch]", to=None):
+def request(
+    method, number, headers=(), content=None, content_type="application/sdp", target="sip:[field3]@[field2]", branch="[branch]", to=None, hops=70
+):
     """A request outside of a dialog, or (with `to`) inside one."""
     lines = [
         f"{method} {target} SIP/2.0",
         f"Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch={branch}",
-        "Max-Forwards: 70",
+        f"Max-Forwards: {hops}",
         "From: <sip:[field0]@[field2]>;tag=[pid]c[call_number]",
         to or "To: <sip:[field3]@[field2]>",
         "Call-ID: [call_id]",
@@ -50,21 +52,21 @@ def request(method, number, headers=(), content=None, content_type="application/
     return _send("\n".join(lines) + "\n" + _body(content, content_type), method not in ("ACK",))
 
 
-def within(method, number, headers=(), content=None, content_type="application/sdp"):
+def within(method, number, headers=(), content=None, content_type="application/sdp", branch="[branch]"):
     """A request inside the dialog that a 2xx made."""
     to = "To: <sip:[field3]@[field2]>[peer_tag_param]"
-    return request(method, number, headers, content, content_type, "[next_url]", to=to)
+    return request(method, number, headers, content, content_type, "[next_url]", branch, to)
 
 
-def challenged(method, headers=(), content=None, content_type="application/sdp", **more):
-    """A request, its challenge, and the same with the digest."""
-    first = request(method, 1, headers, content, content_type, **more)
-    challenge = '<recv response="100" optional="true"/>\n<recv response="407" auth="true" optional="true" next="1"/>\n'
-    challenge += '<recv response="401" auth="true" next="1"/>\n<label id="1"/>\n'
+def challenged(method, headers=(), content=None, content_type="application/sdp", number=1, **more):
+    """A request, its challenge, and the same with the digest; `number` is the first CSeq of the two."""
+    first = request(method, number, headers, content, content_type, **more)
+    challenge = f'<recv response="100" optional="true"/>\n<recv response="407" auth="true" optional="true" next="{number}"/>\n'
+    challenge += f'<recv response="401" auth="true" next="{number}"/>\n<label id="{number}"/>\n'
     if method == "INVITE":
         to = "[last_To:]"
-        challenge += request("ACK", 1, branch="[branch-4]", to=to)
-    return first + challenge + request(method, 2, ("[field1]", *headers), content, content_type, **more)
+        challenge += request("ACK", number, branch="[branch-4]", to=to)
+    return first + challenge + request(method, number + 1, ("[field1]", *headers), content, content_type, **more)
 
 
 def registration(expires=300):
@@ -101,34 +103,66 @@ def expect(method, check=None, routes=False, keep=None):
     return f'<recv {words}><action><ereg regexp="{check}" search_in="msg" check_it="true" assign_to="1"/></action></recv>\n'
 
 
-def respond(code, reason, content=None, tag=True, headers=()):
-    """A response to the request that came last."""
+# What a response repeats, and the variables that hold it when other messages come before the response.
+KEPT = {"Via:": 11, "From:": 12, "To:": 13, "CSeq:": 14}
+
+
+def expect_for_later(method):
+    """A request that is answered only after other messages: by `respond(.., kept=True)`."""
+    kept = "".join(f'<ereg regexp=".*" search_in="hdr" header="{name}" assign_to="{number}"/>' for name, number in KEPT.items())
+    return f'<recv request="{method}" rrs="true"><action>{kept}</action></recv>\n'
+
+
+def respond(code, reason, content=None, tag=True, headers=(), kept=False):
+    """A response to the request that came last, or to the one that was kept."""
+    via, sender, to, sequence = (f"{name} [${number}]" if kept else f"[last_{name}]" for name, number in KEPT.items())
     lines = [
         f"SIP/2.0 {code} {reason}",
-        "[last_Via:]",
-        "[last_Record-Route:]",
-        "[last_From:]",
-        "[last_To:]" + (";tag=[pid]s[call_number]" if tag else ""),
-        "[last_Call-ID:]",
-        "[last_CSeq:]",
+        via,
+        "" if kept else "[last_Record-Route:]",
+        sender,
+        to + (";tag=[pid]s[call_number]" if tag else ""),
+        "Call-ID: [call_id]" if kept else "[last_Call-ID:]",
+        sequence,
         "Contact: <sip:uas@[local_ip]:[local_port];transport=[transport]>",
         *headers,
     ]
-    return _send("\n".join(lines) + "\n" + _body(content, "application/sdp"), False)
+    return _send("\n".join(line for line in lines if line) + "\n" + _body(content, "application/sdp"), False)
 
 
-def said_by_callee(method, number):
+def said_by_callee(method, number, content=None, branch="[branch]", headers=()):
     """A request inside the dialog from the one who was called; its INVITE was expected with `keep="From:"`."""
     lines = [
         f"{method} [next_url] SIP/2.0",
-        "Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=[branch]",
+        f"Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch={branch}",
         "Max-Forwards: 70",
         "From: <sip:[field0]@[field2]>;tag=[pid]s[call_number]",
         "To:[$6]",
         "Call-ID: [call_id]",
         f"CSeq: {number} {method}",
+        "Contact: <sip:uas@[local_ip]:[local_port];transport=[transport]>",
+        *headers,
     ]
-    return _send("\n".join(lines) + "\n" + END, True)
+    return _send("\n".join(lines) + "\n" + _body(content, "application/sdp"), method != "ACK")
+
+
+def _kept_attribute(name, variable):
+    expression = f"{name}=&quot;([^&quot;]*)&quot;"
+    return f'<ereg regexp="{expression}" search_in="msg" check_it="true" assign_to="{variable},{variable + 1}"/>'
+
+
+def by_lamp(header):
+    """Looks at the lamp of a line, and comes to the dialog that it shows by Replaces or Join; until it is hung up on.
+
+    The document names the dialog from the side of the watched phone (RFC 4235 §4.1.2), and so does the header here.
+    """
+    ids = _kept_attribute("call-id", 21) + _kept_attribute("local-tag", 23) + _kept_attribute("remote-tag", 25)
+    # One look: what changes afterwards is not told (RFC 6665 §4.4.3).
+    looks = challenged("SUBSCRIBE", ("Event: dialog", "Accept: application/dialog-info+xml", "Expires: 0")) + receive(200)
+    looks += f'<recv request="NOTIFY"><action>{ids}</action></recv>\n' + respond(200, "OK", tag=False)
+    comes = challenged("INVITE", (f"{header}: [$22];to-tag=[$24];from-tag=[$26]",), offer(), number=3) + ringing()
+    comes += receive(200, routes=True) + request("ACK", 4, target="[next_url]", to="To: <sip:[field3]@[field2]>[peer_tag_param]")
+    return [looks, comes, expect("BYE") + respond(200, "OK", tag=False)]
 
 
 def command(*lines):

@@ -2,6 +2,7 @@
 
 peer: sip-tester
 server: own
+scenes of sip-tester: malformed message, wrong password
 """
 
 import glob

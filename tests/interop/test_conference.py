@@ -2,6 +2,7 @@
 
 peer: baresip
 server: own
+scenes of baresip: conference
 """
 
 import asyncio

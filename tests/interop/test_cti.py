@@ -2,6 +2,7 @@
 
 peer: baresip, aiohttp
 server: running
+scenes of baresip: applications, hold, consultative transfer
 """
 
 import asyncio

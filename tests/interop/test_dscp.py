@@ -2,6 +2,7 @@
 
 peer: sip-tester
 server: running
+scenes of sip-tester: video
 """
 
 import os

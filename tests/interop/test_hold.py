@@ -2,6 +2,8 @@
 
 peer: baresip, linphone-cli
 server: own
+scenes of baresip: hold, music on hold
+scenes of linphone-cli: music on hold
 """
 
 import asyncio

@@ -82,7 +82,7 @@ def start(path, port):
 
 async def test():
     path = folder("ejabberd")
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     configure(path, port)
     server = start(path, port)
     try:

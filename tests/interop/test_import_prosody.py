@@ -54,7 +54,7 @@ def start(path, config, port):
 
 async def test():
     path = folder("prosody")
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     config = configure(path, port)
     for user in USERS:
         subprocess.run(["prosodyctl", "--root", "--config", config, "register", user, DOMAIN, password(user)], check=True, capture_output=True)

@@ -1,7 +1,9 @@
 """linphone registers, calls the echo and hears its own tone, and is called by baresip.
 
-peer: linphone-cli
+peer: linphone-cli, baresip
 server: running
+scenes of linphone-cli: registration, call, echo
+scenes of baresip: call
 """
 
 import asyncio

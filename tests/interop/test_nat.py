@@ -2,6 +2,7 @@
 
 peer: baresip
 server: own
+scenes of baresip: call
 """
 
 # home 10.9.2.2 --masqueraded as 198.51.100.2--> router --198.51.100.1 forwarded to--> 10.9.1.2 server, 10.9.1.3 phone beside it

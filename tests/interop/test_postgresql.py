@@ -23,7 +23,7 @@ class PostgreSQL:
 
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="carillon-pg-")
-        self.port = free_port(socket.SOCK_STREAM)
+        self.port = free_port()
         self.user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         if self.user:
             shutil.chown(self.path, "postgres")

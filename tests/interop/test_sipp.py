@@ -2,6 +2,7 @@
 
 peer: sip-tester
 server: running
+scenes of sip-tester: registration, call, hold, messages, lamps, presence, busy, cancel, unregistered phone, unknown number, wrong password
 """
 
 import time

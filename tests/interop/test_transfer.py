@@ -2,6 +2,8 @@
 
 peer: baresip, linphone-cli
 server: running
+scenes of baresip: blind transfer, presence
+scenes of linphone-cli: consultative transfer
 """
 
 import asyncio

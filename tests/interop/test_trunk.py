@@ -4,6 +4,8 @@ servers of ours trunked with each other by credentials, a call and a transfer ov
 
 peer: kamailio, baresip
 server: own
+scenes of baresip: blind transfer, trunks, trunk down
+scenes of kamailio: trunks, registration
 """
 
 import asyncio
