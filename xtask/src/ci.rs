@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::{compliance, floors, interop, process, setup, tidy};
+use crate::{compliance, floors, interop, process, scenes, setup, tidy};
 
 /// What to run besides the checks.
 #[derive(Args)]
@@ -34,6 +34,7 @@ pub fn run(options: &Options) -> Result<()> {
         Box::new(|| process::run(&["cargo", "test", "--quiet", "--manifest-path", "fuzz/Cargo.toml"])),
     ));
     steps.push(("licences and bans", Box::new(deny)));
+    steps.push(("scenes", Box::new(|| scenes::run(&scenes::Options { check: true }))));
     steps.push(("compliance", Box::new(|| compliance::run(&compliance::Options { check: true }))));
     steps.push(("docs", Box::new(docs)));
     if !options.no_interop {

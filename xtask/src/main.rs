@@ -8,6 +8,7 @@ mod fuzz;
 mod interop;
 mod picture;
 mod process;
+mod scenes;
 mod setup;
 mod tidy;
 
@@ -41,6 +42,8 @@ enum Task {
     Picture,
     /// Write docs/compliance.md and docs/doap.xml from what the code declares and the tests name
     Compliance(compliance::Options),
+    /// Write docs/dev/scenes.md from the scripts of calls and from what the tests against foreign phones say
+    Scenes(scenes::Options),
     /// Measure side by side with the peers and write docs/benchmarks.md
     Bench(bench::Options),
 }
@@ -66,6 +69,7 @@ fn run(task: Task) -> Result<()> {
         Task::Interop(options) => interop::run(&options),
         Task::Picture => picture::run(),
         Task::Compliance(options) => compliance::run(&options),
+        Task::Scenes(options) => scenes::run(&options),
         Task::Bench(options) => bench::run(&options),
     }
 }
