@@ -22,6 +22,7 @@ use crate::features::make_call::Originator;
 use crate::features::replaces::{self, Newcomer};
 use crate::place::{Caller, Service};
 use crate::snapshot::{CallId, Cause};
+use crate::trunk::HalfOpen;
 
 /// A new INVITE, from a caller who was authenticated.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub struct Switchboard {
     pub(super) delayed: Vec<(Instant, Letter)>,
     /// Dialogs that were ended away from home, and when their messages can be forgotten.
     pub(super) forgotten: Vec<(Instant, Bytes)>,
+    /// Calls that came in over trunks and are not acknowledged yet.
+    half_open: BTreeMap<CallId, HalfOpen>,
 }
 
 /// What a shard holds under a call's number.
@@ -101,6 +104,7 @@ impl Switchboard {
             outbox: Vec::new(),
             delayed: Vec::new(),
             forgotten: Vec::new(),
+            half_open: BTreeMap::new(),
         }
     }
 
@@ -142,6 +146,7 @@ impl Switchboard {
             && self.due.is_empty()
             && self.delayed.is_empty()
             && self.forgotten.is_empty()
+            && self.half_open.is_empty()
     }
 
     /// A new INVITE (without To tag), from a caller who was authenticated.
@@ -149,7 +154,7 @@ impl Switchboard {
         if self.calls.len() >= self.house.limits.calls_per_shard_max {
             metrics::counter!("carillon_calls_refused_total", "reason" => "full").increment(1);
             let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
-            return wire::refuse(&mut context, arrival.transaction, &arrival.request, 503);
+            return wire::overloaded(&mut context, arrival.transaction, &arrival.request);
         }
         let circles = arrival.caller.trunk.is_some()
             && arrival.request.headers().call_id().is_ok_and(|id| self.index.dialogs.contains(&id));
@@ -161,6 +166,26 @@ impl Switchboard {
             // ours has it already.
             return wire::refuse(&mut context, arrival.transaction, &arrival.request, 482);
         }
+        let Ok(half_open) = self.half_open(&caller) else {
+            metrics::counter!("carillon_calls_refused_total", "reason" => "half_open").increment(1);
+            let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+            return wire::overloaded(&mut context, arrival.transaction, &arrival.request);
+        };
+        self.half_open.extend(half_open.map(|place| (id, place)));
+        self.begin(arrival, id, endpoint, now);
+    }
+
+    /// The place that a caller takes as long as nobody has acknowledged the call; none for phones of ours, whose lines
+    /// have limits of their own. An error: there is none left.
+    fn half_open(&self, caller: &Caller) -> Result<Option<HalfOpen>, ()> {
+        let trunk = caller.trunk.as_ref().and_then(|from| self.house.trunks.by_name(&from.name));
+        trunk.map(|trunk| trunk.begin().ok_or(())).transpose()
+    }
+
+    /// A call begins, for which there is room.
+    fn begin(&mut self, arrival: Arrival, id: CallId, endpoint: &mut Endpoint, now: Now) {
+        let caller = arrival.caller.clone();
+        let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
         if replaces::is_asked(&arrival) {
             let newcomer = replaces::arrive(arrival, id, &mut context);
             return self.hold(id, newcomer.map(Held::Newcomer), endpoint, now);
@@ -184,10 +209,10 @@ impl Switchboard {
                 let view = View::new(id, &caller, now.civil).dialling(&leg.invite);
                 match ServiceCall::answer(*leg, view, (plays, Some(&number)), id, &mut context) {
                     Some(call) => Held::Service(call),
-                    None => return,
+                    None => return self.hold(id, None, endpoint, now),
                 }
             }
-            Started::Refused => return,
+            Started::Refused => return self.hold(id, None, endpoint, now),
         };
         self.hold(id, Some(held), endpoint, now);
     }
@@ -198,6 +223,9 @@ impl Switchboard {
     pub fn handle_event(&mut self, event: Event, endpoint: &mut Endpoint, now: Now) -> Option<Event> {
         let Some(id) = self.call_of(&event) else { return Some(event) };
         let Some(held) = self.calls.get_mut(&id) else { return Some(event) };
+        if matches!(event, Event::Ack { .. }) {
+            self.half_open.remove(&id);
+        }
         let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
         match held {
             Held::Bridge(call) => bridge_event(call, event, &mut context),
@@ -318,6 +346,7 @@ impl Switchboard {
     /// Puts a call's timer where it belongs now, and forgets a call that is done.
     pub(super) fn tidy(&mut self, id: CallId) {
         let Some(held) = self.calls.get(&id) else {
+            self.half_open.remove(&id);
             if let Some(at) = self.due.remove(&id) {
                 self.index.timers.remove(&(at, id));
             }
@@ -344,6 +373,7 @@ impl Switchboard {
                 Held::Originator(_) => {}
             }
             self.calls.remove(&id);
+            self.half_open.remove(&id);
         }
     }
 }

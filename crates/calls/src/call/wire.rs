@@ -49,6 +49,14 @@ pub(crate) fn refuse(
     refuse_with_tag(context, transaction, request, status, tag.as_bytes());
 }
 
+/// Says that there is no room, and keeps nothing of the request (RFC 3261 §8.2.7).
+pub(crate) fn overloaded(context: &mut Context<'_>, transaction: ServerTransaction, request: &Request) {
+    let tag = context.endpoint.stateless_tag(request);
+    let builder = response(context.house, request, 503, Some(&tag));
+    let response = builder.header(Name::RetryAfter, &OVERLOAD_RETRY_SECONDS).finish();
+    context.endpoint.respond_stateless(transaction, &response);
+}
+
 /// Refuses a request under a tag of ours that it already knows.
 pub(crate) fn refuse_with_tag(
     context: &mut Context<'_>,

@@ -78,10 +78,10 @@ impl Desk<'_> {
         Response::to(request, status, Some(&tag)).header(Name::Server, &self.house.product)
     }
 
-    /// Sends a response, and forgets the request when it is no INVITE.
+    /// Sends a response, and forgets the request.
     pub(crate) fn respond_stateless(&mut self, transaction: ServerTransaction, response: &Response) {
         self.metrics.response(response.status());
-        self.endpoint.respond_stateless(transaction, response, self.now.instant);
+        self.endpoint.respond_stateless(transaction, response);
     }
 
     /// Sends a response.
@@ -92,11 +92,16 @@ impl Desk<'_> {
 
     /// Answers with a status, and what the RFCs want beside it.
     pub(crate) fn answer(&mut self, transaction: ServerTransaction, request: &Request, status: u16) {
+        if status == 503 {
+            // Who is told that there is no room takes none.
+            let builder = self.stateless_response(request, status);
+            let response = builder.header(Name::RetryAfter, &RETRY_AFTER_SECONDS).finish();
+            return self.respond_stateless(transaction, &response);
+        }
         let builder = self.response(request, status);
         let builder = match status {
             405 => builder.header(Name::Allow, ALLOW_ALL),
             489 => builder.header(Name::AllowEvents, crate::events::ALLOW_EVENTS),
-            503 => builder.header(Name::RetryAfter, &RETRY_AFTER_SECONDS),
             _ => builder,
         };
         self.respond(transaction, &builder.finish());

@@ -24,6 +24,9 @@ use crate::{MessageRefusal, TextMessage};
 /// Messages from the network that wait for a shard; more get 503 with Retry-After.
 pub(crate) const MESSAGES_WAITING_MAX: usize = 20_000;
 
+/// What these messages may weigh together, in bytes.
+const BYTES_WAITING_MAX: usize = 64 << 20;
+
 /// All that can wake a shard, besides its own sockets and timers.
 #[derive(Debug)]
 pub(crate) enum Input {
@@ -104,8 +107,14 @@ pub(crate) struct Delivery {
 /// A shard's queue.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
-    queue: Mutex<VecDeque<Input>>,
+    queue: Mutex<Queue>,
     wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    inputs: VecDeque<Input>,
+    bytes: usize,
 }
 
 impl Mailbox {
@@ -116,11 +125,16 @@ impl Mailbox {
     pub(crate) fn offer(&self, input: Input) -> Result<(), Box<Input>> {
         let first = {
             let mut queue = self.queue.lock();
-            if queue.len() >= MESSAGES_WAITING_MAX {
+            let bytes = match &input {
+                Input::Message(message, _) => message.bytes().len(),
+                _ => 0,
+            };
+            if queue.inputs.len() >= MESSAGES_WAITING_MAX || queue.bytes + bytes > BYTES_WAITING_MAX {
                 return Err(Box::new(input));
             }
-            queue.push_back(input);
-            queue.len() == 1
+            queue.bytes += bytes;
+            queue.inputs.push_back(input);
+            queue.inputs.len() == 1
         };
         if first {
             self.wake.notify_one();
@@ -130,7 +144,7 @@ impl Mailbox {
 
     /// Puts in what came from inside: bounded by the requests and connections that it belongs to.
     pub(crate) fn put(&self, input: Input) {
-        self.queue.lock().push_back(input);
+        self.queue.lock().inputs.push_back(input);
         self.wake.notify_one();
     }
 
@@ -138,7 +152,7 @@ impl Mailbox {
     pub(crate) async fn wait(&self) {
         loop {
             let notified = self.wake.notified();
-            if !self.queue.lock().is_empty() {
+            if !self.queue.lock().inputs.is_empty() {
                 return;
             }
             notified.await;
@@ -147,7 +161,9 @@ impl Mailbox {
 
     /// Takes everything.
     pub(crate) fn take(&self, into: &mut VecDeque<Input>) {
-        into.append(&mut self.queue.lock());
+        let mut queue = self.queue.lock();
+        queue.bytes = 0;
+        into.append(&mut queue.inputs);
     }
 }
 
@@ -167,5 +183,24 @@ mod tests {
         let mut all = VecDeque::new();
         mailbox.take(&mut all);
         assert_eq!(all.len(), MESSAGES_WAITING_MAX + 1);
+    }
+
+    #[test]
+    fn large_messages_fill_a_queue_before_many_do() {
+        let mailbox = Mailbox::default();
+        let text = format!(
+            "MESSAGE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\n\
+             To: <sip:b@h>\r\nCall-ID: 1\r\nCSeq: 1 MESSAGE\r\nContent-Length: 60000\r\n\r\n{}",
+            "x".repeat(60_000)
+        );
+        let message = Message::parse(text.into()).unwrap();
+        let address = "192.0.2.1:5060".parse().unwrap();
+        let transport = sip::endpoint::Transport::Udp;
+        let flow = Flow { transport, local: address, remote: address, connection: None };
+        let offer = || mailbox.offer(Input::Message(message.clone(), flow)).is_ok();
+        let taken = (0..2_000).take_while(|_| offer()).count();
+        assert_eq!(taken, BYTES_WAITING_MAX / message.bytes().len());
+        mailbox.take(&mut VecDeque::new());
+        assert!(offer());
     }
 }

@@ -158,7 +158,7 @@ impl Shard {
         self.switchboard.handle_timeout(&mut self.endpoint, now);
         self.with_subscriptions(|all, desk| all.handle_timeout(desk));
         while let Some((transaction, response)) = self.late.due(now.instant) {
-            self.desk(|desk| desk.respond(transaction, &response));
+            self.desk(|desk| desk.respond_stateless(transaction, &response));
         }
         self.keep_trunks();
         let repeated = self.endpoint.counters().retransmissions;

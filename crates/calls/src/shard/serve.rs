@@ -222,7 +222,7 @@ impl Shard {
                 self.answer_late(transaction, response, came_at + delay);
             }
             Proof::TooOften(delay) => {
-                let response = self.desk(|desk| desk.response(&request, 403).finish());
+                let response = self.desk(|desk| desk.stateless_response(&request, 403).finish());
                 self.answer_late(transaction, response, came_at + delay);
             }
             Proof::Unread { .. } if self.reads >= READS_MAX => {
@@ -253,7 +253,7 @@ impl Shard {
 
     fn answer_late(&mut self, transaction: ServerTransaction, response: sip::Response, at: Instant) {
         if let Err(response) = self.late.put(transaction, response, at) {
-            self.desk(|desk| desk.respond(transaction, &response));
+            self.desk(|desk| desk.respond_stateless(transaction, &response));
         }
     }
 

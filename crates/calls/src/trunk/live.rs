@@ -1,6 +1,8 @@
 //! One trunk at work: its servers in order, which of them are up, its credentials, its registration.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use model::plan::{self, TrunkSip, TrunkTransport};
@@ -24,6 +26,17 @@ pub struct Trunk {
     pub(super) token: String,
     digest: Option<Mutex<Session>>,
     live: Mutex<Live>,
+    half_open: AtomicU32,
+}
+
+/// A call that came in over a trunk and is not acknowledged yet. It counts as long as this lives.
+#[derive(Debug)]
+pub(crate) struct HalfOpen(Arc<Trunk>);
+
+impl Drop for HalfOpen {
+    fn drop(&mut self) {
+        self.0.half_open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +69,7 @@ impl Trunk {
             token,
             digest: sip.account.as_ref().map(account),
             live: Mutex::default(),
+            half_open: AtomicU32::new(0),
             sip: sip.clone(),
         }
     }
@@ -68,6 +82,14 @@ impl Trunk {
     /// Does a REFER outside of a dialog originate a call (`CC-27`)?
     pub fn accepts_refer(&self) -> bool {
         self.accepts_refer
+    }
+
+    /// A place for a call that begins over it; `None` when as many are half-open as may be.
+    pub(crate) fn begin(self: &Arc<Self>) -> Option<HalfOpen> {
+        let max = self.sip.half_open_max;
+        let one_more = |count| (count < max).then_some(count + 1);
+        self.half_open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(HalfOpen(Arc::clone(self)))
     }
 
     /// How long a call waits for the first answer of all.

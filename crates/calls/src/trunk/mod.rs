@@ -30,5 +30,6 @@ pub use status::{ProbeOutcome, ServerStatus, TrunkStatus};
 pub use table::{Local, Trunks, WAYS_MAX};
 
 pub(crate) use keeper::{Found, Hands, Keeper, Probed, retry_after};
+pub(crate) use live::HalfOpen;
 pub(crate) use names::Names;
 pub(crate) use outgoing::carried_identity;

@@ -7,6 +7,7 @@
 mod application;
 mod chaos;
 mod directory;
+mod flood;
 mod phone;
 mod script;
 mod stage;

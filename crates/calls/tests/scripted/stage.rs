@@ -345,6 +345,12 @@ impl Stage {
         self.clock.store(self.now().civil.0, Ordering::Relaxed);
     }
 
+    /// Transactions that live, over all shards: sent, and received.
+    pub fn transactions(&self) -> (usize, usize) {
+        let all = self.shards.iter().map(|(endpoint, _)| endpoint.transactions());
+        all.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    }
+
     /// What is still there that should be gone; empty when all has come to rest.
     pub fn remains(&self) -> Vec<String> {
         let mut remains = Vec::new();

@@ -38,6 +38,9 @@ pub struct TrunkSip {
     /// Calls at once, in both directions together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_max: Option<u32>,
+    /// Calls at once that came in over it and are not answered and acknowledged yet: the share of this server's room that
+    /// half-open calls of one trunk may take.
+    pub half_open_max: u32,
     /// Calls that come in over it may go out over trunks again.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub transit: bool,
@@ -61,6 +64,7 @@ impl Default for TrunkSip {
             caller_id: CallerId::default(),
             trust_identity: false,
             calls_max: None,
+            half_open_max: 200,
             transit: false,
             options_seconds: 30,
             answer_seconds: 4,

@@ -275,14 +275,12 @@ impl Endpoint {
         self.matcher.by_headers(request).tag()
     }
 
-    /// Answers a request and forgets it: whoever repeats it is answered anew. For challenges, which cost nothing
-    /// to make again, so that nobody unknown makes us keep anything (RFC 3261 §8.2.7); the response wants
-    /// [`Self::stateless_tag`]. An INVITE keeps its transaction, which absorbs the ACK.
-    pub fn respond_stateless(&mut self, transaction: ServerTransaction, response: &Response, now: Instant) {
+    /// Answers a request and forgets it: whoever repeats it is answered anew. For challenges, and for refusals when
+    /// there is no room, which cost nothing to make again, so that nobody unknown makes us keep anything; the response
+    /// wants [`Self::stateless_tag`]. An INVITE is forgotten as well: an answer that was lost is asked for again by its
+    /// repetition, and its ACK is ignored (RFC 3261 §8.2.7: "a stateless UAS MUST ignore ACK requests").
+    pub fn respond_stateless(&mut self, transaction: ServerTransaction, response: &Response) {
         let Some(server) = self.servers.at(transaction.0) else { return };
-        if server.invite.is_some() {
-            return self.respond(transaction, response, now);
-        }
         self.transmit(server.flow, response.bytes().clone(), None);
         self.forget_server(transaction.0);
     }

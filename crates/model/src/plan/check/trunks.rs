@@ -72,6 +72,9 @@ fn one(at: &str, trunk: &Trunk, sip: &TrunkSip, found: &mut Findings) {
     if sip.answer_seconds == 0 || sip.answer_seconds > 32 {
         found.error(at, "answer_seconds is not between 1 and 32", "set 4");
     }
+    if sip.half_open_max == 0 {
+        found.warning(at, "half_open_max is 0: no call comes in over it", "leave it out, or raise it");
+    }
     if sip.calls_max == Some(0) {
         found.warning(at, "calls_max is 0: no call goes over it", "leave it out, or raise it");
     }
