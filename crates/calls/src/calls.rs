@@ -1,5 +1,6 @@
 //! Call control as the rooms around it see it: started once, asked, told.
 
+mod outside;
 mod settings;
 
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use crate::events::{Publications, WatchCounts};
 use crate::features::conference::Conferences;
 use crate::features::line_settings::LineTable;
 use crate::features::park::Parking;
+use crate::guard::Guard;
 use crate::line_state::LineStates;
 use crate::media_reports;
 use crate::records::{QualityReports, Recorder};
@@ -89,14 +91,17 @@ impl Calls {
         let settings = store.line_settings_all().await?;
         let mut secret = [0; 32];
         runtime.fill(&mut secret);
+        let clock = runtime.clone();
+        let guard = Arc::new(Guard::new(Arc::new(move || clock.timestamp())));
         let rooms = Arc::new(Rooms {
             authentication: Authentication::new(
                 &secret,
                 config.domain.as_str(),
                 &config.digest,
                 (config.trusted.clone(), config.sign_in),
-                (store.clone(), Arc::clone(&trunks)),
+                (store.clone(), Arc::clone(&trunks), Arc::clone(guard.alerts())),
             ),
+            guard,
             publications: Publications::new(Arc::clone(&engine)),
             gateway: ArcSwapOption::empty(),
             plan_change: tokio::sync::Mutex::default(),
@@ -342,7 +347,8 @@ impl Calls {
         let phones =
             RegisteredPhones { registrar: Arc::clone(&self.rooms.registrar), runtime: runtime.clone() };
         let (plan, lines_set) = (Arc::clone(&self.rooms.plan), Arc::clone(&self.rooms.lines));
-        let directory = Arc::new(PlanDirectory::new(plan, lines_set, phones, Arc::clone(&self.board)));
+        let (board, guard) = (Arc::clone(&self.board), Arc::clone(&self.rooms.guard));
+        let directory = Arc::new(PlanDirectory::new((plan, lines_set), phones, board, guard));
         let count = sockets.len();
         let parking = Arc::new(Parking::default());
         let conferences = Arc::new(Conferences::new(config.conferences.clone()));

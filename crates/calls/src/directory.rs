@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use model::plan::{Digits, HuntPilot};
+use model::plan::{CostClass, Digits, HuntPilot};
 use model::{LineChange, LineId, Timestamp};
 use runtime::Runtime;
 
@@ -15,6 +15,7 @@ use crate::dialplan::{Ask, DialPlan, Outcome, Reached, Reason, Route, Way, Who};
 use crate::features::hunt::{Hunt, Turns};
 use crate::features::line_settings::{self, LineTable};
 use crate::features::{call_waiting, do_not_disturb, forward};
+use crate::guard::{Charge, Guard};
 use crate::place::{
     Branch, Caller, Destination, Dialled, Directory, Failed, Limits, LineRoom, TrunkAttempt, Unplaceable,
 };
@@ -38,6 +39,7 @@ pub struct PlanDirectory<P> {
     hunts: Turns,
     /// Counts calls, for route groups whose trunks take turns.
     calls: AtomicUsize,
+    guard: Arc<Guard>,
 }
 
 /// The phones that the registrar knows.
@@ -109,8 +111,13 @@ impl<P: Phones> Directory for PlanDirectory<P> {
 
 impl<P: Phones> PlanDirectory<P> {
     /// A directory over this plan, these settings, these phones and the board of calls.
-    pub fn new(plan: Arc<ArcSwap<DialPlan>>, lines: Arc<LineTable>, phones: P, board: Arc<Board>) -> Self {
-        Self { plan, phones, board, lines, hunts: Turns::default(), calls: AtomicUsize::new(0) }
+    pub fn new(
+        (plan, lines): (Arc<ArcSwap<DialPlan>>, Arc<LineTable>),
+        phones: P,
+        board: Arc<Board>,
+        guard: Arc<Guard>,
+    ) -> Self {
+        Self { plan, phones, board, lines, hunts: Turns::default(), calls: AtomicUsize::new(0), guard }
     }
 
     fn placing<'a>(&self, caller: &'a Caller) -> Placing<'a> {
@@ -167,7 +174,14 @@ impl<P: Phones> PlanDirectory<P> {
             }
             Outcome::Outside(way) => {
                 let turn = self.calls.fetch_add(1, Ordering::Relaxed);
-                trunks(plan, way, &route, placing, (turn, course))
+                let is_emergency = way.is_emergency;
+                let mut attempts = trunks(plan, way, &route, placing, turn)?;
+                let charge = match is_emergency {
+                    true => None,
+                    false => self.charge(plan, &attempts, placing, &course)?,
+                };
+                attempts.iter_mut().for_each(|attempt| attempt.charge.clone_from(&charge));
+                Ok(Destination::Trunk { attempts, is_emergency, course })
             }
             Outcome::NoEmergencyRoute => {
                 // Somebody may be in danger: this must not be overlooked.
@@ -187,6 +201,29 @@ impl<P: Phones> PlanDirectory<P> {
             }
             Outcome::More(_) | Outcome::Unallocated => Err(Unplaceable::NotFound),
         }
+    }
+
+    /// Counts a call to the outside: for the line that sent it there last, else for the one that calls.
+    fn charge(
+        &self,
+        plan: &DialPlan,
+        attempts: &[TrunkAttempt],
+        placing: &Placing<'_>,
+        course: &Course,
+    ) -> Result<Option<Arc<Charge>>, Unplaceable> {
+        let by = course.diversions.last().map(|diversion| &diversion.from);
+        let by = by.or(match &placing.who {
+            Who::Line(line, _) => Some(line),
+            _ => None,
+        });
+        let Some(line) = by else { return Ok(None) };
+        let costs = &plan.plan().outside.costs;
+        let numbers = attempts.iter().filter(|attempt| attempt.domain.is_none());
+        let classes = numbers.map(|attempt| costs.class(&attempt.called, attempt.calling.as_deref()));
+        let class = classes.max().unwrap_or(CostClass::National);
+        let zone = plan.plan().settings.time_zone.as_str();
+        let charge = self.guard.admit(line, class, (costs, zone)).map_err(Unplaceable::TooMuch)?;
+        Ok(Some(charge))
     }
 
     /// The phones of a line, or where it forwards all calls to.
@@ -332,8 +369,8 @@ fn trunks(
     way: &Way<'_>,
     route: &Route<'_>,
     placing: &Placing<'_>,
-    (turn, course): (usize, Course),
-) -> Result<Destination, Unplaceable> {
+    turn: usize,
+) -> Result<Vec<TrunkAttempt>, Unplaceable> {
     let attempts = plan.attempts(way, route, turn);
     let attempts: Vec<TrunkAttempt> = attempts
         .into_iter()
@@ -345,11 +382,12 @@ fn trunks(
             },
             domain: placing.domain.map(str::to_owned),
             calling: attempt.calling.map(|number| number.to_string()),
+            charge: None,
         })
         .collect();
     if attempts.is_empty() {
         tracing::warn!(emergency = way.is_emergency, "a route of the dial plan leads to no trunk");
         return Err(Unplaceable::NoTrunk);
     }
-    Ok(Destination::Trunk { attempts, is_emergency: way.is_emergency, course })
+    Ok(attempts)
 }

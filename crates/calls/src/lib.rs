@@ -22,6 +22,7 @@ pub mod directory;
 mod events;
 pub mod features;
 pub mod feed;
+pub mod guard;
 pub mod line_state;
 mod media_reports;
 mod message;

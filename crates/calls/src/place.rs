@@ -6,6 +6,7 @@ use std::time::Duration;
 use model::{BareJid, LineChange, LineId};
 
 use crate::course::Course;
+use crate::guard::{Barred, Charge};
 use crate::snapshot::Cause;
 use crate::trunk::{FromTrunk, Outgoing};
 
@@ -137,6 +138,8 @@ pub struct TrunkAttempt {
     pub domain: Option<String>,
     /// The calling number to show; `None` when the caller has none.
     pub calling: Option<String>,
+    /// What the call is counted by; `None` for an emergency call, and for one that comes over a trunk.
+    pub charge: Option<Arc<Charge>>,
 }
 
 /// Why a call goes nowhere; what the caller is told is chosen from it at the edge.
@@ -160,6 +163,9 @@ pub enum Unplaceable {
     /// The call must go out, and no trunk that it may take is in service.
     #[error("no trunk is in service")]
     NoTrunk,
+    /// The line has called outside as often, or as long, as it may.
+    #[error("{0}")]
+    TooMuch(Barred),
 }
 
 impl Unplaceable {
@@ -171,6 +177,7 @@ impl Unplaceable {
             Self::Busy => Cause::Busy,
             Self::NotAllowed => Cause::NotAllowed,
             Self::NoTrunk => Cause::ResourcesNotAvailable,
+            Self::TooMuch(_) => Cause::CostLimit,
         }
     }
 }

@@ -104,6 +104,8 @@ pub enum Cause {
     Redirected,
     /// Somebody has parked the call.
     Park,
+    /// The line has called outside as often, or as long, as it may.
+    CostLimit,
 }
 
 /// Which end of the call a connection is, in the words of RFC 4235 §4.1.
@@ -256,6 +258,7 @@ impl Cause {
             Self::Transfer => "transfer",
             Self::Redirected => "redirected",
             Self::Park => "park",
+            Self::CostLimit => "cost_limit",
         }
     }
 }

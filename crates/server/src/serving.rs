@@ -140,6 +140,7 @@ impl Running for Serving {
             sessions: rows.sessions(),
             registrations: rows.registrations(),
             calls: rows.calls(),
+            alerts: self.node.calls().alerts(),
         }
     }
 

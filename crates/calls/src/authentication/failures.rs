@@ -34,6 +34,15 @@ struct Tables {
     hosts: BTreeMap<Host, Bucket>,
 }
 
+/// What follows from a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Failed {
+    /// The time to wait before saying so.
+    pub delay: Duration,
+    /// The address has failed more often than people do.
+    pub is_scan: bool,
+}
+
 /// Failures that leak away one by one.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
@@ -78,14 +87,15 @@ impl Failures {
         bucket.is_none_or(|bucket| bucket.at(now, limit).count < u32::from(limit))
     }
 
-    /// An attempt failed: gives the time to wait before saying so.
-    pub(super) fn failed(&self, address: IpAddr, account: &[u8], now: Instant) -> Duration {
+    /// An attempt failed.
+    pub(super) fn failed(&self, address: IpAddr, account: &[u8], now: Instant) -> Failed {
         let mut tables = self.tables.lock();
         let limit = self.per_account_max.load(Ordering::Relaxed);
         count(&mut tables.pairs, (address.into(), account.to_vec()), limit, now);
         let free = self.per_address_free.load(Ordering::Relaxed);
         let failures = count(&mut tables.hosts, address.into(), free, now);
-        if failures > u32::from(free) { FAILURE_DELAY_MAX } else { FAILURE_DELAY }
+        let is_scan = failures > u32::from(free);
+        Failed { delay: if is_scan { FAILURE_DELAY_MAX } else { FAILURE_DELAY }, is_scan }
     }
 }
 
@@ -139,7 +149,7 @@ mod tests {
         assert!(failures.admits(HERE, b"ann", now));
         failures.set_limits(SignInLimits { failures_per_account_max: 1, failures_per_address_free: 1 });
         assert!(!failures.admits(HERE, b"ann", now));
-        assert_eq!(failures.failed(HERE, b"bob", now), FAILURE_DELAY_MAX);
+        assert_eq!(failures.failed(HERE, b"bob", now).delay, FAILURE_DELAY_MAX);
         assert!(failures.admits(HERE, b"ann", now + WINDOW));
     }
 
@@ -147,11 +157,11 @@ mod tests {
     fn an_address_with_many_failures_is_answered_late_and_never_refused() {
         let (failures, now) = (Failures::new(LIMITS), start());
         for number in 0..LIMITS.failures_per_address_free {
-            assert_eq!(failures.failed(HERE, number.to_string().as_bytes(), now), FAILURE_DELAY);
+            assert_eq!(failures.failed(HERE, number.to_string().as_bytes(), now).delay, FAILURE_DELAY);
         }
-        assert_eq!(failures.failed(HERE, b"one more", now), FAILURE_DELAY_MAX);
+        assert_eq!(failures.failed(HERE, b"one more", now).delay, FAILURE_DELAY_MAX);
         assert!(failures.admits(HERE, b"somebody", now));
-        assert_eq!(failures.failed(THERE, b"one more", now), FAILURE_DELAY);
+        assert_eq!(failures.failed(THERE, b"one more", now).delay, FAILURE_DELAY);
     }
 
     #[test]

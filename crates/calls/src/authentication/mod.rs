@@ -17,6 +17,7 @@ use store::{DigestAccount, Store};
 
 use crate::SignInLimits;
 use crate::address::Network;
+use crate::guard::{Alerts, Oddity};
 use crate::trunk::{Trunk, Trunks};
 use failures::Failures;
 
@@ -33,6 +34,7 @@ pub struct Authentication {
     trusted: Vec<Network>,
     store: Store,
     trunks: Arc<Trunks>,
+    alerts: Arc<Alerts>,
     failed: metrics::Counter,
 }
 
@@ -88,7 +90,7 @@ impl Authentication {
         realm: &str,
         algorithms: &[Algorithm],
         (trusted, limits): (Vec<Network>, SignInLimits),
-        (store, trunks): (Store, Arc<Trunks>),
+        (store, trunks, alerts): (Store, Arc<Trunks>, Arc<Alerts>),
     ) -> Self {
         Self {
             server: Server::new(secret, realm, algorithms, NONCE_LIFETIME),
@@ -97,6 +99,7 @@ impl Authentication {
             trusted,
             store,
             trunks,
+            alerts,
             failed: metrics::counter!("carillon_sip_authentication_failures_total"),
         }
     }
@@ -235,7 +238,12 @@ impl Authentication {
         if self.is_trusted(arrived.from) {
             return Proof::Wrong(failures::FAILURE_DELAY);
         }
-        Proof::Wrong(self.failures.failed(arrived.from, &credentials.username(), arrived.instant))
+        let failed = self.failures.failed(arrived.from, &credentials.username(), arrived.instant);
+        if failed.is_scan {
+            let text = "it tries passwords or names, more often than people err".to_owned();
+            self.alerts.raise(Oddity::Scanning, &arrived.from.to_string(), text, arrived.civil);
+        }
+        Proof::Wrong(failed.delay)
     }
 
     fn is_trusted(&self, address: IpAddr) -> bool {

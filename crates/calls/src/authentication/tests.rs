@@ -41,7 +41,7 @@ async fn bench(trusted: &[&str]) -> Bench {
         "example.org",
         &algorithms,
         (trusted, SignInLimits::default()),
-        (store, trunks),
+        (store, trunks, Arc::default()),
     );
     Bench { authentication, runtime, _folder: folder }
 }

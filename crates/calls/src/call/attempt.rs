@@ -21,6 +21,7 @@ use super::incoming::{Reliability, policy};
 use super::leg::Leg;
 use super::letter::{Letter, Order, Progress};
 use super::outcome::{Failure, Verdict, best};
+use super::outside::Outside;
 use super::streams::Streams;
 use super::view::View;
 use super::{End, wire};
@@ -398,6 +399,7 @@ impl Attempt {
         let meaning = exchange.pass(Side::Remote, Carrier::Success, described);
         let mut half = Half::new(dialog, leg.target.flow, exchange, leg.said.clone(), response.headers());
         half.connection = leg.connection;
+        half.outside = Outside::called(leg.place.trunk.as_ref());
         if meaning == Ok(Meaning::Answer) {
             half.heard = half.read(response.body()).ok();
         } else {

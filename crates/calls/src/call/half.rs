@@ -11,6 +11,7 @@ use sip::{Headers, Method, Name, Request, RequestBuilder, Uri};
 
 use super::describe::{Description, Said, Whereabouts};
 use super::house::House;
+use super::outside::Outside;
 use super::{ALLOW, SUPPORTED};
 use crate::offer::Exchange;
 use crate::snapshot::DialogIds;
@@ -47,6 +48,8 @@ pub(crate) struct Half {
     pub has_listened: bool,
     /// An INVITE of this phone that we accepted and that it has not acknowledged.
     pub awaiting_ack: Option<ServerTransaction>,
+    /// What only a leg over a trunk has.
+    pub outside: Option<Box<Outside>>,
 }
 
 impl Half {
@@ -66,6 +69,7 @@ impl Half {
             is_private: false,
             has_listened: false,
             awaiting_ack: None,
+            outside: None,
         }
     }
 
@@ -106,7 +110,11 @@ impl Half {
     pub(crate) fn request(&mut self, method: Method, house: &House) -> RequestBuilder {
         let changes_session = matches!(method, Method::Invite | Method::Update);
         let notifies = method == Method::Notify;
-        let builder = self.dialog.request(method).header(Name::UserAgent, &house.product);
+        let builder = self.dialog.request(method.clone()).header(Name::UserAgent, &house.product);
+        let builder = match &self.outside {
+            Some(outside) => outside.sign(builder, &method, &self.dialog),
+            None => builder,
+        };
         if notifies {
             builder.header(Name::Contact, house.contact(&self.flow).as_str())
         } else if changes_session {

@@ -13,6 +13,7 @@ use super::describe::{Description, Lines, Whereabouts};
 use super::half::host_address;
 use super::house::Context;
 use super::outcome::{Failure, Verdict};
+use super::outside::Outside;
 use super::streams::Streams;
 use super::switchboard::Arrival;
 use super::view::View;
@@ -53,6 +54,8 @@ pub(crate) struct CallerLeg {
     pub exchange: Exchange,
     /// The offer, when the INVITE has one.
     pub offer: Option<Description>,
+    /// When it comes over a trunk.
+    pub outside: Option<Box<Outside>>,
 }
 
 impl CallerLeg {
@@ -121,7 +124,13 @@ fn unplaceable(
     metrics::counter!("carillon_calls_ended_total", "cause" => verdict.cause.word()).increment(1);
     let view = View::new(id, caller, context.now.civil).dialling(&leg.invite);
     view.refused(verdict.cause, &context.house.lines, context.now.civil);
-    wire::refuse_with_tag(context, leg.transaction, &leg.invite, verdict.status, leg.tag.as_bytes());
+    let (request, tag) = (&leg.invite, leg.tag.as_bytes());
+    match reason {
+        Unplaceable::TooMuch(barred) => {
+            wire::refuse_for(context, leg.transaction, (request, tag), verdict.status, &barred.to_string());
+        }
+        _ => wire::refuse_with_tag(context, leg.transaction, request, verdict.status, tag),
+    }
     Started::Refused
 }
 
@@ -161,8 +170,10 @@ pub(crate) fn check(arrival: Arrival, context: &mut Context<'_>) -> Result<(Call
     exchange.pass(Side::Remote, Carrier::Invite, described).map_err(|refusal| refusal.status())?;
     let call_id = Bytes::copy_from_slice(&headers.call_id().map_err(|_| 400_u16)?);
     let tag = context.endpoint.new_tag();
+    let outside = Outside::calling(&caller, context.house);
+    let invite = request;
     let leg =
-        CallerLeg { call_id, flow, transaction, reliability, timer, tag, exchange, offer, invite: request };
+        CallerLeg { call_id, flow, transaction, reliability, timer, tag, exchange, offer, invite, outside };
     Ok((leg, caller))
 }
 

@@ -29,6 +29,7 @@ pub(crate) mod letter;
 mod meet;
 mod moved;
 pub mod outcome;
+pub(crate) mod outside;
 pub(crate) mod own_offer;
 pub(crate) mod pair;
 mod post;
@@ -221,6 +222,12 @@ impl Call {
         if !response.is_provisional() {
             self.settle(transaction, purpose, response.is_success(), context);
         }
+        if matches!(response.status(), 401 | 407)
+            && !matches!(purpose, Purpose::Invite { .. })
+            && self.answers_challenge_within((transaction, purpose), response, context)
+        {
+            return;
+        }
         match purpose {
             Purpose::Invite { branch } => self.branch_response(branch, transaction, response, context),
             Purpose::Transit { pair } => self.transit_response(pair, transaction, response, context),
@@ -345,8 +352,10 @@ impl Call {
         purpose: Purpose,
         context: &mut Context<'_>,
     ) -> Option<ClientTransaction> {
-        match context.endpoint.send_request(request, target, context.now.instant) {
+        let sent = context.endpoint.send_request(request.clone(), target, context.now.instant);
+        match sent {
             Ok(transaction) => {
+                self.asked_outside(transaction, &request);
                 self.requests.push((transaction, purpose));
                 context.index.clients.insert(transaction, self.id);
                 Some(transaction)

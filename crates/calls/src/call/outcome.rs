@@ -82,7 +82,7 @@ impl From<Unplaceable> for Verdict {
             Unplaceable::NotFound => 404,
             Unplaceable::NotRegistered => 480,
             Unplaceable::Busy => 486,
-            Unplaceable::NotAllowed => 403,
+            Unplaceable::NotAllowed | Unplaceable::TooMuch(_) => 403,
             Unplaceable::NoTrunk => 503,
             Unplaceable::Looping => 482,
         };

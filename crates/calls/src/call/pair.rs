@@ -79,6 +79,10 @@ impl Pair {
         &self.halves
     }
 
+    pub(crate) fn halves_mut(&mut self) -> &mut [Half; 2] {
+        &mut self.halves
+    }
+
     pub(crate) fn half_mut(&mut self, end: End) -> &mut Half {
         &mut self.halves[end.index()]
     }

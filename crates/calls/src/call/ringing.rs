@@ -13,6 +13,7 @@ use super::half::Half;
 use super::house::Context;
 use super::incoming::{Reliability, policy};
 use super::outcome::{Failure, Verdict, best};
+use super::outside::Outside;
 use super::pair::{AckOwed, Pair};
 use super::session::{finish, timer_headers};
 use super::{ALLOW, Call, End, Phase, Purpose, wire};
@@ -72,8 +73,10 @@ impl Call {
         let headers = asker.invite.headers();
         let mut caller = Half::new(caller, asker.flow, asker.exchange, said_to_caller, headers);
         caller.heard.clone_from(&asker.offer);
+        caller.outside.clone_from(&asker.outside);
         let mut callee = Half::new(callee, leg.target.flow, invited, leg.said.clone(), response.headers());
         callee.connection = leg.connection;
+        callee.outside = Outside::called(leg.place.trunk.as_ref());
         // A watcher may want to pick the call up (RFC 4235 §4.1.1, RFC 3891 §1).
         self.view.set_dialog(callee.connection, callee.dialog_ids());
         self.pairs.push(Pair::new(branch, caller, callee));

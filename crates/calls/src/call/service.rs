@@ -113,6 +113,7 @@ impl ServiceCall {
             over: false,
             bye_owed: false,
         });
+        call.half.outside = leg.outside;
         let Some(body) = call.describe(leg.offer, context) else {
             call.leave_seat(context);
             call.streams.close(&*context.house.ports);
@@ -368,6 +369,11 @@ impl ServiceCall {
         let Some(place) = self.requests.iter().position(|(known, _)| *known == transaction) else { return };
         let (_, method) = self.requests.swap_remove(place);
         context.index.clients.remove(&transaction);
+        if matches!(response.status(), 401 | 407)
+            && self.answers_challenge(transaction, method.clone(), response, context)
+        {
+            return;
+        }
         match method {
             Method::Invite => return self.asked(transaction, response, context),
             Method::Update => {}
@@ -455,7 +461,7 @@ impl ServiceCall {
 
     pub(super) fn send(&mut self, request: Request, method: Method, context: &mut Context<'_>) {
         let target = self.half.target(context.house);
-        if let Ok(transaction) = context.endpoint.send_request(request, &target, context.now.instant) {
+        if let Some(transaction) = self.send_outside(&request, (&target, 0), context) {
             self.requests.push((transaction, method));
             context.index.clients.insert(transaction, self.id);
         }

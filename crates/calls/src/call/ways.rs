@@ -48,6 +48,9 @@ impl BranchLeg {
     /// Takes note of what a server of a trunk says of itself; false for a phone.
     pub(super) fn hears(&self, response: &Response, now: Instant) -> bool {
         let Some(outgoing) = &self.place.trunk else { return false };
+        if let Some(charge) = &outgoing.charge {
+            charge.hears(response.status());
+        }
         match response.status() {
             503 => outgoing.trunk.failed(outgoing.hop, retry_after(response), now),
             _ => outgoing.trunk.answered(outgoing.hop),

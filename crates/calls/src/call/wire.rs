@@ -49,6 +49,19 @@ pub(crate) fn refuse(
     refuse_with_tag(context, transaction, request, status, tag.as_bytes());
 }
 
+/// Refuses a call by a rule of ours, and says which: 21 is "call rejected" (RFC 6432 allows Q.850 causes in responses).
+pub(crate) fn refuse_for(
+    context: &mut Context<'_>,
+    transaction: ServerTransaction,
+    (request, tag): (&Request, &[u8]),
+    status: u16,
+    why: &str,
+) {
+    let reason = format!("Q.850;cause=21;text=\"{why}\"");
+    let builder = response(context.house, request, status, Some(tag)).header(Name::Reason, reason.as_str());
+    context.endpoint.respond(transaction, &builder.finish(), context.now.instant);
+}
+
 /// Says that there is no room, and keeps nothing of the request (RFC 3261 §8.2.7).
 pub(crate) fn overloaded(context: &mut Context<'_>, transaction: ServerTransaction, request: &Request) {
     let tag = context.endpoint.stateless_tag(request);

@@ -121,6 +121,7 @@ impl Newcomer {
         let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(self.id.0));
         let mut half = Half::new(dialog, leg.flow, leg.exchange, said, leg.invite.headers());
         half.heard.clone_from(&leg.offer);
+        half.outside.clone_from(&leg.outside);
         let Self { id, placed_by, view, .. } = *self;
         Some(Call::arriving((id, view, placed_by), leg, half, loan, context))
     }

@@ -18,6 +18,7 @@ use crate::call::{House, Now};
 use crate::dialplan::{DialPlan, Resolution};
 use crate::events::{Publications, WatchCounts};
 use crate::features::line_settings::LineTable;
+use crate::guard::Guard;
 use crate::metrics::Metrics;
 use crate::registrar::Registrar;
 use crate::trunk::{Names, Trunks};
@@ -47,6 +48,8 @@ pub(crate) struct Rooms {
     pub echo: Option<String>,
     /// The ways to other systems.
     pub trunks: Arc<Trunks>,
+    /// What calls out may cost.
+    pub guard: Arc<Guard>,
     /// The name service, for trunks.
     pub names: Names,
 }

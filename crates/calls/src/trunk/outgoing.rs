@@ -9,6 +9,7 @@ use sip::uri::Scheme;
 use sip::{Name, NameAddr, Request, RequestBuilder, Uri};
 
 use super::Trunk;
+use crate::guard::Charge;
 use crate::place::Caller;
 
 /// Header fields that are carried over a trunk as they came: whence a call was diverted (RFC 5806, RFC 7044), and what
@@ -30,6 +31,8 @@ pub struct Outgoing {
     pub calling: Option<String>,
     /// An address was called, not a number.
     pub is_address: bool,
+    /// What the call is counted by.
+    pub charge: Option<Arc<Charge>>,
 }
 
 impl PartialEq for Outgoing {

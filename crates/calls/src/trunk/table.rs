@@ -152,6 +152,7 @@ impl Trunks {
             called: contact.clone(),
             calling: attempt.calling.clone(),
             is_address: attempt.domain.is_some(),
+            charge: attempt.charge.clone(),
         };
         Some(Branch {
             is_silent: false,

@@ -48,6 +48,8 @@ scripts! {
     conference_meet_me
     consultative_transfer
     consultative_transfer_refused
+    cost_limits
+    cost_limits_of_forwards
     declined
     deflect_call
     destinations_in_turn
@@ -101,6 +103,7 @@ scripts! {
     transcoding_begins_and_ends
     transcoding_refused
     trunk_challenge
+    trunk_challenge_within
     trunk_consultative_transfer
     trunk_failover
     trunk_forward

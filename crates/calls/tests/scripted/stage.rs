@@ -14,6 +14,7 @@ use calls::command::{Command, Done, Refusal};
 use calls::directory::PlanDirectory;
 use calls::features::conference::Conferences;
 use calls::features::park::Parking;
+use calls::guard::Guard;
 use calls::line_state::LineStates;
 use calls::place::Caller;
 use calls::snapshot::CallId;
@@ -126,7 +127,11 @@ impl Stage {
             trunks.found(name, servers.iter().map(hop).collect(), start);
         }
         let plan = Arc::new(ArcSwap::from_pointee(plan));
-        let directory = Arc::new(PlanDirectory::new(plan, Arc::default(), registrations, Arc::clone(&board)));
+        let time = Arc::clone(&clock);
+        let guard = Guard::new(Arc::new(move || Timestamp(time.load(Ordering::Relaxed))));
+        let lines = (plan, Arc::default());
+        let directory =
+            Arc::new(PlanDirectory::new(lines, registrations, Arc::clone(&board), Arc::new(guard)));
         let moved = Arc::new(Moved::default());
         let parking = Arc::new(Parking::default());
         let conferences = Arc::new(Conferences::new(conferences()));

@@ -6,6 +6,7 @@
 mod alternate;
 mod check;
 mod codes;
+mod costs;
 mod device;
 mod digits;
 mod document;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 pub use alternate::{AlternateGroup, AlternatePrefix};
 pub use check::{Finding, Severity};
 pub use codes::{AuthorizationCode, Codes, MatterCode};
+pub use costs::{Allowed, COST_ENTRIES_MAX, CostClass, CostException, CostLimit, CostLimits, Costs};
 pub use device::{Device, DevicePool, LAMPS_MAX, Lamp, Place};
 pub use digits::{DIGITS_MAX, Digits, DigitsError, SYMBOLS, symbol};
 pub use document::{DOCUMENT_BYTES_MAX, DocumentError};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AlternateGroup, SipRoute, Transformation, TrunkSip};
+use super::{AlternateGroup, Costs, SipRoute, Transformation, TrunkSip};
 
 /// The name that stands for the local route group of whoever calls (`CC-11`).
 pub const LOCAL_ROUTE_GROUP: &str = "local";
@@ -26,6 +26,9 @@ pub struct Outside {
     /// Groups of automated alternate routing.
     #[serde(rename = "alternate_group", skip_serializing_if = "Vec::is_empty")]
     pub alternate_groups: Vec<AlternateGroup>,
+    /// What calls out may cost.
+    #[serde(skip_serializing_if = "Costs::is_usual")]
+    pub costs: Costs,
 }
 
 /// A trunk.

@@ -66,6 +66,16 @@ impl LineSpan {
         &self.partition
     }
 
+    /// Is the line one of them?
+    pub fn contains(&self, line: &LineId) -> bool {
+        let (one, first) = (line.number.as_str(), self.first.as_str());
+        if self.partition != line.partition || one.len() != first.len() {
+            return false;
+        }
+        // Digits of one length are in the order of their text.
+        one == first || (self.count > 1 && one > first && one <= self.number(self.count - 1).as_str())
+    }
+
     fn number(&self, n: u64) -> Number {
         let text = self.first.as_str();
         let (plus, digits) = text.strip_prefix('+').map_or(("", text), |digits| ("+", digits));

@@ -169,6 +169,18 @@ impl Default for Days {
 }
 
 impl Moment {
+    /// A minute of the day.
+    pub(super) const fn at(hour: u16, minute: u16) -> Self {
+        Self(hour * 60 + minute)
+    }
+
+    /// The minute that a clock shows in a zone; `None`: there is no such zone.
+    pub(super) fn of(when: Timestamp, zone: &str) -> Option<Self> {
+        let zone = jiff::tz::TimeZone::get(zone).ok()?;
+        let civil = zone.to_datetime(jiff::Timestamp::from_microsecond(when.0).ok()?);
+        Some(Self(u16::try_from(i16::from(civil.hour()) * 60 + i16::from(civil.minute())).ok()?))
+    }
+
     /// The end of the day.
     pub fn end() -> Self {
         Self(24 * 60)

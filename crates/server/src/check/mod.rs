@@ -1,5 +1,6 @@
 //! What `check` looks at, one file each.
 
+pub(crate) mod alerts;
 pub(crate) mod certificates;
 pub(crate) mod dns;
 pub(crate) mod ports;

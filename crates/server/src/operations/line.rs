@@ -1,6 +1,7 @@
 //! Lines: added, listed, removed, given passwords.
 
 use calls::command::Refusal;
+use calls::guard::Used;
 use model::{BareJid, LineChange, LineId, LineSettings};
 use serde::{Deserialize, Serialize};
 use store::DigestSecret;
@@ -50,6 +51,9 @@ pub struct LineSettingsShown {
     pub line: LineShown,
     /// The settings.
     pub settings: LineSettings,
+    /// What it has used of what it may call outside; nothing is known of it when no node runs.
+    #[serde(default)]
+    pub outside: Vec<Used>,
 }
 
 pub(crate) async fn add(context: &Context, new: NewLine) -> Result<LineAdded, Failure> {
@@ -72,7 +76,18 @@ pub(crate) async fn show(context: &Context, line: &LineId) -> Result<LineSetting
         Some(node) => node.calls().line_settings(line),
         None => context.store.line_settings(line).await?,
     };
-    Ok(LineSettingsShown { line: shown(found), settings })
+    Ok(LineSettingsShown { line: shown(found), settings, outside: outside(context, line) })
+}
+
+fn outside(context: &Context, line: &LineId) -> Vec<Used> {
+    context.node.as_ref().map(|node| node.calls().outside_used(line)).unwrap_or_default()
+}
+
+/// Forgets what a line has used of what it may call outside, so that it may call again.
+pub(crate) async fn release(context: &Context, line: &LineId) -> Result<LineSettingsShown, Failure> {
+    find(context, line).await?;
+    super::running::node(context)?.calls().release_line(line);
+    show(context, line).await
 }
 
 pub(crate) async fn set(
@@ -95,7 +110,7 @@ pub(crate) async fn set(
             settings
         }
     };
-    Ok(LineSettingsShown { line: shown(found), settings })
+    Ok(LineSettingsShown { line: shown(found), settings, outside: outside(context, line) })
 }
 
 fn refused(line: &LineId, refusal: Refusal) -> Failure {

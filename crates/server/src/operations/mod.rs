@@ -142,6 +142,7 @@ pub async fn perform(
         Request::LineList => json(line::list(context).await?),
         Request::LineShow { line } => json(line::show(context, &line).await?),
         Request::LineSet { line, change } => json(line::set(context, &line, &change).await?),
+        Request::LineRelease { line } => json(line::release(context, &line).await?),
         Request::LineRemove { line } => json(line::remove(context, &line).await?),
         Request::LineSetPassword { line, password } => {
             json(line::set_password(context, &line, password).await?)

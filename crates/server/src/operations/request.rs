@@ -111,6 +111,11 @@ pub enum Request {
         /// What.
         change: LineChange,
     },
+    /// Forgets what a line has used of what it may call outside.
+    LineRelease {
+        /// Which.
+        line: LineId,
+    },
     /// Removes a line.
     LineRemove {
         /// Which.

@@ -1,5 +1,6 @@
 //! What only a running node can do or tell.
 
+use calls::guard::Alert;
 use calls::trunk::{ProbeOutcome, TrunkStatus};
 use futures::future::BoxFuture;
 use im::s2s::{FederationState, Step};
@@ -76,6 +77,9 @@ pub struct Status {
     pub registrations: Vec<RegistrationRow>,
     /// The live calls.
     pub calls: Vec<CallRow>,
+    /// What was odd about calls lately.
+    #[serde(default)]
+    pub alerts: Vec<Alert>,
 }
 
 /// One address that is listened on.

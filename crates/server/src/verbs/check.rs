@@ -3,11 +3,12 @@
 use clap::ValueEnum;
 use runtime::Runtime;
 
-use super::Common;
-use crate::check::{Finding, Grade, certificates, dns, ports};
+use super::{Common, ask};
+use crate::check::{Finding, Grade, alerts, certificates, dns, ports};
+use crate::control::Client;
 use crate::exit::Exit;
-use crate::operations::Failure;
-use crate::{config, print};
+use crate::operations::{Failure, Request, Status};
+use crate::{config, folder, print};
 
 /// Check configuration, certificates, ports and DNS, and say what to do about what is not right
 #[derive(clap::Args)]
@@ -28,6 +29,8 @@ enum What {
     Ports,
     /// What the world's name service says of the domain
     Dns,
+    /// What the running server finds odd about calls
+    Alerts,
 }
 
 pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit, Failure> {
@@ -48,6 +51,13 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             }
             if wanted(What::Dns) {
                 findings.extend(dns::check(&config).await);
+            }
+            // Only a server that runs has seen calls.
+            if wanted(What::Alerts)
+                && Client::connect(runtime, &folder::socket_path(data)).await.is_some()
+                && let Ok(status) = ask::<Status>(&arguments.common, runtime, Request::Status).await
+            {
+                findings.extend(alerts::check(&status.alerts));
             }
         }
     }

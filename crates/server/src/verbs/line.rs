@@ -1,5 +1,6 @@
 //! `line`: which numbers phones may register.
 
+use calls::guard::Used;
 use model::plan::Digits;
 use model::{
     BareJid, DoNotDisturb, ForwardWhen, LineChange, LineId, LineSettings, Number, Origin, Partition,
@@ -33,6 +34,8 @@ enum Verb {
     Dnd(Dnd),
     /// Let calls ring at a line that is in another call, or not
     CallWaiting(CallWaiting),
+    /// Forget what a line has used of what it may call outside, so that it may call again
+    Release(One),
     /// Remove a line; its phones can no longer register
     Remove(One),
     /// Give a line another password; without --password-stdin it is made up and shown once
@@ -171,7 +174,7 @@ impl Arguments {
         match &self.verb {
             Verb::Add(add) => &add.common,
             Verb::List(common) => common,
-            Verb::Remove(one) | Verb::Show(one) => &one.common,
+            Verb::Remove(one) | Verb::Show(one) | Verb::Release(one) => &one.common,
             Verb::Forward(forward) => &forward.common,
             Verb::Dnd(dnd) => &dnd.common,
             Verb::CallWaiting(set) => &set.common,
@@ -201,6 +204,10 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
         Verb::Show(One { which, .. }) => {
             let line = which.into();
             show(&common, &ask(&common, runtime, Request::LineShow { line }).await?);
+        }
+        Verb::Release(One { which, .. }) => {
+            let line = which.into();
+            show(&common, &ask(&common, runtime, Request::LineRelease { line }).await?);
         }
         Verb::Forward(Forward { which, when, target, calls, after, .. }) => {
             let line: LineId = which.into();
@@ -256,6 +263,27 @@ fn show(common: &Common, line: &LineSettingsShown) {
         Some(false) => print::line("call waiting: off, callers hear busy while the line is in a call"),
         None => {}
     }
+    for used in &line.outside {
+        print::line(&outside(used));
+    }
+}
+
+/// What a line has used of what it may call outside.
+fn outside(used: &Used) -> String {
+    let Used { class, calls, calls_this_hour, calls_this_day, minutes_this_day, allowed, barred } = used;
+    let barred = match barred {
+        Some(_) => "; BARRED, `carillon line release` lets it call again",
+        None => "",
+    };
+    format!(
+        "{:15}{calls} of {} calls at once, {calls_this_hour} of {} this hour, {calls_this_day} of {} today, \
+         {minutes_this_day} of {} minutes{barred}",
+        format!("{class}:"),
+        allowed.calls_max,
+        allowed.calls_per_hour,
+        allowed.calls_per_day,
+        allowed.minutes_per_day,
+    )
 }
 
 async fn list(common: &Common, runtime: &Runtime) -> Result<(), Failure> {

@@ -59,6 +59,19 @@ fn show(status: &Status) {
         .iter()
         .map(|call| vec![call.from.clone(), call.to.clone(), call.state.clone(), call.started.to_string()]);
     section("Live calls", &["FROM", "TO", "STATE", "STARTED"], rows.collect());
+    if !status.alerts.is_empty() {
+        let rows = status.alerts.iter().map(|alert| {
+            let times = alert.times.to_string();
+            vec![
+                alert.at.to_string(),
+                alert.what.word().to_owned(),
+                alert.who.clone(),
+                times,
+                alert.text.clone(),
+            ]
+        });
+        section("ALERTS", &["SINCE", "WHAT", "WHO", "TIMES", "WHY"], rows.collect());
+    }
 }
 
 /// A table under its name and count; the name alone when there is nothing in it.

@@ -1,6 +1,6 @@
 //! What is said of trunks: that they can be reached, and that not everybody is one.
 
-use super::super::{CallerId, Plan, TRUNKS_MAX, Trunk, TrunkSip, TrunkTransport};
+use super::super::{COST_ENTRIES_MAX, CallerId, Costs, Plan, TRUNKS_MAX, Trunk, TrunkSip, TrunkTransport};
 use super::Findings;
 
 /// The shortest interval of OPTIONS and of registrations that is taken, in seconds.
@@ -12,12 +12,30 @@ pub(super) fn check(plan: &Plan, found: &mut Findings) {
     if trunks.len() > TRUNKS_MAX {
         found.error("outside.trunk", format!("there are more than {TRUNKS_MAX}"), "put some together");
     }
+    costs(&plan.outside.costs, found);
     for (index, trunk) in trunks.iter().enumerate() {
         let at = format!("outside.trunk {}", trunk.name);
         if let Some(sip) = &trunk.sip {
             one(&at, trunk, sip, found);
             sources(&at, sip, &trunks[..index], found);
         }
+    }
+}
+
+fn costs(costs: &Costs, found: &mut Findings) {
+    let at = "outside.costs";
+    if let Some(country) = &costs.country
+        && !country.as_str().starts_with('+')
+    {
+        found.error(at, format!("country '{}' is no country code", country.as_str()), "write it such as +49");
+    }
+    let entries = costs.premium.len() + costs.international.len() + costs.exceptions.len();
+    if entries > COST_ENTRIES_MAX {
+        found.error(
+            at,
+            format!("there are more than {COST_ENTRIES_MAX} patterns and exceptions"),
+            "put some together",
+        );
     }
 }
 
