@@ -112,7 +112,7 @@ async def refused(http):
     ann = await Application(http, "ann").open(by_handshake=True)
     errors = [(await ann.ask("makeCall", line=line(number), target="1003"))["error"] for number in ("1002", "1999")]
     assert errors[0] == errors[1] and errors[0]["code"] == "noSuchDevice", errors
-    assert (await ann.ask("setForwarding", line=line("1001")))["error"]["code"] == "notSupported"
+    assert (await ann.ask("generateDigits", line=line("1001")))["error"]["code"] == "notSupported"
     await ann.close()
 
 
