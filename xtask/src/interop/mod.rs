@@ -9,6 +9,7 @@ mod server;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -26,12 +27,15 @@ const TEST_TIME_MAX: Duration = Duration::from_secs(240);
 pub struct Options {
     /// Run only the tests whose name contains this
     filter: Option<String>,
+    /// How many tests run at once
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    at_once: u16,
 }
 
 impl Options {
     /// Every test.
     pub fn all() -> Self {
-        Self { filter: None }
+        Self { filter: None, at_once: 1 }
     }
 }
 
@@ -44,30 +48,17 @@ struct Test {
     starts_server: bool,
 }
 
-/// Runs the tests one after the other; each result is printed and kept. Fails when one failed.
+/// Runs the tests, each with a server of its own; each result is printed and kept. Fails when one failed.
 pub fn run(options: &Options) -> Result<()> {
     process::run(&["cargo", "build", "--package", "server"])?;
     let tests = tests(options.filter.as_deref())?;
     if tests.is_empty() {
         bail!("no test in {FOLDER} has {:?} in its name", options.filter);
     }
-    let mut lines = Vec::new();
-    let mut failed = Vec::new();
-    for (number, test) in tests.iter().enumerate() {
-        let start = now();
-        let result = run_one(test, u16::try_from(number)?);
-        let word = if result.is_ok() { "pass" } else { "FAIL" };
-        println!("interop: {word} {} ({} s): {}", test.name, start.elapsed().as_secs(), test.proves);
-        if let Err(error) = result {
-            println!("  {error:#}");
-            failed.push(test.name.as_str());
-        }
-        lines.push(serde_json::json!({
-            "test": test.name, "peer": test.peer, "version": version(&test.peer), "proves": test.proves, "result": word,
-        }));
-    }
+    let failed = run_all(&tests, options.at_once);
     if options.filter.is_none() {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let word = |test: &Test| if failed.contains(&test.name.as_str()) { "FAIL" } else { "pass" };
+        let text: String = tests.iter().map(|test| format!("{}\n", line(test, word(test)))).collect();
         fs::write(format!("{FOLDER}/results.jsonl"), text)?;
     }
     println!("{} passed, {} failed", tests.len() - failed.len(), failed.len());
@@ -75,6 +66,47 @@ pub fn run(options: &Options) -> Result<()> {
         bail!("interop: failed: {}", failed.join(", "));
     }
     Ok(())
+}
+
+/// Some at once, each as soon as there is room for it; gives the names of those that failed.
+#[allow(clippy::disallowed_methods, reason = "automation waits for foreign processes")]
+fn run_all(tests: &[Test], at_once: u16) -> Vec<&str> {
+    let (waiting, failed) = (Mutex::new((0..).zip(tests)), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                loop {
+                    let next = waiting.lock().ok().and_then(|mut waiting| waiting.next());
+                    let Some((number, test)) = next else { break };
+                    if !passes(test, number)
+                        && let Ok(mut failed) = failed.lock()
+                    {
+                        failed.push(test.name.as_str());
+                    }
+                }
+            });
+        }
+    });
+    let mut failed = failed.into_inner().unwrap_or_default();
+    failed.sort_unstable();
+    failed
+}
+
+/// Runs a test and prints its result.
+fn passes(test: &Test, number: u16) -> bool {
+    let start = now();
+    let result = run_one(test, number);
+    let word = if result.is_ok() { "pass" } else { "FAIL" };
+    let why = result.as_ref().err().map(|error| format!("\n  {error:#}")).unwrap_or_default();
+    println!("interop: {word} {} ({} s): {}{why}", test.name, start.elapsed().as_secs(), test.proves);
+    result.is_ok()
+}
+
+/// What is kept of a result.
+fn line(test: &Test, word: &str) -> serde_json::Value {
+    serde_json::json!({
+        "test": test.name, "peer": test.peer, "version": version(&test.peer), "proves": test.proves, "result": word,
+    })
 }
 
 fn tests(filter: Option<&str>) -> Result<Vec<Test>> {
