@@ -351,7 +351,8 @@ async fn what_is_not_the_users_is_as_unknown_as_what_is_not_there() {
         }
     }
     assert_eq!(carol.refused("monitorStart", json!({"all": true})).await, "notAllowed");
-    assert_eq!(carol.refused("setForwarding", json!({})).await, "notSupported");
+    assert_eq!(carol.refused("playMessage", json!({})).await, "notSupported");
+    assert_eq!(carol.refused("setForwarding", json!({})).await, "badRequest");
     assert_eq!(carol.refused("makeCall", json!({"target": "1001"})).await, "badRequest");
     let unplaceable = carol.ask("makeCall", json!({"line": line("1003"), "target": "1001"})).await;
     assert_eq!(unplaceable["error"]["cause"], "destinationOutOfService", "carol has no phone: {unplaceable}");
