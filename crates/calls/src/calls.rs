@@ -37,7 +37,7 @@ use crate::shard::mailbox::{Delivery, Input, Mailbox, TraceAsked};
 use crate::shard::{Parts, Shard};
 use crate::snapshot::{CallId, CallSnapshot};
 use crate::trace::{Room, Trace, Traces};
-use crate::transport::{Transport, UdpSockets};
+use crate::transport::{BoundUdp, Transport, UdpSockets};
 use crate::trunk::{Local, Names, ProbeOutcome, TrunkStatus, Trunks};
 use crate::{
     CallLimits, CallsConfig, Error, Listen, MessageAnswer, MessageGateway, MessageRefusal, Registration,
@@ -46,6 +46,9 @@ use crate::{
 
 /// Shards at most: more do not help one node.
 const SHARDS_MAX: usize = 64;
+/// Cores for each shard. One shard serves ten thousand registrations or a thousand new calls a second, and the fewer
+/// there are, the more messages each finds when it wakes up: four on four cores cost a third more CPU for each.
+const CORES_OF_A_SHARD: usize = 4;
 /// How often registrations and publications that have ended are removed.
 const LAPSE_INTERVAL: Duration = Duration::from_secs(1);
 /// The setting that holds the secret of trunks.
@@ -125,7 +128,7 @@ impl Calls {
         trunks.settle(calls.local(), secret);
         trunks.follow(calls.rooms.plan.load().plan());
         calls.restore().await?;
-        let counts = calls.start_shards(&config, sockets, &lines, &ports);
+        let counts = calls.start_shards(&config, sockets, &lines, &ports).map_err(Error::Threads)?;
         calls.start_watchers(counts);
         calls.start_keeping();
         calls.start_recorder(&config);
@@ -339,10 +342,10 @@ impl Calls {
     fn start_shards(
         &self,
         config: &CallsConfig,
-        sockets: Vec<UdpSockets>,
+        sockets: Vec<BoundUdp>,
         lines: &Arc<LineStates>,
         ports: &Arc<dyn Ports>,
-    ) -> Vec<Arc<WatchCounts>> {
+    ) -> std::io::Result<Vec<Arc<WatchCounts>>> {
         let runtime = &self.rooms.runtime;
         let phones =
             RegisteredPhones { registrar: Arc::clone(&self.rooms.registrar), runtime: runtime.clone() };
@@ -352,7 +355,7 @@ impl Calls {
         let count = sockets.len();
         let parking = Arc::new(Parking::default());
         let conferences = Arc::new(Conferences::new(config.conferences.clone()));
-        let start = |(index, sockets): (usize, UdpSockets)| {
+        let start = |(index, sockets): (usize, BoundUdp)| {
             let mut seed = [0; 32];
             runtime.fill(&mut seed);
             let house = House {
@@ -371,18 +374,23 @@ impl Calls {
                 trunks: Arc::clone(&self.rooms.trunks),
             };
             let watch_counts = Arc::new(WatchCounts::default());
-            let shard = Shard::new(Parts {
+            let parts = Parts {
                 index,
                 endpoint: Endpoint::new(Config::default(), seed),
                 switchboard: Switchboard::new(house).counting_from(first_call(runtime.timestamp())),
                 rooms: Arc::clone(&self.rooms),
                 transport: Arc::clone(&self.transport),
-                sockets,
                 watch_counts: Arc::clone(&watch_counts),
                 traces: Traces::new(Room::of_shard(config.records.traced_calls_max, count)),
-            });
-            runtime.spawn_listener("SIP over UDP", &self.bound.udp, shard.run());
-            watch_counts
+            };
+            let serving = async move {
+                match sockets.open() {
+                    Ok(sockets) => Shard::new(parts, sockets).run().await,
+                    Err(cause) => tracing::error!(%cause, "no telephone is heard: sockets cannot be watched"),
+                }
+            };
+            runtime.spawn_listener_apart("SIP over UDP", &self.bound.udp, serving)?;
+            Ok(watch_counts)
         };
         sockets.into_iter().enumerate().map(start).collect()
     }
@@ -531,7 +539,7 @@ async fn trunk_secret(rooms: &Rooms) -> Result<String, store::Error> {
 
 fn shards(wanted: usize) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let count = if wanted == 0 { cores() } else { wanted };
+    let count = if wanted == 0 { cores().div_ceil(CORES_OF_A_SHARD) } else { wanted };
     count.clamp(1, SHARDS_MAX)
 }
 

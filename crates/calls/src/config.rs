@@ -23,7 +23,7 @@ pub struct CallsConfig {
     pub digest: Vec<sip::digest::Algorithm>,
     /// Networks whose failures are not limited (`[network] trusted`).
     pub trusted: Vec<Network>,
-    /// Shards; 0 is one per core.
+    /// Shards; 0 is one for each four cores.
     pub shards: usize,
     /// The number that echoes audio.
     pub echo_number: Option<String>,

@@ -30,6 +30,8 @@ struct Inner {
     /// Monotonic and civil time at start; civil time then follows the monotonic clock only when simulated.
     origin: Option<(Instant, Timestamp)>,
     entropy: Mutex<Entropy>,
+    /// The workers: tasks that a thread of its own starts run there too.
+    home: Option<tokio::runtime::Handle>,
     shutdown: CancellationToken,
     tasks: tokio_util::task::TaskTracker,
     /// Those that the others rely on until their own end.
@@ -54,6 +56,7 @@ impl Runtime {
             inner: Arc::new(Inner {
                 origin,
                 entropy: Mutex::new(entropy),
+                home: tokio::runtime::Handle::try_current().ok(),
                 shutdown: CancellationToken::new(),
                 tasks: tokio_util::task::TaskTracker::new(),
                 keepers: tokio_util::task::TaskTracker::new(),

@@ -46,11 +46,34 @@ impl Runtime {
         F::Output: Send + 'static,
     {
         let task = self.spawn(name, future);
+        self.serves(name, addresses, &task);
+        task
+    }
+
+    /// Like [`Runtime::spawn_listener`], on a thread of its own ([`Runtime::spawn_apart`]).
+    ///
+    /// # Errors
+    /// The system gives no thread or no poll.
+    pub fn spawn_listener_apart<F>(
+        &self,
+        name: &'static str,
+        addresses: &[SocketAddr],
+        future: F,
+    ) -> io::Result<Task<Option<F::Output>>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let task = self.spawn_apart(name, future)?;
+        self.serves(name, addresses, &task);
+        Ok(task)
+    }
+
+    fn serves<T>(&self, name: &'static str, addresses: &[SocketAddr], task: &Task<T>) {
         let handle = task.abort_handle();
         let serving =
             addresses.iter().map(|address| Serving { name, address: *address, task: handle.clone() });
         self.inner.listeners.lock().extend(serving);
-        task
     }
 
     /// Starts the task that accepts the connections of a listener until the house stops, and gives its address.

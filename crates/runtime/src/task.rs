@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::Runtime;
@@ -33,7 +35,7 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Task(self.inner.tasks.spawn(future.instrument(tracing::trace_span!("task", name))))
+        self.spawn_home(&self.inner.tasks, future.instrument(tracing::trace_span!("task", name)))
     }
 
     /// Starts a task that the others rely on until their end, such as the storage's writer: it should end once
@@ -43,7 +45,7 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Task(self.inner.keepers.spawn(future.instrument(tracing::trace_span!("task", name))))
+        self.spawn_home(&self.inner.keepers, future.instrument(tracing::trace_span!("task", name)))
     }
 
     /// Starts a task without a span of its own: for the one task that every client session costs.
@@ -52,7 +54,42 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Task(self.inner.tasks.spawn(future))
+        self.spawn_home(&self.inner.tasks, future)
+    }
+
+    /// Starts a task among the workers, from whatever thread.
+    fn spawn_home<F>(&self, tracker: &TaskTracker, future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Task(match &self.inner.home {
+            Some(home) => tracker.spawn_on(future, home),
+            None => tracker.spawn(future),
+        })
+    }
+
+    /// Runs a future on a thread that does nothing else, with a poll of its own for the sockets that the future opens:
+    /// no other thread is woken when they are readable. What the future spawns runs among the workers. The task that is
+    /// given back ends with the future. Where one thread does everything (tests), it is an ordinary task.
+    ///
+    /// # Errors
+    /// The system gives no thread or no poll.
+    pub fn spawn_apart<F>(&self, name: &'static str, future: F) -> std::io::Result<Task<Option<F::Output>>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let has_workers = |home: &Handle| home.runtime_flavor() != RuntimeFlavor::CurrentThread;
+        if !self.inner.home.as_ref().is_some_and(has_workers) {
+            return Ok(self.spawn(name, async { Some(future.await) }));
+        }
+        let own = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (done, ended) = tokio::sync::oneshot::channel();
+        self.thread(name, move || {
+            let _ = done.send(own.block_on(future));
+        })?;
+        Ok(self.spawn(name, async { ended.await.ok() }))
     }
 
     /// Runs work that blocks (password hashing, files) on a thread of its own kind.
@@ -61,7 +98,10 @@ impl Runtime {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        Task(self.inner.tasks.spawn_blocking(work))
+        Task(match &self.inner.home {
+            Some(home) => self.inner.tasks.spawn_blocking_on(work, home),
+            None => self.inner.tasks.spawn_blocking(work),
+        })
     }
 
     /// Starts a long-lived thread, for work that owns its own event loop (media).
@@ -71,5 +111,49 @@ impl Runtime {
         F: FnOnce() + Send + 'static,
     {
         std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn here() -> Option<String> {
+        std::thread::current().name().map(str::to_owned)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn what_runs_apart_has_a_thread_of_its_own_and_spawns_among_the_workers() {
+        let runtime = Runtime::real();
+        let inside = runtime.clone();
+        let apart = runtime.spawn_apart("alone", async move {
+            inside.sleep(Duration::from_millis(1)).await;
+            (here(), inside.spawn("child", async { here() }).join().await.flatten())
+        });
+        let (own, child) = apart.unwrap().join().await.flatten().unwrap();
+        assert_eq!(own.as_deref(), Some("alone"));
+        assert_ne!(child.as_deref(), Some("alone"));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn what_runs_apart_is_waited_for_and_a_panic_stays_there() {
+        let runtime = Runtime::real();
+        let panics = runtime.spawn_apart("falls", async { panic!("on purpose") }).unwrap();
+        assert_eq!(panics.join().await.flatten(), None::<()>);
+        let inside = runtime.clone();
+        let stays = runtime.spawn_apart("stays", async move { inside.stopping().await }).unwrap();
+        assert!(!runtime.drained(Duration::from_millis(1)).await);
+        runtime.stop();
+        assert!(runtime.drained(Duration::from_secs(10)).await);
+        assert_eq!(stays.join().await.flatten(), Some(()));
+    }
+
+    #[tokio::test]
+    async fn one_thread_does_everything_where_there_is_only_one() {
+        let runtime = Runtime::real();
+        let apart = runtime.spawn_apart("alone", async { here() }).unwrap();
+        assert_eq!(apart.join().await.flatten().flatten(), here());
     }
 }

@@ -1,4 +1,4 @@
-//! One shard: a task that owns an endpoint, its calls, its subscriptions and its sockets.
+//! One shard: a thread that owns an endpoint, its calls, its subscriptions and its sockets.
 //!
 //! It reads its own datagrams and its mail, fires timers, and sends what the endpoint says. All messages of a
 //! call come here, because the shard is chosen by the Call-ID; nothing in it is shared or locked.
@@ -63,13 +63,12 @@ pub(crate) struct Parts {
     pub switchboard: Switchboard,
     pub rooms: Arc<Rooms>,
     pub transport: Arc<Transport>,
-    pub sockets: UdpSockets,
     pub watch_counts: Arc<WatchCounts>,
     pub traces: Traces,
 }
 
 impl Shard {
-    pub(crate) fn new(parts: Parts) -> Self {
+    pub(crate) fn new(parts: Parts, sockets: UdpSockets) -> Self {
         let runtime = &parts.rooms.runtime;
         Self {
             now: Now { instant: runtime.now(), civil: runtime.timestamp() },
@@ -78,7 +77,7 @@ impl Shard {
             switchboard: parts.switchboard,
             rooms: parts.rooms,
             transport: parts.transport,
-            sockets: parts.sockets,
+            sockets,
             watch_counts: parts.watch_counts,
             traces: parts.traces,
             metrics: Metrics::new(),

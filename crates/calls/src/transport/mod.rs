@@ -26,7 +26,7 @@ use crate::{CallsConfig, Error, Listen};
 
 pub(crate) use local::LocalAddresses;
 use newcomers::{Newcomer, Newcomers};
-pub(crate) use udp::UdpSockets;
+pub(crate) use udp::{BoundUdp, UdpSockets};
 
 /// Connections at once, in and out.
 pub(crate) const CONNECTIONS_MAX: usize = 16_384;

@@ -37,6 +37,25 @@ struct Socket {
     bound: SocketAddr,
 }
 
+/// The sockets of one shard, bound and not yet read.
+pub(crate) struct BoundUdp(Vec<(std::net::UdpSocket, SocketAddr)>);
+
+impl BoundUdp {
+    /// Begins to watch the sockets, on the thread that will read them.
+    ///
+    /// # Errors
+    /// The system cannot watch them.
+    pub(crate) fn open(self) -> io::Result<UdpSockets> {
+        let open = |(socket, bound)| Ok(Socket { socket: UdpSocket::from_std(socket)?, bound });
+        Ok(UdpSockets {
+            sockets: self.0.into_iter().map(open).collect::<io::Result<_>>()?,
+            buffer: vec![0; MESSAGE_BYTES_MAX],
+            received: crate::metrics::received(Kind::Udp),
+            dropped: crate::metrics::dropped(),
+        })
+    }
+}
+
 impl UdpSockets {
     /// Binds the sockets of all shards: `[shard]`, each with one per address.
     ///
@@ -46,26 +65,19 @@ impl UdpSockets {
         runtime: &Runtime,
         addresses: &[SocketAddr],
         shards: usize,
-    ) -> Result<(Vec<Self>, Vec<SocketAddr>), Error> {
+    ) -> Result<(Vec<BoundUdp>, Vec<SocketAddr>), Error> {
         let options =
             SocketOptions { buffer_bytes: Some(BUFFER_BYTES), reuse_port: shards > 1, ..SIGNALLING };
-        let mut all: Vec<Self> = (0..shards)
-            .map(|_| Self {
-                sockets: Vec::new(),
-                buffer: vec![0; MESSAGE_BYTES_MAX],
-                received: crate::metrics::received(Kind::Udp),
-                dropped: crate::metrics::dropped(),
-            })
-            .collect();
+        let mut all: Vec<BoundUdp> = (0..shards).map(|_| BoundUdp(Vec::new())).collect();
         let mut bound = Vec::new();
         for address in addresses {
             let mut address = *address;
             for shard in &mut all {
                 let failed = |cause| Error::Listen { address, cause };
-                let socket = runtime.bind_udp(address, options).map_err(failed)?;
+                let socket = runtime.bind_udp_std(address, options).map_err(failed)?;
                 // All shards share the port that the first one got.
                 address = socket.local_addr().map_err(failed)?;
-                shard.sockets.push(Socket { socket, bound: address });
+                shard.0.push((socket, address));
             }
             bound.push(address);
         }
