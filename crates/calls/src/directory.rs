@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use model::plan::{CostClass, Digits, HuntPilot};
+use model::plan::{CostClass, Digits, HuntPilot, Srtp};
 use model::{LineChange, LineId, Timestamp};
 use runtime::Runtime;
 
@@ -68,6 +68,10 @@ impl<P: Phones> Directory for PlanDirectory<P> {
 
     fn phones_of(&self, line: &LineId) -> Vec<Branch> {
         self.phones.of(line, self.phones.now())
+    }
+
+    fn srtp(&self, line: Option<&LineId>) -> Srtp {
+        self.plan.load().srtp(line)
     }
 
     fn next(&self, failed: &Failed<'_>) -> Option<Destination> {

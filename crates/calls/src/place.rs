@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::plan::Srtp;
 use model::{BareJid, LineChange, LineId};
 
 use crate::course::Course;
@@ -201,6 +202,10 @@ pub trait Directory: Send + Sync {
     /// The phones of a line, for a call that is not dialled: a recall, a call that an application makes.
     fn phones_of(&self, _line: &LineId) -> Vec<Branch> {
         Vec::new()
+    }
+    /// Whether the media of a line is secret.
+    fn srtp(&self, _line: Option<&LineId>) -> Srtp {
+        Srtp::default()
     }
     /// Changes the settings of the line that calls.
     ///

@@ -177,13 +177,20 @@ pub struct MediaUse {
     pub ports: Vec<PortId>,
     /// Its sound is made anew for the other device, as they share no codec.
     pub is_transcoded: bool,
+    /// Its packets are secret (SRTP).
+    pub is_secret: bool,
 }
 
 impl MediaUse {
     /// What records and people are shown: the codecs and, in brackets, what is done with them.
     pub fn words(&self) -> String {
         let codecs = self.codecs.join(", ");
-        if self.is_transcoded { format!("{codecs} (transcoded)") } else { codecs }
+        match (self.is_transcoded, self.is_secret) {
+            (false, false) => codecs,
+            (true, false) => format!("{codecs} (transcoded)"),
+            (false, true) => format!("{codecs} (SRTP)"),
+            (true, true) => format!("{codecs} (transcoded, SRTP)"),
+        }
     }
 }
 

@@ -155,7 +155,11 @@ impl Leg {
         if self.vault.as_ref().is_some_and(|vault| vault.holds(&crypto)) {
             return;
         }
-        self.vault = Vault::new(crypto).map(Box::new);
+        self.vault = match self.vault.take() {
+            Some(vault) => vault.renewed(crypto),
+            None => Vault::new(crypto),
+        }
+        .map(Box::new);
         if self.vault.is_none() {
             tracing::error!("the cipher library refuses SRTP keys; a call has no media");
             self.gate = None;

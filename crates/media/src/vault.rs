@@ -19,6 +19,17 @@ impl Vault {
         Some(Self { crypto, receive, send })
     }
 
+    /// The same with other keys. A direction whose key stays goes on: no index is used twice under one key, and streams
+    /// that have wrapped are still known (RFC 3711 §3.3.1).
+    pub(crate) fn renewed(self, crypto: Crypto) -> Option<Self> {
+        let receive = match self.crypto.receive == crypto.receive {
+            true => self.receive,
+            false => Protector::new(&crypto.receive)?,
+        };
+        let send = if self.crypto.send == crypto.send { self.send } else { Protector::new(&crypto.send)? };
+        Some(Self { crypto, receive, send })
+    }
+
     /// Are these its keys?
     pub(crate) fn holds(&self, crypto: &Crypto) -> bool {
         self.crypto == *crypto

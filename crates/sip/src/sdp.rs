@@ -2,6 +2,7 @@
 //! lines that a relay must change are changed.
 
 mod codec;
+mod crypto;
 mod media;
 
 use std::net::IpAddr;
@@ -12,6 +13,7 @@ use crate::error::Error;
 use crate::message::put_number;
 
 pub use codec::Codec;
+pub use crypto::Crypto;
 pub use media::{Direction, Media};
 
 /// Lines of one description.

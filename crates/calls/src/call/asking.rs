@@ -34,7 +34,8 @@ impl ServiceCall {
         }
         let streams = &mut self.streams;
         let port = |at, kind| streams.port(ports, at, kind, End::Caller);
-        let Some(body) = self.half.said.write(&offer, address, Lines::Offer, port) else {
+        let Some(body) = self.half.said.write(&offer, address, Lines::Offer(self.half.heard.as_ref()), port)
+        else {
             self.half.exchange.refused(Carrier::Invite);
             return self.end(Cause::ResourcesNotAvailable, context);
         };

@@ -211,13 +211,17 @@ impl Attempt {
         let flow = leg.target.flow;
         let address = context.house.addresses.media(flow.local.ip(), flow.remote.ip());
         let offer = leg.place.offer(offer);
-        let body = leg
-            .said
-            .write(&offer, address, Lines::Offer, |at, kind| streams.port(ports, at, kind, End::Callee));
+        let body = leg.said.write(&offer, address, Lines::Offer(None), |at, kind| {
+            streams.port(ports, at, kind, End::Callee)
+        });
         context.index.dialogs.begin(&leg.call_id, leg.tag.clone().into(), self.id);
         let index = self.branches.len();
-        let Some(body) = body else {
-            leg.state = BranchState::Failed(Failure::Overloaded);
+        let failure = match leg.said.can_offer() {
+            true => Failure::Overloaded,
+            false => Failure::NotAcceptable,
+        };
+        let Some(body) = body.filter(|_| leg.said.can_offer()) else {
+            leg.state = BranchState::Failed(failure);
             self.branches.push(leg);
             return;
         };

@@ -11,6 +11,7 @@ use super::describe::Said;
 use super::house::{Context, House};
 use super::incoming::Reliability;
 use super::outcome::Failure;
+use super::secrecy::Guard;
 use super::{ALLOW, SUPPORTED, wire};
 use crate::course::Diversion;
 use crate::features::do_not_disturb;
@@ -87,6 +88,11 @@ impl BranchLeg {
         let target = context.house.target(place.target.clone());
         let call_id = context.house.shard.call_id(context.endpoint);
         let session_id = call_id.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(*byte));
+        let srtp = match &place.trunk {
+            Some(outgoing) => outgoing.trunk.srtp(),
+            None => context.house.directory.srtp(place.line.as_ref()),
+        };
+        let guard = Guard::new(srtp, target.flow.transport, context.endpoint);
         Self {
             place,
             connection: 0,
@@ -96,7 +102,7 @@ impl BranchLeg {
             transaction: None,
             invite: None,
             state: BranchState::Calling,
-            said: Said::new(session_id),
+            said: Said::new(session_id, guard),
             policy,
             nonce: None,
             challenges: 0,

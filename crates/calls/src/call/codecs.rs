@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use media::{Encoding, Kind, Speech};
+use media::{Crypto, Encoding, Kind, Speech};
 use sip::sdp::{Codec, Media};
 
 use super::describe::Description;
@@ -30,6 +30,8 @@ pub(crate) enum Bridge {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Agreed {
     codecs: Vec<AgreedCodec>,
+    /// The keys, when its packets are secret.
+    pub crypto: Option<Crypto>,
 }
 
 /// One codec of a stream. A side takes it under the payload type that it has written itself (RFC 3264 §5.1).
@@ -153,7 +155,7 @@ impl Agreed {
             let (by_us, by_phone) = if answered { (codec, same) } else { (same, codec) };
             Some(AgreedCodec { codec: codec.clone(), from_phone: by_us.payload, to_phone: by_phone.payload })
         });
-        Self { codecs: both.collect() }
+        Self { codecs: both.collect(), crypto: None }
     }
 
     /// What is spoken: the first of the answer.
@@ -223,8 +225,9 @@ impl Agreed {
 
 impl MediaUse {
     /// One more stream of the device.
-    pub(super) fn note(&mut self, codec: Option<String>, bridge: Bridge) {
-        self.codecs.extend(codec);
+    pub(super) fn note(&mut self, agreed: &Agreed, bridge: Bridge) {
+        self.codecs.extend(agreed.name());
         self.is_transcoded |= bridge == Bridge::Transcode;
+        self.is_secret |= agreed.crypto.is_some();
     }
 }

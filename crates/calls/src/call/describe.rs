@@ -10,6 +10,7 @@ use sip::Error;
 use sip::sdp::{Direction, Media, Sdp};
 
 use super::codecs::Agreed;
+use super::secrecy::{self, Guard, Keys};
 
 /// Where a phone says it is, and where its signalling came from: together they show a NAT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) struct Whereabouts {
 pub(crate) struct Description {
     sdp: Sdp,
     lines: Vec<MediaLine>,
+    /// A line was struck out because it is not as secret as it must be.
+    was_too_open: bool,
 }
 
 /// What one m-line asks for.
@@ -40,6 +43,8 @@ pub(crate) struct MediaLine {
     rtcp_port: Option<u16>,
     telephone_event: Option<u8>,
     clock_hertz: Option<u32>,
+    /// What it says of keys.
+    pub keys: Keys,
 }
 
 /// What we have said in one dialog: every description is ours, with an origin of ours (RFC 3264 §8).
@@ -50,17 +55,19 @@ pub(crate) struct Said {
     body: Option<Bytes>,
     /// The latest description was an answer.
     is_answer: bool,
+    guard: Guard,
     /// m-lines of the session: there are never fewer than before (RFC 3264 §8).
     lines: usize,
 }
 
 /// How many m-lines a description that we write must have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lines {
-    /// An offer: at least as many as before; further ones are refused (RFC 3264 §8).
-    Offer,
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lines<'a> {
+    /// An offer: at least as many as before; further ones are refused (RFC 3264 §8). With what the phone has described
+    /// last, if it has.
+    Offer(Option<&'a Description>),
     /// An answer: as many as the offer has (RFC 3264 §6).
-    Answer(usize),
+    Answer(&'a Description),
 }
 
 impl Whereabouts {
@@ -101,9 +108,26 @@ impl Description {
     /// # Errors
     /// It is none.
     pub(crate) fn read(body: &Bytes, whereabouts: Whereabouts) -> Result<Self, Error> {
-        let sdp = Sdp::parse(body)?;
+        let mut sdp = Sdp::parse(body)?;
         let lines = (0..sdp.media().len()).map(|at| MediaLine::read(&sdp, at, whereabouts)).collect();
-        Ok(Self { sdp, lines })
+        // The keys are read, and go nowhere else.
+        sdp.remove_crypto();
+        Ok(Self { sdp, lines, was_too_open: false })
+    }
+
+    /// A line was struck out because it is not as secret as it must be.
+    pub(crate) fn was_too_open(&self) -> bool {
+        self.was_too_open
+    }
+
+    /// Strikes out the lines that are not to be carried.
+    pub(crate) fn strike(&mut self, is_too_open: impl Fn(&mut MediaLine) -> bool) {
+        for line in self.lines.iter_mut().filter(|line| line.kind.is_some()) {
+            if is_too_open(line) {
+                line.kind = None;
+                self.was_too_open = true;
+            }
+        }
     }
 
     /// The same with only these codecs for sound, and digits; all when none would be left.
@@ -172,7 +196,7 @@ impl Description {
         for (at, line) in self.lines.iter().enumerate() {
             sdp.media_mut()[at].set_direction(line.direction.answer(wanted));
         }
-        Self { sdp, lines: self.lines.clone() }
+        Self { sdp, lines: self.lines.clone(), was_too_open: self.was_too_open }
     }
 
     /// The same description with this direction on every line: what another phone is offered of a phone that
@@ -253,7 +277,7 @@ impl Description {
     /// A description of our own.
     pub(crate) fn own(sdp: Sdp, whereabouts: Whereabouts) -> Self {
         let lines = (0..sdp.media().len()).map(|at| MediaLine::read(&sdp, at, whereabouts)).collect();
-        Self { sdp, lines }
+        Self { sdp, lines, was_too_open: false }
     }
 }
 
@@ -271,6 +295,7 @@ impl MediaLine {
             rtcp_port: media.rtcp().map(|(port, _)| port),
             telephone_event: telephone_event.map(|codec| codec.payload),
             clock_hertz: codecs.first().map(|codec| codec.clock_rate),
+            keys: if kind.is_some() { Keys::read(media) } else { Keys::default() },
         }
     }
 
@@ -297,13 +322,14 @@ impl MediaLine {
     }
 }
 
-/// What we carry: sound and pictures over plain RTP (RFC 3551, RFC 4585). Keys and DTLS end at us, and we have
-/// none, so lines that insist on them are refused (RFC 3264 §6).
+/// What we carry: sound and pictures over RTP and SRTP (RFC 3551, RFC 4585, RFC 3711, RFC 5124). Keys end at us; those
+/// that are agreed on by DTLS we have not, so lines that insist on them are refused (RFC 3264 §6).
 fn carried_kind(media: &Media) -> Option<Kind> {
-    let plain = media.protocol().eq_ignore_ascii_case(b"RTP/AVP")
-        || media.protocol().eq_ignore_ascii_case(b"RTP/AVPF");
+    let is_plain = ["RTP/AVP", "RTP/AVPF"]
+        .iter()
+        .any(|profile| media.protocol().eq_ignore_ascii_case(profile.as_bytes()));
     match media.kind() {
-        _ if media.port() == 0 || !plain => None,
+        _ if media.port() == 0 || !(is_plain || secrecy::insists(media.protocol())) => None,
         b"audio" => Some(Kind::Audio),
         b"video" => Some(Kind::Video),
         _ => None,
@@ -323,9 +349,19 @@ impl crate::place::Branch {
 
 impl Said {
     /// Nothing was said yet. The number only has to be unlike others (RFC 8866 §5.2).
-    pub(crate) fn new(session_id: u64) -> Self {
+    pub(crate) fn new(session_id: u64, guard: Guard) -> Self {
         // COMPAT: some phones read it into a signed 64-bit number.
-        Self { session_id: session_id >> 2, version: 0, body: None, is_answer: false, lines: 0 }
+        Self { session_id: session_id >> 2, version: 0, body: None, is_answer: false, guard, lines: 0 }
+    }
+
+    /// How the media of this dialog is guarded.
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// May the phone be told anything at all?
+    pub(crate) fn can_offer(&self) -> bool {
+        self.guard.can_offer()
     }
 
     /// The latest description that we sent.
@@ -336,10 +372,14 @@ impl Said {
     /// What the phone that has said `heard` and this server have agreed on, line by line.
     pub(crate) fn agreed(&self, heard: &Description) -> Vec<Agreed> {
         let told = self.body.as_ref().and_then(|body| Sdp::parse(body).ok()).unwrap_or_default();
-        let lines = heard.sdp.media().iter().enumerate();
+        let lines = heard.sdp.media().iter().zip(&heard.lines).enumerate();
         lines
-            .map(|(at, heard)| match told.media().get(at) {
-                Some(told) => Agreed::of(told, heard, self.is_answer),
+            .map(|(at, (media, line))| match told.media().get(at) {
+                Some(told) => {
+                    let mut agreed = Agreed::of(told, media, self.is_answer);
+                    agreed.crypto = self.guard.crypto(at, told, line);
+                    agreed
+                }
                 None => Agreed::default(),
             })
             .collect()
@@ -352,7 +392,7 @@ impl Said {
         &mut self,
         description: &Description,
         address: IpAddr,
-        lines: Lines,
+        lines: Lines<'_>,
         mut port: impl FnMut(usize, Kind) -> Option<u16>,
     ) -> Option<Bytes> {
         let mut sdp = description.sdp.clone();
@@ -383,13 +423,21 @@ impl Said {
         }
         self.is_answer = matches!(lines, Lines::Answer(_));
         let count = match lines {
-            Lines::Offer => self.lines.max(sdp.media().len()),
-            Lines::Answer(count) => count,
+            Lines::Offer(_) => self.lines.max(sdp.media().len()),
+            Lines::Answer(offer) => offer.lines.len(),
         };
         sdp.set_media_count(count);
         self.lines = self.lines.max(count);
         sdp.remove_ice();
         sdp.remove_crypto();
+        let heard = match lines {
+            Lines::Offer(heard) => heard,
+            Lines::Answer(offer) => Some(offer),
+        };
+        for (at, media) in sdp.media_mut().iter_mut().enumerate() {
+            let heard = heard.and_then(|heard| heard.lines.get(at));
+            self.guard.write(at, media, heard, self.is_answer);
+        }
         // Bundled lines would share one port; ours have one each.
         sdp.remove_session_attribute("group");
         sdp.remove_session_attribute("msid-semantic");
@@ -427,8 +475,12 @@ mod tests {
 
     fn written(text: &str) -> String {
         let description = read(text, at("10.0.0.5", None));
-        let body = Said::new(400)
-            .write(&description, OURS.parse().unwrap(), Lines::Offer, |at, _| Some(30_000 + 2 * at as u16));
+        let body = Said::new(400, Guard::off()).write(
+            &description,
+            OURS.parse().unwrap(),
+            Lines::Offer(None),
+            |at, _| Some(30_000 + 2 * at as u16),
+        );
         String::from_utf8(body.unwrap().to_vec()).unwrap().replace("\r\n", "\n")
     }
 
@@ -472,16 +524,25 @@ mod tests {
     #[test]
     fn without_a_port_for_any_line_there_is_no_description() {
         let description = read(AUDIO, at("10.0.0.5", None));
-        assert_eq!(Said::new(1).write(&description, OURS.parse().unwrap(), Lines::Offer, |_, _| None), None);
+        assert_eq!(
+            Said::new(1, Guard::off()).write(
+                &description,
+                OURS.parse().unwrap(),
+                Lines::Offer(None),
+                |_, _| None
+            ),
+            None
+        );
     }
 
     #[test]
     fn the_version_rises_only_with_a_change() {
-        let mut said = Said::new(400);
+        let mut said = Said::new(400, Guard::off());
         let mut say = |text: &str| {
             let description = read(text, at("10.0.0.5", None));
-            let body =
-                said.write(&description, OURS.parse().unwrap(), Lines::Offer, |_, _| Some(30_000)).unwrap();
+            let body = said
+                .write(&description, OURS.parse().unwrap(), Lines::Offer(None), |_, _| Some(30_000))
+                .unwrap();
             String::from_utf8_lossy(&body).split(' ').nth(2).unwrap().to_owned()
         };
         assert_eq!(say(AUDIO), "1");

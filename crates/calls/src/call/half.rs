@@ -162,7 +162,7 @@ impl Half {
 
     /// Reads a description that came from this phone.
     pub(crate) fn read(&self, body: &Bytes) -> Result<Description, sip::Error> {
-        Description::read(body, self.whereabouts())
+        self.said.guard().read(body, self.whereabouts())
     }
 
     /// The refresh is tried again a little later.

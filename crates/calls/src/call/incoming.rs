@@ -14,6 +14,7 @@ use super::half::host_address;
 use super::house::Context;
 use super::outcome::{Failure, Verdict};
 use super::outside::Outside;
+use super::secrecy::Guard;
 use super::streams::Streams;
 use super::switchboard::Arrival;
 use super::view::View;
@@ -56,6 +57,8 @@ pub(crate) struct CallerLeg {
     pub offer: Option<Description>,
     /// When it comes over a trunk.
     pub outside: Option<Box<Outside>>,
+    /// How its media is guarded.
+    pub guard: Guard,
 }
 
 impl CallerLeg {
@@ -148,8 +151,17 @@ pub(crate) fn check(arrival: Arrival, context: &mut Context<'_>) -> Result<(Call
     let contact = headers.contact().map_err(|_| 400_u16)?;
     let whereabouts = Whereabouts { source: flow.remote.ip(), claimed: host_address(contact.uri()) };
     let described = wire::is_described(headers, request.body()).map_err(|()| 415_u16)?;
+    let policy_of_trunk = caller.trunk.as_ref().and_then(|from| context.house.trunks.by_name(&from.name));
+    let srtp = match policy_of_trunk {
+        Some(trunk) => trunk.srtp(),
+        None => context.house.directory.srtp(caller.line.as_ref()),
+    };
+    let guard = Guard::new(srtp, flow.transport, context.endpoint);
+    if !guard.can_offer() {
+        return Err(488);
+    }
     let offer = match described {
-        true => Some(Description::read(request.body(), whereabouts).map_err(|_| 400_u16)?),
+        true => Some(guard.read(request.body(), whereabouts).map_err(|_| 400_u16)?),
         false => None,
     };
     if offer.as_ref().is_some_and(|offer| !offer.has_media_for_us()) {
@@ -171,9 +183,19 @@ pub(crate) fn check(arrival: Arrival, context: &mut Context<'_>) -> Result<(Call
     let call_id = Bytes::copy_from_slice(&headers.call_id().map_err(|_| 400_u16)?);
     let tag = context.endpoint.new_tag();
     let outside = Outside::calling(&caller, context.house);
-    let invite = request;
-    let leg =
-        CallerLeg { call_id, flow, transaction, reliability, timer, tag, exchange, offer, invite, outside };
+    let leg = CallerLeg {
+        call_id,
+        flow,
+        transaction,
+        reliability,
+        timer,
+        tag,
+        exchange,
+        offer,
+        guard,
+        invite: request,
+        outside,
+    };
     Ok((leg, caller))
 }
 
@@ -341,6 +363,12 @@ impl Call {
         let mut leg = BranchLeg::new(branch, policy(context), context);
         leg.connection = connection;
         self.view.calls(connection, &leg.call_id);
+        if !leg.said.can_offer() {
+            leg.state = BranchState::Failed(Failure::NotAcceptable);
+            self.view.set(connection, ConnectionState::Fail, context.now.civil);
+            self.branches.push(leg);
+            return;
+        }
         let body = match self.caller.as_ref().and_then(|caller| caller.offer.as_ref()) {
             None => Some(None),
             Some(offer) => {
@@ -349,7 +377,7 @@ impl Call {
                 let offer = &*leg.place.offer(offer);
                 let address =
                     context.house.addresses.media(leg.target.flow.local.ip(), leg.target.flow.remote.ip());
-                let written = leg.said.write(offer, address, Lines::Offer, |at, kind| {
+                let written = leg.said.write(offer, address, Lines::Offer(None), |at, kind| {
                     // Both sides of a line get their port together, or the line is refused.
                     streams.port(ports, at, kind, End::Caller)?;
                     streams.port(ports, at, kind, End::Callee)

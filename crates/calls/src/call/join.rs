@@ -455,12 +455,12 @@ impl Call {
     fn settle_owed_offer(&mut self, pair: usize, context: &mut Context<'_>) {
         let Some(owed) = self.pairs[pair].ack_owed.take() else { return };
         let half = self.pairs[pair].half_mut(owed.to);
-        let count = half.heard.as_ref().map_or(0, |offer| offer.lines().len());
         let (address, whereabouts) = (half.media_address(context.house), half.whereabouts());
         let last = half.said.body().and_then(|body| Description::read(body, whereabouts).ok());
         let answer = last.and_then(|last| {
             let ports = last.named_ports();
-            half.said.write(&last, address, Lines::Answer(count), |at, _| ports.get(at).copied().flatten())
+            let lines = half.heard.as_ref().map_or(Lines::Offer(None), Lines::Answer);
+            half.said.write(&last, address, lines, |at, _| ports.get(at).copied().flatten())
         });
         self.acknowledge(pair, owed.to, owed.invite, owed.cseq, answer.as_ref(), context);
     }

@@ -36,6 +36,7 @@ mod post;
 mod refresh;
 mod reliable;
 mod ringing;
+mod secrecy;
 pub(crate) mod service;
 mod session;
 pub(crate) mod streams;

@@ -9,7 +9,7 @@ use sip::session_timer::{Answer, Due, SessionTimer};
 use sip::{Method, Name, Request, Response, ResponseBuilder};
 use std::time::{Duration, Instant};
 
-use super::codecs::{Agreed, Bridge};
+use super::codecs::Bridge;
 use super::describe::{Description, Lines, Said};
 use super::half::Half;
 use super::house::{Context, Index};
@@ -22,7 +22,7 @@ use super::{ALLOW, End, view, wire};
 use crate::features::conference::{Door, Seat, door_tone};
 use crate::offer::{Carrier, Meaning, Side};
 use crate::place::Caller;
-use crate::snapshot::{CallId, Cause, ConnectionState, Event};
+use crate::snapshot::{CallId, Cause, ConnectionState, Event, MediaUse};
 
 /// What the phone hears.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl ServiceCall {
             Plays::Confirmation => CONFIRMATION,
             _ => context.house.limits.call_length_max,
         };
-        let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(id.0));
+        let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(id.0), leg.guard);
         let mut call = Box::new(Self {
             id,
             half: Half::new(dialog, leg.flow, leg.exchange, said, invite.headers()),
@@ -229,8 +229,8 @@ impl ServiceCall {
             None => composed_offer(address, self.half.whereabouts()),
         };
         let lines = match &offer {
-            Some(offer) => Lines::Answer(offer.lines().len()),
-            None => Lines::Offer,
+            Some(offer) => Lines::Answer(offer),
+            None => Lines::Offer(self.half.heard.as_ref()),
         };
         let streams = &mut self.streams;
         let body = self
@@ -250,13 +250,14 @@ impl ServiceCall {
         let ports = &*context.house.ports;
         let with_video = heard.has_video_with(heard);
         let agreed = self.half.said.agreed(heard);
-        let codecs = agreed.iter().filter_map(Agreed::name).collect();
+        let mut media = MediaUse::default();
+        agreed.iter().for_each(|agreed| media.note(agreed, Bridge::Relay));
         for (at, line) in heard.lines().iter().enumerate() {
             let Some(agreed) = agreed.get(at) else { continue };
             if let Some(mut remote) = line.remote(Some(line), agreed, with_video) {
                 let spoken = heard.spoken().filter(|(line, _)| *line == at);
                 remote.speech = agreed.speech(agreed, Bridge::Transcode);
-                self.streams.reach(ports, at, End::Caller, remote);
+                self.streams.reach(ports, at, End::Caller, (remote, agreed.crypto.clone()));
                 match (&self.plays, spoken) {
                     (Plays::Echo, _) => self.streams.echo(ports, at, End::Caller),
                     (Plays::Ringback, Some(_)) => {
@@ -283,8 +284,7 @@ impl ServiceCall {
             }
         }
         let ports = self.streams.ports_of(End::Caller);
-        self.view
-            .speaks(self.half.connection, crate::snapshot::MediaUse { codecs, ports, is_transcoded: false });
+        self.view.speaks(self.half.connection, MediaUse { ports, ..media });
     }
 
     fn accept(

@@ -26,6 +26,9 @@ impl Call {
         context: &Context<'_>,
     ) -> Option<Bytes> {
         let description = self.pairs[pair].half(from).read(body).ok()?;
+        if description.was_too_open() && !description.has_media_for_us() {
+            return None;
+        }
         let written = self.tell(pair, from.other(), &description, context);
         self.pairs[pair].half_mut(from).heard = Some(description);
         written
@@ -51,9 +54,9 @@ impl Call {
         let (lines, description) = match &half.heard {
             Some(offer) if offered => {
                 let answer = description.answering(offer).answering_in_codecs_of(offer).into_owned();
-                (Lines::Answer(offer.lines().len()), Cow::Owned(answer))
+                (Lines::Answer(offer), Cow::Owned(answer))
             }
-            _ => (Lines::Offer, description.with_transcoded()),
+            heard => (Lines::Offer(heard.as_ref()), description.with_transcoded()),
         };
         half.said.write(&description, address, lines, |at, kind| {
             // Both sides of a line get their port together, or the line is refused.
@@ -84,13 +87,13 @@ impl Call {
             for (end, line, other, (own, theirs)) in
                 [(End::Caller, a, b, (of_a, of_b)), (End::Callee, b, a, (of_b, of_a))]
             {
-                uses[end.index()].note(own.name(), bridge);
+                uses[end.index()].note(own, bridge);
                 if let Some(mut remote) = line.remote(Some(other), own, with_video) {
                     remote.speech = own.speech(theirs, bridge);
                     if bridge == Bridge::Relay {
                         remote.payload_map = own.payload_map(theirs);
                     }
-                    self.streams.reach(ports, at, end, remote);
+                    self.streams.reach(ports, at, end, (remote, own.crypto.clone()));
                 }
             }
             self.streams.bridge(ports, at, bridge);

@@ -3,8 +3,8 @@
 //! All phones that ring share the port of the called side: who answers decides whose packets are taken.
 
 use media::{
-    Command, Conference, ConferenceId, Kind, Media, NoPort, OpenPort, PlayMode, Port, PortId, Remote, Source,
-    Tone,
+    Command, Conference, ConferenceId, Crypto, Kind, Media, NoPort, OpenPort, PlayMode, Port, PortId, Remote,
+    Source, Tone,
 };
 
 use super::End;
@@ -52,17 +52,19 @@ pub(crate) struct Streams {
 struct Line {
     ports: [Option<Port>; 2],
     told: [bool; 2],
+    /// The keys that media was told of.
+    keys: [Option<Crypto>; 2],
     joined: Option<Bridge>,
 }
 
 /// The ports of one end, as it takes them along to another call.
 #[derive(Debug, Default)]
-pub(crate) struct Side(Vec<Option<Port>>);
+pub(crate) struct Side(Vec<Option<(Port, Option<Crypto>)>>);
 
 impl Side {
     /// Gives the ports back.
     pub(crate) fn close(self, ports: &dyn Ports) {
-        for port in self.0.into_iter().flatten() {
+        for (port, _) in self.0.into_iter().flatten() {
             ports.command(Command::Close { port: port.id });
         }
     }
@@ -74,7 +76,8 @@ impl Streams {
         let take = |line: &mut Line| {
             line.joined = None;
             line.told[end.index()] = false;
-            line.ports[end.index()].take()
+            let keys = line.keys[end.index()].take();
+            line.ports[end.index()].take().map(|port| (port, keys))
         };
         Side(self.lines.iter_mut().map(take).collect())
     }
@@ -85,7 +88,9 @@ impl Streams {
             if self.lines.len() <= index {
                 self.lines.push(Line::default());
             }
+            let (port, keys) = port.map_or((None, None), |(port, keys)| (Some(port), keys));
             self.lines[index].ports[end.index()] = port;
+            self.lines[index].keys[end.index()] = keys;
             self.lines[index].joined = None;
         }
     }
@@ -150,9 +155,20 @@ impl Streams {
     }
 
     /// Where `end` takes the packets of m-line `index`.
-    pub(crate) fn reach(&mut self, ports: &dyn Ports, index: usize, end: End, remote: Remote) {
+    pub(crate) fn reach(
+        &mut self,
+        ports: &dyn Ports,
+        index: usize,
+        end: End,
+        (remote, crypto): (Remote, Option<Crypto>),
+    ) {
         let Some(line) = self.lines.get_mut(index) else { return };
         let Some(port) = line.ports[end.index()] else { return };
+        // First the keys, so that nothing goes out in the clear that must not.
+        if line.keys[end.index()] != crypto {
+            line.keys[end.index()].clone_from(&crypto);
+            ports.command(Command::SetCrypto { port: port.id, crypto });
+        }
         ports.command(Command::SetRemote { port: port.id, remote });
         line.told[end.index()] = true;
     }

@@ -1,6 +1,6 @@
 //! Call forwarding: where a line's calls go that do not stay (`CC-17`).
 
-use model::plan::{Digits, ForwardTo};
+use model::plan::{Digits, ForwardTo, Srtp};
 use model::{LineId, Timestamp};
 
 use super::DialPlan;
@@ -100,5 +100,11 @@ impl DialPlan {
     pub fn no_answer_seconds(&self, line: &LineId) -> Option<u16> {
         let said = self.lines[self.line_index(line)?].said?;
         self.plan.lines[said].forward.no_answer_seconds
+    }
+
+    /// Whether the media of a line is secret.
+    pub fn srtp(&self, line: Option<&LineId>) -> Srtp {
+        let said = line.and_then(|line| self.lines[self.line_index(line)?].said);
+        said.and_then(|said| self.plan.lines[said].srtp).unwrap_or(self.plan.settings.srtp)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use model::plan::{self, TrunkSip, TrunkTransport};
+use model::plan::{self, Srtp, TrunkSip, TrunkTransport};
 use parking_lot::Mutex;
 use sip::Uri;
 use sip::digest::{Account, Session};
@@ -100,6 +100,11 @@ impl Trunk {
     /// The only codecs that are offered over it; all when there is none.
     pub(crate) fn codecs(&self) -> &[String] {
         &self.sip.codecs
+    }
+
+    /// Whether its media is secret.
+    pub(crate) fn srtp(&self) -> Srtp {
+        self.sip.srtp
     }
 
     /// Where it is, for the look-up; `None`: calls only come in over it.

@@ -19,6 +19,9 @@ use store::Line;
 /// The server's own address.
 pub const SERVER: &str = "192.0.2.1:5060";
 
+/// The port of phones whose signalling comes over TLS.
+pub const SECURE_PORT: u16 = 5061;
+
 /// A registered phone.
 #[derive(Clone)]
 pub struct Registered {
@@ -42,7 +45,8 @@ pub fn line(number: &str) -> LineId {
 
 pub fn flow_to(address: SocketAddr) -> Flow {
     let local = SERVER.parse().expect("an address");
-    Flow { transport: Transport::Udp, local, remote: address, connection: None }
+    let transport = if address.port() == SECURE_PORT { Transport::Tls } else { Transport::Udp };
+    Flow { transport, local, remote: address, connection: None }
 }
 
 impl Registered {
@@ -137,6 +141,7 @@ struct Told {
     partners: BTreeMap<PortId, PortId>,
     transcoded: BTreeMap<PortId, PortId>,
     codecs: BTreeMap<PortId, String>,
+    keys: BTreeMap<PortId, media::Crypto>,
     directions: BTreeMap<PortId, media::Direction>,
     echoes: BTreeSet<PortId>,
     tones: BTreeSet<PortId>,
@@ -178,6 +183,12 @@ impl Ports for Numbers {
                 told.partners.insert(a, b);
                 told.partners.insert(b, a);
             }
+            Command::SetCrypto { port, crypto: Some(crypto) } => {
+                told.keys.insert(port, crypto);
+            }
+            Command::SetCrypto { port, crypto: None } => {
+                told.keys.remove(&port);
+            }
             Command::Transcode { a, b } => {
                 told.rest(a);
                 told.rest(b);
@@ -204,6 +215,7 @@ impl Ports for Numbers {
             Command::Rest { port } => told.rest(port),
             Command::Close { port } => {
                 assert!(told.open.remove(&port), "a port is closed twice");
+                told.keys.remove(&port);
                 told.rest(port);
             }
             _ => {}
@@ -262,6 +274,17 @@ impl Numbers {
                 && told.remotes.get(b) == Some(&other)
                 && [a, b].iter().all(|port| told.directions.get(port) == Some(&media::Direction::SendReceive))
         })
+    }
+
+    /// The keys of what comes from this address and of what goes there, as descriptions write them.
+    pub fn keys(&self, address: SocketAddr) -> Option<(String, String)> {
+        let told = self.state.lock();
+        let (_, keys) = told.keys.iter().find(|(port, _)| told.remotes.get(port) == Some(&address))?;
+        let written = |secret: &media::Secret| {
+            let line = sip::sdp::Crypto { tag: 1, suite: String::new(), key: secret.bytes().to_vec() };
+            line.inline()
+        };
+        Some((written(&keys.receive), written(&keys.send)))
     }
 
     /// The codecs that are made of each other between these two addresses.

@@ -99,6 +99,10 @@ scripts! {
     session_interval_too_small
     session_timer_expires
     session_timer_refreshed
+    srtp
+    srtp_off
+    srtp_offered_over_tls
+    srtp_required
     transcoding
     transcoding_begins_and_ends
     transcoding_refused

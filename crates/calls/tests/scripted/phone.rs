@@ -29,6 +29,7 @@ pub struct Phone {
     cseq: u32,
     session: u32,
     rseq: u32,
+    server_key: Option<String>,
     branches: u32,
     calls: u32,
 }
@@ -43,6 +44,18 @@ pub struct Extras {
     pub to_method: Option<String>,
     /// Codecs other than PCMA and telephone events.
     pub codecs: Vec<String>,
+    pub keys: Option<Keys>,
+}
+
+/// What a description says of keys of SRTP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keys {
+    /// None.
+    None,
+    /// Some, beside plain RTP.
+    Optional,
+    /// Nothing without them.
+    Insists,
 }
 
 /// A session description by what it does.
@@ -91,9 +104,21 @@ impl Phone {
             cseq: 0,
             session: 0,
             rseq: 0,
+            server_key: None,
             branches: 0,
             calls: 0,
         }
+    }
+
+    /// The key of what it sends, as it writes it.
+    pub fn key(&self) -> String {
+        let number: u32 = self.number.parse().expect("a number");
+        format!("{}{}", "A".repeat(36), char::from(b'A' + (number % 16) as u8).to_string().repeat(4))
+    }
+
+    /// The key that the server has written to it last.
+    pub fn key_heard(&self) -> Option<String> {
+        self.server_key.clone()
     }
 
     /// Where the phone wants its sound.
@@ -104,6 +129,10 @@ impl Phone {
     /// A message arrives. Gives what the phone sends by itself: the ACK to a refusal of its INVITE.
     pub fn take(&mut self, bytes: Bytes) -> Option<Bytes> {
         let message = Message::parse(bytes.clone()).expect("the server writes well-formed messages");
+        let body = text(message.body());
+        if let Some(line) = body.lines().find(|line| line.starts_with("a=crypto:")) {
+            self.server_key = line.split("inline:").nth(1).map(str::to_owned);
+        }
         if let Message::Response(response) = &message
             && response.status() >= 300
             && value(response.headers(), Name::CSeq).ends_with("INVITE")
@@ -353,12 +382,12 @@ impl Phone {
 
     fn body(&mut self, extras: &Extras) -> Option<(String, String)> {
         if let Some(session) = extras.session {
-            return Some(("application/sdp".to_owned(), self.describe(session, &extras.codecs)));
+            return Some(("application/sdp".to_owned(), self.describe(session, extras)));
         }
         extras.body.clone()
     }
 
-    fn describe(&mut self, session: Session, codecs: &[String]) -> String {
+    fn describe(&mut self, session: Session, extras: &Extras) -> String {
         if session != Session::Same {
             self.session += 1;
         }
@@ -374,7 +403,12 @@ impl Phone {
                 ("RTP/SAVP", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc\r\n".to_owned())
             }
         };
-        let (formats, maps) = formats(codecs);
+        let (formats, mut maps) = formats(&extras.codecs);
+        let protocol = if extras.keys == Some(Keys::Insists) { "RTP/SAVP" } else { protocol };
+        if matches!(extras.keys, Some(Keys::Insists | Keys::Optional)) {
+            maps += "a=crypto:9 F8_128_HMAC_SHA1_80 inline:AAAA\r\n";
+            maps += &format!("a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:{}|2^31\r\n", self.key());
+        }
         format!(
             "v=0\r\no={} {} {} IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 4000 {protocol}{formats}\r\n\
              {maps}{more}",

@@ -7,6 +7,7 @@
 //! routes 9=pstn,other                     what is dialled behind 9 goes over these trunks, from +4930 and the number
 //! plan TEXT                               a line of the dial plan; an empty one begins it anew
 //! limit ring-seconds 30                   also: calls-per-line, session-seconds, park-seconds
+//! secure bob                              phones whose signalling comes over TLS
 //! phones ann=1001 bob=1002 bob2=1002      phones that are registered; bob2 is bob's second one
 //!
 //! ann sends INVITE sip:1002@localhost with offer with header Supported: 100rel
@@ -18,6 +19,7 @@
 //! bob hears nothing                       nothing is unread
 //!
 //!   with offer | answer | answer inactive | hold | hold accepted | video | video refused | encrypted offer | the same offer
+//!   with keys | optional keys | no keys     for SRTP: with a profile of SRTP, beside plain RTP, none
 //!   with codecs PCMA opus events            what is described, in this order; `events` are telephone-event
 //!   with header NAME: PART                  `none`: it must not be there, `any`: it must be
 //!   with body TYPE TEXT                     with line TEXT: a line of the body
@@ -37,6 +39,7 @@
 //! line 1002 rings | talks | holds | dials | rests
 //! presence of bob is On the phone
 //! media flows between ann and bob         media rests between ann and bob
+//! media of ann is secret | plain          under the keys that both have written
 //! media transcodes between ann G722 and bob PCMA
 //! media echoes to ann                     tone goes to ann
 //! in conference are ann bob               these, and no others, are heard there
@@ -54,7 +57,7 @@ use sip::{Headers, Message, Name};
 
 use crate::application;
 use crate::directory::line;
-use crate::phone::{Extras, Session};
+use crate::phone::{Extras, Keys, Session};
 use crate::stage::{Numbering, Stage};
 
 /// Long enough for every timer of every transaction that was left behind.
@@ -105,6 +108,10 @@ fn play_on(shards: usize, file: &str) {
             ["plan", ..] => {
                 numbers.plan.push_str(sentence.trim_start_matches("plan "));
                 numbers.plan.push('\n');
+                Ok(())
+            }
+            ["secure", names @ ..] => {
+                numbers.secure = names.iter().map(|&name| name.to_owned()).collect();
                 Ok(())
             }
             ["forwards", pairs @ ..] => {
@@ -178,6 +185,18 @@ fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), Stri
             let (one, other) = (stage.phone(one).media(), stage.phone(other).media());
             let found = stage.ports.transcodes(one, other);
             check(found == Some(format!("{codec} {other_codec}")), &format!("it is {found:?}"))
+        }
+        ["media", "of", name, "is", how] => {
+            let phone = stage.phone(name);
+            let (address, own, ours) = (phone.media(), phone.key(), phone.key_heard());
+            let keys = stage.ports.keys(address);
+            match *how {
+                "plain" => check(keys.is_none(), "it has keys"),
+                "secret" => {
+                    check(keys.is_some() && keys == ours.map(|ours| (own, ours)), &format!("{keys:?}"))
+                }
+                _ => Err("no such sentence".to_owned()),
+            }
         }
         ["media", "rests", "between", one, "and", other] => {
             let (one, other) = (stage.phone(one).media(), stage.phone(other).media());
@@ -299,6 +318,9 @@ fn clauses(sentence: &str) -> Result<(Vec<String>, Extras, Vec<String>), String>
             "hold accepted" => extras.session = Some(Session::Held),
             "video" => extras.session = Some(Session::Video),
             "video refused" => extras.session = Some(Session::VideoRefused),
+            "keys" => extras.keys = Some(Keys::Insists),
+            "optional keys" => extras.keys = Some(Keys::Optional),
+            "no keys" => extras.keys = Some(Keys::None),
             "encrypted offer" => extras.session = Some(Session::Encrypted),
             other => {
                 if let Some(codecs) = other.strip_prefix("codecs ") {
@@ -386,6 +408,10 @@ fn receive(stage: &mut Stage, name: &str, sentence: &str) -> Result<(), String> 
         return Err(shown());
     }
     check(extras.reliable == message.headers().has(Name::RSeq), &format!("reliability: {}", shown()))?;
+    if let Some(wanted) = extras.keys {
+        let found = keys_of(&message);
+        check(found == Some(wanted), &format!("its keys are {found:?}"))?;
+    }
     if !extras.codecs.is_empty() {
         let found = codecs_of(&message);
         check(found == extras.codecs, &format!("its codecs are {found:?}"))?;
@@ -410,6 +436,18 @@ fn receive(stage: &mut Stage, name: &str, sentence: &str) -> Result<(), String> 
         check(String::from_utf8_lossy(message.body()).lines().any(|line| line == text), &shown())?;
     }
     Ok(())
+}
+
+/// What the first stream says of keys.
+fn keys_of(message: &Message) -> Option<Keys> {
+    let sdp = sip::sdp::Sdp::parse(message.body()).ok()?;
+    let media = sdp.media().first()?;
+    match (media.protocol(), media.crypto().next()) {
+        (b"RTP/SAVP", Some(_)) => Some(Keys::Insists),
+        (b"RTP/AVP", Some(_)) => Some(Keys::Optional),
+        (b"RTP/AVP", None) => Some(Keys::None),
+        _ => None,
+    }
 }
 
 /// The codecs of the first stream, as scripts name them.

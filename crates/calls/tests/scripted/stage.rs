@@ -58,6 +58,8 @@ pub struct Numbering {
     pub forwards: Vec<(String, String)>,
     /// The dial plan.
     pub plan: String,
+    /// The phones whose signalling comes over TLS.
+    pub secure: Vec<String>,
     /// Trunks.
     pub trunks: Vec<directory::Trunk>,
 }
@@ -91,7 +93,11 @@ impl Stage {
         let presence = Arc::new(Engine::new(Rules::default()));
         let states = Arc::new(LineStates::new(Arc::clone(&presence), Arc::clone(&board)));
         let ports = Arc::new(Numbers::default());
-        let address = |at: usize| SocketAddr::new([10, 0, 0, at as u8 + 1].into(), 5060);
+        let address = |at: usize| {
+            let is_secure = numbers.secure.contains(&phones[at].0);
+            let port = if is_secure { directory::SECURE_PORT } else { 5060 };
+            SocketAddr::new([10, 0, 0, at as u8 + 1].into(), port)
+        };
         let registered = phones.iter().enumerate().map(|(at, (name, number))| Registered {
             name: name.clone(),
             line: line(number),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Forwards, LineSpan, Mask};
+use super::{Forwards, LineSpan, Mask, Srtp};
 
 /// What holds for a line, or for each line of a span.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct PlanLine {
     /// The presence group (`PH-10`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presence_group: Option<String>,
+    /// Whether its media is secret; as the settings of the plan say when it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub srtp: Option<Srtp>,
     /// May applications control it, for whoever may otherwise (*Allow Control of Device from CTI*, `CT-02`)?
     #[serde(default = "allowed", skip_serializing_if = "Clone::clone")]
     pub cti: bool,

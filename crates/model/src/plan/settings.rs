@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Srtp;
+
 /// The settings of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -16,6 +18,8 @@ pub struct Settings {
     /// The SUBSCRIBE search space of devices that have none (`PH-09`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscribe_search_space: Option<String>,
+    /// Whether the media of lines that do not say so themselves is secret.
+    pub srtp: Srtp,
 }
 
 impl Default for Settings {
@@ -25,6 +29,7 @@ impl Default for Settings {
             time_zone: "UTC".to_owned(),
             search_space: None,
             subscribe_search_space: None,
+            srtp: Srtp::default(),
         }
     }
 }

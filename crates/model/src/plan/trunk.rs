@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Srtp;
+
 /// Trunks that one plan has at most: each of them is looked after all the time.
 pub const TRUNKS_MAX: usize = 1_000;
 
@@ -51,6 +53,9 @@ pub struct TrunkSip {
     /// The only codecs that are offered over it, by their names, such as `PCMA`; all when it is empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub codecs: Vec<String>,
+    /// Whether its media is secret.
+    #[serde(skip_serializing_if = "is_default")]
+    pub srtp: Srtp,
 }
 
 impl Default for TrunkSip {
@@ -69,6 +74,7 @@ impl Default for TrunkSip {
             options_seconds: 30,
             answer_seconds: 4,
             codecs: Vec::new(),
+            srtp: Srtp::default(),
         }
     }
 }

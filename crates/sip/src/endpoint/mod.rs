@@ -171,6 +171,13 @@ impl Endpoint {
         self.new_token()
     }
 
+    /// Fills a key with bytes that nobody can guess.
+    pub fn fill_random(&mut self, bytes: &mut [u8]) {
+        for piece in bytes.chunks_mut(8) {
+            piece.copy_from_slice(&self.random.draw().to_le_bytes()[..piece.len()]);
+        }
+    }
+
     /// A Call-ID of our own.
     pub fn new_call_id(&mut self) -> String {
         let mut call_id = self.new_token();

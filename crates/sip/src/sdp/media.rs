@@ -157,6 +157,15 @@ impl Media {
         self.words().next().unwrap_or_default()
     }
 
+    /// Names another protocol for the same formats.
+    pub fn set_protocol(&mut self, protocol: &str) {
+        if self.protocol() == protocol.as_bytes() {
+            return;
+        }
+        let formats = self.formats().collect::<Vec<_>>().join(&b' ');
+        self.set_tail(protocol.as_bytes(), &formats);
+    }
+
     /// The formats: payload types of RTP, or other words.
     pub fn formats(&self) -> impl Iterator<Item = &[u8]> {
         self.words().skip(1)
