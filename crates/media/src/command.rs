@@ -65,6 +65,8 @@ pub enum Kind {
     Audio,
     /// Moving pictures: upper half, AF41.
     Video,
+    /// Facsimile (T.38 over UDPTL): as sound, whose place in a call it takes.
+    Fax,
 }
 
 /// Asks for a port.
@@ -142,6 +144,8 @@ pub struct Remote {
     pub telephone_event: Option<u8>,
     /// The call has pictures too; decides the mark of its sound (`Q-08`).
     pub with_video: bool,
+    /// Packets are no RTP but UDPTL (ITU-T T.38): relayed as they are, and nothing is read in them.
+    pub is_udptl: bool,
     /// The RTP clock of the negotiated codec, in hertz; needed to know the jitter.
     pub clock_hertz: u32,
     /// Payload types of packets from this peer to be rewritten on their way out: (from, to). Usually empty.
@@ -181,6 +185,7 @@ impl Remote {
             direction: Direction::SendReceive,
             telephone_event: None,
             with_video: false,
+            is_udptl: false,
             clock_hertz: AUDIO_CLOCK_HERTZ,
             payload_map: Vec::new(),
             speech: Speech::default(),

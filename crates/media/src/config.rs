@@ -59,7 +59,7 @@ impl PortRange {
         let (start, stop) = ports;
         let middle = u16::midpoint(start, stop);
         match kind {
-            Kind::Audio => Self { start, stop: middle.saturating_sub(1) },
+            Kind::Audio | Kind::Fax => Self { start, stop: middle.saturating_sub(1) },
             Kind::Video => Self { start: middle, stop },
         }
     }
@@ -83,7 +83,7 @@ impl MediaConfig {
     pub(crate) fn dscp(&self, kind: Kind, with_video: bool) -> Dscp {
         match kind {
             Kind::Audio if with_video => self.video_call_audio,
-            Kind::Audio => Dscp::Ef,
+            Kind::Audio | Kind::Fax => Dscp::Ef,
             Kind::Video => Dscp::Af41,
         }
     }

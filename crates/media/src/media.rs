@@ -139,7 +139,7 @@ impl std::fmt::Debug for Media {
 impl Shared {
     pub(crate) fn half(&self, kind: Kind) -> &Mutex<Half<Pair>> {
         match kind {
-            Kind::Audio => &self.audio,
+            Kind::Audio | Kind::Fax => &self.audio,
             Kind::Video => &self.video,
         }
     }

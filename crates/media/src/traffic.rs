@@ -95,6 +95,9 @@ fn media(
 ) -> Result<News, Dropped> {
     let leg = legs.at(slot).ok_or(Dropped::Stranger)?;
     let gate = leg.gate.as_mut().ok_or(Dropped::Stranger)?;
+    if gate.remote().is_udptl {
+        return fax(leg, packet.len(), source, now);
+    }
     let Some(header) = rtp::Header::parse(packet) else {
         return short_rtcp(leg, packet, source, now);
     };
@@ -136,6 +139,26 @@ fn media(
     if is_event && let Some(event) = rtp::payload(packet).and_then(TelephoneEvent::parse) {
         news.press = leg.keys.report(header.timestamp, header.marker, event, now);
     }
+    Ok(news)
+}
+
+/// Admits a packet of a facsimile: whatever it is, it goes on.
+fn fax(leg: &mut Leg, length: usize, source: SocketAddr, now: Instant) -> Result<News, Dropped> {
+    let gate = leg.gate.as_mut().ok_or(Dropped::Stranger)?;
+    let mut news = News { length, ..News::default() };
+    match gate.admit_rtp(source) {
+        Admission::Known => {}
+        Admission::First { moved } => {
+            leg.sockets.hold_to(Some(source));
+            news.learned = moved.then_some(source);
+        }
+        Admission::Refused => return Err(Dropped::Stranger),
+    }
+    if !gate.remote().direction.receives() {
+        return Err(Dropped::Held);
+    }
+    leg.watch.heard_at = now;
+    leg.watch.is_reported_silent = false;
     Ok(news)
 }
 

@@ -172,6 +172,25 @@ async fn keys_are_relayed_with_the_peers_payload_type_and_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_facsimile_is_relayed_as_it_is_and_strangers_stay_out() {
+    let house = House::start(MediaConfig::default());
+    let fax = || house.leg(1, |remote| remote.is_udptl = true);
+    let (a, b) = (fax(), fax());
+    house.media.command(Command::Connect { a: a.port.id, b: b.port.id });
+    // UDPTL counts from 0, and its first packets are shorter than a header of RTP; 0x80 and 0xc8 would be RTP and RTCP.
+    for packet in
+        [&[0, 0, 1, 0x06, 0, 0][..], &[0, 1, 3, 0xc0, 1, 0x80, 0, 0, 0xff], &[0x80, 0xc8, 0, 1, 0, 0, 0, 0]]
+    {
+        a.phone.send(a.port.rtp_port, packet);
+        assert_eq!(b.phone.hear(PATIENCE).as_deref(), Some(packet));
+        b.phone.send(b.port.rtp_port, packet);
+        assert_eq!(a.phone.hear(PATIENCE).as_deref(), Some(packet));
+    }
+    Phone::new().send(a.port.rtp_port, &[0, 2, 1, 0x06]);
+    assert_eq!(b.phone.hear(QUIET), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reports_travel_beside_the_sound_or_with_it_as_each_peer_wants() {
     let house = House::start(MediaConfig::default());
     let beside = Phone::new();

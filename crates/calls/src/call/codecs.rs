@@ -225,8 +225,8 @@ impl Agreed {
 
 impl MediaUse {
     /// One more stream of the device.
-    pub(super) fn note(&mut self, agreed: &Agreed, bridge: Bridge) {
-        self.codecs.extend(agreed.name());
+    pub(super) fn note(&mut self, kind: Option<Kind>, agreed: &Agreed, bridge: Bridge) {
+        self.codecs.extend(if kind == Some(Kind::Fax) { Some("T.38".to_owned()) } else { agreed.name() });
         self.is_transcoded |= bridge == Bridge::Transcode;
         self.is_secret |= agreed.crypto.is_some();
     }

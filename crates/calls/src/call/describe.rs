@@ -307,6 +307,7 @@ impl MediaLine {
         remote.learn = learn;
         remote.mux = self.mux && other.is_some_and(|other| other.mux);
         remote.with_video = with_video;
+        remote.is_udptl = self.kind == Some(Kind::Fax);
         remote.rtcp = self.rtcp_port.map(|port| SocketAddr::new(rtp.ip(), port));
         remote.direction = match (self.direction.receives(), self.direction.sends()) {
             (true, true) => media::Direction::SendReceive,
@@ -322,12 +323,16 @@ impl MediaLine {
     }
 }
 
-/// What we carry: sound and pictures over RTP and SRTP (RFC 3551, RFC 4585, RFC 3711, RFC 5124). Keys end at us; those
+/// What we carry: sound and pictures over RTP and SRTP (RFC 3551, RFC 4585, RFC 3711, RFC 5124), and facsimile over UDPTL
+/// (T.38, RFC 7345 §1). Keys end at us; those
 /// that are agreed on by DTLS we have not, so lines that insist on them are refused (RFC 3264 §6).
 fn carried_kind(media: &Media) -> Option<Kind> {
     let is_plain = ["RTP/AVP", "RTP/AVPF"]
         .iter()
         .any(|profile| media.protocol().eq_ignore_ascii_case(profile.as_bytes()));
+    if media.port() > 0 && media.kind() == b"image" && media.protocol().eq_ignore_ascii_case(b"udptl") {
+        return media.formats().any(|format| format.eq_ignore_ascii_case(b"t38")).then_some(Kind::Fax);
+    }
     match media.kind() {
         _ if media.port() == 0 || !(is_plain || secrecy::insists(media.protocol())) => None,
         b"audio" => Some(Kind::Audio),
@@ -469,7 +474,8 @@ mod tests {
     }
 
     fn read(text: &str, whereabouts: Whereabouts) -> Description {
-        Description::read(&Bytes::copy_from_slice(text.replace('\n', "\r\n").as_bytes()), whereabouts)
+        Guard::off()
+            .read(&Bytes::copy_from_slice(text.replace('\n', "\r\n").as_bytes()), whereabouts)
             .unwrap()
     }
 
@@ -514,11 +520,11 @@ mod tests {
     #[test]
     fn what_we_do_not_carry_is_refused_by_port_0() {
         let text = format!(
-            "{AUDIO}m=image 4004 udptl t38\na=T38FaxVersion:0\nm=video 4006 RTP/SAVP 96\nm=video 4008 RTP/AVP 97\n"
+            "{AUDIO}m=application 4004 UDP/BFCP *\na=floorctrl:c-s\nm=video 4006 RTP/SAVP 96\nm=video 4008 RTP/AVP 97\n"
         );
         let out = written(&text);
-        assert!(out.contains("m=image 0 udptl t38\n") && out.contains("m=video 0 RTP/SAVP 96\n"), "{out}");
-        assert!(out.contains("m=video 30006 RTP/AVP 97\n") && !out.contains("T38FaxVersion"), "{out}");
+        assert!(out.contains("m=application 0 UDP/BFCP *\n") && out.contains("m=video 0 RTP/"), "{out}");
+        assert!(out.contains("m=video 30006 RTP/AVP 97\n") && !out.contains("floorctrl"), "{out}");
     }
 
     #[test]

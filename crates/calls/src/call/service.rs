@@ -251,7 +251,9 @@ impl ServiceCall {
         let with_video = heard.has_video_with(heard);
         let agreed = self.half.said.agreed(heard);
         let mut media = MediaUse::default();
-        agreed.iter().for_each(|agreed| media.note(agreed, Bridge::Relay));
+        for (agreed, line) in agreed.iter().zip(heard.lines()) {
+            media.note(line.kind, agreed, Bridge::Relay);
+        }
         for (at, line) in heard.lines().iter().enumerate() {
             let Some(agreed) = agreed.get(at) else { continue };
             if let Some(mut remote) = line.remote(Some(line), agreed, with_video) {

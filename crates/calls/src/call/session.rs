@@ -87,7 +87,7 @@ impl Call {
             for (end, line, other, (own, theirs)) in
                 [(End::Caller, a, b, (of_a, of_b)), (End::Callee, b, a, (of_b, of_a))]
             {
-                uses[end.index()].note(own, bridge);
+                uses[end.index()].note(line.kind, own, bridge);
                 if let Some(mut remote) = line.remote(Some(other), own, with_video) {
                     remote.speech = own.speech(theirs, bridge);
                     if bridge == Bridge::Relay {

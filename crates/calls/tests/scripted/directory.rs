@@ -142,6 +142,7 @@ struct Told {
     transcoded: BTreeMap<PortId, PortId>,
     codecs: BTreeMap<PortId, String>,
     keys: BTreeMap<PortId, media::Crypto>,
+    fax: BTreeSet<SocketAddr>,
     directions: BTreeMap<PortId, media::Direction>,
     echoes: BTreeSet<PortId>,
     tones: BTreeSet<PortId>,
@@ -174,6 +175,10 @@ impl Ports for Numbers {
                 told.remotes.insert(port, remote.rtp);
                 told.with_video.insert(remote.rtp, remote.with_video);
                 told.directions.insert(port, remote.direction);
+                match remote.is_udptl {
+                    true => told.fax.insert(remote.rtp),
+                    false => told.fax.remove(&remote.rtp),
+                };
                 let codec = remote.speech.encodings.first().map(|encoding| format!("{:?}", encoding.codec));
                 told.codecs.insert(port, codec.unwrap_or_default());
             }
@@ -293,6 +298,11 @@ impl Numbers {
         let at = |port: &PortId, address| told.remotes.get(port) == Some(&address);
         let (a, b) = told.transcoded.iter().find(|(a, b)| at(a, one) && at(b, other))?;
         Some(format!("{} {}", told.codecs.get(a)?, told.codecs.get(b)?))
+    }
+
+    /// Was media told that a facsimile goes to this address?
+    pub fn is_fax(&self, address: SocketAddr) -> bool {
+        self.state.lock().fax.contains(&address)
     }
 
     /// Was media told that what goes to this address belongs to a call with pictures?

@@ -103,6 +103,7 @@ scripts! {
     srtp_off
     srtp_offered_over_tls
     srtp_required
+    t38
     transcoding
     transcoding_begins_and_ends
     transcoding_refused

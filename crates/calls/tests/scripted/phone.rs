@@ -73,6 +73,10 @@ pub enum Session {
     Video,
     /// Sound, and pictures refused by port 0.
     VideoRefused,
+    /// Facsimile in the place of sound.
+    Fax,
+    /// Facsimile beside sound that is refused.
+    FaxBeside,
     /// Only what this server does not carry.
     Encrypted,
     /// The same description as the time before.
@@ -393,7 +397,7 @@ impl Phone {
         }
         let host = self.address.ip();
         let (protocol, more) = match session {
-            Session::Plain | Session::Same => ("RTP/AVP", String::new()),
+            Session::Plain | Session::Same | Session::Fax | Session::FaxBeside => ("RTP/AVP", String::new()),
             Session::Hold => ("RTP/AVP", "a=sendonly\r\n".to_owned()),
             Session::Held => ("RTP/AVP", "a=recvonly\r\n".to_owned()),
             Session::Inactive => ("RTP/AVP", "a=inactive\r\n".to_owned()),
@@ -403,17 +407,23 @@ impl Phone {
                 ("RTP/SAVP", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc\r\n".to_owned())
             }
         };
+        let head = format!(
+            "v=0\r\no={} {} {} IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n",
+            self.name, self.number, self.session
+        );
+        let fax = "m=image 4000 udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxRateManagement:transferredTCF\r\n";
+        match session {
+            Session::Fax => return head + fax,
+            Session::FaxBeside => return head + "m=audio 0 RTP/AVP 8\r\n" + fax,
+            _ => {}
+        }
         let (formats, mut maps) = formats(&extras.codecs);
         let protocol = if extras.keys == Some(Keys::Insists) { "RTP/SAVP" } else { protocol };
         if matches!(extras.keys, Some(Keys::Insists | Keys::Optional)) {
             maps += "a=crypto:9 F8_128_HMAC_SHA1_80 inline:AAAA\r\n";
             maps += &format!("a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:{}|2^31\r\n", self.key());
         }
-        format!(
-            "v=0\r\no={} {} {} IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 4000 {protocol}{formats}\r\n\
-             {maps}{more}",
-            self.name, self.number, self.session,
-        )
+        format!("{head}m=audio 4000 {protocol}{formats}\r\n{maps}{more}")
     }
 }
 

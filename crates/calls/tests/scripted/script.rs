@@ -19,6 +19,7 @@
 //! bob hears nothing                       nothing is unread
 //!
 //!   with offer | answer | answer inactive | hold | hold accepted | video | video refused | encrypted offer | the same offer
+//!   with fax | fax beside sound              T.38 in the place of sound, or beside it with sound refused
 //!   with keys | optional keys | no keys     for SRTP: with a profile of SRTP, beside plain RTP, none
 //!   with codecs PCMA opus events            what is described, in this order; `events` are telephone-event
 //!   with header NAME: PART                  `none`: it must not be there, `any`: it must be
@@ -39,6 +40,7 @@
 //! line 1002 rings | talks | holds | dials | rests
 //! presence of bob is On the phone
 //! media flows between ann and bob         media rests between ann and bob
+//! fax flows between ann and bob
 //! media of ann is secret | plain          under the keys that both have written
 //! media transcodes between ann G722 and bob PCMA
 //! media echoes to ann                     tone goes to ann
@@ -177,6 +179,36 @@ fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), Stri
             let refusal = stage.command(&command).err().ok_or("it can")?;
             check(format!("{refusal:?}") == *why, &format!("{refusal:?}"))
         }
+        [name, "presses", keys @ ..] => {
+            let keys = keys.join("").replace("pound", "#");
+            keys.chars().try_for_each(|key| stage.key(name, key))
+        }
+        ["record", "says", words @ ..] => record_says(stage, &words.join(" ")),
+        ["line", number, state] => line_is(stage, number, state),
+        ["presence", "of", name, "is", words @ ..] => {
+            let user = format!("{name}@localhost").parse().map_err(|_| "a name")?;
+            let presence = stage.presence.composed(&user, stage.now().civil);
+            let found = presence.state.words();
+            check(found == words.join(" "), &format!("it is {found}"))
+        }
+        [name, "hears", "nothing"] => {
+            let unread: Vec<String> = stage.phone(name).inbox.iter().map(first_line).collect();
+            check(unread.is_empty(), &format!("{unread:?}"))
+        }
+        [name, "repeats", "it"] => {
+            let bytes = stage.phone(name).again();
+            stage.deliver(name, bytes);
+            Ok(())
+        }
+        [name, "sends", ..] => send(stage, name, sentence),
+        [name, "receives", ..] => receive(stage, name, sentence),
+        _ => media_is(stage, words),
+    }
+}
+
+/// What media was told.
+fn media_is(stage: &mut Stage, words: &[&str]) -> Result<(), String> {
+    match words {
         ["media", "flows", "between", one, "and", other] => {
             let (one, other) = (stage.phone(one).media(), stage.phone(other).media());
             check(stage.ports.relays(one, other), "no such relay")
@@ -185,6 +217,13 @@ fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), Stri
             let (one, other) = (stage.phone(one).media(), stage.phone(other).media());
             let found = stage.ports.transcodes(one, other);
             check(found == Some(format!("{codec} {other_codec}")), &format!("it is {found:?}"))
+        }
+        ["fax", "flows", "between", one, "and", other] => {
+            let (one, other) = (stage.phone(one).media(), stage.phone(other).media());
+            check(
+                stage.ports.relays(one, other) && stage.ports.is_fax(one) && stage.ports.is_fax(other),
+                "none does",
+            )
         }
         ["media", "of", name, "is", how] => {
             let phone = stage.phone(name);
@@ -220,10 +259,6 @@ fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), Stri
             let found = stage.ports.confers_with(wanted[0]);
             check(found == wanted, &format!("it is {found:?}"))
         }
-        [name, "presses", keys @ ..] => {
-            let keys = keys.join("").replace("pound", "#");
-            keys.chars().try_for_each(|key| stage.key(name, key))
-        }
         ["no", "music", "plays", "to", name] => {
             let address = stage.phone(name).media();
             check(!stage.ports.has_music(address), "it plays")
@@ -237,25 +272,6 @@ fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), Stri
                 _ => Err("no such sentence".to_owned()),
             }
         }
-        ["record", "says", words @ ..] => record_says(stage, &words.join(" ")),
-        ["line", number, state] => line_is(stage, number, state),
-        ["presence", "of", name, "is", words @ ..] => {
-            let user = format!("{name}@localhost").parse().map_err(|_| "a name")?;
-            let presence = stage.presence.composed(&user, stage.now().civil);
-            let found = presence.state.words();
-            check(found == words.join(" "), &format!("it is {found}"))
-        }
-        [name, "hears", "nothing"] => {
-            let unread: Vec<String> = stage.phone(name).inbox.iter().map(first_line).collect();
-            check(unread.is_empty(), &format!("{unread:?}"))
-        }
-        [name, "repeats", "it"] => {
-            let bytes = stage.phone(name).again();
-            stage.deliver(name, bytes);
-            Ok(())
-        }
-        [name, "sends", ..] => send(stage, name, sentence),
-        [name, "receives", ..] => receive(stage, name, sentence),
         _ => Err("no such sentence".to_owned()),
     }
 }
@@ -318,6 +334,8 @@ fn clauses(sentence: &str) -> Result<(Vec<String>, Extras, Vec<String>), String>
             "hold accepted" => extras.session = Some(Session::Held),
             "video" => extras.session = Some(Session::Video),
             "video refused" => extras.session = Some(Session::VideoRefused),
+            "fax" => extras.session = Some(Session::Fax),
+            "fax beside sound" => extras.session = Some(Session::FaxBeside),
             "keys" => extras.keys = Some(Keys::Insists),
             "optional keys" => extras.keys = Some(Keys::Optional),
             "no keys" => extras.keys = Some(Keys::None),
@@ -483,6 +501,8 @@ fn session_is(wanted: Option<Session>, message: &Message) -> Result<(), &'static
         Session::Hold => direction == Some("sendonly"),
         Session::Held => direction == Some("recvonly"),
         Session::Inactive => direction == Some("inactive"),
+        Session::Fax => text.contains("m=image 3") && text.contains("a=T38FaxVersion:0"),
+        Session::FaxBeside => text.contains("m=audio 0 ") && text.contains("m=image 3"),
         Session::Video => text.contains("m=video 3"),
         Session::VideoRefused => text.contains("m=video 0 "),
         _ => direction.is_none(),
