@@ -30,7 +30,7 @@ use crate::features::park::Parking;
 use crate::guard::Guard;
 use crate::line_state::LineStates;
 use crate::media_reports;
-use crate::records::{QualityReports, Recorder};
+use crate::records::{QualityReports, Recorder, recordings};
 use crate::registrar::Registrar;
 use crate::shard::desk::{Gateway, Rooms};
 use crate::shard::mailbox::{Delivery, Input, Mailbox, TraceAsked};
@@ -371,6 +371,7 @@ impl Calls {
                 parking: Arc::clone(&parking),
                 conferences: Arc::clone(&conferences),
                 music: config.music.clone(),
+                recordings: config.recordings.clone(),
                 trunks: Arc::clone(&self.rooms.trunks),
             };
             let watch_counts = Arc::new(WatchCounts::default());
@@ -452,12 +453,16 @@ impl Calls {
 
     /// Writes down what calls there were.
     fn start_recorder(&self, config: &CallsConfig) {
+        if let Err(error) = recordings::make_folder(&config.recordings.folder) {
+            tracing::error!(%error, "the folder of recordings cannot be made; no call is recorded");
+        }
         let recorder = Recorder {
             runtime: self.rooms.runtime.clone(),
             store: self.rooms.store.clone(),
             board: Arc::clone(&self.board),
             quality: Arc::clone(&self.quality),
             keep_time: config.records.keep_time,
+            recordings: config.recordings.clone(),
         };
         self.rooms.runtime.spawn("call records", recorder.run());
     }

@@ -25,6 +25,7 @@ pub const OPERATIONS: &[&str] = &[
     "conferenceCall",
     "joinConference",
     "setPrivacy",
+    "setRecording",
     "singleStepTransfer",
     "deflectCall",
     "parkCall",
@@ -132,6 +133,15 @@ pub enum Command {
         /// Nobody may?
         private: bool,
     },
+    /// A line wants what is said in a call recorded from now on, or no longer.
+    SetRecording {
+        /// The call.
+        call: CallId,
+        /// The line.
+        line: LineId,
+        /// Recorded?
+        recording: bool,
+    },
     /// A line has the other side of a call transferred to a number, and leaves.
     SingleStepTransfer {
         /// The call.
@@ -233,6 +243,9 @@ pub enum Refusal {
     /// The target leads nowhere, or may not be dialled.
     #[error("the call cannot be placed: {0:?}")]
     Unplaceable(Cause),
+    /// The line may not.
+    #[error("the line may not do that")]
+    NotAllowed,
     /// The slot is taken, or there is none.
     #[error("the slot is not free")]
     NoSlot,
@@ -269,6 +282,7 @@ impl Command {
             | Self::ParkCall { call, .. }
             | Self::JoinConference { call, .. }
             | Self::SetPrivacy { call, .. }
+            | Self::SetRecording { call, .. }
             | Self::DirectedPickup { call, .. } => Some(*call),
         }
     }
@@ -302,6 +316,7 @@ impl Command {
             | Self::ConferenceCall { line, .. }
             | Self::JoinConference { line, .. }
             | Self::SetPrivacy { line, .. }
+            | Self::SetRecording { line, .. }
             | Self::SetForwarding { line, .. }
             | Self::SetDoNotDisturb { line, .. }
             | Self::SetCallWaiting { line, .. }

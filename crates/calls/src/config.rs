@@ -1,6 +1,7 @@
 //! What the operator may set about calls, and the limits that hold for them.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,29 @@ pub struct CallsConfig {
     pub sign_in: SignInLimits,
     /// What is kept of calls.
     pub records: RecordPolicy,
+    /// Recordings of what is said in calls.
+    pub recordings: Recordings,
+}
+
+/// Recordings of what is said in calls. Which are made says the dial plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recordings {
+    /// Their folder; made when it is first needed, for nobody else to read.
+    pub folder: PathBuf,
+    /// How long a recording is kept; `None` for ever.
+    pub keep_time: Option<Duration>,
+    /// Both sides hear a tone when a recording begins.
+    pub has_tone: bool,
+}
+
+impl Default for Recordings {
+    fn default() -> Self {
+        Self {
+            folder: "recordings".into(),
+            keep_time: Some(Duration::from_secs(90 * 24 * 3600)),
+            has_tone: true,
+        }
+    }
 }
 
 /// What is kept of calls that have ended.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use model::plan::{CostClass, Digits, HuntPilot, Srtp};
+use model::plan::{CostClass, Digits, HuntPilot, Recording, Srtp};
 use model::{LineChange, LineId, Timestamp};
 use runtime::Runtime;
 
@@ -72,6 +72,10 @@ impl<P: Phones> Directory for PlanDirectory<P> {
 
     fn srtp(&self, line: Option<&LineId>) -> Srtp {
         self.plan.load().srtp(line)
+    }
+
+    fn recording(&self, line: &LineId) -> Recording {
+        self.plan.load().recording(line)
     }
 
     fn next(&self, failed: &Failed<'_>) -> Option<Destination> {

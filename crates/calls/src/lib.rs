@@ -45,8 +45,9 @@ use model::{BareJid, LineId, Timestamp};
 
 pub use board::{Board, BoardListener};
 pub use calls::Calls;
-pub use config::{CallLimits, CallsConfig, Listen, RecordPolicy, SignInLimits};
+pub use config::{CallLimits, CallsConfig, Listen, RecordPolicy, Recordings, SignInLimits};
 pub use features::conference::MeetMe;
+pub use records::recordings;
 pub use snapshot::CallSnapshot;
 
 /// Why call control could not start, or do what it was asked.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use media::{Event, Report};
+use media::{Event, Refusal, Report};
 use runtime::Runtime;
 use tokio::sync::mpsc;
 
@@ -22,6 +22,8 @@ pub(crate) async fn take(
     let silent = metrics::counter!("carillon_calls_media_silent_total");
     let learned = metrics::counter!("carillon_calls_media_learned_total");
     let keys = metrics::counter!("carillon_calls_keys_total");
+    let recordings = metrics::counter!("carillon_calls_recordings_finished_total");
+    let failed = metrics::counter!("carillon_calls_recordings_failed_total");
     let lost = metrics::histogram!("carillon_calls_packets_lost_ratio");
     let jitter = metrics::histogram!("carillon_calls_jitter_seconds");
     loop {
@@ -48,6 +50,16 @@ pub(crate) async fn take(
                 }
                 jitter.record(quality.jitter.as_secs_f64());
                 kept.put(event.port, quality);
+            }
+            Report::Recorded(recorded) => match recorded.error {
+                None => recordings.increment(1),
+                Some(error) => {
+                    failed.increment(1);
+                    tracing::error!(path = %recorded.path.display(), %error, "a recording has ended early");
+                }
+            },
+            Report::Refused(Refusal::NoCodec) => {
+                tracing::warn!(call = %CallId(event.owner), "a call has no codec that the server speaks; it is not recorded");
             }
             _ => {}
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::plan::Srtp;
+use model::plan::{Recording, Srtp};
 use model::{BareJid, LineChange, LineId};
 
 use crate::course::Course;
@@ -206,6 +206,10 @@ pub trait Directory: Send + Sync {
     /// Whether the media of a line is secret.
     fn srtp(&self, _line: Option<&LineId>) -> Srtp {
         Srtp::default()
+    }
+    /// Whether the calls of a line are recorded.
+    fn recording(&self, _line: &LineId) -> Recording {
+        Recording::default()
     }
     /// Changes the settings of the line that calls.
     ///

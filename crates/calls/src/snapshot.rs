@@ -179,18 +179,18 @@ pub struct MediaUse {
     pub is_transcoded: bool,
     /// Its packets are secret (SRTP).
     pub is_secret: bool,
+    /// It was recorded, wholly or in part.
+    pub is_recorded: bool,
 }
 
 impl MediaUse {
     /// What records and people are shown: the codecs and, in brackets, what is done with them.
     pub fn words(&self) -> String {
         let codecs = self.codecs.join(", ");
-        match (self.is_transcoded, self.is_secret) {
-            (false, false) => codecs,
-            (true, false) => format!("{codecs} (transcoded)"),
-            (false, true) => format!("{codecs} (SRTP)"),
-            (true, true) => format!("{codecs} (transcoded, SRTP)"),
-        }
+        let notes =
+            [(self.is_transcoded, "transcoded"), (self.is_secret, "SRTP"), (self.is_recorded, "recorded")];
+        let notes: Vec<&str> = notes.into_iter().filter_map(|(is, note)| is.then_some(note)).collect();
+        if notes.is_empty() { codecs } else { format!("{codecs} ({})", notes.join(", ")) }
     }
 }
 

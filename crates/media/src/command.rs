@@ -253,6 +253,11 @@ pub enum Command {
         /// The keys.
         digits: String,
     },
+    /// Says a short tone to the peer, whatever else the leg does: that a recording begins.
+    Beep {
+        /// The leg.
+        port: PortId,
+    },
     /// Joins two legs that share no codec, or shall not be relayed as they are: what each says is decoded and said
     /// anew to the other. Ends what either did before, and ends itself with either.
     Transcode {
@@ -339,6 +344,7 @@ impl Command {
             | Self::Play { port, .. }
             | Self::StopPlaying { port }
             | Self::SendDigits { port, .. }
+            | Self::Beep { port }
             | Self::Rest { port }
             | Self::Close { port } => *port,
         }

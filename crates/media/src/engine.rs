@@ -205,6 +205,7 @@ impl Engine {
             Command::Play { port, source, mode } => self.play(port, source, mode, now),
             Command::StopPlaying { port } => self.stop_playing(port),
             Command::SendDigits { port, digits } => self.send_digits(port, &digits),
+            Command::Beep { port } => self.beep(port),
             Command::Transcode { a, b } => self.transcode(a, b, now),
             Command::Mix { conference, port, role } => self.mix(conference, port, role),
             Command::Unmix { port } => self.unmix(port),

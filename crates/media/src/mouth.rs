@@ -18,6 +18,13 @@ pub(crate) const FRAME: Duration = Duration::from_millis(20);
 /// How long a key sounds, and the pause after it, in frames: 100 ms each (RFC 4733 §2.5.2.1 leaves it to us).
 const KEY_FRAMES: u16 = 5;
 const PAUSE_FRAMES: u16 = 5;
+/// Stands among the keys for a tone that is none.
+const BEEP: char = 'b';
+/// How long it sounds, in frames: half a second.
+const BEEP_FRAMES: u16 = 25;
+/// Its frequency in hertz and its loudness: that of the beep of recorders.
+const BEEP_HERTZ: f64 = 1_400.0;
+const BEEP_AMPLITUDE: f64 = 4_000.0;
 /// Reports that say that a key was released (RFC 4733 §2.5.1.4).
 const END_REPORTS: u16 = 3;
 /// Loudness that events claim, in dB below 0 dBm0.
@@ -147,6 +154,13 @@ impl Mouth {
         self.keys.extend(known.take(room));
     }
 
+    /// Puts a short tone in line to be said.
+    pub(crate) fn beep(&mut self) {
+        if self.keys.len() < KEYS_MAX {
+            self.keys.push_back(BEEP);
+        }
+    }
+
     /// Is a key being sent, or waiting?
     pub(crate) fn has_keys(&self) -> bool {
         self.key.is_some() || !self.keys.is_empty()
@@ -165,12 +179,12 @@ impl Mouth {
         let Some(Key { key, frame, timestamp }) = &mut self.key else { return 0 };
         let (key, at, began) = (*key, *frame, *timestamp);
         *frame += 1;
-        let is_over = *frame == KEY_FRAMES + PAUSE_FRAMES;
+        let is_over = *frame == if key == BEEP { BEEP_FRAMES } else { KEY_FRAMES + PAUSE_FRAMES };
         if is_over {
             self.key = None;
-            self.has_sent_keys = self.keys.is_empty();
+            self.has_sent_keys = key != BEEP && self.keys.is_empty();
         }
-        match self.events {
+        match self.events.filter(|_| key != BEEP) {
             Some(payload_type) => self.event_packet(payload_type, (key, at, began), packet),
             None => self.key_sound(key, at, samples.len(), is_marked, packet),
         }
@@ -202,7 +216,13 @@ impl Mouth {
     fn key_sound(&mut self, key: char, at: u16, length: usize, marker: bool, packet: &mut [u8]) -> usize {
         let rate = self.encoding.codec.rate();
         let mut samples = vec![0; length.max(rate.frame())];
-        if at < KEY_FRAMES {
+        if key == BEEP {
+            let turn = std::f64::consts::TAU * BEEP_HERTZ / f64::from(rate.hertz());
+            let begin = usize::from(at) * rate.frame();
+            for (place, sample) in samples.iter_mut().enumerate() {
+                *sample = (BEEP_AMPLITUDE * (turn * (begin + place) as f64).sin()) as i16;
+            }
+        } else if at < KEY_FRAMES {
             dtmf::sound(key, usize::from(at) * rate.frame(), rate, &mut samples);
         }
         let encoder = self.encoder.get_or_insert_with(|| Encoder::new(self.encoding.codec));
@@ -272,6 +292,22 @@ mod tests {
                 self.mouth.say(&samples, self.start + Duration::from_millis(at_ms), &mut self.packet);
             let packet = &self.packet[..length];
             Some((Header::parse(packet)?, rtp::payload(packet)?.to_vec()))
+        }
+    }
+
+    #[test]
+    fn a_beep_is_sound_for_half_a_second_whatever_the_peer_takes() {
+        for (codec, events) in [(Codec::Pcma, Some(101)), (Codec::Pcma, None)] {
+            let mut bench = Bench::new(codec, events);
+            bench.mouth.beep();
+            let mut heard = Vec::new();
+            for n in 0..25 {
+                let (header, payload) = bench.say(20 * n).unwrap();
+                assert_eq!(header.payload_type, 8);
+                heard.extend(payload.iter().map(|code| crate::g711::Law::A.decode(*code)));
+            }
+            assert!(crate::goertzel::strength(&heard, 1_400, 8_000) > 0.95);
+            assert!(!bench.mouth.has_keys() && !bench.mouth.take_sent_keys(), "it is none of the keys");
         }
     }
 

@@ -87,6 +87,15 @@ impl Engine {
         }
     }
 
+    pub(crate) fn beep(&mut self, port: PortId) {
+        if !self.prepare(port) {
+            return;
+        }
+        if let Some(mouth) = self.legs.get(port).and_then(|leg| leg.mouth.as_mut()) {
+            mouth.beep();
+        }
+    }
+
     /// Gives a leg mouth and ear; false, and told, when no codec of it is spoken here.
     pub(crate) fn prepare(&mut self, port: PortId) -> bool {
         let entropy = [self.random_u64(), self.random_u64()];

@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::gate::Admission;
 use crate::legs::Legs;
 use crate::meter::{Dropped, Meter};
+use crate::mouth::Mouth;
 use crate::port::{Leg, Role};
 use crate::telephone_event::{Press, TelephoneEvent};
 use crate::{Report, rtp};
@@ -219,6 +220,10 @@ fn send_on(
         _ => return Err(Dropped::Held),
     };
     let gate = target.gate.as_ref().ok_or(Dropped::Held)?;
+    // A key or a tone of ours takes the place of what is relayed, packet for packet.
+    if !is_report && target.mouth.as_deref().is_some_and(Mouth::has_keys) {
+        return Err(Dropped::Held);
+    }
     // Reports keep flowing on hold: they keep bindings in NATs alive and say that the peer is there.
     if !is_report && !gate.remote().direction.sends() {
         return Err(Dropped::Held);

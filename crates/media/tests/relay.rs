@@ -172,6 +172,28 @@ async fn keys_are_relayed_with_the_peers_payload_type_and_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_beep_takes_the_place_of_what_is_relayed_and_then_the_relay_goes_on() {
+    let house = House::start(MediaConfig::default());
+    let speaks = |remote: &mut Remote| remote.speech.encodings = vec![Law::A.into()];
+    let (a, b) = (house.leg(1, speaks), house.leg(1, speaks));
+    house.media.command(Command::Connect { a: a.port.id, b: b.port.id });
+    house.media.command(Command::Beep { port: b.port.id });
+    let began = b.phone.hear(PATIENCE).unwrap();
+    assert_eq!(began.len(), 172, "20 ms of A-law");
+    a.send(10);
+    let (mut beeps, mut relayed) = (1, 0);
+    while let Some(heard) = b.phone.hear(QUIET) {
+        match heard.len() {
+            172 => beeps += 1,
+            _ => relayed += 1,
+        }
+    }
+    assert_eq!((beeps, relayed), (25, 0));
+    a.send(11);
+    assert_eq!(b.phone.sequence(), 11);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_facsimile_is_relayed_as_it_is_and_strangers_stay_out() {
     let house = House::start(MediaConfig::default());
     let fax = || house.leg(1, |remote| remote.is_udptl = true);

@@ -399,6 +399,11 @@ fn calls_config(config: &Config, tls: ServerConfig) -> Result<CallsConfig> {
             keep_time: (config.sip.calls.records_days > 0).then(|| DAY * config.sip.calls.records_days),
             traced_calls_max: config.sip.calls.traced_calls,
         },
+        recordings: calls::Recordings {
+            folder: config.recordings(),
+            keep_time: (config.sip.calls.recordings_days > 0).then(|| DAY * config.sip.calls.recordings_days),
+            has_tone: config.sip.calls.recording_tone,
+        },
     })
 }
 

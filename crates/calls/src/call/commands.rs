@@ -9,7 +9,7 @@ use super::switchboard::{Held, Switchboard};
 use super::{Call, End};
 use crate::command::{Command, Done, Refusal};
 use crate::features::make_call::Originator;
-use crate::features::{answer, clear, confer, conference, deflect, hold, transfer};
+use crate::features::{answer, clear, confer, conference, deflect, hold, recording, transfer};
 use crate::place::{Caller, Dialled};
 use crate::snapshot::{CallId, Cause};
 
@@ -90,6 +90,9 @@ impl Call {
                 confer::order(self, room, Some(leaves), context)?;
             }
             Command::SetPrivacy { line, private, .. } => self.set_private(self.talking(line)?, *private),
+            Command::SetRecording { line, recording, .. } => {
+                recording::command(self, self.talking(line)?, *recording, context)?;
+            }
             Command::DeflectCall { line, target, .. } => {
                 deflect::deflect(self, Some(line), &Place::Dialled(dialled(target)), context)?;
             }

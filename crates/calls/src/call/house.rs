@@ -13,7 +13,7 @@ use super::letter::Letter;
 use super::moved::Moved;
 use super::streams::Ports;
 use crate::address::Addresses;
-use crate::config::CallLimits;
+use crate::config::{CallLimits, Recordings};
 use crate::features::conference::Conferences;
 use crate::features::park::Parking;
 use crate::line_state::LineStates;
@@ -49,6 +49,8 @@ pub struct House {
     pub music: Option<media::Source>,
     /// The ways to other systems.
     pub trunks: Arc<Trunks>,
+    /// Where recordings of calls go.
+    pub recordings: Recordings,
 }
 
 /// One of several shards.

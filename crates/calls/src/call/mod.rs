@@ -33,6 +33,7 @@ pub(crate) mod outside;
 pub(crate) mod own_offer;
 pub(crate) mod pair;
 mod post;
+mod recorded;
 mod refresh;
 mod reliable;
 mod ringing;

@@ -12,7 +12,7 @@ use super::codecs::Bridge;
 use super::describe::{Description, Lines};
 use super::house::Context;
 use super::{Call, End, Phase, Purpose, wire};
-use crate::features::music;
+use crate::features::{music, recording};
 use crate::offer::{Carrier, Side};
 use crate::snapshot::MediaUse;
 
@@ -101,6 +101,9 @@ impl Call {
         music::hold(&mut self.streams, &self.pairs[pair], context);
         for ((end, connection), media) in [End::Caller, End::Callee].into_iter().zip(connections).zip(uses) {
             self.view.speaks(connection, MediaUse { ports: self.streams.ports_of(end), ..media });
+        }
+        if self.phase == Phase::Answered(pair) {
+            recording::by_policy(self, pair, context);
         }
     }
 

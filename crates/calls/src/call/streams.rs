@@ -2,9 +2,11 @@
 //!
 //! All phones that ring share the port of the called side: who answers decides whose packets are taken.
 
+use std::path::PathBuf;
+
 use media::{
-    Command, Conference, ConferenceId, Crypto, Kind, Media, NoPort, OpenPort, PlayMode, Port, PortId, Remote,
-    Source, Tone,
+    Command, Conference, ConferenceId, Crypto, Kind, Layout, Media, NoPort, OpenPort, PlayMode, Port, PortId,
+    Recording, Remote, Source, Tone,
 };
 
 use super::End;
@@ -44,6 +46,8 @@ impl Ports for Media {
 #[derive(Debug)]
 pub(crate) struct Streams {
     owner: u64,
+    /// Recordings that were begun here.
+    recordings: u32,
     lines: Vec<Line>,
 }
 
@@ -54,18 +58,28 @@ struct Line {
     told: [bool; 2],
     /// The keys that media was told of.
     keys: [Option<Crypto>; 2],
+    /// The ends whose ports are recorded at.
+    recorded: [bool; 2],
     joined: Option<Bridge>,
 }
 
 /// The ports of one end, as it takes them along to another call.
 #[derive(Debug, Default)]
-pub(crate) struct Side(Vec<Option<(Port, Option<Crypto>)>>);
+pub(crate) struct Side(Vec<Option<Taken>>);
+
+/// A port, the keys that media was told of, and whether it is recorded at.
+#[derive(Debug)]
+struct Taken {
+    port: Port,
+    keys: Option<Crypto>,
+    recorded: bool,
+}
 
 impl Side {
     /// Gives the ports back.
     pub(crate) fn close(self, ports: &dyn Ports) {
-        for (port, _) in self.0.into_iter().flatten() {
-            ports.command(Command::Close { port: port.id });
+        for taken in self.0.into_iter().flatten() {
+            ports.command(Command::Close { port: taken.port.id });
         }
     }
 }
@@ -77,7 +91,8 @@ impl Streams {
             line.joined = None;
             line.told[end.index()] = false;
             let keys = line.keys[end.index()].take();
-            line.ports[end.index()].take().map(|port| (port, keys))
+            let recorded = std::mem::take(&mut line.recorded[end.index()]);
+            line.ports[end.index()].take().map(|port| Taken { port, keys, recorded })
         };
         Side(self.lines.iter_mut().map(take).collect())
     }
@@ -88,10 +103,11 @@ impl Streams {
             if self.lines.len() <= index {
                 self.lines.push(Line::default());
             }
-            let (port, keys) = port.map_or((None, None), |(port, keys)| (Some(port), keys));
-            self.lines[index].ports[end.index()] = port;
-            self.lines[index].keys[end.index()] = keys;
-            self.lines[index].joined = None;
+            let line = &mut self.lines[index];
+            line.joined = None;
+            line.recorded[end.index()] = port.as_ref().is_some_and(|taken| taken.recorded);
+            (line.ports[end.index()], line.keys[end.index()]) =
+                port.map_or((None, None), |taken| (Some(taken.port), taken.keys));
         }
     }
 
@@ -129,7 +145,7 @@ impl Streams {
     }
 
     pub(crate) fn new(owner: u64) -> Self {
-        Self { owner, lines: Vec::new() }
+        Self { owner, recordings: 0, lines: Vec::new() }
     }
 
     /// The RTP port that `end` is told for m-line `index`; opened when it is first asked for. `None`: the
@@ -190,6 +206,48 @@ impl Streams {
     pub(crate) fn echo(&self, ports: &dyn Ports, index: usize, end: End) {
         if let Some(port) = self.lines.get(index).and_then(|line| line.ports[end.index()]) {
             ports.command(Command::Echo { port: port.id });
+        }
+    }
+
+    /// Recordings that were begun here.
+    pub(crate) fn recordings(&self) -> u32 {
+        self.recordings
+    }
+
+    /// Is one of the ports recorded at?
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.lines.iter().any(|line| line.recorded.contains(&true))
+    }
+
+    /// Records the first stream at the port of `end`, each side on its channel; false when there is none.
+    pub(crate) fn record(&mut self, ports: &dyn Ports, end: End, path: PathBuf) -> bool {
+        let at = self.lines.iter_mut().find(|line| line.joined.is_some());
+        let Some((line, port)) = at.and_then(|line| line.ports[end.index()].map(|port| (line, port))) else {
+            return false;
+        };
+        line.recorded[end.index()] = true;
+        self.recordings += 1;
+        let recording = Recording { path, layout: Layout::Stereo };
+        ports.command(Command::Record { port: port.id, recording });
+        true
+    }
+
+    /// Ends all recordings.
+    pub(crate) fn stop_recording(&mut self, ports: &dyn Ports) {
+        for line in &mut self.lines {
+            for (port, recorded) in line.ports.iter().zip(&mut line.recorded) {
+                if let (Some(port), true) = (port, std::mem::take(recorded)) {
+                    ports.command(Command::StopRecording { port: port.id });
+                }
+            }
+        }
+    }
+
+    /// Says a short tone to both ends.
+    pub(crate) fn beep(&self, ports: &dyn Ports) {
+        let line = self.lines.iter().find(|line| line.joined.is_some());
+        for port in line.iter().flat_map(|line| line.ports.iter().flatten()) {
+            ports.command(Command::Beep { port: port.id });
         }
     }
 

@@ -108,7 +108,17 @@ impl View {
     /// Both phones have said how they talk.
     pub(crate) fn speaks(&mut self, connection: usize, media: MediaUse) {
         if let Some(connection) = self.connections.get_mut(connection) {
-            connection.particulars.media = Some(Arc::new(media));
+            let was_recorded = connection.particulars.media.as_ref().is_some_and(|media| media.is_recorded);
+            let is_recorded = media.is_recorded || was_recorded;
+            connection.particulars.media = Some(Arc::new(MediaUse { is_recorded, ..media }));
+        }
+    }
+
+    /// What a device says and hears is recorded.
+    pub(crate) fn recorded(&mut self, connection: usize) {
+        let particulars = self.connections.get_mut(connection).map(|connection| &mut connection.particulars);
+        if let Some(media) = particulars.and_then(|particulars| particulars.media.as_mut()) {
+            Arc::make_mut(media).is_recorded = true;
         }
     }
 

@@ -44,6 +44,7 @@ impl Fault {
                 Refusal::WrongState => "wrongState",
                 Refusal::Busy => "busy",
                 Refusal::PhoneCannot => "phoneCannot",
+                Refusal::NotAllowed => "notAllowed",
                 Refusal::Unplaceable(_) => "unplaceable",
                 Refusal::NoSlot => "noSlot",
                 Refusal::Resources => "resources",

@@ -1,6 +1,6 @@
 //! Call forwarding: where a line's calls go that do not stay (`CC-17`).
 
-use model::plan::{Digits, ForwardTo, Srtp};
+use model::plan::{Digits, ForwardTo, Recording, Srtp};
 use model::{LineId, Timestamp};
 
 use super::DialPlan;
@@ -100,6 +100,12 @@ impl DialPlan {
     pub fn no_answer_seconds(&self, line: &LineId) -> Option<u16> {
         let said = self.lines[self.line_index(line)?].said?;
         self.plan.lines[said].forward.no_answer_seconds
+    }
+
+    /// Whether the calls of a line are recorded.
+    pub fn recording(&self, line: &LineId) -> Recording {
+        let said = self.line_index(line).and_then(|index| self.lines[index].said);
+        said.and_then(|said| self.plan.lines[said].recording).unwrap_or(self.plan.settings.recording)
     }
 
     /// Whether the media of a line is secret.

@@ -13,6 +13,7 @@
 //! | a new INVITE to a slot where somebody is parked | `park` |
 //! | a command of an application (`command.rs`) | `make_call`, `answer`, `clear`, `hold`, `deflect`, `transfer`, `park`, `confer` |
 //! | a feature code, a command or a verb for a line | `line_settings` |
+//! | two phones have agreed, a command of an application | `recording` |
 //! | a line does not want to be disturbed | `do_not_disturb` |
 //! | a line is in a call, or in as many as it may be in | `call_waiting`, by `place` |
 //! | a line forwards, or a destination has failed | `forward`, `hunt`, by `place::Directory` |
@@ -31,5 +32,6 @@ pub mod line_settings;
 pub(crate) mod make_call;
 pub(crate) mod music;
 pub mod park;
+pub(crate) mod recording;
 pub(crate) mod replaces;
 pub(crate) mod transfer;

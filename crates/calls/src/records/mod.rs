@@ -10,6 +10,7 @@ mod finished;
 mod history;
 mod quality;
 mod recorder;
+pub mod recordings;
 
 pub use draft::Draft;
 pub use finished::{FINISHED_CALLS_MAX, Finished, FinishedCalls};

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use runtime::Runtime;
 use store::{CallRecord, Store};
 
-use super::{FINISHED_CALLS_MAX, Finished, QualityReports};
+use super::{FINISHED_CALLS_MAX, Finished, QualityReports, recordings};
 use crate::board::Board;
+use crate::config::Recordings;
 
 /// The longest time between the end of a call and its record, when the storage does not fail.
 pub const RECORD_DELAY_MAX: Duration = Duration::from_secs(2);
@@ -33,6 +34,8 @@ pub(crate) struct Recorder {
     pub quality: Arc<QualityReports>,
     /// How long a record is kept; `None` for ever.
     pub keep_time: Option<Duration>,
+    /// Recordings of what was said.
+    pub recordings: Recordings,
 }
 
 impl Recorder {
@@ -46,6 +49,7 @@ impl Recorder {
                 () = self.runtime.stopping() => break,
                 () = self.runtime.sleep_until(expire_at) => {
                     self.expire().await;
+                    self.expire_recordings().await;
                     expire_at = self.runtime.now() + EXPIRE_INTERVAL;
                     continue;
                 }
@@ -110,6 +114,16 @@ impl Recorder {
                     waiting.drain(..count);
                 }
             }
+        }
+    }
+
+    /// Removes recordings that are older than they may be.
+    async fn expire_recordings(&self) {
+        let Some(keep_time) = self.recordings.keep_time else { return };
+        let (folder, now) = (self.recordings.folder.clone(), self.runtime.timestamp());
+        let gone = self.runtime.blocking(move || recordings::expire(&folder, now, keep_time)).join().await;
+        if let Some(gone) = gone.filter(|gone| *gone > 0) {
+            tracing::info!(recordings = gone, "old recordings of calls were removed");
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use model::plan::{self, Srtp, TrunkSip, TrunkTransport};
+use model::plan::{self, Recording, Srtp, TrunkSip, TrunkTransport};
 use parking_lot::Mutex;
 use sip::Uri;
 use sip::digest::{Account, Session};
@@ -105,6 +105,11 @@ impl Trunk {
     /// Whether its media is secret.
     pub(crate) fn srtp(&self) -> Srtp {
         self.sip.srtp
+    }
+
+    /// Whether calls over it are recorded.
+    pub(crate) fn recording(&self) -> Recording {
+        self.sip.recording
     }
 
     /// Where it is, for the look-up; `None`: calls only come in over it.

@@ -82,6 +82,7 @@ impl House {
             echo_number: Some("600".to_owned()),
             conferences: Vec::new(),
             music: None,
+            recordings: Default::default(),
             limits: CallLimits::default(),
             sign_in: SignInLimits::default(),
             records: calls::RecordPolicy::default(),

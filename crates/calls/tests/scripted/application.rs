@@ -32,6 +32,8 @@ pub fn command(stage: &Stage, number: &str, what: &[&str]) -> Result<Command, St
         ["confer"] => Command::ConferenceCall { held, active, line },
         ["privacy"] => Command::SetPrivacy { call, line, private: true },
         ["no", "privacy"] => Command::SetPrivacy { call, line, private: false },
+        ["record"] => Command::SetRecording { call, line, recording: true },
+        ["stop", "recording"] => Command::SetRecording { call, line, recording: false },
         ["park"] => Command::ParkCall { call, line, slot: None },
         ["park", "at", slot] => Command::ParkCall { call, line, slot: Some(text(slot)) },
         ["call", target] => Command::MakeCall { line, target: text(target) },

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -143,6 +144,7 @@ struct Told {
     codecs: BTreeMap<PortId, String>,
     keys: BTreeMap<PortId, media::Crypto>,
     fax: BTreeSet<SocketAddr>,
+    tapes: BTreeMap<PortId, PathBuf>,
     directions: BTreeMap<PortId, media::Direction>,
     echoes: BTreeSet<PortId>,
     tones: BTreeSet<PortId>,
@@ -200,6 +202,16 @@ impl Ports for Numbers {
                 told.transcoded.insert(a, b);
                 told.transcoded.insert(b, a);
             }
+            Command::Record { port, recording } => {
+                assert!(
+                    told.partners.contains_key(&port) || told.transcoded.contains_key(&port),
+                    "nobody talks"
+                );
+                told.tapes.insert(port, recording.path);
+            }
+            Command::StopRecording { port } => {
+                told.tapes.remove(&port).expect("it was recorded");
+            }
             Command::Echo { port } => {
                 told.rest(port);
                 told.echoes.insert(port);
@@ -221,6 +233,7 @@ impl Ports for Numbers {
             Command::Close { port } => {
                 assert!(told.open.remove(&port), "a port is closed twice");
                 told.keys.remove(&port);
+                told.tapes.remove(&port);
                 told.rest(port);
             }
             _ => {}
@@ -298,6 +311,17 @@ impl Numbers {
         let at = |port: &PortId, address| told.remotes.get(port) == Some(&address);
         let (a, b) = told.transcoded.iter().find(|(a, b)| at(a, one) && at(b, other))?;
         Some(format!("{} {}", told.codecs.get(a)?, told.codecs.get(b)?))
+    }
+
+    /// Where a recording at the port of this address goes.
+    pub fn recorded(&self, address: SocketAddr) -> Option<PathBuf> {
+        let told = self.state.lock();
+        let at = told.tapes.iter().find(|(port, _)| told.remotes.get(port) == Some(&address));
+        at.map(|(_, path)| path.clone())
+    }
+
+    pub fn is_recording(&self) -> bool {
+        !self.state.lock().tapes.is_empty()
     }
 
     /// Was media told that a facsimile goes to this address?

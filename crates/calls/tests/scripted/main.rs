@@ -89,6 +89,8 @@ scripts! {
     offerless_with_prack
     prack
     prack_with_offer
+    recording
+    recording_on_demand
     refer_refused
     refused_requests
     replaces_refused

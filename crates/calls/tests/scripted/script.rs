@@ -31,7 +31,7 @@
 //!
 //! application has 1002 hold               also: retrieve, answer, clear, clear all, alternate, join, park,
 //!                                         park at 701, call 1003, consult 1003, transfer to 1003, deflect to 1003,
-//!                                         pick up from 1001; of several calls the oldest counts as held
+//!                                         record, stop recording, pick up from 1001; of several calls the oldest counts as held
 //! application cannot have 1002 hold: WrongState
 //! wait 30 seconds
 //! record says 1002 normal_clearing by 1001 | 1001 placed talked normal_clearing PCMA | ...
@@ -40,6 +40,8 @@
 //! line 1002 rings | talks | holds | dials | rests
 //! presence of bob is On the phone
 //! media flows between ann and bob         media rests between ann and bob
+//! recorded is ann in file 2               the second one of the call, at her port
+//! nobody is recorded
 //! fax flows between ann and bob
 //! media of ann is secret | plain          under the keys that both have written
 //! media transcodes between ann G722 and bob PCMA
@@ -54,7 +56,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use calls::CallLimits;
-use calls::snapshot::ConnectionState;
+use calls::snapshot::{CallId, ConnectionState};
 use sip::{Headers, Message, Name};
 
 use crate::application;
@@ -218,6 +220,16 @@ fn media_is(stage: &mut Stage, words: &[&str]) -> Result<(), String> {
             let found = stage.ports.transcodes(one, other);
             check(found == Some(format!("{codec} {other_codec}")), &format!("it is {found:?}"))
         }
+        ["recorded", "is", name, "in", "file", number] => {
+            let address = stage.phone(name).media();
+            let found = stage.ports.recorded(address).ok_or("it is not recorded")?;
+            let found = found.display().to_string();
+            let (folder, file) = found.split_once('/').unwrap_or_default();
+            let (call, of_call) = file.trim_end_matches(".wav").split_once('-').unwrap_or((&file[..16], "1"));
+            let right = folder == "recordings" && call.parse::<CallId>().is_ok() && of_call == *number;
+            check(right, &format!("it is in {found}"))
+        }
+        ["nobody", "is", "recorded"] => check(!stage.ports.is_recording(), "somebody is"),
         ["fax", "flows", "between", one, "and", other] => {
             let (one, other) = (stage.phone(one).media(), stage.phone(other).media());
             check(

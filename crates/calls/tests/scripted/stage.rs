@@ -154,6 +154,7 @@ impl Stage {
             parking: Arc::clone(&parking),
             conferences: Arc::clone(&conferences),
             music: Some(Source::Sounds(Vec::new())),
+            recordings: calls::Recordings::default(),
             trunks: Arc::clone(&trunks),
         };
         let config = Config { extensions: EXTENSIONS.to_vec(), ..Config::default() };

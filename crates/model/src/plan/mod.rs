@@ -19,6 +19,7 @@ mod outside;
 mod partition;
 mod pattern;
 mod presence;
+mod recording;
 mod route;
 mod settings;
 mod sip_route;
@@ -46,6 +47,7 @@ pub use outside::{LOCAL_ROUTE_GROUP, Outside, RouteGroup, RouteList, RouteListMe
 pub use partition::{PlanPartition, SearchSpace};
 pub use pattern::{Pattern, PatternError, Symbols};
 pub use presence::{PRESENCE_GROUP_DEFAULT, Presence, PresenceRelation, Relation};
+pub use recording::Recording;
 pub use route::{RoutePattern, RouteTo, Translation};
 pub use settings::Settings;
 pub use sip_route::{DomainPattern, DomainPatternError, SipRoute};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Srtp;
+use super::{Recording, Srtp};
 
 /// The settings of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub struct Settings {
     pub subscribe_search_space: Option<String>,
     /// Whether the media of lines that do not say so themselves is secret.
     pub srtp: Srtp,
+    /// Whether the calls of lines that do not say so themselves are recorded.
+    pub recording: Recording,
 }
 
 impl Default for Settings {
@@ -30,6 +32,7 @@ impl Default for Settings {
             search_space: None,
             subscribe_search_space: None,
             srtp: Srtp::default(),
+            recording: Recording::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Srtp;
+use super::{Recording, Srtp};
 
 /// Trunks that one plan has at most: each of them is looked after all the time.
 pub const TRUNKS_MAX: usize = 1_000;
@@ -56,6 +56,9 @@ pub struct TrunkSip {
     /// Whether its media is secret.
     #[serde(skip_serializing_if = "is_default")]
     pub srtp: Srtp,
+    /// Whether calls over it are recorded.
+    #[serde(skip_serializing_if = "is_default")]
+    pub recording: Recording,
 }
 
 impl Default for TrunkSip {
@@ -75,6 +78,7 @@ impl Default for TrunkSip {
             answer_seconds: 4,
             codecs: Vec::new(),
             srtp: Srtp::default(),
+            recording: Recording::default(),
         }
     }
 }

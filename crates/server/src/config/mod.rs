@@ -28,6 +28,9 @@ pub use template::{Start, template};
 /// The version of the configuration file that this program reads.
 pub const VERSION: i64 = 1;
 
+/// The folder of recordings of calls, in the data directory.
+pub const RECORDINGS: &str = "recordings";
+
 /// All that the operator decided, with the defaults for the rest.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -199,6 +202,10 @@ pub struct CallsSection {
     pub records_days: u32,
     /// The messages of so many calls are kept in memory, the latest ones; 0 for none.
     pub traced_calls: usize,
+    /// Days after which a recording goes; 0 for never.
+    pub recordings_days: u32,
+    /// Both sides hear a tone when a recording begins.
+    pub recording_tone: bool,
 }
 
 /// What phones that are held or parked hear.
@@ -224,6 +231,8 @@ impl Default for CallsSection {
             park_recall_seconds: calls::CallLimits::default().park_recall_time.as_secs(),
             records_days: u32::try_from(days).unwrap_or(u32::MAX),
             traced_calls: policy.traced_calls_max,
+            recordings_days: 90,
+            recording_tone: true,
         }
     }
 }
@@ -477,6 +486,11 @@ impl Config {
             (true, 443) => Some(format!("https://{}", self.domain)),
             (true, port) => Some(format!("https://{}:{port}", self.domain)),
         }
+    }
+
+    /// Where recordings of calls go.
+    pub fn recordings(&self) -> PathBuf {
+        self.folder.join(RECORDINGS)
     }
 
     /// The folder of the files that users send.

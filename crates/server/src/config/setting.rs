@@ -245,6 +245,11 @@ settings! {
             Some(())
         };
 
+    "calls" "recordings_days": "days after which a recording goes, 0 for never", AtStart(sip.calls.recordings_days),
+        |config, value| { config.sip.calls.recordings_days = value.number()?; Some(()) };
+    "calls" "recording_tone": "true or false", AtStart(sip.calls.recording_tone),
+        |config, value| { config.sip.calls.recording_tone = value.flag()?; Some(()) };
+
     "cti" "used_by": PERMITTED, OnReload(sip.cti.used_by),
         |config, value| { config.sip.cti.used_by = permitted(value)?; Some(()) };
     "cti" "all_lines": PERMITTED, OnReload(sip.cti.all_lines),

@@ -66,6 +66,8 @@ const NETWORKS_AND_LOG: &str = "\
 # music_on_hold = \"own\"         # or a sound file (.wav), or \"phones\" for what the phone sends that holds
 # park_recall_seconds = 60       # a parked call that nobody fetches rings again at the line that parked it
 # records_days = 365             # days after which the record of a call goes, 0 for never
+# recordings_days = 90           # days after which a recording goes, 0 for never; what is recorded says the dial plan
+# recording_tone = true          # both sides hear a tone when a recording begins
 # traced_calls = 500             # calls whose messages are kept in memory for `carillon call trace`, 0 for none
 
 [cti]                            # applications that control calls (docs/dev/cti.md)

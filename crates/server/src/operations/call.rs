@@ -143,6 +143,19 @@ pub struct MessageShown {
     pub cut: usize,
 }
 
+/// A recording of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingShown {
+    /// The call's number.
+    pub call: String,
+    /// When it was written last.
+    pub at: Timestamp,
+    /// How large it is, in bytes.
+    pub bytes: u64,
+    /// The file.
+    pub path: String,
+}
+
 /// A user's history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HistoryShown {
@@ -169,6 +182,25 @@ pub struct HistoryCall {
     pub seconds: Option<f64>,
     /// The user has looked since.
     pub seen: bool,
+}
+
+/// The recordings that are kept, the newest first.
+pub(crate) async fn recordings(context: &Context) -> Result<Vec<RecordingShown>, Failure> {
+    let folder = context.folder.join(crate::config::RECORDINGS);
+    let listed = {
+        let folder = folder.clone();
+        context.runtime.blocking(move || calls::recordings::list(&folder)).join().await
+    };
+    let files = listed
+        .unwrap_or_else(|| Ok(Vec::new()))
+        .map_err(|error| Failure::invalid(format!("{}: {error}", folder.display())))?;
+    let shown = |file: calls::recordings::RecordingFile| RecordingShown {
+        call: file.call.to_string(),
+        at: file.at,
+        bytes: file.bytes,
+        path: folder.join(file.name).display().to_string(),
+    };
+    Ok(files.into_iter().map(shown).collect())
 }
 
 pub(crate) async fn list(context: &Context, wanted: &CallsWanted) -> Result<Vec<CallShown>, Failure> {

@@ -35,7 +35,7 @@ pub use announcement::{Announced, MessageOfTheDay};
 pub use archive::Deleted;
 pub use call::{
     CallShown, CallTraced, CallsWanted, HistoryCall, HistoryShown, LegShown, MessageShown, PartyShown,
-    QualityShown,
+    QualityShown, RecordingShown,
 };
 pub use device::{DeviceShown, NewDevice};
 pub use dialplan::{CasesRun, DialPlanApplied, DialPlanShown, DialPlanTested, NewDialPlan};
@@ -175,6 +175,7 @@ pub async fn perform(
         Request::CallList(wanted) => json(call::list(context, &wanted).await?),
         Request::CallShow { id } => json(call::show(context, &id).await?),
         Request::CallTrace { id } => json(call::trace(context, &id).await?),
+        Request::CallRecordings => json(call::recordings(context).await?),
         Request::CallHistory { user, kind, behind, max } => {
             json(call::history(context, &user, kind.as_deref(), behind.as_deref(), max).await?)
         }

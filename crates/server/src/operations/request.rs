@@ -217,6 +217,8 @@ pub enum Request {
         /// Its number, or the Call-ID of a leg.
         id: String,
     },
+    /// The recordings of calls.
+    CallRecordings,
     /// A user's history of calls.
     CallHistory {
         /// Whose.

@@ -6,7 +6,8 @@ use runtime::Runtime;
 use super::{Common, ask, ladder};
 use crate::exit::Exit;
 use crate::operations::{
-    CallShown, CallTraced, CallsWanted, Failure, HistoryShown, LegShown, QualityShown, Request,
+    CallShown, CallTraced, CallsWanted, Failure, HistoryShown, LegShown, QualityShown, RecordingShown,
+    Request,
 };
 use crate::print;
 
@@ -25,6 +26,8 @@ enum Verb {
     Show(Show),
     /// Draw the SIP messages of a live or recent call as a ladder, without their secrets
     Trace(Trace),
+    /// List the recordings of calls that are kept, the newest first
+    Recordings(Recordings),
     /// Show a user's placed, received and missed calls
     History(History),
     /// Say that a user has seen their history: no missed call is new any more
@@ -75,6 +78,12 @@ struct Trace {
 }
 
 #[derive(clap::Args)]
+struct Recordings {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Args)]
 struct History {
     /// Whose
     user: BareJid,
@@ -105,6 +114,7 @@ impl Arguments {
             Verb::List(list) => &list.common,
             Verb::Show(show) => &show.common,
             Verb::Trace(trace) => &trace.common,
+            Verb::Recordings(recordings) => &recordings.common,
             Verb::History(history) => &history.common,
             Verb::Seen(seen) => &seen.common,
         }
@@ -128,6 +138,10 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             let trace: CallTraced = ask(&common, runtime, Request::CallTrace { id }).await?;
             print::shown(common.json, &trace, |trace| print::line(ladder::draw(trace, full).trim_end()));
         }
+        Verb::Recordings(_) => {
+            let kept: Vec<RecordingShown> = ask(&common, runtime, Request::CallRecordings).await?;
+            print::shown(common.json, &kept, |kept| recordings(kept));
+        }
         Verb::History(History { user, only, before, max, .. }) => {
             let request = Request::CallHistory { user, kind: only, behind: before, max };
             let history: HistoryShown = ask(&common, runtime, request).await?;
@@ -140,6 +154,13 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
         }
     }
     Ok(Exit::Done)
+}
+
+fn recordings(kept: &[RecordingShown]) {
+    let rows = kept.iter().map(|file| {
+        vec![file.call.clone(), time(file.at), (file.bytes / 1_024).to_string(), file.path.clone()]
+    });
+    print::table(&["CALL", "WRITTEN", "KIB", "FILE"], &rows.collect::<Vec<_>>());
 }
 
 fn page(text: &str) -> Result<usize, String> {

@@ -154,6 +154,7 @@ async fn calls(store: &Store, runtime: &Runtime) -> Calls {
         records: calls::RecordPolicy::default(),
         conferences: Default::default(),
         music: Default::default(),
+        recordings: Default::default(),
     };
     let bind = any.ip();
     let media = MediaConfig { bind, rtp_ports: (24_000, 31_998), ..MediaConfig::default() };

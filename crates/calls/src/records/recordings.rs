@@ -1,0 +1,131 @@
+//! The files of recordings: named by the call, listed, and removed when they are old.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use model::Timestamp;
+
+use crate::snapshot::CallId;
+
+/// The longest list of recordings; the newest come first.
+pub const RECORDINGS_LISTED_MAX: usize = 10_000;
+
+/// A recording on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingFile {
+    /// The call.
+    pub call: CallId,
+    /// Its file name.
+    pub name: String,
+    /// When it was written last.
+    pub at: Timestamp,
+    /// How large it is.
+    pub bytes: u64,
+}
+
+/// Makes the folder, for nobody else on the machine to read.
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// The name of the `number`th recording of a call, from 1.
+pub(crate) fn name(call: CallId, number: u32) -> String {
+    if number == 1 { format!("{call}.wav") } else { format!("{call}-{number}.wav") }
+}
+
+/// The call that a file is a recording of; `None`: it is none.
+fn call_of(name: &str) -> Option<CallId> {
+    let stem = name.strip_suffix(".wav")?;
+    let (call, number) = stem.split_once('-').unwrap_or((stem, "1"));
+    number.parse::<u32>().ok().filter(|number| *number > 0)?;
+    call.parse().ok()
+}
+
+/// The recordings in a folder, the newest first. A folder that is not there has none.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn list(folder: &Path) -> io::Result<Vec<RecordingFile>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(call) = call_of(&name) else { continue };
+        let about = entry.metadata()?;
+        let at = timestamp(about.modified()?);
+        found.push(RecordingFile { call, name, at, bytes: about.len() });
+    }
+    found.sort_by(|a, b| (b.at, &b.name).cmp(&(a.at, &a.name)));
+    found.truncate(RECORDINGS_LISTED_MAX);
+    Ok(found)
+}
+
+/// Removes what is older than `keep_time`; gives how many.
+pub(crate) fn expire(folder: &Path, now: Timestamp, keep_time: Duration) -> usize {
+    let micros = i64::try_from(keep_time.as_micros()).unwrap_or(i64::MAX);
+    let before = Timestamp(now.0.saturating_sub(micros));
+    let found = match list(folder) {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!(%error, "the folder of recordings cannot be read");
+            return 0;
+        }
+    };
+    let old = found.iter().filter(|file| file.at < before);
+    let gone = old.map(|file| fs::remove_file(folder.join(&file.name)));
+    gone.filter(|outcome| {
+        outcome.as_ref().inspect_err(|error| tracing::warn!(%error, "an old recording stays for now")).is_ok()
+    })
+    .count()
+}
+
+fn timestamp(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_whose_they_are() {
+        let call = CallId(0xab);
+        for number in [1, 2, 17] {
+            assert_eq!(call_of(&name(call, number)), Some(call), "{number}");
+        }
+        for other in ["music.wav", "00000000000000ab.txt", "00000000000000ab-0.wav", "00000000000000ab-x.wav"]
+        {
+            assert_eq!(call_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_old_goes_and_nothing_else_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str, seconds: u64| {
+            let file = fs::File::create(folder.path().join(name)).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+        };
+        at(&name(CallId(1), 1), 1_000);
+        at(&name(CallId(2), 2), 2_000);
+        at("notes.txt", 1_000);
+        let now = Timestamp(2_500_000_000);
+        assert_eq!(expire(folder.path(), now, Duration::from_secs(1_000)), 1);
+        let left = list(folder.path()).unwrap();
+        assert_eq!(
+            left.iter().map(|file| (file.call, file.at.0)).collect::<Vec<_>>(),
+            [(CallId(2), 2_000_000_000)]
+        );
+        assert!(folder.path().join("notes.txt").exists());
+        assert_eq!(expire(&folder.path().join("none"), now, Duration::ZERO), 0);
+    }
+}
