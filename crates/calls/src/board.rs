@@ -6,8 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::{LineId, Timestamp};
 use parking_lot::Mutex;
+use store::CallRecord;
 use tokio::sync::Notify;
 
+use crate::features::last_calls::LastCalls;
 use crate::feed::{Feed, Happened};
 use crate::records::{Draft, Finished, FinishedCalls};
 use crate::snapshot::{CallId, CallSnapshot, Cause, Connection, Event};
@@ -40,6 +42,8 @@ struct LineCalls {
     version: u64,
     /// When its last call ended.
     rested: Option<Timestamp>,
+    /// Whom it called last, and who called it.
+    last: LastCalls,
     /// Those who hear of it.
     feeds: Vec<Arc<Feed>>,
 }
@@ -125,6 +129,7 @@ impl Board {
             let mut lines = self.line_shard(line).lock();
             let entry = lines.entry(line.clone()).or_default();
             entry.version += 1;
+            entry.last.note(line, snapshot);
             // A line that the call has left is free again, though the call goes on elsewhere.
             if snapshot.of_line(line).all(Connection::has_left) {
                 entry.live.remove(&snapshot.id);
@@ -226,9 +231,10 @@ impl Board {
     pub fn refused(&self, snapshot: &Arc<CallSnapshot>) {
         let mut told = Vec::new();
         for line in snapshot.lines() {
-            if let Some(entry) = self.line_shard(line).lock().get(line) {
-                tell(&entry.feeds, &mut told, snapshot);
-            }
+            let mut lines = self.line_shard(line).lock();
+            let entry = lines.entry(line.clone()).or_default();
+            entry.last.note(line, snapshot);
+            tell(&entry.feeds, &mut told, snapshot);
         }
         tell(&self.feeds.lock(), &mut told, snapshot);
         self.finish(snapshot, Draft::default());
@@ -289,6 +295,20 @@ impl Board {
         self.line_shard(line).lock().get(line).map_or(0, |entry| entry.live.len())
     }
 
+    /// The last calls of a line.
+    pub fn last_calls(&self, line: &LineId) -> LastCalls {
+        self.line_shard(line).lock().get(line).map_or_else(LastCalls::default, |entry| entry.last.clone())
+    }
+
+    /// What is in a record of a call from before the start of the server.
+    pub(crate) fn recall(&self, record: &CallRecord) {
+        let mut lines: Vec<&LineId> = record.legs.iter().filter_map(|leg| leg.line.as_ref()).collect();
+        lines.dedup();
+        for line in lines {
+            self.line_shard(line).lock().entry(line.clone()).or_default().last.recall(line, record);
+        }
+    }
+
     /// When the last call of a line ended; `None` when it has had none since the start of the server.
     pub fn rested(&self, line: &LineId) -> Option<Timestamp> {
         self.line_shard(line).lock().get(line)?.rested
@@ -336,6 +356,7 @@ mod tests {
             dialog: None,
             particulars: Particulars::default(),
             trunk: None,
+            withheld: false,
         }
     }
 

@@ -5,7 +5,7 @@
 //! Who may command which line is decided before, by whoever takes commands from outside.
 
 use model::plan::Digits;
-use model::{DoNotDisturb, ForwardWhen, LineChange, LineId, Origin};
+use model::{DoNotDisturb, ForwardWhen, LineChange, LineId, Origin, SpeedDial};
 use serde::{Deserialize, Serialize};
 
 use crate::place::Unplaceable;
@@ -33,6 +33,9 @@ pub const OPERATIONS: &[&str] = &[
     "setForwarding",
     "setDoNotDisturb",
     "setCallWaiting",
+    "setCallerIdStatus",
+    "setAnonymousRejection",
+    "setSpeedDial",
 ];
 
 /// A request of an application.
@@ -205,6 +208,35 @@ pub enum Command {
         #[serde(default)]
         on: Option<bool>,
     },
+    /// A line's number is told to those it calls, or withheld (ECMA-269 §22.1).
+    SetCallerIdStatus {
+        /// The line.
+        line: LineId,
+        /// It is told? None leaves it to the dial plan.
+        #[serde(default)]
+        provided: Option<bool>,
+    },
+    /// Calls of whoever withholds the number are refused, or taken again.
+    SetAnonymousRejection {
+        /// The line.
+        line: LineId,
+        /// They are refused? None leaves it to the dial plan.
+        #[serde(default)]
+        on: Option<bool>,
+    },
+    /// What stands at a place of a line's speed dials.
+    SetSpeedDial {
+        /// The line.
+        line: LineId,
+        /// The place, 0 to 99.
+        place: u16,
+        /// What is dialled; none empties the place.
+        #[serde(default)]
+        target: Option<String>,
+        /// What stands beside it.
+        #[serde(default)]
+        label: String,
+    },
 }
 
 /// What a command led to, as far as that is known at once.
@@ -267,7 +299,10 @@ impl Command {
             Self::MakeCall { .. }
             | Self::SetForwarding { .. }
             | Self::SetDoNotDisturb { .. }
-            | Self::SetCallWaiting { .. } => None,
+            | Self::SetCallWaiting { .. }
+            | Self::SetCallerIdStatus { .. }
+            | Self::SetAnonymousRejection { .. }
+            | Self::SetSpeedDial { .. } => None,
             Self::TransferCall { held: call, .. }
             | Self::ConferenceCall { active: call, .. }
             | Self::AlternateCall { active: call, .. } => Some(*call),
@@ -320,6 +355,9 @@ impl Command {
             | Self::SetForwarding { line, .. }
             | Self::SetDoNotDisturb { line, .. }
             | Self::SetCallWaiting { line, .. }
+            | Self::SetCallerIdStatus { line, .. }
+            | Self::SetAnonymousRejection { line, .. }
+            | Self::SetSpeedDial { line, .. }
             | Self::DirectedPickup { line, .. } => Some(line),
         }
     }
@@ -329,14 +367,25 @@ impl Command {
     /// # Errors
     /// The target is no number.
     pub fn change(&self) -> Result<Option<(&LineId, LineChange)>, Refusal> {
+        let number = |target: &Option<String>| match target {
+            Some(target) => {
+                let number = Digits::dialled(target).filter(|number| !number.is_empty());
+                number.map(Some).ok_or(Refusal::Unplaceable(Cause::NotObtainable))
+            }
+            None => Ok(None),
+        };
         let change = match self {
             Self::SetForwarding { line, when, calls, target } => {
-                let number = |target: &String| Digits::dialled(target).filter(|number| !number.is_empty());
-                let to = match target {
-                    Some(target) => Some(number(target).ok_or(Refusal::Unplaceable(Cause::NotObtainable))?),
-                    None => None,
-                };
-                (line, LineChange::Forward { when: *when, calls: *calls, to })
+                (line, LineChange::Forward { when: *when, calls: *calls, to: number(target)? })
+            }
+            Self::SetCallerIdStatus { line, provided } => {
+                (line, LineChange::WithholdNumber { on: provided.map(|provided| !provided) })
+            }
+            Self::SetAnonymousRejection { line, on } => (line, LineChange::RejectAnonymous { on: *on }),
+            Self::SetSpeedDial { line, place, target, label } => {
+                let label = label.clone();
+                let dial = number(target)?.map(|number| SpeedDial { number, label, lamp: false });
+                (line, LineChange::SpeedDial { place: *place, dial })
             }
             Self::SetDoNotDisturb { line, mode } => (line, LineChange::DoNotDisturb { mode: *mode }),
             Self::SetCallWaiting { line, on } => (line, LineChange::CallWaiting { on: *on }),

@@ -17,6 +17,8 @@ pub struct Course {
     pub earlier: usize,
     /// What rings now.
     pub rings_at: RingsAt,
+    /// What rings shall answer by itself.
+    pub is_intercom: bool,
 }
 
 /// What rings, as far as it decides where the call goes on.
@@ -91,7 +93,7 @@ impl Course {
         }
         let mut diversions = self.diversions.clone();
         diversions.push(Diversion { from: from.clone(), reason });
-        Some(Self { diversions, earlier: self.earlier, rings_at: RingsAt::Elsewhere })
+        Some(Self { diversions, earlier: self.earlier, ..Self::default() })
     }
 
     /// This course, which follows upon that one.

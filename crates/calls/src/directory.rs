@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use model::plan::{CostClass, Digits, HuntPilot, Recording, Srtp};
-use model::{LineChange, LineId, Timestamp};
+use model::{BareJid, LineChange, LineId, Timestamp};
 use runtime::Runtime;
 
 use crate::board::Board;
 use crate::course::{Course, RingsAt, Why};
 use crate::dialplan::{Ask, DialPlan, Outcome, Reached, Reason, Route, Way, Who};
+use crate::features::codes::{self, Dials};
 use crate::features::hunt::{Hunt, Turns};
-use crate::features::line_settings::{self, LineTable};
-use crate::features::{call_waiting, do_not_disturb, forward};
+use crate::features::line_settings::LineTable;
+use crate::features::{call_waiting, caller_identity, do_not_disturb, forward, intercom};
 use crate::guard::{Charge, Guard};
 use crate::place::{
     Branch, Caller, Destination, Dialled, Directory, Failed, Limits, LineRoom, TrunkAttempt, Unplaceable,
@@ -54,6 +55,9 @@ struct Placing<'a> {
     dialled: &'a str,
     domain: Option<&'a str>,
     who: Who<'a>,
+    caller: &'a Caller,
+    /// What is called shall answer by itself.
+    is_intercom: bool,
     when: Timestamp,
 }
 
@@ -61,7 +65,8 @@ impl<P: Phones> Directory for PlanDirectory<P> {
     fn resolve(&self, dialled: &Dialled, caller: &Caller) -> Result<Destination, Unplaceable> {
         let plan = self.plan.load();
         let domain = dialled.foreign_domain.as_deref();
-        let placing = Placing { dialled: &dialled.user, domain, ..self.placing(caller) };
+        let (is_intercom, number) = (dialled.is_intercom, &dialled.user);
+        let placing = Placing { dialled: number, domain, is_intercom, ..self.placing(caller) };
         let ask = Ask { domain, ..Ask::new(&dialled.user, placing.who, placing.when) };
         self.destination(&plan, plan.resolve(&ask), &placing, Course::after(dialled.diversions))
     }
@@ -106,6 +111,12 @@ impl<P: Phones> Directory for PlanDirectory<P> {
         Ok(())
     }
 
+    fn withholds(&self, line: &LineId) -> bool {
+        let plan = self.plan.load();
+        let said = plan.said(line).map(|said| said.identity).unwrap_or_default();
+        caller_identity::withholds(said, self.lines.of(line).as_deref())
+    }
+
     fn line_calls(&self, line: &LineId) -> usize {
         self.board.line_calls(line)
     }
@@ -137,7 +148,7 @@ impl<P: Phones> PlanDirectory<P> {
             }
             (None, None) => Who::Nobody,
         };
-        Placing { dialled: "", domain: None, who, when: self.phones.now() }
+        Placing { dialled: "", domain: None, who, caller, is_intercom: false, when: self.phones.now() }
     }
 
     fn destination(
@@ -148,6 +159,12 @@ impl<P: Phones> PlanDirectory<P> {
         course: Course,
     ) -> Result<Destination, Unplaceable> {
         match &route.outcome {
+            // A phone answers by itself when somebody calls it, and nobody else does.
+            Outcome::Service(_) | Outcome::HuntPilot(_) | Outcome::Outside(_) | Outcome::Feature(..)
+                if placing.is_intercom =>
+            {
+                Err(Unplaceable::NotAllowed)
+            }
             Outcome::Service(service) => Ok(Destination::Service(*service)),
             Outcome::Line(line) => {
                 // What was dialled is shown, unless it led elsewhere.
@@ -159,11 +176,7 @@ impl<P: Phones> PlanDirectory<P> {
                 if let [line] = lines.as_slice() {
                     return self.line(plan, line, placing.dialled, placing, course);
                 }
-                let branches = lines.iter().flat_map(|line| self.phones_that_ring(line, placing)).collect();
-                let (address, name) = (placing.dialled.to_owned(), plan.accounts().name(user));
-                let first = lines.first().map(|line| RingsAt::Line((*line).clone()));
-                let course = Course { rings_at: first.unwrap_or_default(), ..course };
-                Ok(Destination::Phones { branches, address, name, ring_time: None, course })
+                self.user(plan, (user, lines), placing, course)
             }
             Outcome::HuntPilot(pilot) => {
                 let hunt = Hunt::begin(pilot, &self.hunts, |line| self.board.rested(line), placing.when);
@@ -171,8 +184,15 @@ impl<P: Phones> PlanDirectory<P> {
                 self.hunt_on(plan, (pilot, hunt), placing, course, tried)
             }
             Outcome::Feature(feature, keyed) => {
-                let change = line_settings::change(*feature, keyed).ok_or(Unplaceable::NotFound)?;
-                Ok(Destination::Setting(change))
+                let line = placing.caller.line.as_ref().ok_or(Unplaceable::NotAllowed)?;
+                let settings = self.lines.of(line);
+                let dials = Dials {
+                    owner: placing.caller.user.as_ref(),
+                    settings: settings.as_deref(),
+                    last: self.board.last_calls(line),
+                    house: &plan.plan().settings.speed_dials,
+                };
+                codes::destination(*feature, keyed, &dials).ok_or(Unplaceable::NotFound)
             }
             // Nobody comes in over one trunk to go out over another, unless the plan says so; where a line of ours
             // forwards to is that line's business.
@@ -247,6 +267,12 @@ impl<P: Phones> PlanDirectory<P> {
         if course.came_from(line) {
             return Err(Unplaceable::Looping);
         }
+        if self.refuses_caller(plan, line, placing) {
+            return Err(Unplaceable::Anonymous);
+        }
+        if placing.is_intercom {
+            return self.intercom(plan, line, shown, placing, course);
+        }
         if let Some(next) = self.forward(plan, line, Reason::All, placing) {
             let course = course.diverted(line, forward::why(Reason::All)).ok_or(Unplaceable::Looping)?;
             return self.destination(plan, next, placing, course);
@@ -266,6 +292,62 @@ impl<P: Phones> PlanDirectory<P> {
         let ring_time = ring_time.map(|seconds| Duration::from_secs(seconds.into()));
         let course = Course { rings_at: RingsAt::Line(line.clone()), ..course };
         Ok(Destination::Phones { branches, address, name, ring_time, course })
+    }
+
+    /// The phones of a user's lines; those of a line that forwards all its calls do not ring beside others.
+    fn user(
+        &self,
+        plan: &DialPlan,
+        (user, lines): (&BareJid, &[&LineId]),
+        placing: &Placing<'_>,
+        course: Course,
+    ) -> Result<Destination, Unplaceable> {
+        let Some(first) = lines.first() else {
+            let (address, name) = (placing.dialled.to_owned(), plan.accounts().name(user));
+            return Ok(Destination::Phones { branches: Vec::new(), address, name, ring_time: None, course });
+        };
+        let stays = |line: &&&LineId| {
+            !self.refuses_caller(plan, line, placing)
+                && self.forward(plan, line, Reason::All, placing).is_none()
+        };
+        let here: Vec<&LineId> = lines.iter().filter(stays).copied().collect();
+        // A phone that answers by itself is one: the first.
+        if here.is_empty() || placing.is_intercom {
+            return self.line(plan, here.first().unwrap_or(first), placing.dialled, placing, course);
+        }
+        let branches = here.iter().flat_map(|line| self.phones_that_ring(line, placing)).collect();
+        let (address, name) = (placing.dialled.to_owned(), plan.accounts().name(user));
+        let course = Course { rings_at: RingsAt::Line(here[0].clone()), ..course };
+        Ok(Destination::Phones { branches, address, name, ring_time: None, course })
+    }
+
+    /// A line that is called as an intercom: nobody forwards such a call, and nobody is listened in on (`CC-15`).
+    fn intercom(
+        &self,
+        plan: &DialPlan,
+        line: &LineId,
+        shown: &str,
+        placing: &Placing<'_>,
+        course: Course,
+    ) -> Result<Destination, Unplaceable> {
+        if !plan.may_list(&placing.who, line) {
+            return Err(Unplaceable::NotAllowed);
+        }
+        let disturbs = self.lines.of(line).is_some_and(|settings| settings.do_not_disturb.is_some());
+        if disturbs || self.board.line_calls(line) > 0 {
+            return Err(Unplaceable::Busy);
+        }
+        let branches = self.phones_that_ring(line, placing);
+        let Reached { address, name, .. } = plan.reached_line(line, shown);
+        let course = Course { is_intercom: true, ..course };
+        let ring_time = Some(intercom::RING_TIME);
+        Ok(Destination::Phones { branches, address, name, ring_time, course })
+    }
+
+    /// Does a line take no calls of this caller, who withholds the number (RFC 5079)?
+    fn refuses_caller(&self, plan: &DialPlan, line: &LineId, placing: &Placing<'_>) -> bool {
+        let said = plan.said(line).map(|said| said.identity).unwrap_or_default();
+        placing.caller.withheld && caller_identity::rejects_anonymous(said, self.lines.of(line).as_deref())
     }
 
     /// Where the calls of a line go for this reason; `None` when they stay.

@@ -133,6 +133,7 @@ mod tests {
                 dialog: None,
                 particulars: crate::snapshot::Particulars::default(),
                 trunk: None,
+                withheld: false,
             };
             let answered = (state == ConnectionState::Connected).then_some(Timestamp(now));
             let snapshot = CallSnapshot {

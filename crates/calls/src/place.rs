@@ -13,6 +13,8 @@ use crate::trunk::{FromTrunk, Outgoing};
 
 /// Phones that one call rings at most; further contacts are left out, oldest first.
 pub const BRANCHES_MAX: usize = 16;
+/// Codes that may stand before one number, such as those of a speed dial and of a withheld number.
+const CODES_MAX: usize = 4;
 /// Destinations that are looked at for one call before any phone of them rings.
 const LOOKED_AT_MAX: usize = 256;
 
@@ -31,12 +33,15 @@ pub struct Caller {
     pub trunk: Option<Arc<FromTrunk>>,
     /// The device of the line, when it is known.
     pub device: Option<Arc<str>>,
+    /// Nobody shall be told the number and the name.
+    pub withheld: bool,
 }
 
 impl Caller {
     /// Nobody in particular.
     pub fn nobody() -> Self {
-        Self { line: None, user: None, number: String::new(), name: None, trunk: None, device: None }
+        let (number, name) = (String::new(), None);
+        Self { line: None, user: None, number, name, trunk: None, device: None, withheld: false }
     }
 
     /// Is it the same device, or one of the same owner? Behind a trunk nobody can be told from another, so the trunk
@@ -58,12 +63,14 @@ pub struct Dialled {
     pub foreign_domain: Option<String>,
     /// How often the call was diverted before it came here.
     pub diversions: usize,
+    /// The phone shall answer by itself.
+    pub is_intercom: bool,
 }
 
 impl Dialled {
     /// A number or name of ours.
     pub fn here(user: impl Into<String>) -> Self {
-        Self { user: user.into(), foreign_domain: None, diversions: 0 }
+        Self { user: user.into(), foreign_domain: None, diversions: 0, is_intercom: false }
     }
 }
 
@@ -117,6 +124,13 @@ pub enum Destination {
     Service(Service),
     /// A change of the settings of the line that calls; [`Directory::set`] makes it.
     Setting(LineChange),
+    /// What was dialled stands for a number, and says how that is called.
+    Again {
+        /// The number or name that is called.
+        dialled: String,
+        /// How.
+        manner: Manner,
+    },
     /// Out, over trunks, tried in order.
     Trunk {
         /// The trunks; one at least.
@@ -126,6 +140,17 @@ pub enum Destination {
         /// How the call came there.
         course: Course,
     },
+}
+
+/// How a number is called, by the code before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// As if it had been dialled.
+    Plain,
+    /// The caller's number is withheld, or expressly shown.
+    Withheld(bool),
+    /// The phone shall answer by itself.
+    Intercom,
 }
 
 /// One trunk to try, and what is called there.
@@ -167,6 +192,9 @@ pub enum Unplaceable {
     /// The line has called outside as often, or as long, as it may.
     #[error("{0}")]
     TooMuch(Barred),
+    /// The line takes no calls of whoever withholds the number.
+    #[error("the line takes no anonymous calls")]
+    Anonymous,
 }
 
 impl Unplaceable {
@@ -176,7 +204,7 @@ impl Unplaceable {
             Self::NotFound | Self::Looping => Cause::NotObtainable,
             Self::NotRegistered => Cause::DestinationOutOfService,
             Self::Busy => Cause::Busy,
-            Self::NotAllowed => Cause::NotAllowed,
+            Self::NotAllowed | Self::Anonymous => Cause::NotAllowed,
             Self::NoTrunk => Cause::ResourcesNotAvailable,
             Self::TooMuch(_) => Cause::CostLimit,
         }
@@ -198,6 +226,10 @@ pub trait Directory: Send + Sync {
     /// How many it may take part in.
     fn line_room(&self, _line: &LineId, limits: Limits) -> LineRoom {
         LineRoom { max: limits.calls_per_line_max, busy_at: limits.calls_per_line_max }
+    }
+    /// Does a line withhold its number, unless a code or its phone says otherwise?
+    fn withholds(&self, _line: &LineId) -> bool {
+        false
     }
     /// The phones of a line, for a call that is not dialled: a recall, a call that an application makes.
     fn phones_of(&self, _line: &LineId) -> Vec<Branch> {
@@ -252,17 +284,18 @@ pub struct LineRoom {
     pub busy_at: usize,
 }
 
-/// Places a call: the originating features, then the dial plan, then the terminating features.
+/// Places a call: the originating features, then the dial plan, then the terminating features. What was dialled, and how
+/// the caller is shown, become what the codes before the number make of them.
 ///
 /// # Errors
 /// The call goes nowhere.
 pub fn place(
     directory: &dyn Directory,
-    dialled: &Dialled,
-    caller: &Caller,
+    dialled: &mut Dialled,
+    caller: &mut Caller,
     limits: Limits,
 ) -> Result<Destination, Unplaceable> {
-    let destination = directory.resolve(dialled, caller)?;
+    let destination = called(directory, dialled, caller)?;
     if !matches!(destination, Destination::Trunk { is_emergency: true, .. }) {
         caller_has_room(directory, caller, limits)?;
     }
@@ -275,12 +308,37 @@ pub fn place(
 /// The call goes nowhere.
 pub fn place_onward(
     directory: &dyn Directory,
-    dialled: &Dialled,
-    caller: &Caller,
+    dialled: &mut Dialled,
+    caller: &mut Caller,
     limits: Limits,
 ) -> Result<Destination, Unplaceable> {
-    let destination = directory.resolve(dialled, caller)?;
+    let destination = called(directory, dialled, caller)?;
     settle(directory, destination, caller, limits)
+}
+
+/// What is called, behind the codes that say how.
+fn called(
+    directory: &dyn Directory,
+    dialled: &mut Dialled,
+    caller: &mut Caller,
+) -> Result<Destination, Unplaceable> {
+    for _ in 0..CODES_MAX {
+        let (number, manner) = match directory.resolve(dialled, caller)? {
+            Destination::Again { dialled, manner } => (dialled, manner),
+            destination => {
+                // Who helps must know whom.
+                caller.withheld &= !matches!(destination, Destination::Trunk { is_emergency: true, .. });
+                return Ok(destination);
+            }
+        };
+        (dialled.user, dialled.foreign_domain) = (number, None);
+        match manner {
+            Manner::Plain => {}
+            Manner::Withheld(withheld) => caller.withheld = withheld,
+            Manner::Intercom => dialled.is_intercom = true,
+        }
+    }
+    Err(Unplaceable::Looping)
 }
 
 /// Places a call anew whose destination has failed; `None` when it has failed with it.

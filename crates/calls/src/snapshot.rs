@@ -13,6 +13,7 @@ use media::PortId;
 use model::{BareJid, LineId, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::features::caller_identity::ANONYMOUS;
 use crate::trunk::FromTrunk;
 
 /// A call's number, shown in logs, on the status page and to applications: as text, since it may be more than the
@@ -155,6 +156,9 @@ pub struct Connection {
     /// The trunk that it is behind: which, and the number as it came.
     #[serde(serialize_with = "trunk_name", skip_serializing_if = "Option::is_none")]
     pub trunk: Option<Arc<FromTrunk>>,
+    /// Only administrators shall be told who it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub withheld: bool,
 }
 
 /// What a device's record tells beside what others see of it.
@@ -202,6 +206,14 @@ impl Particulars {
 }
 
 impl Connection {
+    /// What others are told of it: its number or name, and the name for people.
+    pub fn shown(&self) -> (&str, Option<&str>) {
+        match self.withheld {
+            true => (ANONYMOUS, None),
+            false => (&self.address, self.name.as_deref()),
+        }
+    }
+
     /// The device takes no part in the call any more.
     pub(crate) fn has_left(&self) -> bool {
         matches!(self.state, ConnectionState::Null | ConnectionState::Fail)

@@ -8,6 +8,7 @@ mod line;
 mod line_settings;
 pub mod plan;
 mod private;
+mod speed_dial;
 mod timestamp;
 mod user;
 
@@ -17,5 +18,6 @@ pub use jid::{BareJid, DomainPart, FullJid, Jid, NodePart, ResourcePart};
 pub use line::{LineId, Number, NumberError, PARTITION_DEFAULT, Partition};
 pub use line_settings::{DoNotDisturb, ForwardWhen, LineChange, LineSettings, Origin};
 pub use private::Private;
+pub use speed_dial::{SPEED_DIAL_PLACES, SpeedDial, SpeedDials, speed_dial_place};
 pub use timestamp::{Timestamp, TimestampError};
 pub use user::{User, UserId};

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{ByOrigin, Digits, ForwardTo, Forwards};
+use crate::{SPEED_DIAL_PLACES, SpeedDial, SpeedDials};
 
 /// The settings of one line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,15 @@ pub struct LineSettings {
     /// Its calls ring while it is in another one; what the dial plan says when it is not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call_waiting: Option<bool>,
+    /// It withholds its number from those it calls; what the dial plan says when it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withhold_number: Option<bool>,
+    /// Calls of whoever withholds the number are refused; what the dial plan says when it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reject_anonymous: Option<bool>,
+    /// Its speed dials.
+    #[serde(skip_serializing_if = "SpeedDials::is_empty")]
+    pub speed_dials: SpeedDials,
 }
 
 /// What becomes of calls to a line that does not want to be disturbed.
@@ -83,6 +93,23 @@ pub enum LineChange {
         /// Do calls ring while the line is in another one?
         on: Option<bool>,
     },
+    /// Whether the number is withheld; `None` leaves it to the dial plan.
+    WithholdNumber {
+        /// Is it?
+        on: Option<bool>,
+    },
+    /// Whether calls of whoever withholds the number are refused; `None` leaves it to the dial plan.
+    RejectAnonymous {
+        /// Are they?
+        on: Option<bool>,
+    },
+    /// What stands at a place of the speed dials; `None` empties it. Places from [`SPEED_DIAL_PLACES`] on are not the line's.
+    SpeedDial {
+        /// The place.
+        place: u16,
+        /// What stands there.
+        dial: Option<SpeedDial>,
+    },
 }
 
 impl LineSettings {
@@ -116,6 +143,14 @@ impl LineSettings {
             LineChange::RingSeconds { seconds } => self.forward.no_answer_seconds = *seconds,
             LineChange::DoNotDisturb { mode } => self.do_not_disturb = *mode,
             LineChange::CallWaiting { on } => self.call_waiting = *on,
+            LineChange::WithholdNumber { on } => self.withhold_number = *on,
+            LineChange::RejectAnonymous { on } => self.reject_anonymous = *on,
+            LineChange::SpeedDial { place, dial } => {
+                match dial {
+                    Some(dial) if *place < SPEED_DIAL_PLACES => self.speed_dials.insert(*place, dial.clone()),
+                    _ => self.speed_dials.remove(place),
+                };
+            }
         }
     }
 }

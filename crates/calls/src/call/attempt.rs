@@ -73,15 +73,16 @@ impl Attempt {
         view: &mut View,
         context: &mut Context<'_>,
     ) -> Result<Box<Self>, Verdict> {
-        let found = order.place.phones(&order.allowed_as, context.house);
+        let mut asked_by = order.allowed_as.clone();
+        let found = order.place.phones(&mut asked_by, context.house);
         let phones = match found.map_err(Verdict::from)? {
             phones @ Destination::Phones { .. } => phones,
-            Destination::Service(_) | Destination::Setting(_) => {
+            Destination::Service(_) | Destination::Setting(_) | Destination::Again { .. } => {
                 return Err(Verdict::from(place::Unplaceable::NotAllowed));
             }
             Destination::Trunk { attempts, is_emergency, course } => {
                 let ways = context.house.trunks.ways(&attempts, is_emergency, context.now.instant);
-                return Self::outward(order, (ways, course), id, view, context);
+                return Self::outward(order, (&asked_by, ways, course), id, view, context);
             }
         };
         let Destination::Phones { branches, address, name, ring_time, course } = phones else {
@@ -98,8 +99,9 @@ impl Attempt {
             outward: None,
         });
         let referred_by = referred_by(order, context);
+        let shown = order.shown_as(&asked_by);
         let invitation = Invitation {
-            caller: &order.shown,
+            caller: &shown,
             address: &address,
             max_forwards: MAX_FORWARDS,
             max_breadth: (MAX_BREADTH / branches.len().max(1) as u32).max(1),
@@ -107,7 +109,7 @@ impl Attempt {
             reliability: Reliability::Unsupported,
             referred_by: referred_by.as_ref(),
             diversions: &course.diversions,
-            answers_itself: order.answers_itself,
+            answers_itself: order.answers_itself || course.is_intercom,
         };
         for branch in branches {
             let connection = view.add(&branch, &address, name.as_deref(), context.now.civil);
@@ -122,7 +124,7 @@ impl Attempt {
     /// Calls the first of these servers.
     fn outward(
         order: &Order,
-        (ways, course): (VecDeque<place::Branch>, Course),
+        (asked_by, ways, course): (&Caller, VecDeque<place::Branch>, Course),
         id: CallId,
         view: &mut View,
         context: &mut Context<'_>,
@@ -135,7 +137,7 @@ impl Attempt {
             ways,
             course,
             offer: order.offer.clone(),
-            shown: order.shown.clone(),
+            shown: order.shown_as(asked_by),
             address,
             referred_by: referred_by(order, context),
             connection,
@@ -378,6 +380,7 @@ impl Attempt {
                 ..crate::snapshot::Particulars::of(&leg.call_id)
             },
             trunk: leg.place.behind(),
+            withheld: false,
         };
         let usable = half.heard.is_some();
         if !wanted || !usable {
@@ -534,7 +537,7 @@ impl Attempt {
 
 /// Who had the call made, when that is not who is shown.
 fn referred_by(order: &Order, context: &Context<'_>) -> Option<Bytes> {
-    if order.shown.line.is_none() || order.allowed_as == order.shown {
+    if order.shown.line.is_none() || order.allowed_as == order.shown || order.allowed_as.withheld {
         return None;
     }
     let own = || crate::features::transfer::referred_by(&order.allowed_as, &context.house.domain);

@@ -14,8 +14,9 @@ use super::outcome::Failure;
 use super::secrecy::Guard;
 use super::{ALLOW, SUPPORTED, wire};
 use crate::course::Diversion;
-use crate::features::do_not_disturb;
+use crate::features::{do_not_disturb, intercom};
 use crate::place::{Branch, Caller};
+use crate::trunk::anonymous;
 
 /// Fields of the caller's INVITE that the called phone gets as they are.
 const PASSED_ON: [Name; 5] =
@@ -134,8 +135,9 @@ impl BranchLeg {
         }
         let outgoing = self.place.trunk.clone();
         let (from, to) = match &outgoing {
-            Some(outgoing) => {
-                (outgoing.from(invitation.caller, invitation.inherited, &house.domain), outgoing.to())
+            Some(outgoing) => (outgoing.from(invitation.caller, &house.domain), outgoing.to()),
+            None if invitation.caller.withheld => {
+                (anonymous(), address(invitation.address, None, &house.domain))
             }
             None => (
                 address(&invitation.caller.number, invitation.caller.name.as_deref(), &house.domain),
@@ -161,13 +163,13 @@ impl BranchLeg {
             builder = builder.header(Name::Diversion, value.as_slice());
         }
         if invitation.answers_itself {
-            // COMPAT: what phones obey; RFC 5373 has found no phones.
-            let value = format!("<sip:{}>;answer-after=0", house.domain);
-            builder = builder.header(Name::CallInfo, value.as_str());
+            builder = intercom::answer(builder, &house.domain);
         }
         if let Some(inherited) = invitation.inherited {
             for name in PASSED_ON {
-                if name != Name::AlertInfo || !self.place.is_silent {
+                // How the phone alerts is ours to say, when we have a word to say about it.
+                let is_ours = self.place.is_silent || invitation.answers_itself;
+                if !matches!(name, Name::AlertInfo | Name::CallInfo) || !is_ours {
                     builder = builder.copy(inherited.headers(), name);
                 }
             }

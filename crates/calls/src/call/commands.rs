@@ -61,7 +61,10 @@ impl Call {
             Command::MakeCall { .. }
             | Command::SetForwarding { .. }
             | Command::SetDoNotDisturb { .. }
-            | Command::SetCallWaiting { .. } => return Err(Refusal::WrongState),
+            | Command::SetCallWaiting { .. }
+            | Command::SetCallerIdStatus { .. }
+            | Command::SetAnonymousRejection { .. }
+            | Command::SetSpeedDial { .. } => return Err(Refusal::WrongState),
             Command::AnswerCall { line, .. } => answer::answer(self, line, context)?,
             Command::ClearConnection { line, .. } => clear::clear(self, line, context)?,
             Command::ClearCall { .. } => self.end(Cause::NormalClearing, context),
@@ -159,6 +162,7 @@ impl ServiceCall {
                     name: None,
                     trunk: None,
                     device: None,
+                    withheld: false,
                 };
                 let order = self.order(Place::Line(line.clone()), by).ok_or(Refusal::WrongState)?;
                 context.index.letters.push_back(Letter::Ring(Box::new(order)));

@@ -104,28 +104,27 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
         wire::refuse(context, transaction, &request, 416);
         return Started::Refused;
     };
-    let dialled = Dialled { diversions: course::diversions_before(request.headers()), ..dialled };
+    let asked = Dialled { diversions: course::diversions_before(request.headers()), ..dialled };
+    let (mut dialled, mut caller) = (asked.clone(), caller);
     let limits = Limits { calls_per_line_max: context.house.limits.calls_per_line_max };
-    match place::place(&*context.house.directory, &dialled, &caller, limits) {
+    let placed = place::place(&*context.house.directory, &mut dialled, &mut caller, limits);
+    // Behind a code, the number that it stands for is what counts: for the record, and to be dialled again.
+    let view = View::new(id, &caller, context.now.civil).dialling(&leg.invite);
+    let view = if dialled.user == asked.user { view } else { view.for_number(&dialled.user) };
+    match placed {
         Ok(Destination::Service(service)) => Started::Service(Box::new(leg), service, dialled.user),
         Ok(Destination::Setting(change)) => match context.house.directory.set(&caller, &change) {
             Ok(()) => Started::Service(Box::new(leg), Service::Confirmation, dialled.user),
-            Err(reason) => unplaceable(&leg, (id, &caller), reason, context),
+            Err(reason) => unplaceable(&leg, view, reason, context),
         },
-        Ok(outward) => ring(leg, &caller, outward, id, context),
-        Err(reason) => unplaceable(&leg, (id, &caller), reason, context),
+        Ok(outward) => ring(leg, (&caller, view), outward, id, context),
+        Err(reason) => unplaceable(&leg, view, reason, context),
     }
 }
 
-fn unplaceable(
-    leg: &CallerLeg,
-    (id, caller): (CallId, &Caller),
-    reason: Unplaceable,
-    context: &mut Context<'_>,
-) -> Started {
+fn unplaceable(leg: &CallerLeg, view: View, reason: Unplaceable, context: &mut Context<'_>) -> Started {
     let verdict = Verdict::from(reason);
     metrics::counter!("carillon_calls_ended_total", "cause" => verdict.cause.word()).increment(1);
-    let view = View::new(id, caller, context.now.civil).dialling(&leg.invite);
     view.refused(verdict.cause, &context.house.lines, context.now.civil);
     let (request, tag) = (&leg.invite, leg.tag.as_bytes());
     match reason {
@@ -253,7 +252,7 @@ pub(crate) fn dialled(uri: &Uri, domain: &str) -> Option<Dialled> {
 /// Calls all phones of the destination.
 fn ring(
     leg: CallerLeg,
-    caller: &Caller,
+    (caller, view): (&Caller, View),
     phones: Destination,
     id: CallId,
     context: &mut Context<'_>,
@@ -276,7 +275,7 @@ fn ring(
         pairs: Vec::with_capacity(1),
         requests: Vec::with_capacity(1),
         streams: Streams::new(id.0),
-        view: View::new(id, caller, context.now.civil).dialling(&leg.invite),
+        view,
         timers: Timers::default(),
         early_media: None,
         placed_by: caller.clone(),
@@ -306,7 +305,7 @@ impl Call {
                 self.ringing.ways = context.house.trunks.ways(&attempts, is_emergency, context.now.instant);
                 self.ring_next_way(context);
             }
-            Destination::Service(_) | Destination::Setting(_) => {}
+            Destination::Service(_) | Destination::Setting(_) | Destination::Again { .. } => {}
         }
     }
 
@@ -343,7 +342,7 @@ impl Call {
             reliability,
             referred_by: None,
             diversions: &course.diversions,
-            answers_itself: false,
+            answers_itself: course.is_intercom,
         };
         for branch in branches {
             let connection = self.view.add(&branch, &address, name.as_deref(), context.now.civil);

@@ -84,6 +84,15 @@ pub(crate) struct Order {
     pub answers_itself: bool,
 }
 
+impl Order {
+    /// Whom the phones show: a caller who dialled for itself, as the codes before the number say.
+    pub(crate) fn shown_as(&self, asked_by: &Caller) -> Caller {
+        let is_same = self.shown.line.is_some() && self.shown.line == asked_by.line;
+        let withheld = if is_same { asked_by.withheld } else { self.shown.withheld };
+        Caller { withheld, ..self.shown.clone() }
+    }
+}
+
 /// Which phones are rung.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -94,12 +103,13 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// The phones. `asked_by` has them dialled: what it may call is what counts.
-    pub(crate) fn phones(&self, asked_by: &Caller, house: &House) -> Result<Destination, Unplaceable> {
+    /// The phones. `asked_by` has them dialled: what it may call is what counts, and codes before the number say how it
+    /// is shown.
+    pub(crate) fn phones(&self, asked_by: &mut Caller, house: &House) -> Result<Destination, Unplaceable> {
         match self {
             Self::Dialled(dialled) => {
                 let limits = Limits { calls_per_line_max: house.limits.calls_per_line_max };
-                place::place_onward(&*house.directory, dialled, asked_by, limits)
+                place::place_onward(&*house.directory, &mut dialled.clone(), asked_by, limits)
             }
             Self::Line(line) => {
                 let branches = house.directory.phones_of(line);

@@ -85,6 +85,8 @@ impl From<Unplaceable> for Verdict {
             Unplaceable::NotAllowed | Unplaceable::TooMuch(_) => 403,
             Unplaceable::NoTrunk => 503,
             Unplaceable::Looping => 482,
+            // RFC 5079 §5.
+            Unplaceable::Anonymous => 433,
         };
         Self { status, cause: reason.cause() }
     }

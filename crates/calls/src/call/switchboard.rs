@@ -17,9 +17,9 @@ use super::service::{Plays, ServiceCall};
 use super::view::View;
 use super::{Call, wire};
 use crate::config::CallLimits;
-use crate::features::conference;
 use crate::features::make_call::Originator;
 use crate::features::replaces::{self, Newcomer};
+use crate::features::{caller_identity, conference};
 use crate::place::{Caller, Service};
 use crate::snapshot::{CallId, Cause};
 use crate::trunk::HalfOpen;
@@ -150,7 +150,8 @@ impl Switchboard {
     }
 
     /// A new INVITE (without To tag), from a caller who was authenticated.
-    pub fn handle_invite(&mut self, arrival: Arrival, endpoint: &mut Endpoint, now: Now) {
+    pub fn handle_invite(&mut self, mut arrival: Arrival, endpoint: &mut Endpoint, now: Now) {
+        caller_identity::settle(&mut arrival.caller, &arrival.request, &*self.house.directory);
         if self.calls.len() >= self.house.limits.calls_per_shard_max {
             metrics::counter!("carillon_calls_refused_total", "reason" => "full").increment(1);
             let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };

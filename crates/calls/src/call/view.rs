@@ -25,6 +25,7 @@ pub(crate) fn caller_of(connection: &Connection) -> Caller {
         name: connection.name.clone(),
         trunk: connection.trunk.clone(),
         device: connection.particulars.device.clone(),
+        withheld: connection.withheld,
     }
 }
 
@@ -54,6 +55,7 @@ impl View {
             dialog: None,
             particulars: Particulars { device: caller.device.clone(), ..Particulars::default() },
             trunk: caller.trunk.clone(),
+            withheld: caller.withheld,
         };
         Self { connections: vec![caller], ..Self::empty(id, now) }
     }
@@ -141,6 +143,7 @@ impl View {
             dialog: None,
             particulars: Particulars { device: branch.device.clone(), ..Particulars::default() },
             trunk: branch.behind(),
+            withheld: false,
         })
     }
 
@@ -155,6 +158,13 @@ impl View {
         }
         self.connections.push(connection);
         self.connections.len() - 1
+    }
+
+    /// Who a device is shall be told, or not.
+    pub(crate) fn withhold(&mut self, connection: usize, withheld: bool) {
+        if let Some(connection) = self.connections.get_mut(connection) {
+            connection.withheld = withheld;
+        }
     }
 
     /// A device as it is seen now.
@@ -175,6 +185,7 @@ impl View {
             dialog: None,
             particulars: Particulars::default(),
             trunk: None,
+            withheld: false,
         });
     }
 

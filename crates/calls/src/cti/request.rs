@@ -129,7 +129,7 @@ mod tests {
             let call = "0001000000000001";
             let line = r#"{"number":"1001","partition":"internal"}"#;
             let text = format!(
-                r#"{{"id":1,"op":"{op}","line":{line},"call":"{call}","held":"{call}","active":"{call}","conference":"{call}","private":true,"recording":true,"when":"all","target":"1"}}"#
+                r#"{{"id":1,"op":"{op}","line":{line},"call":"{call}","held":"{call}","active":"{call}","conference":"{call}","private":true,"recording":true,"when":"all","place":7,"target":"1"}}"#
             );
             assert!(read(text.as_bytes()).1.is_ok(), "{op}");
         }

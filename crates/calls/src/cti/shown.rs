@@ -116,19 +116,26 @@ impl CallShown {
             sequence: call.sequence,
             started: call.started,
             answered: call.answered,
-            dialled: caller.is_some_and(reaches).then(|| call.dialled.clone()),
-            connections: call.connections.iter().map(ConnectionShown::of).collect(),
+            dialled: caller.is_some_and(&reaches).then(|| call.dialled.clone()),
+            connections: call.connections.iter().map(|one| ConnectionShown::of(one, &reaches)).collect(),
         }
     }
 }
 
 impl ConnectionShown {
-    fn of(connection: &Connection) -> Self {
+    /// Who withholds the number is nobody to whoever does not reach the line.
+    fn of(connection: &Connection, reaches: impl Fn(&LineId) -> bool) -> Self {
+        let is_nobody = connection.withheld && !connection.line.as_ref().is_some_and(reaches);
+        let (address, name) = if is_nobody {
+            connection.shown()
+        } else {
+            (connection.address.as_str(), connection.name.as_deref())
+        };
         Self {
-            line: connection.line.clone(),
-            owner: connection.owner.clone(),
-            address: connection.address.clone(),
-            name: connection.name.clone(),
+            line: connection.line.clone().filter(|_| !is_nobody),
+            owner: connection.owner.clone().filter(|_| !is_nobody),
+            address: address.to_owned(),
+            name: name.map(str::to_owned),
             direction: connection.direction,
             state: connection.state,
             since: connection.since,

@@ -29,7 +29,9 @@ pub(super) fn dialogs<'a>(calls: impl Iterator<Item = (&'a LineId, &'a Arc<CallS
                 continue;
             }
             if let Some(state) = state(call, connection) {
-                let remote = other_side(call, index).map(|c| (c.address.clone(), c.name.clone()));
+                // Who withholds the number is nobody to watchers, too.
+                let remote = other_side(call, index).filter(|other| !other.withheld);
+                let remote = remote.map(|other| (other.address.clone(), other.name.clone()));
                 let shown =
                     Shown { state, direction: connection.direction, ids: connection.dialog.clone(), remote };
                 all.insert(format!("{}-{index}", call.id), shown);
@@ -190,6 +192,7 @@ mod tests {
             }),
             particulars: crate::snapshot::Particulars::default(),
             trunk: None,
+            withheld: false,
         };
         let snapshot = CallSnapshot {
             id: CallId(1),

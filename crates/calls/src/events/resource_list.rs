@@ -51,7 +51,18 @@ pub(super) fn kept(user: &str, line: &LineId, desk: &Desk<'_>) -> Option<Vec<Ent
         let name = (!lamp.label.is_empty()).then(|| lamp.label.clone());
         Some(Entry { uri: uri.parse().ok()?, name })
     };
-    let entries: Vec<Entry> = plan.lamps(line).iter().filter_map(entry).collect();
+    let mut entries: Vec<Entry> = plan.lamps(line).iter().filter_map(entry).collect();
+    // Speed dials of the line that have a lamp stand behind those of the plan.
+    let settings = desk.rooms.lines.of(line);
+    let dials = settings.iter().flat_map(|settings| settings.speed_dials.values().filter(|dial| dial.lamp));
+    for dial in dials {
+        let lamp = Lamp { watches: dial.number.to_string(), label: dial.label.clone() };
+        let is_new =
+            |new: &Entry| entries.len() < LAMPS_MAX && entries.iter().all(|known| known.uri != new.uri);
+        if let Some(new) = entry(&&lamp).filter(is_new) {
+            entries.push(new);
+        }
+    }
     (!entries.is_empty()).then_some(entries)
 }
 

@@ -41,14 +41,16 @@ pub(crate) fn deflect(
     };
     let number = first.number.to_string();
     let (line, name, trunk) = (Some(first.clone()), None, None);
-    let by = Caller { line, user: owner, number, name, trunk, device };
+    let mut by = Caller { line, user: owner, number, name, trunk, device, withheld: false };
     let leaving = Course { rings_at: RingsAt::Elsewhere, ..call.course.clone() };
     let leaving = leaving.diverted(&first, Why::Deflection).ok_or(Unplaceable::Looping)?;
-    let mut destination = to.phones(&by, context.house)?;
+    let mut destination = to.phones(&mut by, context.house)?;
     let (count, course) = match &mut destination {
         Destination::Phones { branches, course, .. } => (branches.len(), course),
         Destination::Trunk { course, .. } => (WAYS_MAX, course),
-        Destination::Service(_) | Destination::Setting(_) => return Err(Unplaceable::NotAllowed.into()),
+        Destination::Service(_) | Destination::Setting(_) | Destination::Again { .. } => {
+            return Err(Unplaceable::NotAllowed.into());
+        }
     };
     *course = std::mem::take(course).behind(&leaving);
     if call.branches.len() + count > PHONES_MAX {

@@ -96,6 +96,18 @@ pub(crate) fn change(feature: Feature, keyed: &Digits) -> Option<LineChange> {
         Feature::DoNotDisturbOff => disturb(None),
         Feature::CallWaiting => Some(LineChange::CallWaiting { on: Some(true) }),
         Feature::CallWaitingOff => Some(LineChange::CallWaiting { on: Some(false) }),
+        Feature::WithholdAlways => Some(LineChange::WithholdNumber { on: Some(true) }),
+        Feature::WithholdAlwaysOff => Some(LineChange::WithholdNumber { on: Some(false) }),
+        Feature::RejectAnonymous => Some(LineChange::RejectAnonymous { on: Some(true) }),
+        Feature::RejectAnonymousOff => Some(LineChange::RejectAnonymous { on: Some(false) }),
+        // These stand for calls: see `codes`.
+        Feature::WithholdNumber
+        | Feature::ShowNumber
+        | Feature::Redial
+        | Feature::CallReturn
+        | Feature::SpeedDial
+        | Feature::SpeedDialSet
+        | Feature::Intercom => None,
     }
 }
 

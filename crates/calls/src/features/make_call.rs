@@ -40,6 +40,7 @@ impl Originator {
             name: None,
             trunk: None,
             device: None,
+            withheld: context.house.directory.withholds(&line),
         };
         let shown = Caller { number: target.clone(), ..Caller::nobody() };
         let order = Order {
@@ -83,6 +84,7 @@ impl Originator {
         // It is dialled by the device that came.
         self.caller.device.clone_from(&leg.member.particulars.device);
         self.view.set(connection, ConnectionState::Connected, context.now.civil);
+        self.view.withhold(connection, self.caller.withheld);
         self.view.set_dialog(connection, leg.half.dialog_ids());
         self.publish(Event::Established, Cause::NormalClearing, context);
         let Self { id, caller, target, view, .. } = *self;

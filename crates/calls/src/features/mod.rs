@@ -16,11 +16,15 @@
 //! | two phones have agreed, a command of an application | `recording` |
 //! | a line does not want to be disturbed | `do_not_disturb` |
 //! | a line is in a call, or in as many as it may be in | `call_waiting`, by `place` |
+//! | who calls withholds the number, or is withheld it | `caller_identity` |
+//! | a code before a number, or in place of one | `codes`, with `last_calls` and `intercom` |
 //! | a line forwards, or a destination has failed | `forward`, `hunt`, by `place::Directory` |
 
 pub(crate) mod answer;
 pub(crate) mod call_waiting;
+pub(crate) mod caller_identity;
 pub(crate) mod clear;
+pub(crate) mod codes;
 pub(crate) mod confer;
 pub mod conference;
 pub(crate) mod deflect;
@@ -28,6 +32,8 @@ pub(crate) mod do_not_disturb;
 pub(crate) mod forward;
 pub(crate) mod hold;
 pub mod hunt;
+pub(crate) mod intercom;
+pub mod last_calls;
 pub mod line_settings;
 pub(crate) mod make_call;
 pub(crate) mod music;

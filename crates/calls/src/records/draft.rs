@@ -168,6 +168,7 @@ mod tests {
             dialog: None,
             particulars: Particulars::of(&Bytes::from(format!("leg-{number}"))),
             trunk: None,
+            withheld: false,
         }
     }
 

@@ -24,8 +24,8 @@ pub(super) fn of(connections: &[Connection], legs: &[Leg], dialled: &str) -> Vec
             }
             all[earlier] = None;
         }
-        let (peer, peer_name) = peer(place, connections, legs)
-            .map_or_else(|| (dialled.to_owned(), None), |peer| (peer.address.clone(), peer.name.clone()));
+        let (peer, peer_name) = peer(place, connections, legs).map_or((dialled, None), Connection::shown);
+        let (peer, peer_name) = (peer.to_owned(), peer_name.map(str::to_owned));
         all[place] = Some(HistoryLine { kind, peer, peer_name });
     }
     all

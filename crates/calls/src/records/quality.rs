@@ -93,6 +93,7 @@ mod tests {
             dialog: None,
             particulars: Particulars { media, ..Particulars::default() },
             trunk: None,
+            withheld: false,
         }
     }
 

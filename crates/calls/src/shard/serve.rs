@@ -277,7 +277,7 @@ impl Shard {
                 let name = user.as_ref().and_then(|user| self.rooms.plan.load().accounts().name(user));
                 let number = account.line.number.to_string();
                 let (line, device) = (Some(account.line.clone()), account.device.clone());
-                let caller = Caller { line, user, number, name, trunk: None, device };
+                let caller = Caller { line, user, number, name, trunk: None, device, withheld: false };
                 let arrival = Arrival { transaction, request, flow, caller };
                 self.switchboard.handle_invite(arrival, &mut self.endpoint, self.now);
             }

@@ -8,6 +8,7 @@ use sip::endpoint::Flow;
 use sip::{Name, Request, Uri};
 
 use super::{Trunk, Trunks};
+use crate::features::caller_identity;
 use crate::place::{Caller, Dialled};
 
 /// A call that came in over a trunk.
@@ -98,6 +99,7 @@ impl Trunk {
             name: name.filter(|name| !name.is_empty()),
             trunk: Some(Arc::new(FromTrunk { name: self.name.clone(), number })),
             device: None,
+            withheld: caller_identity::asked(request).unwrap_or(false),
         }
     }
 
@@ -107,7 +109,7 @@ impl Trunk {
         let uri = request.uri().ok()?;
         let user = user_of(&uri);
         let user = if user == self.token { user_of(request.headers().to().ok()?.uri()) } else { user };
-        Some(Dialled { user, foreign_domain: None, diversions: 0 })
+        Some(Dialled::here(user))
     }
 }
 

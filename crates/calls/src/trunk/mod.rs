@@ -32,4 +32,4 @@ pub use table::{Local, Trunks, WAYS_MAX};
 pub(crate) use keeper::{Found, Hands, Keeper, Probed, retry_after};
 pub(crate) use live::HalfOpen;
 pub(crate) use names::Names;
-pub(crate) use outgoing::carried_identity;
+pub(crate) use outgoing::{anonymous, carried_identity};

@@ -9,12 +9,12 @@ use sip::uri::Scheme;
 use sip::{Name, NameAddr, Request, RequestBuilder, Uri};
 
 use super::Trunk;
+use crate::features::caller_identity;
 use crate::guard::Charge;
 use crate::place::Caller;
 
-/// Header fields that are carried over a trunk as they came: whence a call was diverted (RFC 5806, RFC 7044), and what
-/// the caller wants to be kept from others (RFC 3323).
-const CARRIED: [Name; 3] = [Name::Diversion, Name::HistoryInfo, Name::Privacy];
+/// Header fields that are carried over a trunk as they came: whence a call was diverted (RFC 5806, RFC 7044).
+const CARRIED: [Name; 2] = [Name::Diversion, Name::HistoryInfo];
 /// The signed identity of RFC 8224, carried as it is.
 const IDENTITY: &str = "Identity";
 
@@ -45,10 +45,9 @@ impl Eq for Outgoing {}
 
 impl Outgoing {
     /// Who calls, for From: the number that the plan gives, or nobody when the caller wants that (RFC 3323 §4.1).
-    pub(crate) fn from(&self, caller: &Caller, invite: Option<&Request>, domain: &str) -> NameAddr {
-        let is_private = invite.is_some_and(is_private);
-        let name = caller.name.as_deref().filter(|_| !is_private);
-        let number = self.number(caller).filter(|_| !is_private);
+    pub(crate) fn from(&self, caller: &Caller, domain: &str) -> NameAddr {
+        let name = caller.name.as_deref();
+        let number = self.number(caller).filter(|_| !caller.withheld);
         number.map_or_else(anonymous, |number| self.address(&number, name, domain))
     }
 
@@ -86,12 +85,13 @@ impl Outgoing {
                 builder = builder.header(Name::PAssertedIdentity, &identity);
             }
             if matches!(caller_id, CallerId::RemotePartyId | CallerId::Both) {
-                let privacy = if invite.is_some_and(is_private) { "full" } else { "off" };
+                let privacy = if caller.withheld { "full" } else { "off" };
                 let rest = format!(";party=calling;screen=yes;privacy={privacy}");
                 let value = [identity.as_bytes(), rest.as_bytes()].concat();
                 builder = builder.named("Remote-Party-ID", value.as_slice());
             }
         }
+        builder = caller_identity::privacy(builder, caller, invite);
         if let Some(invite) = invite {
             for name in CARRIED {
                 builder = builder.copy(invite.headers(), name);
@@ -113,19 +113,8 @@ pub(crate) fn carried_identity(builder: RequestBuilder, invite: &Request) -> Req
     }
 }
 
-/// Does the caller want to be nobody (RFC 3323 §4.2, RFC 3325 §9.3)?
-fn is_private(invite: &Request) -> bool {
-    let wants = |token: &[u8]| {
-        let values = invite.headers().all(Name::Privacy);
-        values
-            .flat_map(|value| value.split(|byte| *byte == b';'))
-            .any(|one| one.trim_ascii().eq_ignore_ascii_case(token))
-    };
-    wants(b"id") || wants(b"user")
-}
-
 /// Nobody (RFC 3323 §4.1.1.3).
-fn anonymous() -> NameAddr {
+pub(crate) fn anonymous() -> NameAddr {
     let uri = Uri::compose(Scheme::Sip, Some(b"anonymous"), "anonymous.invalid", None, "")
         .expect("a fixed URI is well formed");
     NameAddr::compose(Some("Anonymous"), &uri, None)

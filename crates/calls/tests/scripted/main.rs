@@ -78,6 +78,7 @@ scripts! {
     hunt_top_down
     impatient_caller
     info_digits
+    intercom
     line_limits
     loop_protection
     make_call
@@ -91,6 +92,7 @@ scripts! {
     prack_with_offer
     recording
     recording_on_demand
+    redial
     refer_refused
     refused_requests
     replaces_refused
@@ -101,6 +103,7 @@ scripts! {
     session_interval_too_small
     session_timer_expires
     session_timer_refreshed
+    speed_dial
     srtp
     srtp_off
     srtp_offered_over_tls
@@ -118,9 +121,12 @@ scripts! {
     trunk_out
     trunk_transcoding
     trunk_transfer
+    trunk_withheld
     update
     update_to_a_phone_without_it
+    user_with_two_lines
     video
+    withhold_number
     wrong_offers
 }
 

@@ -309,6 +309,7 @@ impl Stage {
                 number,
                 trunk: None,
                 device: Some(phone.name.as_str().into()),
+                withheld: false,
             };
             let arrival = Arrival { transaction, request, flow, caller };
             switchboard.handle_invite(arrival, endpoint, now);

@@ -48,6 +48,28 @@ pub enum Feature {
     CallWaiting,
     /// The line is busy while it is in a call.
     CallWaitingOff,
+    /// The number behind the dot is called, and the caller's is withheld.
+    WithholdNumber,
+    /// The number behind the dot is called, and the caller's is shown.
+    ShowNumber,
+    /// The number is withheld in all calls.
+    WithholdAlways,
+    /// It is shown again.
+    WithholdAlwaysOff,
+    /// Calls of whoever withholds the number are refused.
+    RejectAnonymous,
+    /// They are taken again.
+    RejectAnonymousOff,
+    /// The number that was dialled last is called again.
+    Redial,
+    /// Who called last is called.
+    CallReturn,
+    /// The number that stands at the place behind the dot is called.
+    SpeedDial,
+    /// Behind the dot: a place of two digits, and the number that stands there from now on; none empties it.
+    SpeedDialSet,
+    /// The phone of the line behind the dot answers by itself.
+    Intercom,
 }
 
 impl Feature {
@@ -55,7 +77,15 @@ impl Feature {
     pub fn wants_number(self) -> bool {
         matches!(
             self,
-            Self::ForwardAll | Self::ForwardBusy | Self::ForwardNoAnswer | Self::ForwardUnregistered
+            Self::ForwardAll
+                | Self::ForwardBusy
+                | Self::ForwardNoAnswer
+                | Self::ForwardUnregistered
+                | Self::WithholdNumber
+                | Self::ShowNumber
+                | Self::SpeedDial
+                | Self::SpeedDialSet
+                | Self::Intercom
         )
     }
 
@@ -75,6 +105,17 @@ impl Feature {
             Self::DoNotDisturbOff => "do-not-disturb-off",
             Self::CallWaiting => "call-waiting",
             Self::CallWaitingOff => "call-waiting-off",
+            Self::WithholdNumber => "withhold-number",
+            Self::ShowNumber => "show-number",
+            Self::WithholdAlways => "withhold-always",
+            Self::WithholdAlwaysOff => "withhold-always-off",
+            Self::RejectAnonymous => "reject-anonymous",
+            Self::RejectAnonymousOff => "reject-anonymous-off",
+            Self::Redial => "redial",
+            Self::CallReturn => "call-return",
+            Self::SpeedDial => "speed-dial",
+            Self::SpeedDialSet => "speed-dial-set",
+            Self::Intercom => "intercom",
         }
     }
 }
@@ -95,6 +136,17 @@ pub(super) fn usual() -> Vec<FeatureCode> {
         ("*79", Feature::DoNotDisturbOff),
         ("*70", Feature::CallWaiting),
         ("*71", Feature::CallWaitingOff),
+        ("*67.!", Feature::WithholdNumber),
+        ("*82.!", Feature::ShowNumber),
+        ("*83", Feature::WithholdAlways),
+        ("*84", Feature::WithholdAlwaysOff),
+        ("*87", Feature::RejectAnonymous),
+        ("*88", Feature::RejectAnonymousOff),
+        ("*68", Feature::Redial),
+        ("*69", Feature::CallReturn),
+        ("*0.!", Feature::SpeedDial),
+        ("*75.!", Feature::SpeedDialSet),
+        ("*80.!", Feature::Intercom),
     ];
     let code = |(pattern, does): (&str, Feature)| {
         Some(FeatureCode { pattern: pattern.parse().ok()?, partition: Partition::default(), does })
@@ -114,7 +166,7 @@ mod tests {
     #[test]
     fn the_usual_codes_can_be_dialled_and_those_that_want_a_number_take_one() {
         let all = usual();
-        assert_eq!(all.len(), 13);
+        assert_eq!(all.len(), 24);
         for code in all {
             assert_eq!(code.pattern.has_dot(), code.does.wants_number(), "{:?}", code.does);
             let word = serde_json::to_string(&code.does).unwrap();

@@ -19,6 +19,9 @@ pub struct PlanLine {
     /// How many calls it takes part in at once.
     #[serde(default, skip_serializing_if = "LineCalls::is_none")]
     pub calls: LineCalls,
+    /// Who it is for those it calls, and whose calls it takes.
+    #[serde(default, skip_serializing_if = "LineIdentity::is_none")]
+    pub identity: LineIdentity,
     /// What the number is outside, such as `+4930555XXXX` (`CC-21`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_mask: Option<Mask>,
@@ -65,6 +68,26 @@ pub struct LineCalls {
 }
 
 impl LineCalls {
+    /// Is nothing said?
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Who a line is for those it calls (RFC 3323), and whether it takes calls of nobody (RFC 5079). What its user sets goes
+/// before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LineIdentity {
+    /// It withholds its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withhold: Option<bool>,
+    /// Calls of whoever withholds the number are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reject_anonymous: Option<bool>,
+}
+
+impl LineIdentity {
     /// Is nothing said?
     pub fn is_none(&self) -> bool {
         *self == Self::default()

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Recording, Srtp};
+use super::{Digits, Recording, Srtp};
 
 /// The settings of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,22 @@ pub struct Settings {
     pub srtp: Srtp,
     /// Whether the calls of lines that do not say so themselves are recorded.
     pub recording: Recording,
+    /// Abbreviated numbers of the whole house, at places behind those of the lines' own speed dials.
+    #[serde(rename = "speed_dial", skip_serializing_if = "Vec::is_empty")]
+    pub speed_dials: Vec<HouseSpeedDial>,
+}
+
+/// An abbreviated number of the whole house.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HouseSpeedDial {
+    /// The place: 100 to 999.
+    pub place: u16,
+    /// What is dialled, with the rights of whoever dials.
+    pub number: Digits,
+    /// What stands beside it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub label: String,
 }
 
 impl Default for Settings {
@@ -33,6 +49,7 @@ impl Default for Settings {
             subscribe_search_space: None,
             srtp: Srtp::default(),
             recording: Recording::default(),
+            speed_dials: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ use calls::guard::Used;
 use model::plan::Digits;
 use model::{
     BareJid, DoNotDisturb, ForwardWhen, LineChange, LineId, LineSettings, Number, Origin, Partition,
+    SPEED_DIAL_PLACES, SpeedDial,
 };
 use runtime::Runtime;
 
@@ -33,7 +34,14 @@ enum Verb {
     /// Let a line not be disturbed, or be again
     Dnd(Dnd),
     /// Let calls ring at a line that is in another call, or not
-    CallWaiting(CallWaiting),
+    CallWaiting(Switched),
+    /// Withhold the number of a line from those it calls, or not
+    Withhold(Switched),
+    /// Refuse calls of whoever withholds the number, or not
+    RejectAnonymous(Switched),
+    /// Numbers that phones of the line dial by `*0` and a place, or by the same code of the dial plan
+    #[command(subcommand)]
+    SpeedDial(SpeedDialVerb),
     /// Forget what a line has used of what it may call outside, so that it may call again
     Release(One),
     /// Remove a line; its phones can no longer register
@@ -122,12 +130,53 @@ struct Dnd {
 }
 
 #[derive(clap::Args)]
-struct CallWaiting {
+struct Switched {
     #[command(flatten)]
     which: Which,
-    /// `on`; `off`: further callers hear busy; `plan`: as the dial plan says
+    /// `on`, `off`, or `plan`: as the dial plan says
     #[arg(value_parser = switch)]
     to: Switch,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Subcommand)]
+enum SpeedDialVerb {
+    /// Put a number at a place
+    Set(SpeedDialSet),
+    /// List the places
+    List(One),
+    /// Empty a place
+    Remove(SpeedDialRemove),
+}
+
+#[derive(clap::Args)]
+struct SpeedDialSet {
+    #[command(flatten)]
+    which: Which,
+    /// The place, 0 to 99
+    #[arg(value_parser = clap::value_parser!(u16).range(0..i64::from(SPEED_DIAL_PLACES)))]
+    place: u16,
+    /// What is dialled
+    #[arg(value_parser = target)]
+    target: Target,
+    /// What stands beside it
+    #[arg(long, default_value = "")]
+    label: String,
+    /// The line's phones show by a busy lamp what it does
+    #[arg(long)]
+    lamp: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Args)]
+struct SpeedDialRemove {
+    #[command(flatten)]
+    which: Which,
+    /// The place, 0 to 99
+    #[arg(value_parser = clap::value_parser!(u16).range(0..i64::from(SPEED_DIAL_PLACES)))]
+    place: u16,
     #[command(flatten)]
     common: Common,
 }
@@ -177,7 +226,10 @@ impl Arguments {
             Verb::Remove(one) | Verb::Show(one) | Verb::Release(one) => &one.common,
             Verb::Forward(forward) => &forward.common,
             Verb::Dnd(dnd) => &dnd.common,
-            Verb::CallWaiting(set) => &set.common,
+            Verb::CallWaiting(set) | Verb::Withhold(set) | Verb::RejectAnonymous(set) => &set.common,
+            Verb::SpeedDial(SpeedDialVerb::Set(set)) => &set.common,
+            Verb::SpeedDial(SpeedDialVerb::List(one)) => &one.common,
+            Verb::SpeedDial(SpeedDialVerb::Remove(remove)) => &remove.common,
             Verb::SetPassword(set) => &set.common,
         }
     }
@@ -223,10 +275,16 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             let change = LineChange::DoNotDisturb { mode: mode.0 };
             show(&common, &ask(&common, runtime, Request::LineSet { line: which.into(), change }).await?);
         }
-        Verb::CallWaiting(CallWaiting { which, to, .. }) => {
-            let change = LineChange::CallWaiting { on: to.0 };
-            show(&common, &ask(&common, runtime, Request::LineSet { line: which.into(), change }).await?);
+        Verb::CallWaiting(Switched { which, to, .. }) => {
+            set(&common, runtime, which, LineChange::CallWaiting { on: to.0 }).await?;
         }
+        Verb::Withhold(Switched { which, to, .. }) => {
+            set(&common, runtime, which, LineChange::WithholdNumber { on: to.0 }).await?;
+        }
+        Verb::RejectAnonymous(Switched { which, to, .. }) => {
+            set(&common, runtime, which, LineChange::RejectAnonymous { on: to.0 }).await?;
+        }
+        Verb::SpeedDial(verb) => speed_dial(verb, &common, runtime).await?,
         Verb::Remove(One { which, .. }) => {
             let line: LineShown = ask(&common, runtime, Request::LineRemove { line: which.into() }).await?;
             print::shown(common.json, &line, |line| print::line(&format!("line {} is removed", line.number)));
@@ -240,11 +298,54 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
     Ok(Exit::Done)
 }
 
+async fn set(common: &Common, runtime: &Runtime, which: Which, change: LineChange) -> Result<(), Failure> {
+    show(common, &ask(common, runtime, Request::LineSet { line: which.into(), change }).await?);
+    Ok(())
+}
+
+async fn speed_dial(verb: SpeedDialVerb, common: &Common, runtime: &Runtime) -> Result<(), Failure> {
+    let line: LineSettingsShown = match verb {
+        SpeedDialVerb::Set(SpeedDialSet { which, place, target, label, lamp, .. }) => {
+            let dial = target.0.map(|number| SpeedDial { number, label, lamp });
+            let change = LineChange::SpeedDial { place, dial };
+            ask(common, runtime, Request::LineSet { line: which.into(), change }).await?
+        }
+        SpeedDialVerb::Remove(SpeedDialRemove { which, place, .. }) => {
+            let change = LineChange::SpeedDial { place, dial: None };
+            ask(common, runtime, Request::LineSet { line: which.into(), change }).await?
+        }
+        SpeedDialVerb::List(One { which, .. }) => {
+            ask(common, runtime, Request::LineShow { line: which.into() }).await?
+        }
+    };
+    let dials = &line.settings.speed_dials;
+    if common.json {
+        print::json(dials);
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = dials
+        .iter()
+        .map(|(place, dial)| {
+            let lamp = if dial.lamp { "lamp" } else { "" };
+            vec![place.to_string(), dial.number.to_string(), dial.label.clone(), lamp.to_owned()]
+        })
+        .collect();
+    print::table(&["PLACE", "NUMBER", "LABEL", "LAMP"], &rows);
+    Ok(())
+}
+
 fn show(common: &Common, line: &LineSettingsShown) {
     if common.json {
         return print::json(line);
     }
-    let LineSettings { forward, do_not_disturb, call_waiting } = &line.settings;
+    let LineSettings {
+        forward,
+        do_not_disturb,
+        call_waiting,
+        withhold_number,
+        reject_anonymous,
+        speed_dials,
+    } = &line.settings;
     let owner = line.line.owner.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
     print::line(&format!("line {} in {}, of {owner}", line.line.number, line.line.partition));
     for (field, to) in forward.destinations() {
@@ -262,6 +363,19 @@ fn show(common: &Common, line: &LineSettingsShown) {
         Some(true) => print::line("call waiting: calls ring while the line is in another one"),
         Some(false) => print::line("call waiting: off, callers hear busy while the line is in a call"),
         None => {}
+    }
+    match withhold_number {
+        Some(true) => print::line("the number is withheld"),
+        Some(false) => print::line("the number is shown"),
+        None => {}
+    }
+    match reject_anonymous {
+        Some(true) => print::line("anonymous calls: refused"),
+        Some(false) => print::line("anonymous calls: taken"),
+        None => {}
+    }
+    for (place, dial) in speed_dials {
+        print::line(format!("speed dial {place}: {} {}", dial.number, dial.label).trim_end());
     }
     for used in &line.outside {
         print::line(&outside(used));

@@ -27,6 +27,23 @@ fn a_line_is_set(house: &House) {
     assert_eq!(house.verb(&["line", "call-waiting", "1002", "perhaps"]).code, 2);
     let set = house.verb(&["line", "call-waiting", "1002", "plan"]);
     assert!(!set.out.contains("call waiting"), "{set:?}");
+    let set = house.verb(&["line", "withhold", "1002", "on"]);
+    assert!(set.out.contains("the number is withheld"), "{set:?}");
+    let set = house.verb(&["line", "reject-anonymous", "1002", "on"]);
+    assert!(set.out.contains("anonymous calls: refused"), "{set:?}");
+    for switch in ["withhold", "reject-anonymous"] {
+        assert_eq!(house.verb(&["line", switch, "1002", "plan"]).code, 0);
+    }
+    let dials = house.verb(&["line", "speed-dial", "set", "1002", "7", "+4930555", "--label", "Town hall"]);
+    assert!(dials.out.contains("+4930555") && dials.out.contains("Town hall"), "{dials:?}");
+    assert_eq!(
+        house.verb(&["line", "speed-dial", "set", "1002", "100", "1001"]).code,
+        2,
+        "the house's places"
+    );
+    assert_eq!(house.json(&["line", "speed-dial", "list", "1002"])["7"]["number"], "+4930555");
+    let dials = house.verb(&["line", "speed-dial", "remove", "1002", "7"]);
+    assert!(!dials.out.contains("+4930555"), "{dials:?}");
     for (wrong, code) in [
         (["line", "forward", "1002", "all", "9999"], 6),
         (["line", "forward", "1002", "all", "1002"], 6),

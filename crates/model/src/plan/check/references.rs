@@ -8,6 +8,7 @@ use super::super::{
     PlanLine, RouteTo, Transformation,
 };
 use super::{Findings, line_path, path};
+use crate::SPEED_DIAL_PLACES;
 
 /// Looks at all references of a plan.
 pub(super) fn check(plan: &Plan, found: &mut Findings) {
@@ -117,6 +118,19 @@ fn settings(plan: &Plan, known: &Known<'_>, found: &mut Findings) {
     if !(1..=60).contains(&plan.settings.inter_digit_seconds) {
         let at = "settings.inter_digit_seconds";
         found.error(at, "it is not between 1 and 60", "15 is usual");
+    }
+    let mut places = BTreeSet::new();
+    for dial in &plan.settings.speed_dials {
+        let at = format!("settings.speed_dial {}", dial.place);
+        if !(SPEED_DIAL_PLACES..1_000).contains(&dial.place) {
+            found.error(&at, "its place is not between 100 and 999", "places below 100 are the lines' own");
+        }
+        if dial.number.is_empty() {
+            found.error(&at, "it has no number", "give it one");
+        }
+        if !places.insert(dial.place) {
+            found.error(&at, "the place is there twice", "move or remove one of them");
+        }
     }
 }
 
