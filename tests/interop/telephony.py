@@ -112,10 +112,11 @@ def heard(*paths, tones=TONES, part=TONE_PART):
 
 
 def one_after_the_other(windows):
-    """What was heard, in order: each tone or group of tones that lasted two windows or more, once."""
+    """What was heard, in order: each tone or group of tones that filled two windows or more, once. Silence counts for nothing: a busy
+    machine makes gaps."""
     order, before = [], None
-    for window in windows:
-        if window and window == before and (not order or order[-1] != window):
+    for window in filter(None, windows):
+        if window == before and (not order or order[-1] != window):
             order.append(window)
         before = window
     return [next(iter(w)) if len(w) == 1 else w for w in order]
