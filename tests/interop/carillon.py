@@ -336,7 +336,20 @@ def sipp(name, steps, user, dialled="", port=None, seconds=20, wait=True, more=(
     log = open(os.path.join(path, "out"), "w")
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=path)
     process.folder, process.scenario = path, name
-    return finish(process) if wait else process
+    if wait:
+        return finish(process)
+    # Whoever is called must be there before the caller acts.
+    for _ in range(500 if port else 0):
+        if process.poll() is not None or _is_bound(port):
+            break
+        time.sleep(0.01)
+    return process
+
+
+def _is_bound(port):
+    """Does some socket for datagrams have this port?"""
+    with open("/proc/net/udp") as table:
+        return any(line.split()[1].endswith(f":{port:04X}") for line in table.readlines()[1:])
 
 
 def finish(process):

@@ -27,7 +27,6 @@ async def test():
     ann, carol = Baresip("ann", 440), Linphone("1003", 941)
     async with phones(ann, carol):
         refuses = gateway("refuses", respond(404, "Not Found"), expect("ACK"))
-        await asyncio.sleep(0.2)
         ann.command("dial", address(1002))
         await closed(ann)
         await asyncio.to_thread(finish, refuses)
@@ -37,7 +36,6 @@ async def test():
 
         hung_up = expect("BYE") + respond(200, "OK", tag=False)
         answers = gateway("answers", respond(200, "OK", offer()), expect("ACK"), hung_up)
-        await asyncio.sleep(0.2)
         carol.say(f"call {address(1002)}")
         await until(lambda: "early media" in carol.text().lower() or "connected" in carol.text(), "carol hears something", 10)
         await until(lambda: "connected" in carol.text(), "carol's call is answered", 10)

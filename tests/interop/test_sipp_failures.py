@@ -31,7 +31,6 @@ def phone(name, steps, user="bob"):
 def both(name, caller, callee, dialled="1002", user="bob"):
     """One waits, ann acts; both must end well."""
     waiting = phone(name, callee, user)
-    time.sleep(0.2)
     sipp(f"{name}-ann", caller, "ann", dialled)
     finish(waiting)
 
@@ -156,7 +155,6 @@ def parked_and_forgotten():
     park = pause(300) + said_by_callee("REFER", 1, headers=("Refer-To: <sip:705@[field2]>",)) + receive(202)
     told = expect("NOTIFY", check="SIP/2.0 100") + OK + expect("NOTIFY", check="SIP/2.0 200") + OK
     waiting = phone("park", answered(park, told, HUNG_UP))
-    time.sleep(0.2)
     # When bob has her back, ann is told his session.
     back = expect("INVITE") + respond(200, "OK", offer(version=2), tag=False) + expect("ACK")
     ann = sipp("park-ann", talk(back, pause(300), HANG_UP), "ann", "1002", wait=False)

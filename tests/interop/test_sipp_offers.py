@@ -5,8 +5,6 @@ server: running
 scenes of sip-tester: offers and answers, hold
 """
 
-import time
-
 from carillon import finish, free_port, main, sipp
 from sipp_scenario import challenged, expect, expect_for_later, offer, pause, receive, registration, respond, ringing, within
 
@@ -18,7 +16,6 @@ ALLOW = ("Allow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE",)
 
 def both(name, caller, callee):
     waiting = sipp(f"{name}-bob", callee, "bob", port=PORT, wait=False)
-    time.sleep(0.3)
     sipp(f"{name}-ann", caller, "ann", "1002")
     finish(waiting)
 

@@ -28,7 +28,7 @@ trunks = ["first", "second"]
     f"""
 [[outside.trunk]]
 name = "{name}"
-sip = {{ address = "127.0.0.1:{port}", answer_seconds = 2, options_seconds = {5 if name == "dead" else 0} }}
+sip = {{ address = "127.0.0.1:{port}", answer_seconds = 3, options_seconds = {5 if name == "dead" else 0} }}
 """
     for name, port in PORTS.items()
 )
@@ -47,7 +47,6 @@ def refused(code):
 def call(name, caller, dialled="91234", **gateways):
     """ann calls out; the gateways that are named are there and do what they do."""
     there = [sipp(f"{name}-{gate}", steps, "bob", port=PORTS[gate], wait=False) for gate, steps in gateways.items()]
-    time.sleep(0.3)
     sipp(f"{name}-ann", caller, "ann", dialled)
     for process in there:
         finish(process)
@@ -62,16 +61,16 @@ async def test():
     call("failover", TALKS, first=UNAVAILABLE, second=ANSWERS)
     # What failed is tried last for a while; who is busy is busy, whatever other ways there are.
     call("busy", refused(486), second=BUSY)
-    # Nobody is at the second one any more: after two seconds the first has its turn.
+    # Nobody is at the second one any more: after three seconds the first has its turn.
     began = time.monotonic()
     call("silent", TALKS, first=ANSWERS)
-    assert time.monotonic() - began < 6, "the caller waits"
+    assert time.monotonic() - began < 8, "the caller waits"
     call("none-left", refused(480), first=UNAVAILABLE, second=UNAVAILABLE)
     # A trunk that is known to be down is tried all the same when there is no other, and not for long.
     await until(lambda: not usable("dead"), "the dead trunk is known to be down", 30)
     began = time.monotonic()
     call("no-trunk", refused(408), "81234")
-    assert 1 < time.monotonic() - began < 5
+    assert 2 < time.monotonic() - began < 8
 
 
 main(test)

@@ -95,7 +95,7 @@ async def test():
     finally:
         server.stop()
     for user, paths in heard_by.items():
-        hears_the_others(user, paths, OWN[user], set(OWN.values()) - {OWN[user]}, 5)
+        hears_the_others(user, paths, OWN[user], set(OWN.values()) - {OWN[user]}, 3)
     # The barging phone sends back what it hears, which is the others.
     for phone, number in zip((ann, bob), before):
         windows = heard(*phone.recordings()[number:], tones=(440, 697), part=PART)
