@@ -39,7 +39,7 @@ impl DialPlan {
             witness.tell(self.caller_step(ask, &caller, space));
         }
         if let Some(domain) = ask.domain {
-            return self.foreign(domain, ask, &caller, witness);
+            return self.foreign(domain, space, (ask, &caller), witness);
         }
         let Some(dialled) = Digits::dialled(ask.dialled) else {
             return self.by_name(ask, &caller, space, witness);

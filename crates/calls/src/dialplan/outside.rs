@@ -196,11 +196,11 @@ impl DialPlan {
     pub(super) fn foreign<'a, W: Witness>(
         &'a self,
         domain: &str,
-        ask: &Ask<'_>,
-        caller: &Caller<'a>,
+        space: usize,
+        (ask, caller): (&Ask<'_>, &Caller<'a>),
         witness: &mut W,
     ) -> Route<'a> {
-        let space = &self.spaces[caller.profile.space];
+        let space = &self.spaces[space];
         let reach = |route: &SipRoute| {
             let number = self.partitions.number(&route.partition)?;
             let rank = space.rank(number);

@@ -57,6 +57,20 @@ impl DialPlan {
         }
     }
 
+    /// The way out that the watcher's SUBSCRIBE search space leads to (`PH-05`): by SIP route, or by route pattern.
+    pub fn watched_outside(
+        &self,
+        dialled: &str,
+        domain: Option<&str>,
+        who: &Who<'_>,
+        when: Timestamp,
+    ) -> Option<Route<'_>> {
+        let space = self.caller(who).profile.subscribe?;
+        let ask = Ask { domain, ..Ask::new(dialled, *who, when) };
+        let route = self.analyse(&ask, Some(space), &mut Silent);
+        matches!(&route.outcome, Outcome::Outside(way) if !way.is_emergency).then_some(route)
+    }
+
     /// Is this line in what the watcher's SUBSCRIBE search space lists now (`PH-09`)?
     pub fn may_see(&self, who: &Who<'_>, line: &LineId, when: Timestamp) -> bool {
         let space = self.caller(who).profile.subscribe.map(|space| &self.spaces[space]);

@@ -92,6 +92,11 @@ impl DialPlan {
         self.said(line).is_none_or(|said| said.cti)
     }
 
+    /// May this watcher ask over trunks of this presence group (`PH-02`, `PH-11`)?
+    pub fn may_query(&self, who: &Who<'_>, group: Option<&str>) -> bool {
+        self.plan.presence.may_watch(self.caller(who).profile.presence_group.as_deref(), group)
+    }
+
     /// May this caller's call lists and trunk queries show the line's state (`PH-10`, `PH-11`)?
     pub fn may_list(&self, who: &Who<'_>, watched: &LineId) -> bool {
         let watcher = self.caller(who);

@@ -6,7 +6,13 @@ use std::sync::Arc;
 use model::LineId;
 
 use super::body::Body;
+use super::xml::elements;
 use crate::snapshot::{CallSnapshot, Connection, ConnectionState, DialogIds, Direction};
+
+/// The longest document of another server that is read, in bytes.
+const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
+/// Dialogs of such a document that are kept.
+const DIALOGS_MAX: usize = 64;
 
 /// The state of one dialog, as a watcher was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,10 +84,52 @@ pub(super) struct LineView {
 }
 
 impl LineView {
+    /// A line on the other side of a trunk of which no more is known than that it is busy, or idle.
+    pub(super) fn simple(is_busy: bool) -> Self {
+        let shown = Shown { state: "confirmed", direction: Direction::Recipient, ids: None, remote: None };
+        let dialogs = is_busy.then(|| ("outside".to_owned(), shown)).into_iter().collect();
+        Self { is_known: true, dialogs }
+    }
+
     /// The three indications of a lamp (`PH-07`).
     pub(super) fn is_busy(&self) -> bool {
         !self.dialogs.is_empty()
     }
+}
+
+/// Reads a document of another server: what its lines do now, when they did `before`. `None`: it is none.
+pub(super) fn read(document: &[u8], before: &LineView) -> Option<LineView> {
+    let document = std::str::from_utf8(document).ok().filter(|text| text.len() <= DOCUMENT_BYTES_MAX)?;
+    let mut all = elements(document);
+    let root = all.next().filter(|root| root.name == "dialog-info")?;
+    // RFC 4235 §4.1: a partial document names only what has changed.
+    let is_partial = root.attribute("state").as_deref() == Some("partial");
+    let mut dialogs = if is_partial { before.dialogs.clone() } else { Dialogs::new() };
+    let mut inside = None;
+    for element in all {
+        match element.name {
+            "dialog" => inside = element.attribute("id").map(|id| (id, element.attribute("direction"))),
+            "state" => {
+                let Some((id, direction)) = inside.take() else { continue };
+                let state = match element.text.trim() {
+                    "terminated" => {
+                        dialogs.remove(&id);
+                        continue;
+                    }
+                    "trying" | "proceeding" => "trying",
+                    "early" => "early",
+                    _ => "confirmed",
+                };
+                let is_caller = direction.as_deref() == Some("initiator");
+                let direction = if is_caller { Direction::Initiator } else { Direction::Recipient };
+                if dialogs.len() < DIALOGS_MAX {
+                    dialogs.insert(id, Shown { state, direction, ids: None, remote: None });
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(LineView { is_known: true, dialogs })
 }
 
 /// What goes into a document: the entity, and what was and is to be shown.
@@ -274,5 +322,29 @@ mod tests {
         let over = shown(ConnectionState::Null, ConnectionState::Null);
         assert!(!over.is_busy());
         assert!(write(3, Some(&talking), &over).contains("<state>terminated</state>"));
+    }
+
+    #[test]
+    fn documents_of_other_servers_are_followed() {
+        let document = |state: &str, dialogs: &str| {
+            format!(
+                "<?xml version='1.0'?><dialog-info state='{state}' version='1' entity='sip:2001@h'>{dialogs}</dialog-info>"
+            )
+        };
+        let dialog = |id: &str, state: &str| {
+            format!("<dialog id='{id}' direction='initiator'><state event='x'>{state}</state></dialog>")
+        };
+        let read = |text: String, before: &LineView| read(text.as_bytes(), before);
+        let idle = read(document("full", ""), &LineView::default()).unwrap();
+        assert!(idle.is_known && !idle.is_busy());
+        let ringing = read(document("partial", &dialog("a", "early")), &idle).unwrap();
+        assert!(ringing.is_busy());
+        let both = read(document("partial", &dialog("b", "confirmed")), &ringing).unwrap();
+        assert_eq!(both.dialogs.len(), 2);
+        let one = read(document("partial", &dialog("a", "terminated")), &both).unwrap();
+        assert_eq!(one.dialogs.keys().collect::<Vec<_>>(), ["b"]);
+        assert!(!read(document("full", ""), &one).unwrap().is_busy());
+        assert_eq!(read("<presence/>".to_owned(), &idle), None);
+        assert_eq!(read("no document".to_owned(), &idle), None);
     }
 }

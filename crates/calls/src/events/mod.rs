@@ -4,6 +4,7 @@
 //! RFC 3863, RPID of RFC 4480) shows people and comes from the presence engine. PUBLISH (RFC 3903) feeds it. One
 //! subscription may watch a list of resources (RFC 4662, RFC 5367).
 
+mod abroad;
 mod body;
 mod dialog_info;
 mod package;
@@ -23,5 +24,5 @@ mod xml;
 pub(crate) use package::{ALLOW_EVENTS, Package};
 pub(crate) use publication::Publications;
 pub(crate) use publish::publish;
-pub(crate) use subscribe::{package, subscribe};
+pub(crate) use subscribe::{package, subscribe, subscribe_over};
 pub(crate) use subscriptions::{Subscriptions, Wanted, WatchCounts};

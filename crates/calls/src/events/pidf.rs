@@ -76,6 +76,23 @@ fn push_person(out: &mut String, presence: &Presence) {
     out.push_str("</dm:note></dm:person>\r\n");
 }
 
+/// What the document of another server says of a line: closed is unknown, open is idle or, with such an activity, busy.
+/// `None` when it is no presence document.
+pub(super) fn read_line(document: &[u8]) -> Option<LineView> {
+    let text = std::str::from_utf8(document).ok().filter(|text| text.len() <= DOCUMENT_BYTES_MAX)?;
+    let mut all = tags(text);
+    matches!(all.next()?, Tag::Start("presence", _) | Tag::Empty("presence")).then_some(())?;
+    let (mut is_open, mut is_busy) = (false, false);
+    for tag in all {
+        match tag {
+            Tag::Start("basic", text) => is_open |= text.trim() == "open",
+            Tag::Empty("on-the-phone" | "busy") | Tag::Start("on-the-phone" | "busy", _) => is_busy = true,
+            _ => {}
+        }
+    }
+    Some(if is_open || is_busy { LineView::simple(is_busy) } else { LineView::default() })
+}
+
 /// What a published document says; `None` when it is no presence document.
 pub(super) fn read(document: &[u8]) -> Option<Observed> {
     let document = std::str::from_utf8(document).ok().filter(|text| text.len() <= DOCUMENT_BYTES_MAX)?;
@@ -163,5 +180,14 @@ mod tests {
         for bad in ["", "hello", "<x/>", "<presence><tuple>", "<!DOCTYPE a><presence></presence>"] {
             assert_eq!(read(bad.as_bytes()), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn what_another_server_says_of_a_line_is_understood() {
+        for view in [LineView::default(), LineView::simple(false), LineView::simple(true)] {
+            let read = read_line(write_line("sip:2001@h", &view, Timestamp(0)).as_bytes()).unwrap();
+            assert_eq!((read.is_known, read.is_busy()), (view.is_known, view.is_busy()));
+        }
+        assert_eq!(read_line(b"<dialog-info/>"), None);
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Question {
     pub is_number: bool,
     /// Has the administrator given the watcher a lamp for it?
     pub is_lamp: bool,
+    /// Does it come over a trunk?
+    pub is_outside: bool,
     /// Has what is watched an owner?
     pub has_owner: bool,
     /// Does the plan say who may watch whom?
@@ -35,8 +37,13 @@ pub(crate) enum DecidedBy {
 
 /// What is shown, if anything, and who decides; `Err` is the status that refuses.
 pub(super) fn judge(question: Question) -> Result<(Shows, DecidedBy), u16> {
-    let Question { package, is_number, is_lamp, has_owner, has_policy, call_lists, groups_allow } = question;
+    let Question { package, is_number, is_lamp, has_owner, has_policy, call_lists, groups_allow, .. } =
+        question;
     match package {
+        // A trunk's search space is the administrator's word, for lines; whose roster should let a trunk see a person?
+        _ if question.is_outside && !groups_allow => Err(403),
+        _ if question.is_outside && is_number => Ok((Shows::Lines, DecidedBy::Administrator)),
+        _ if question.is_outside => Err(404),
         // COMPAT: without a policy, lamps are let see what their owners' rosters let see.
         Package::Dialog if !has_policy => Ok((Shows::Lines, DecidedBy::Roster)),
         Package::Dialog => Ok((Shows::Lines, DecidedBy::Administrator)),
@@ -56,6 +63,7 @@ mod tests {
         package: Package::Dialog,
         is_number: true,
         is_lamp: false,
+        is_outside: false,
         has_owner: true,
         has_policy: true,
         call_lists: true,
@@ -88,6 +96,15 @@ mod tests {
         assert_eq!(judge(Question { groups_allow: false, ..CALL_LIST }), Err(403));
         assert_eq!(judge(Question { call_lists: false, ..CALL_LIST }), PERSON);
         assert_eq!(judge(Question { call_lists: false, has_owner: false, ..CALL_LIST }), Err(404));
+    }
+
+    #[test]
+    fn a_trunk_sees_lines_that_its_group_may_see_and_no_people() {
+        let trunk = Question { is_outside: true, ..CALL_LIST };
+        assert_eq!(judge(trunk), LINE);
+        assert_eq!(judge(Question { package: Package::Dialog, ..trunk }), LINE);
+        assert_eq!(judge(Question { groups_allow: false, ..trunk }), Err(403));
+        assert_eq!(judge(Question { is_number: false, ..trunk }), Err(404));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::{BareJid, LineId, Timestamp};
 use presence::{Engine, Presence};
 
+use super::abroad::Abroad;
 use super::body::Body;
 use super::dialog_info::{Document, LineView, dialogs};
 use super::subject::{Shows, Subject};
@@ -60,7 +61,15 @@ pub(super) struct Resources {
     by_subject: BTreeMap<(Package, Subject), ResourceId>,
     by_line: BTreeMap<LineId, BTreeSet<ResourceId>>,
     by_user: BTreeMap<BareJid, BTreeSet<ResourceId>>,
+    /// Those behind trunks that somebody watches since, or nobody any more.
+    travels: Vec<Travel>,
     next: u64,
+}
+
+/// What is to be done on the other side of a trunk.
+pub(super) enum Travel {
+    Begin(ResourceId, Package, Box<Abroad>),
+    End(ResourceId),
 }
 
 struct Resource {
@@ -110,7 +119,25 @@ impl Resources {
         if let Some(user) = &subject.user {
             remove_from(&mut self.by_user, user, id);
         }
+        if subject.abroad.is_some() {
+            self.travels.push(Travel::End(id));
+        }
         self.by_subject.remove(&(package, subject));
+    }
+
+    /// What is to be done on the other side of trunks since the last call.
+    pub(super) fn travels(&mut self) -> Vec<Travel> {
+        std::mem::take(&mut self.travels)
+    }
+
+    /// The other side of a trunk has told how lines are there.
+    pub(super) fn told(&mut self, id: ResourceId, view: LineView) {
+        let Some(resource) = self.all.get_mut(&id) else { return };
+        let view = View::Lines(Arc::new(view));
+        if !view.shows_the_same(&resource.view) {
+            resource.view = view;
+            resource.written.clear();
+        }
     }
 
     /// The resources that show this line.
@@ -126,6 +153,9 @@ impl Resources {
     /// Looks again at a resource, and gives who watches it.
     pub(super) fn look(&mut self, id: ResourceId, sources: &Sources<'_>) -> Vec<Seat> {
         let Some(resource) = self.all.get_mut(&id) else { return Vec::new() };
+        if resource.subject.abroad.is_some() {
+            return resource.watchers.iter().copied().collect();
+        }
         let view = view(&resource.subject, sources);
         if !view.shows_the_same(&resource.view) {
             resource.view = view;
@@ -192,6 +222,10 @@ impl Resources {
                 self.by_user.entry(user.clone()).or_default().insert(id);
             }
             (Shows::Person, None) => {}
+            (Shows::Abroad, _) => {}
+        }
+        if let Some(abroad) = &subject.abroad {
+            self.travels.push(Travel::Begin(id, package, abroad.clone()));
         }
         let view = view(subject, sources);
         let subject = subject.clone();
@@ -253,6 +287,7 @@ fn view(subject: &Subject, sources: &Sources<'_>) -> View {
         }
         (Shows::Person, Some(user)) => View::Person(sources.engine.composed(user, sources.now)),
         (Shows::Person, None) => View::Hidden,
+        (Shows::Abroad, _) => View::Lines(Arc::default()),
     }
 }
 
@@ -310,7 +345,7 @@ mod tests {
     fn subject(shows: Shows) -> Subject {
         let user = Some("bob@example.org".parse().unwrap());
         let (entity, decided_by) = ("sip:1002@example.org".to_owned(), DecidedBy::Roster);
-        Subject { user, lines: vec![line()], entity, shows, decided_by }
+        Subject { user, lines: vec![line()], entity, shows, decided_by, abroad: None }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use model::plan::Digits;
 use model::{BareJid, LineId};
 
 use super::Package;
+use super::abroad::Abroad;
 use super::policy::{DecidedBy, Question, judge};
 use crate::dialplan::{Resolution, Who};
 use crate::shard::desk::Desk;
@@ -24,6 +25,8 @@ pub(crate) struct Subject {
     pub shows: Shows,
     /// Who decides whether it is shown.
     pub decided_by: DecidedBy,
+    /// Where it is, when it is behind a trunk.
+    pub abroad: Option<Box<Abroad>>,
 }
 
 /// What a subject shows.
@@ -33,14 +36,43 @@ pub(crate) enum Shows {
     Lines,
     /// How available the person is.
     Person,
+    /// What lines do on the other side of a trunk.
+    Abroad,
 }
 
 /// Who watches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Watcher {
-    pub line: LineId,
+    pub party: Party,
     pub user: Option<BareJid>,
     pub device: Option<Arc<str>>,
+}
+
+/// A watcher as the plan knows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Party {
+    /// One of our lines.
+    Line(LineId),
+    /// Whoever is on the other side of a trunk.
+    Trunk(String),
+}
+
+impl Watcher {
+    /// The line, when it is one of ours.
+    pub(crate) fn line(&self) -> Option<&LineId> {
+        match &self.party {
+            Party::Line(line) => Some(line),
+            Party::Trunk(_) => None,
+        }
+    }
+
+    /// For the plan.
+    pub(super) fn who(&self) -> Who<'_> {
+        match &self.party {
+            Party::Line(line) => Who::Line(line, self.device.as_deref()),
+            Party::Trunk(name) => Who::Trunk(name, Digits::empty()),
+        }
+    }
 }
 
 /// What a number or name of ours stands for to a watcher; `Err` is the status that refuses (`PH-09`: 404, unknown user).
@@ -51,7 +83,7 @@ pub(super) fn find(
     desk: &Desk<'_>,
 ) -> Result<Subject, u16> {
     let plan = desk.rooms.plan.load();
-    let (who, when) = (Who::Line(&watcher.line, watcher.device.as_deref()), desk.now.civil);
+    let (who, when) = (watcher.who(), desk.now.civil);
     let Resolution::Lines(mut reached) = plan.watched(dialled, &who, when) else { return Err(404) };
     let is_number = Digits::dialled(dialled).is_some();
     let had_lines = !reached.lines.is_empty();
@@ -63,7 +95,10 @@ pub(super) fn find(
     let (shows, decided_by) = judge(Question {
         package,
         is_number,
-        is_lamp: plan.lamps(&watcher.line).iter().any(|lamp| lamp.watches == dialled),
+        is_lamp: watcher
+            .line()
+            .is_some_and(|line| plan.lamps(line).iter().any(|lamp| lamp.watches == dialled)),
+        is_outside: watcher.line().is_none(),
         has_owner: reached.user.is_some(),
         // Groups and call lists alone open no lamps: people decide about their own lines until search spaces do.
         has_policy: plan.plan().has_classes(),
@@ -71,7 +106,7 @@ pub(super) fn find(
         groups_allow: reached.lines.is_empty() || reached.lines.iter().any(|line| plan.may_list(&who, line)),
     })?;
     let entity = desk.address(dialled);
-    Ok(Subject { user: reached.user, lines: reached.lines, entity, shows, decided_by })
+    Ok(Subject { user: reached.user, lines: reached.lines, entity, shows, decided_by, abroad: None })
 }
 
 /// For each of these: may the watcher see it, or (`Err`) whose roster decides? What is not there is not seen.

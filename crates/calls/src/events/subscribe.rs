@@ -6,13 +6,14 @@ use sip::endpoint::{Flow, ServerTransaction};
 use sip::subscription::Reason;
 use sip::{Name, Request};
 
-use super::Package;
 use super::resource_list::{self, Entry};
-use super::subject::{self, Watcher, asked, decide};
+use super::subject::{self, Party, Subject, Watcher, asked, decide};
 use super::subscriptions::{Checked, Wanted, WantedItem};
+use super::{Package, abroad};
 use crate::authentication::Account;
 use crate::shard::desk::Desk;
 use crate::shard::mailbox::Watch;
+use crate::trunk::Trunk;
 
 /// How long a subscription lasts when the watcher asks for nothing (RFC 3856 §6.4).
 const EXPIRES_DEFAULT: u32 = 3600;
@@ -29,8 +30,31 @@ pub(crate) fn subscribe(
     account: &Account,
     desk: &mut Desk<'_>,
 ) {
-    let watcher =
-        Watcher { line: account.line.clone(), user: account.owner.clone(), device: account.device.clone() };
+    let watcher = Watcher {
+        party: Party::Line(account.line.clone()),
+        user: account.owner.clone(),
+        device: account.device.clone(),
+    };
+    begin(transaction, request, flow, watcher, desk);
+}
+
+/// The same of somebody on the other side of a trunk (`PH-03`).
+pub(crate) fn subscribe_over(
+    trunk: &Trunk,
+    (transaction, request, flow): (ServerTransaction, Request, Flow),
+    desk: &mut Desk<'_>,
+) {
+    let watcher = Watcher { party: Party::Trunk(trunk.name().to_owned()), user: None, device: None };
+    begin(transaction, request, flow, watcher, desk);
+}
+
+fn begin(
+    transaction: ServerTransaction,
+    request: Request,
+    flow: Flow,
+    watcher: Watcher,
+    desk: &mut Desk<'_>,
+) {
     match check(&request, &flow, &watcher, desk) {
         Ok(what) => {
             let asked = asked(&watcher, what.items.iter().map(|item| item.subject.as_ref().ok()));
@@ -56,13 +80,21 @@ fn check(request: &Request, flow: &Flow, watcher: &Watcher, desk: &Desk<'_>) -> 
     request.headers().contact().map_err(|_| 400_u16)?;
     let expires = expiry(request)?;
     let uri = request.uri().map_err(|_| 400_u16)?;
-    if !desk.is_ours(uri.host(), flow) {
-        return Err(404);
-    }
+    // What host the other side of a trunk thinks we are says nothing.
+    let Some(line) = watcher.line() else {
+        let user = over_trunk(request, watcher, desk).ok_or(404_u16)?;
+        let subject = subject::find(package, &user, watcher, desk)?;
+        return Ok(one(package, expires, Some(user), subject));
+    };
     let user = desk.user_of(&uri);
+    if !desk.is_ours(uri.host(), flow) {
+        let host = String::from_utf8_lossy(uri.host()).into_owned();
+        let user = user.ok_or(404_u16)?;
+        return Ok(one(package, expires, None, abroad::find((&user, Some(&host)), watcher, desk)?));
+    }
     let entries = match resource_list::brought(request)? {
         Some(entries) => Some(entries),
-        None => user.as_deref().and_then(|user| resource_list::kept(user, &watcher.line, desk)),
+        None => user.as_deref().and_then(|user| resource_list::kept(user, line, desk)),
     };
     if let Some(entries) = entries {
         // RFC 4662 §4.1: whoever does not know lists cannot be told of one.
@@ -73,17 +105,52 @@ fn check(request: &Request, flow: &Flow, watcher: &Watcher, desk: &Desk<'_>) -> 
         return Ok(Checked { package, expires, list: Some(uri.to_string()), items });
     }
     let user = user.ok_or(404_u16)?;
-    let subject = subject::find(package, &user, watcher, desk)?;
-    let (uri, dialled) = (subject.entity.clone(), Some(user));
+    let (subject, dialled) = seen(package, &user, watcher, desk)?;
+    Ok(one(package, expires, dialled, subject))
+}
+
+fn one(package: Package, expires: Duration, dialled: Option<String>, subject: Subject) -> Checked {
+    let uri = subject.entity.clone();
     let item = WantedItem { uri, name: None, dialled, subject: Ok(subject) };
-    Ok(Checked { package, expires, list: None, items: vec![item] })
+    Checked { package, expires, list: None, items: vec![item] }
+}
+
+/// What somebody on the other side of a trunk wants to watch.
+fn over_trunk(request: &Request, watcher: &Watcher, desk: &Desk<'_>) -> Option<String> {
+    let Party::Trunk(name) = &watcher.party else { return None };
+    Some(desk.rooms.trunks.by_name(name)?.dialled(request)?.user)
+}
+
+/// What a number or name stands for: a line or user of ours, with what was dialled, else what a route leads to.
+fn seen(
+    package: Package,
+    user: &str,
+    watcher: &Watcher,
+    desk: &Desk<'_>,
+) -> Result<(Subject, Option<String>), u16> {
+    match subject::find(package, user, watcher, desk) {
+        Ok(subject) => Ok((subject, Some(user.to_owned()))),
+        Err(404) => abroad::find((user, None), watcher, desk).map(|subject| (subject, None)),
+        Err(status) => Err(status),
+    }
 }
 
 /// One resource of a list; what is not there, or may not be watched, is told as such.
 fn member(package: Package, entry: Entry, flow: &Flow, watcher: &Watcher, desk: &Desk<'_>) -> WantedItem {
     let Entry { uri, name } = entry;
-    let dialled = desk.user_of(&uri).filter(|_| desk.is_ours(uri.host(), flow));
-    let subject = dialled.as_deref().ok_or(404).and_then(|user| subject::find(package, user, watcher, desk));
+    let user = desk.user_of(&uri);
+    let found = match &user {
+        None => Err(404),
+        Some(user) if desk.is_ours(uri.host(), flow) => seen(package, user, watcher, desk),
+        Some(user) => {
+            let host = String::from_utf8_lossy(uri.host()).into_owned();
+            abroad::find((user, Some(&host)), watcher, desk).map(|subject| (subject, None))
+        }
+    };
+    let (subject, dialled) = match found {
+        Ok((subject, dialled)) => (Ok(subject), dialled),
+        Err(status) => (Err(status), user),
+    };
     let subject = subject.map_err(|status| match status {
         403 => Reason::Rejected,
         _ => Reason::NoResource,

@@ -8,11 +8,12 @@ use model::{BareJid, LineId};
 use sip::dialog::{Dialog, DialogId, State};
 use sip::endpoint::{ClientTransaction, Flow, ServerTransaction};
 use sip::subscription::{Notifier, NotifyOutcome, Reason};
-use sip::{Name, Request};
+use sip::{Name, Request, Response};
 
 use super::Package;
-use super::resource::{ResourceId, Resources, Sources};
-use super::subject::{Subject, Watcher, asked, decide, find};
+use super::abroad::{self, Watches};
+use super::resource::{ResourceId, Resources, Sources, Travel};
+use super::subject::{Party, Subject, Watcher, asked, decide, find};
 use super::subscription::{Item, List, Standing, Subscription};
 use crate::registrar::reach;
 use crate::shard::desk::Desk;
@@ -22,6 +23,8 @@ use crate::shard::mailbox::Watch;
 const WATCHED_MAX: usize = 50_000;
 /// Resources that one line may watch by one shard; more get 403.
 const WATCHED_PER_LINE_MAX: usize = 1_000;
+/// Resources that everybody on the other side of a trunk may watch by one shard; more get 403.
+const WATCHED_PER_TRUNK_MAX: usize = 10_000;
 /// How long the answer to "may they watch?" holds: a roster that changes is heeded after this time.
 const DECISION_LASTS: Duration = Duration::from_secs(30);
 /// The shortest time between two NOTIFYs about a list that nobody asked for: what changes meanwhile goes out together
@@ -76,7 +79,9 @@ pub(crate) struct Subscriptions {
     resources: Resources,
     by_dialog: BTreeMap<DialogId, u64>,
     /// How many resources each line watches.
-    by_watcher: BTreeMap<LineId, usize>,
+    by_watcher: BTreeMap<Party, usize>,
+    /// What is watched over trunks.
+    abroad: Watches,
     watched: usize,
     in_flight: BTreeMap<ClientTransaction, u64>,
     due: BTreeSet<(Instant, u64)>,
@@ -92,7 +97,8 @@ impl Subscriptions {
         if self.watched + count > WATCHED_MAX {
             return desk.answer(transaction, &request, 503);
         }
-        if self.by_watcher.get(&watcher.line).copied().unwrap_or(0) + count > WATCHED_PER_LINE_MAX {
+        let max = if watcher.line().is_some() { WATCHED_PER_LINE_MAX } else { WATCHED_PER_TRUNK_MAX };
+        if self.by_watcher.get(&watcher.party).copied().unwrap_or(0) + count > max {
             return desk.answer(transaction, &request, 403);
         }
         let tag = desk.endpoint.new_tag();
@@ -100,11 +106,11 @@ impl Subscriptions {
             return desk.answer(transaction, &request, 400);
         };
         dialog.confirm();
-        *self.by_watcher.entry(watcher.line.clone()).or_default() += count;
+        *self.by_watcher.entry(watcher.party.clone()).or_default() += count;
         self.watched += count;
         let interval = if what.list.is_some() { LIST_INTERVAL_MIN } else { Duration::ZERO };
         let notifier = Notifier::new(false, what.expires, interval, desk.now.instant);
-        let response = sip::Response::to(&request, 200, Some(tag.as_bytes()))
+        let response = Response::to(&request, 200, Some(tag.as_bytes()))
             .header(Name::Server, &desk.house.product)
             .header(Name::Contact, &desk.house.contact(&flow))
             .header(Name::Expires, &notifier.expires(desk.now.instant))
@@ -130,6 +136,51 @@ impl Subscriptions {
         desk.metrics.subscriptions.increment(1);
         self.count(desk);
         self.pump(id, desk);
+        self.travel(desk);
+    }
+
+    /// Begins and ends what is to be watched over trunks.
+    fn travel(&mut self, desk: &mut Desk<'_>) {
+        for travel in self.resources.travels() {
+            match travel {
+                Travel::Begin(id, package, to) => self.abroad.begin(id, package, &to, desk),
+                Travel::End(id) => self.abroad.end(id, desk),
+            }
+        }
+    }
+
+    /// The other side of a trunk has told something: its watchers hear of it.
+    fn heard_from_abroad(&mut self, id: ResourceId, desk: &mut Desk<'_>) {
+        self.resources.told(id, self.abroad.view(id));
+        self.changed(vec![id], desk);
+    }
+
+    /// A SUBSCRIBE of ours was answered, or (`None`) was not. False when it is none of ours.
+    pub(crate) fn answered_abroad(
+        &mut self,
+        transaction: ClientTransaction,
+        response: Option<&Response>,
+        desk: &mut Desk<'_>,
+    ) -> bool {
+        let answered = self.abroad.answered(transaction, response, desk);
+        if let Ok(Some(id)) = answered {
+            self.heard_from_abroad(id, desk);
+        }
+        answered.is_ok()
+    }
+
+    /// A NOTIFY came in a subscription of ours. False when it is none of ours.
+    pub(crate) fn notified_abroad(
+        &mut self,
+        transaction: ServerTransaction,
+        (request, flow): (&Request, &Flow),
+        desk: &mut Desk<'_>,
+    ) -> bool {
+        let notified = self.abroad.notified(transaction, (request, flow), desk);
+        if let Ok(Some(id)) = notified {
+            self.heard_from_abroad(id, desk);
+        }
+        notified.is_ok()
     }
 
     fn take_seats(
@@ -225,7 +276,11 @@ impl Subscriptions {
         let ids: Vec<u64> = self.records.keys().copied().collect();
         for id in ids {
             let Some(subscription) = self.records.get_mut(&id) else { continue };
-            let ended = if !plan.accounts().is_in_service(&subscription.watcher.line) {
+            let is_there = match &subscription.watcher.party {
+                Party::Line(line) => plan.accounts().is_in_service(line),
+                Party::Trunk(name) => desk.rooms.trunks.by_name(name).is_some(),
+            };
+            let ended = if !is_there {
                 subscription.items.iter_mut().for_each(|item| item.allowed = false);
                 Some(Reason::Rejected)
             } else {
@@ -283,6 +338,9 @@ impl Subscriptions {
 
     /// Sends what is due.
     pub(crate) fn handle_timeout(&mut self, desk: &mut Desk<'_>) {
+        for id in self.abroad.handle_timeout(desk) {
+            self.heard_from_abroad(id, desk);
+        }
         while let Some((at, id)) = self.due.first().copied() {
             if at > desk.now.instant {
                 return;
@@ -295,7 +353,7 @@ impl Subscriptions {
 
     /// When to call [`Subscriptions::handle_timeout`].
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.due.first().map(|(at, _)| *at)
+        [self.due.first().map(|(at, _)| *at), self.abroad.next_timeout()].into_iter().flatten().min()
     }
 
     /// Ends all subscriptions, as before a stop: who watches may come back at once.
@@ -345,7 +403,7 @@ impl Subscriptions {
         }
     }
 
-    fn forget(&mut self, id: u64, desk: &Desk<'_>) {
+    fn forget(&mut self, id: u64, desk: &mut Desk<'_>) {
         let Some(subscription) = self.records.remove(&id) else { return };
         desk.metrics.subscriptions.decrement(1);
         self.by_dialog.remove(subscription.dialog.id());
@@ -355,16 +413,17 @@ impl Subscriptions {
             }
         }
         self.watched -= subscription.items.len();
-        if let Some(held) = self.by_watcher.get_mut(&subscription.watcher.line) {
+        if let Some(held) = self.by_watcher.get_mut(&subscription.watcher.party) {
             *held -= subscription.items.len();
             if *held == 0 {
-                self.by_watcher.remove(&subscription.watcher.line);
+                self.by_watcher.remove(&subscription.watcher.party);
             }
         }
         if let Some(at) = self.due_of.remove(&id) {
             self.due.remove(&(at, id));
         }
         self.count(desk);
+        self.travel(desk);
     }
 
     /// Says what is watched at all.
@@ -406,8 +465,18 @@ fn judge_again(
 ) -> Option<Reason> {
     let is_list = subscription.list.is_some();
     for (place, item) in subscription.items.iter_mut().enumerate() {
-        let (Standing::Watched(resource), Some(dialled)) = (&item.standing, &item.dialled) else { continue };
-        let reason = match find(subscription.package, dialled, &subscription.watcher, desk) {
+        let Standing::Watched(resource) = &item.standing else { continue };
+        let watcher = &subscription.watcher;
+        let abroad = resources.subject(*resource).and_then(|subject| subject.abroad.as_deref());
+        let (dialled, found) = match (abroad, &item.dialled) {
+            (Some(to), _) => {
+                let asked = (to.dialled.as_str(), to.domain.as_deref());
+                (&to.dialled, abroad::find(asked, watcher, desk))
+            }
+            (None, Some(dialled)) => (dialled, find(subscription.package, dialled, watcher, desk)),
+            (None, None) => continue,
+        };
+        let reason = match found {
             Ok(subject) if resources.subject(*resource) == Some(&subject) => continue,
             Ok(_) => return Some(Reason::Deactivated),
             Err(_) if desk.is_there(dialled) => Reason::Rejected,

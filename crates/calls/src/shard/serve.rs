@@ -120,6 +120,11 @@ impl Shard {
                 if self.with_keeper(kept) == Some(true) {
                     return;
                 }
+                if self
+                    .with_subscriptions(|all, desk| all.answered_abroad(transaction, Some(&response), desk))
+                {
+                    return;
+                }
                 let status = response.status();
                 let outcome = NotifyOutcome::Response(status);
                 if !self.with_subscriptions(|all, desk| all.notified(transaction, outcome, desk)) {
@@ -131,6 +136,9 @@ impl Shard {
                 let kept =
                     |keeper: &mut Keeper, hands: &mut Hands<'_>| keeper.answered(transaction, None, hands);
                 if self.with_keeper(kept) == Some(true) {
+                    return;
+                }
+                if self.with_subscriptions(|all, desk| all.answered_abroad(transaction, None, desk)) {
                     return;
                 }
                 let silence = NotifyOutcome::Silence;
@@ -153,12 +161,16 @@ impl Shard {
         if request.headers().to_tag().is_some() {
             let refreshed = *request.method() == Method::Subscribe
                 && self.with_subscriptions(|all, desk| all.refresh(transaction, &request, flow, desk));
-            if !refreshed {
+            let notified = *request.method() == Method::Notify
+                && self.with_subscriptions(|all, desk| {
+                    all.notified_abroad(transaction, (&request, &flow), desk)
+                });
+            if !refreshed && !notified {
                 self.desk(|desk| desk.answer(transaction, &request, 481));
             }
             return;
         }
-        if matches!(request.method(), Method::Invite | Method::Refer)
+        if matches!(request.method(), Method::Invite | Method::Refer | Method::Subscribe)
             && let Some(trunk) = self.rooms.trunks.sender(&request, &flow)
         {
             return self.trunk_request(&trunk, (transaction, request, flow));

@@ -13,6 +13,7 @@ use super::mailbox::Input;
 use crate::call::{Arrival, Shard as Place};
 use crate::command::Command;
 use crate::dialplan::{Reached, Resolution, Who};
+use crate::events;
 use crate::features::transfer;
 use crate::trunk::{Found, Hands, Keeper, Trunk};
 
@@ -77,6 +78,12 @@ impl Shard {
                 };
                 self.desk(|desk| desk.answer(transaction, &request, status));
             }
+            Method::Subscribe => match events::package(&request) {
+                Ok(_) => {
+                    self.desk(|desk| events::subscribe_over(trunk, (transaction, request, flow), desk));
+                }
+                Err(status) => self.desk(|desk| desk.answer(transaction, &request, status)),
+            },
             _ => self.desk(|desk| desk.answer(transaction, &request, 405)),
         }
     }

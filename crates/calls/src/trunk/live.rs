@@ -125,7 +125,7 @@ impl Trunk {
     }
 
     /// One of its own addresses: behind the `@` stands the domain, or the address as the plan writes it.
-    pub(super) fn uri(&self, user: Option<&str>) -> Option<Uri> {
+    pub(crate) fn uri(&self, user: Option<&str>) -> Option<Uri> {
         let user = user.map(str::as_bytes);
         if let Some(domain) = &self.sip.domain {
             return Uri::compose(Scheme::Sip, user, domain, None, "").ok();

@@ -109,7 +109,7 @@ impl Trunks {
     }
 
     /// The path to a server.
-    pub(super) fn target(&self, hop: Hop) -> Option<Target> {
+    pub(crate) fn target(&self, hop: Hop) -> Option<Target> {
         let local = self.local.get()?(hop.transport, hop.address)?;
         Some(Target::from(Flow { transport: hop.transport, local, remote: hop.address, connection: None }))
     }
