@@ -33,7 +33,7 @@ async def meet(ann, bob, carol):
     for key in "4711":
         carol.say(key)
         await asyncio.sleep(0.4)
-    await asyncio.sleep(5)
+    await asyncio.sleep(6)
     assert not ann.event("CALL_CLOSED") and not bob.event("CALL_CLOSED"), "they confer"
     carol.say("terminate")
     ann.command("hangup")
@@ -69,7 +69,7 @@ async def test():
         others = set(own.values()) - {own[user]}
         print(user, windows)
         assert all(own[user] not in window for window in windows), f"{user} hears itself"
-        assert windows.count(others) >= 5, f"{user} hears both others at once"
+        assert windows.count(others) >= 3, f"{user} hears both others at once"
 
 
 main(test)

@@ -2,6 +2,7 @@
 
 peer: baresip
 server: running
+scenes of baresip: secure media
 """
 
 import asyncio
