@@ -17,6 +17,7 @@ use sip::endpoint::{Config, Endpoint, Transport as Kind};
 use store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::admission::PoolShown;
 use crate::authentication::Authentication;
 use crate::board::Board;
 use crate::call::{House, Ports, Shard as Place, Switchboard};
@@ -32,7 +33,7 @@ use crate::line_state::LineStates;
 use crate::media_reports;
 use crate::records::{QualityReports, Recorder, recordings};
 use crate::registrar::Registrar;
-use crate::shard::desk::{Gateway, Rooms};
+use crate::shard::desk::{Changing, Gateway, Rooms};
 use crate::shard::mailbox::{Delivery, Input, Mailbox, TraceAsked};
 use crate::shard::{Parts, Shard};
 use crate::snapshot::{CallId, CallSnapshot};
@@ -107,15 +108,15 @@ impl Calls {
             guard,
             publications: Publications::new(Arc::clone(&engine)),
             gateway: ArcSwapOption::empty(),
-            plan_change: tokio::sync::Mutex::default(),
             echo: config.echo_number.clone(),
             runtime: runtime.clone(),
             registrar,
             plan: Arc::clone(&plan),
             trunks: Arc::clone(&trunks),
+            pools: Arc::default(),
             names: Names::new(runtime.clone()),
             lines: Arc::new(LineTable::new(settings)),
-            lines_change: tokio::sync::Mutex::default(),
+            changing: Changing::default(),
             store,
             engine,
         });
@@ -127,6 +128,7 @@ impl Calls {
         let secret = trunk_secret(&calls.rooms).await?;
         trunks.settle(calls.local(), secret);
         trunks.follow(calls.rooms.plan.load().plan());
+        calls.rooms.pools.follow(calls.rooms.plan.load().plan());
         calls.restore().await?;
         let counts = calls.start_shards(&config, sockets, &lines, &ports).map_err(Error::Threads)?;
         calls.start_watchers(counts);
@@ -331,6 +333,11 @@ impl Calls {
         self.rooms.trunks.status(self.rooms.runtime.now())
     }
 
+    /// The pools of bandwidth between places, with what calls take of them.
+    pub fn locations(&self) -> Vec<PoolShown> {
+        self.rooms.pools.shown()
+    }
+
     /// Asks all servers of a trunk whether they are there; `None` when there is no such trunk.
     pub async fn test_trunk(&self, name: &str) -> Option<Vec<ProbeOutcome>> {
         let trunk = self.rooms.trunks.by_name(name)?;
@@ -373,6 +380,7 @@ impl Calls {
                 music: config.music.clone(),
                 recordings: config.recordings.clone(),
                 trunks: Arc::clone(&self.rooms.trunks),
+                pools: Arc::clone(&self.rooms.pools),
             };
             let watch_counts = Arc::new(WatchCounts::default());
             let parts = Parts {
@@ -514,9 +522,10 @@ impl Calls {
 }
 
 async fn follow(rooms: &Rooms) -> Result<(), store::Error> {
-    let _turn = rooms.plan_change.lock().await;
+    let _turn = rooms.changing.plan.lock().await;
     let plan = Arc::new(dialplan::load(&rooms.store, rooms.echo.as_deref()).await?);
     rooms.trunks.follow(plan.plan());
+    rooms.pools.follow(plan.plan());
     rooms.plan.store(Arc::clone(&plan));
     rooms.lines.retain(|line| plan.accounts().owner(line).is_some());
     rooms.registrar.follow(plan.accounts(), rooms.runtime.timestamp());

@@ -9,6 +9,7 @@ use model::plan::{CostClass, Digits, HuntPilot, Recording, Srtp};
 use model::{BareJid, LineChange, LineId, Timestamp};
 use runtime::Runtime;
 
+use crate::admission::{Between, Stand};
 use crate::board::Board;
 use crate::course::{Course, RingsAt, Why};
 use crate::dialplan::{Ask, DialPlan, Outcome, Reached, Reason, Route, Way, Who};
@@ -71,6 +72,14 @@ impl<P: Phones> Directory for PlanDirectory<P> {
         self.destination(&plan, plan.resolve(&ask), &placing, Course::after(dialled.diversions))
     }
 
+    fn has_places(&self) -> bool {
+        self.plan.load().has_places()
+    }
+
+    fn between(&self, one: Stand<'_>, other: Stand<'_>) -> Between {
+        self.plan.load().between(one, other)
+    }
+
     fn phones_of(&self, line: &LineId) -> Vec<Branch> {
         self.phones.of(line, self.phones.now())
     }
@@ -88,6 +97,9 @@ impl<P: Phones> Directory for PlanDirectory<P> {
         let placing = self.placing(failed.caller);
         match &failed.course.rings_at {
             RingsAt::Elsewhere => None,
+            RingsAt::Line(line) if failed.cause == Cause::NetworkCongestion => {
+                self.around(&plan, line, &placing, failed.course)
+            }
             RingsAt::Line(line) => {
                 let reason = forward::reason(failed.cause)?;
                 let route = self.forward(&plan, line, reason, &placing)?;
@@ -364,6 +376,24 @@ impl<P: Phones> PlanDirectory<P> {
             Some(to) => Some(plan.forwarded_by_user(line, to, &placing.who, placing.when)),
             None => plan.forward(line, reason, &placing.who, placing.when),
         }
+    }
+
+    /// The way to a line over the public network, when there is no bandwidth to it (`CC-21`).
+    fn around(
+        &self,
+        plan: &DialPlan,
+        line: &LineId,
+        placing: &Placing<'_>,
+        course: &Course,
+    ) -> Option<Destination> {
+        let found = plan.reroute(line, &placing.who, placing.when);
+        let route = found.inspect_err(|why| tracing::info!(%line, %why, "no way around")).ok()?;
+        if !matches!(route.outcome, Outcome::Outside(_)) {
+            return None;
+        }
+        metrics::counter!("carillon_admission_rerouted_total").increment(1);
+        let course = Course { rings_at: RingsAt::Elsewhere, ..course.clone() };
+        self.destination(plan, route, placing, course).ok()
     }
 
     /// The phones of a line, none when it is not to be disturbed.

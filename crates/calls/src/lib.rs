@@ -8,6 +8,7 @@
 //! (`sip`), RTP (`media`), who is available (`presence`), what chat does with it (`im`, `apps`).
 
 pub mod address;
+pub mod admission;
 pub mod authentication;
 mod board;
 pub mod call;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use model::plan::{Recording, Srtp};
 use model::{BareJid, LineChange, LineId};
 
+use crate::admission::{Between, Stand};
 use crate::course::Course;
 use crate::guard::{Barred, Charge};
 use crate::snapshot::Cause;
@@ -230,6 +231,14 @@ pub trait Directory: Send + Sync {
     /// Does a line withhold its number, unless a code or its phone says otherwise?
     fn withholds(&self, _line: &LineId) -> bool {
         false
+    }
+    /// Does it say anything of places? Else nothing needs to be asked of [`Directory::between`].
+    fn has_places(&self) -> bool {
+        false
+    }
+    /// What holds between two ends of a call.
+    fn between(&self, _one: Stand<'_>, _other: Stand<'_>) -> Between {
+        Between::default()
     }
     /// The phones of a line, for a call that is not dialled: a recall, a call that an application makes.
     fn phones_of(&self, _line: &LineId) -> Vec<Branch> {

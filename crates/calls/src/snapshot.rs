@@ -95,6 +95,8 @@ pub enum Cause {
     IncompatibleDestination,
     /// A limit of this server is reached: media ports, calls, call length.
     ResourcesNotAvailable,
+    /// There is not enough bandwidth between the two places.
+    NetworkCongestion,
     /// A phone stopped answering in mid-call.
     NetworkSignalLost,
     /// Answered by another phone of the same line or user.
@@ -170,6 +172,8 @@ pub struct Particulars {
     pub media: Option<Arc<MediaUse>>,
     /// The device of the line, when it is known.
     pub device: Option<Arc<str>>,
+    /// Why it was not even called.
+    pub refused: Option<Cause>,
 }
 
 /// The media of a device in a call.
@@ -272,6 +276,7 @@ impl Cause {
             Self::NotAllowed => "not_allowed",
             Self::IncompatibleDestination => "incompatible_destination",
             Self::ResourcesNotAvailable => "resources_not_available",
+            Self::NetworkCongestion => "network_congestion",
             Self::NetworkSignalLost => "network_signal_lost",
             Self::AnsweredElsewhere => "answered_elsewhere",
             Self::Transfer => "transfer",

@@ -212,17 +212,26 @@ impl Attempt {
         let (streams, ports) = (&mut self.streams, &*context.house.ports);
         let flow = leg.target.flow;
         let address = context.house.addresses.media(flow.local.ip(), flow.remote.ip());
-        let offer = leg.place.offer(offer);
-        let body = leg.said.write(&offer, address, Lines::Offer(None), |at, kind| {
-            streams.port(ports, at, kind, End::Callee)
+        let between = context.house.directory.between(invitation.caller.into(), (&leg.place).into());
+        let admitted = match leg.said.can_offer() {
+            true => between.admit(Some(offer), &leg.place, false, context),
+            false => Err(Failure::NotAcceptable),
+        };
+        let (offer, failure) = match admitted {
+            Ok((offer, grant)) => {
+                leg.grant = grant;
+                (offer, Failure::Overloaded)
+            }
+            Err(failure) => (None, failure),
+        };
+        let body = offer.and_then(|offer| {
+            leg.said.write(&offer, address, Lines::Offer(None), |at, kind| {
+                streams.port(ports, at, kind, End::Callee)
+            })
         });
         context.index.dialogs.begin(&leg.call_id, leg.tag.clone().into(), self.id);
         let index = self.branches.len();
-        let failure = match leg.said.can_offer() {
-            true => Failure::Overloaded,
-            false => Failure::NotAcceptable,
-        };
-        let Some(body) = body.filter(|_| leg.said.can_offer()) else {
+        let Some(body) = body else {
             leg.state = BranchState::Failed(failure);
             self.branches.push(leg);
             return;
@@ -441,6 +450,11 @@ impl Attempt {
             self.cancel_open(context);
         }
         self.conclude(context);
+    }
+
+    /// Gives back what was taken for phones that do not ring any more; for one that has answered, the host takes it.
+    pub(crate) fn release(&mut self) {
+        super::terms::release(&mut self.branches, self.ring_until.is_none());
     }
 
     /// Tells the host when nobody can answer any more.

@@ -13,6 +13,7 @@ use super::incoming::Reliability;
 use super::outcome::Failure;
 use super::secrecy::Guard;
 use super::{ALLOW, SUPPORTED, wire};
+use crate::admission::Grant;
 use crate::course::Diversion;
 use crate::features::{do_not_disturb, intercom};
 use crate::place::{Branch, Caller};
@@ -60,6 +61,8 @@ pub(crate) struct BranchLeg {
     pub nonce: Option<String>,
     /// Challenges of a trunk that were answered.
     pub challenges: u8,
+    /// What it holds of the bandwidth to where it is.
+    pub grant: Option<Grant>,
 }
 
 /// What all INVITEs of one call share.
@@ -107,6 +110,7 @@ impl BranchLeg {
             policy,
             nonce: None,
             challenges: 0,
+            grant: None,
         }
     }
 

@@ -163,6 +163,11 @@ impl Agreed {
         self.codecs.iter().find(|agreed| is_content(&agreed.codec))
     }
 
+    /// The codec that is spoken.
+    pub(crate) fn codec(&self) -> Option<&Codec> {
+        self.first().map(|agreed| &agreed.codec)
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> Option<String> {
         self.first().map(|agreed| String::from_utf8_lossy(&agreed.codec.name).into_owned())

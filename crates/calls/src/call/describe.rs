@@ -148,6 +148,20 @@ impl Description {
         limited
     }
 
+    /// Refuses a line.
+    pub(crate) fn refuse_at(&mut self, at: usize) {
+        if let Some(line) = self.lines.get_mut(at) {
+            line.kind = None;
+        }
+    }
+
+    /// States the bandwidth of a line.
+    pub(crate) fn set_bandwidth_at(&mut self, at: usize, kbits: u32) {
+        if let Some(media) = self.sdp.media_mut().get_mut(at) {
+            media.set_bandwidth_kbits(kbits);
+        }
+    }
+
     /// The m-lines in order.
     pub(crate) fn lines(&self) -> &[MediaLine] {
         &self.lines

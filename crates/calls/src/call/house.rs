@@ -13,6 +13,7 @@ use super::letter::Letter;
 use super::moved::Moved;
 use super::streams::Ports;
 use crate::address::Addresses;
+use crate::admission::Pools;
 use crate::config::{CallLimits, Recordings};
 use crate::features::conference::Conferences;
 use crate::features::park::Parking;
@@ -51,6 +52,8 @@ pub struct House {
     pub trunks: Arc<Trunks>,
     /// Where recordings of calls go.
     pub recordings: Recordings,
+    /// The bandwidth between places.
+    pub pools: Arc<Pools>,
 }
 
 /// One of several shards.

@@ -22,7 +22,7 @@ use super::{Call, End, Phase, Ringing, Timers, wire};
 use crate::course::{self, Course};
 use crate::offer::{Carrier, Exchange, Side};
 use crate::place::{self, Caller, Destination, Dialled, Limits, Service, Unplaceable};
-use crate::snapshot::{CallId, Cause, ConnectionState, Event};
+use crate::snapshot::{CallId, Cause, Event};
 
 /// Parallel branches that an INVITE may lead to in all, over all hops (RFC 5393 §5.3.3).
 const MAX_BREADTH: u32 = 60;
@@ -295,6 +295,7 @@ impl Call {
     /// Rings the phones of a destination: the first of the call, or the next one.
     pub(crate) fn ring(&mut self, phones: Destination, context: &mut Context<'_>) {
         self.ringing.ways.clear();
+        self.ringing.is_emergency = false;
         match phones {
             Destination::Phones { branches, address, name, ring_time, course } => {
                 self.course = course;
@@ -302,6 +303,7 @@ impl Call {
             }
             Destination::Trunk { attempts, is_emergency, course } => {
                 self.course = course;
+                self.ringing.is_emergency = is_emergency;
                 self.ringing.ways = context.house.trunks.ways(&attempts, is_emergency, context.now.instant);
                 self.ring_next_way(context);
             }
@@ -362,21 +364,28 @@ impl Call {
         let mut leg = BranchLeg::new(branch, policy(context), context);
         leg.connection = connection;
         self.view.calls(connection, &leg.call_id);
-        if !leg.said.can_offer() {
-            leg.state = BranchState::Failed(Failure::NotAcceptable);
-            self.view.set(connection, ConnectionState::Fail, context.now.civil);
-            self.branches.push(leg);
-            return;
-        }
-        let body = match self.caller.as_ref().and_then(|caller| caller.offer.as_ref()) {
+        let offer = self.caller.as_ref().and_then(|caller| caller.offer.as_ref());
+        let between = context.house.directory.between((&self.placed_by).into(), (&leg.place).into());
+        let admitted = match leg.said.can_offer() {
+            true => between.admit(offer, &leg.place, self.ringing.is_emergency, context),
+            false => Err(Failure::NotAcceptable),
+        };
+        let (offer, failure) = match admitted {
+            Ok((offer, grant)) => {
+                leg.grant = grant;
+                (offer, Failure::Overloaded)
+            }
+            Err(failure) => (None, failure),
+        };
+        let body = match offer {
+            None if failure != Failure::Overloaded => None,
             None => Some(None),
             Some(offer) => {
                 let streams = &mut self.streams;
                 let ports = &*context.house.ports;
-                let offer = &*leg.place.offer(offer);
                 let address =
                     context.house.addresses.media(leg.target.flow.local.ip(), leg.target.flow.remote.ip());
-                let written = leg.said.write(offer, address, Lines::Offer(None), |at, kind| {
+                let written = leg.said.write(&offer, address, Lines::Offer(None), |at, kind| {
                     // Both sides of a line get their port together, or the line is refused.
                     streams.port(ports, at, kind, End::Caller)?;
                     streams.port(ports, at, kind, End::Callee)
@@ -387,8 +396,8 @@ impl Call {
         context.index.dialogs.begin(&leg.call_id, leg.tag.clone().into(), self.id);
         let target = leg.target.clone();
         let Some(body) = body else {
-            leg.state = BranchState::Failed(Failure::Overloaded);
-            self.view.set(connection, ConnectionState::Fail, context.now.civil);
+            leg.state = BranchState::Failed(failure);
+            self.view.not_called(connection, failure.verdict().cause, context.now.civil);
             self.branches.push(leg);
             return;
         };

@@ -33,6 +33,7 @@ pub(crate) mod outside;
 pub(crate) mod own_offer;
 pub(crate) mod pair;
 mod post;
+mod rates;
 mod recorded;
 mod refresh;
 mod reliable;
@@ -43,6 +44,7 @@ mod session;
 pub(crate) mod streams;
 mod switchboard;
 mod talking;
+mod terms;
 pub(crate) mod view;
 mod ways;
 pub(crate) mod wire;
@@ -158,6 +160,8 @@ pub(crate) struct Timers {
 pub(crate) struct Ringing {
     /// The first of the branches that ring there; those before it failed elsewhere.
     first_branch: usize,
+    /// It is an emergency call: no limit stands in its way.
+    is_emergency: bool,
     /// The servers of trunks that are tried when the one that is called cannot.
     ways: VecDeque<place::Branch>,
 }

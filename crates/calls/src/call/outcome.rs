@@ -18,6 +18,8 @@ pub enum Failure {
     NotAcceptable,
     /// A limit of this server: calls, media ports.
     Overloaded,
+    /// There is no bandwidth left to where the phone is.
+    NoBandwidth,
 }
 
 /// What the caller is told.
@@ -46,7 +48,7 @@ impl Failure {
             Self::Status(300..=407 | 409..500) | Self::NoAnswer => 3,
             Self::Status(408) => 4,
             Self::Silent => 5,
-            Self::Status(_) | Self::Overloaded => 6,
+            Self::Status(_) | Self::Overloaded | Self::NoBandwidth => 6,
             Self::Unreachable => 7,
         }
     }
@@ -67,6 +69,7 @@ impl Failure {
             Self::Status(487) => (480, Cause::NoAnswer),
             Self::Status(480) | Self::Unreachable => (480, Cause::DestinationOutOfService),
             Self::Overloaded => (503, Cause::ResourcesNotAvailable),
+            Self::NoBandwidth => (503, Cause::NetworkCongestion),
             // RFC 3261 §16.7 step 6: a 503 of the next hop is not ours, so it must not reach the caller.
             Self::Status(503) => (480, Cause::DestinationOutOfService),
             Self::Status(status @ 500..600) => (status, Cause::DestinationOutOfService),

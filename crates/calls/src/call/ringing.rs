@@ -440,7 +440,10 @@ impl Call {
         let (transaction, invite) = (asker.transaction, asker.invite.clone());
         let tag = self.pairs.last().map(|pair| pair.half(End::Caller).dialog.id().local_tag.clone());
         let tag = tag.unwrap_or_else(|| asker.tag.clone().into());
-        wire::refuse_with_tag(context, transaction, &invite, verdict.status, &tag);
+        match verdict.cause {
+            Cause::NetworkCongestion => wire::refuse_for_bandwidth(context, transaction, &invite, &tag),
+            _ => wire::refuse_with_tag(context, transaction, &invite, verdict.status, &tag),
+        }
         let event = match verdict.cause {
             Cause::CallCancelled => Event::ConnectionCleared,
             _ => Event::Failed,

@@ -1,7 +1,5 @@
 //! The session of a pair: descriptions from one end to the other, media, ACK and BYE.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use sip::dialog::State;
 use sip::endpoint::ClientTransaction;
@@ -46,6 +44,8 @@ impl Call {
             // No port is opened any more: nobody would close it.
             return None;
         }
+        let between = self.between(pair, context);
+        let spoke = description.has_media_for_us();
         let ports = &*context.house.ports;
         let streams = &mut self.streams;
         let half = self.pairs[pair].half_mut(to);
@@ -53,11 +53,19 @@ impl Call {
         let offered = half.exchange.outstanding().is_some_and(|offer| offer.side == Side::Remote);
         let (lines, description) = match &half.heard {
             Some(offer) if offered => {
-                let answer = description.answering(offer).answering_in_codecs_of(offer).into_owned();
-                (Lines::Answer(offer), Cow::Owned(answer))
+                let allowed = between.limited(offer);
+                let answer = description.answering(&allowed).answering_in_codecs_of(&allowed).into_owned();
+                (Lines::Answer(offer), between.limited(&answer).into_owned())
             }
-            heard => (Lines::Offer(heard.as_ref()), description.with_transcoded()),
+            heard => {
+                let limited = between.limited(description);
+                (Lines::Offer(heard.as_ref()), between.limited(&limited.with_transcoded()).into_owned())
+            }
         };
+        if spoke && !description.has_media_for_us() {
+            // What both can speak they may not, between these places.
+            return None;
+        }
         half.said.write(&description, address, lines, |at, kind| {
             // Both sides of a line get their port together, or the line is refused.
             streams.port(ports, at, kind, to.other())?;
@@ -102,6 +110,7 @@ impl Call {
         for ((end, connection), media) in [End::Caller, End::Callee].into_iter().zip(connections).zip(uses) {
             self.view.speaks(connection, MediaUse { ports: self.streams.ports_of(end), ..media });
         }
+        self.readmit(pair, context);
         if self.phase == Phase::Answered(pair) {
             recording::by_policy(self, pair, context);
         }

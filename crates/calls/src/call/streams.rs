@@ -11,6 +11,7 @@ use media::{
 
 use super::End;
 use super::codecs::Bridge;
+use crate::admission::Grant;
 
 /// m-lines of one call that get ports; further ones are refused with port 0 (RFC 3264 §6).
 pub const STREAMS_MAX: usize = 4;
@@ -48,6 +49,8 @@ pub(crate) struct Streams {
     owner: u64,
     /// Recordings that were begun here.
     recordings: u32,
+    /// What the two who talk hold of the bandwidth between them.
+    pub grant: Option<Grant>,
     lines: Vec<Line>,
 }
 
@@ -145,7 +148,7 @@ impl Streams {
     }
 
     pub(crate) fn new(owner: u64) -> Self {
-        Self { owner, recordings: 0, lines: Vec::new() }
+        Self { owner, recordings: 0, grant: None, lines: Vec::new() }
     }
 
     /// The RTP port that `end` is told for m-line `index`; opened when it is first asked for. `None`: the

@@ -346,13 +346,18 @@ impl Switchboard {
 
     /// Puts a call's timer where it belongs now, and forgets a call that is done.
     pub(super) fn tidy(&mut self, id: CallId) {
-        let Some(held) = self.calls.get(&id) else {
+        let Some(held) = self.calls.get_mut(&id) else {
             self.half_open.remove(&id);
             if let Some(at) = self.due.remove(&id) {
                 self.index.timers.remove(&(at, id));
             }
             return;
         };
+        match held {
+            Held::Bridge(call) => call.release(),
+            Held::Attempt(attempt) => attempt.release(),
+            Held::Service(_) | Held::Newcomer(_) | Held::Originator(_) => {}
+        }
         let next = if held.is_done() { None } else { held.next_timeout() };
         let before = self.due.get(&id).copied();
         if before != next {

@@ -102,6 +102,14 @@ impl View {
         }
     }
 
+    /// A phone is not even called.
+    pub(crate) fn not_called(&mut self, connection: usize, cause: Cause, now: Timestamp) {
+        self.set(connection, ConnectionState::Fail, now);
+        if let Some(connection) = self.connections.get_mut(connection) {
+            connection.particulars.refused = Some(cause);
+        }
+    }
+
     /// A device has hung up.
     pub(crate) fn hung_up_by(&mut self, connection: usize) {
         self.hung_up_by = Some(connection);

@@ -19,7 +19,8 @@ impl Failure {
     /// caller. A trunk that does not know our credentials cannot, either.
     pub(crate) fn leads_on(self) -> bool {
         match self {
-            Self::Silent | Self::Unreachable => true,
+            // Another trunk may stand elsewhere.
+            Self::Silent | Self::Unreachable | Self::NoBandwidth => true,
             Self::Status(status) => matches!(status, 401 | 407 | 408 | 500..600),
             // Our own limits hold on every way.
             Self::NoAnswer | Self::NotAcceptable | Self::Overloaded => false,

@@ -93,6 +93,18 @@ pub(crate) fn refuse_with_tag(
     context.endpoint.respond(transaction, &builder.finish(), context.now.instant);
 }
 
+/// Refuses a call for want of bandwidth: the reorder tone, and why (RFC 3261 §20.43: 370).
+pub(crate) fn refuse_for_bandwidth(
+    context: &mut Context<'_>,
+    transaction: ServerTransaction,
+    request: &Request,
+    tag: &[u8],
+) {
+    let warning = format!("370 {} \"Insufficient bandwidth\"", context.house.domain);
+    let builder = response(context.house, request, 503, Some(tag)).header(Name::Warning, warning.as_str());
+    context.endpoint.respond(transaction, &builder.finish(), context.now.instant);
+}
+
 /// Refuses an offer that cannot come now: 491, or 500 with a random Retry-After (RFC 3261 §14.2).
 pub(crate) fn refuse_offer(
     context: &mut Context<'_>,

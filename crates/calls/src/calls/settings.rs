@@ -95,7 +95,7 @@ async fn keep_all(rooms: &Rooms, lines: BTreeSet<LineId>) -> BTreeSet<LineId> {
 }
 
 async fn keep(rooms: &Rooms, line: &LineId) -> Result<(), store::Error> {
-    let _turn = rooms.lines_change.lock().await;
+    let _turn = rooms.changing.lines.lock().await;
     let settings = rooms.lines.of(line);
     let none = LineSettings::default();
     rooms.store.line_settings_put(line, settings.as_deref().unwrap_or(&none)).await

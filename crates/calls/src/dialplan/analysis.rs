@@ -10,6 +10,7 @@ use super::route::{Ask, Manner, Outcome, Route};
 use super::space::NO_RANK;
 use super::who::{Caller, Who};
 use super::{DialPlan, TRANSLATIONS_MAX, Target};
+use crate::admission::Stand;
 use crate::place::Service;
 
 impl DialPlan {
@@ -22,8 +23,36 @@ impl DialPlan {
     pub fn explain(&self, ask: &Ask<'_>) -> (Explanation, Route<'_>) {
         let mut explanation = Explanation::default();
         let route = self.analyse(ask, None, &mut explanation);
+        for step in self.steps_of_places(&ask.who, &route) {
+            explanation.tell(step);
+        }
         explanation.tell(Step::new(format!("result: {}", self.summary(&route))));
         (explanation, route)
+    }
+
+    /// What the places of who calls and of who is called ask of the call.
+    fn steps_of_places(&self, who: &Who<'_>, route: &Route<'_>) -> Vec<Step> {
+        let caller = who.stand();
+        let mut steps = Vec::new();
+        match &route.outcome {
+            Outcome::Line(line) => {
+                let of_line = self.line_index(line).map(|index| &self.lines[index].profiles);
+                for profile in of_line.into_iter().flatten() {
+                    let device = profile.device.map(|at| self.plan.devices[at].name.as_str());
+                    let stand = Stand { line: Some(line), device, trunk: None };
+                    steps.extend(self.place_steps(caller, stand, device.unwrap_or("the line")));
+                }
+            }
+            Outcome::Outside(way) => {
+                for attempt in self.attempts(way, route, 0) {
+                    let name = attempt.trunk.name.as_str();
+                    let stand = Stand { trunk: Some(name), ..Stand::default() };
+                    steps.extend(self.place_steps(caller, stand, &format!("trunk {name}")));
+                }
+            }
+            _ => {}
+        }
+        steps
     }
 
     /// The analysis; in another search space than the caller's when one is given.

@@ -5,7 +5,7 @@ use model::{LineId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::codes::Keyed;
-use super::route::{Ask, Manner};
+use super::route::{Ask, Manner, Route};
 use super::summary::Summary;
 use super::{DialPlan, Who};
 
@@ -38,6 +38,10 @@ pub struct Case {
     pub called: String,
     /// The calling number there.
     pub calling: String,
+    /// As if there were no bandwidth to the line that is reached: `yes`.
+    pub around: String,
+    /// What the regions of both ends allow, in the words of an explanation.
+    pub allows: String,
 }
 
 /// A case that did not come out as it says.
@@ -107,11 +111,15 @@ impl Case {
     fn run(&self, plan: &DialPlan, now: Timestamp) -> Result<(), (String, String)> {
         let from = self.caller().map_err(|error| (error.to_string(), String::new()))?;
         let ask = self.ask(&from, now).map_err(|error| (error.to_string(), String::new()))?;
-        let summary = plan.summary(&plan.resolve(&ask));
-        if self.expects(&summary) {
+        let route = plan.resolve(&ask);
+        let summary = self.summary(plan, &ask, &route);
+        let allows = plan.allows(&ask.who, &route);
+        let is_allowed = self.allows.is_empty() || self.allows == allows;
+        if self.expects(&summary) && is_allowed {
             return Ok(());
         }
-        Err((summary.to_string(), plan.explain(&ask).0.to_string()))
+        let allows = if is_allowed { String::new() } else { format!("; allowed is {allows}") };
+        Err((format!("{summary}{allows}"), plan.explain(&ask).0.to_string()))
     }
 
     /// Explains it.
@@ -121,9 +129,22 @@ impl Case {
     pub fn explain(&self, plan: &DialPlan, now: Timestamp) -> Result<(super::Explanation, Summary), String> {
         let from = self.caller().map_err(|error| error.to_string())?;
         let ask = self.ask(&from, now).map_err(|error| error.to_string())?;
-        let (explanation, route) = plan.explain(&ask);
-        let summary = plan.summary(&route);
+        let (mut explanation, route) = plan.explain(&ask);
+        let summary = self.summary(plan, &ask, &route);
+        if !self.around.is_empty() {
+            explanation.steps.push(super::Step::new("there is no bandwidth to the line: the way around"));
+            explanation.steps.push(super::Step::new(format!("result: {summary}")));
+        }
         Ok((explanation, summary))
+    }
+
+    /// What comes of it; of the way around when there is no bandwidth.
+    fn summary(&self, plan: &DialPlan, ask: &Ask<'_>, route: &Route<'_>) -> Summary {
+        let Some(line) = route.line().filter(|_| !self.around.is_empty()) else { return plan.summary(route) };
+        match plan.reroute(line, &ask.who, ask.when) {
+            Ok(around) => plan.summary(&around),
+            Err(_) => Summary { goes_to: "no way around".to_owned(), ..Summary::default() },
+        }
     }
 
     fn expects(&self, found: &Summary) -> bool {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::plan::{Digits, LOCAL_ROUTE_GROUP, Pattern, Place, Plan, RouteTo, SPAN_NUMBERS_MAX, Trunk};
 use model::{LineId, Partition};
 
+use super::places::Places;
 use super::space::{Partitions, Space};
 use super::trie::Builder;
 use super::who::Profile;
@@ -56,12 +57,12 @@ pub fn compile(plan: &Plan, accounts: Accounts, echo: Option<&str>) -> DialPlan 
     for ((pattern, entry), index) in entries.iter().zip(0_u32..) {
         trie.add(pattern, entry.partition, index);
     }
-    let place = Arc::new(Place::default());
+    let nowhere = Arc::new(Place::default());
     let profile = |space, subscribe| Profile {
         device: None,
         space,
         subscribe,
-        place: Arc::clone(&place),
+        place: Arc::clone(&nowhere),
         presence_group: None,
     };
     let trunks = plan.outside.trunks.iter().enumerate().map(|(index, trunk)| {
@@ -70,6 +71,7 @@ pub fn compile(plan: &Plan, accounts: Accounts, echo: Option<&str>) -> DialPlan 
             trunk.subscribe_search_space.as_deref().and_then(|name| spaces.named.get(name)).copied();
         let profile = Profile {
             presence_group: trunk.presence_group.clone(),
+            place: Arc::new(place(plan, trunk.pool.as_deref(), &trunk.place)),
             // Whoever comes from outside reaches what is said, never what is free to everybody.
             ..profile(space.unwrap_or(spaces.nothing), subscribe)
         };
@@ -98,6 +100,7 @@ pub fn compile(plan: &Plan, accounts: Accounts, echo: Option<&str>) -> DialPlan 
         names,
         stranger,
         partitions,
+        places: Places::new(plan),
         local_way: RouteTo::Group(LOCAL_ROUTE_GROUP.to_owned()),
     }
 }
@@ -204,7 +207,11 @@ fn lines(plan: &Plan, accounts: &Accounts, spaces: &mut Spaces<'_>) -> Vec<Compi
             devices.entry(line).or_default().push(index);
         }
     }
-    let places: Vec<Arc<Place>> = plan.devices.iter().map(|device| Arc::new(place(plan, device))).collect();
+    let places: Vec<Arc<Place>> = plan
+        .devices
+        .iter()
+        .map(|device| Arc::new(place(plan, device.pool.as_deref(), &device.place)))
+        .collect();
     let nowhere = Arc::new(Place::default());
     let in_service =
         said.into_iter().filter(|(line, _)| accounts.owner(line).is_none() || accounts.is_in_service(line));
@@ -240,10 +247,10 @@ fn lines(plan: &Plan, accounts: &Accounts, spaces: &mut Spaces<'_>) -> Vec<Compi
         .collect()
 }
 
-/// Where a device stands: what it says itself, else what its pool says.
-fn place(plan: &Plan, device: &model::plan::Device) -> Place {
-    let pool = device.pool.as_ref().and_then(|name| plan.device_pools.iter().find(|pool| pool.name == *name));
-    pool.map_or_else(|| device.place.clone(), |pool| device.place.or(&pool.place))
+/// Where a device or trunk stands: what it says itself, else what its pool says.
+fn place(plan: &Plan, pool: Option<&str>, own: &Place) -> Place {
+    let pool = pool.and_then(|name| plan.device_pools.iter().find(|pool| pool.name == name));
+    pool.map_or_else(|| own.clone(), |pool| own.or(&pool.place))
 }
 
 /// All patterns, in the order that decides the last ties.

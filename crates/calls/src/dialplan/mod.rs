@@ -17,6 +17,7 @@ mod document;
 mod explanation;
 mod forward;
 mod outside;
+mod places;
 mod reach;
 mod route;
 mod search;
@@ -70,6 +71,7 @@ pub struct DialPlan {
     /// All partitions: for the server's own look-ups.
     everything: usize,
     local_way: model::plan::RouteTo,
+    places: places::Places,
 }
 
 /// One pattern in one partition.

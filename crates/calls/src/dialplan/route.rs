@@ -54,6 +54,16 @@ pub struct Route<'a> {
     pub calling: Option<Digits>,
 }
 
+impl Route<'_> {
+    /// The line that it leads to.
+    pub fn line(&self) -> Option<&LineId> {
+        match self.outcome {
+            Outcome::Line(line) => Some(line),
+            _ => None,
+        }
+    }
+}
+
 /// Where a call goes, or why it goes nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome<'a> {

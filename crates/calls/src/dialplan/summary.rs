@@ -8,7 +8,7 @@ use super::route::{Outcome, Route};
 use super::{DialPlan, NeedsCode};
 
 /// What came of a call, in words that stay the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// `line 1002`, `trunk london-1`, `emergency london-1`, `blocked`, `unallocated`, …
     pub goes_to: String,

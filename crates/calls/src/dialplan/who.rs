@@ -6,6 +6,7 @@ use model::LineId;
 use model::plan::{Digits, Place, PlanLine, Trunk};
 
 use super::{DialPlan, Target};
+use crate::admission::Stand;
 use model::plan::symbol;
 
 /// Who calls.
@@ -17,6 +18,17 @@ pub enum Who<'a> {
     Trunk(&'a str, Digits),
     /// Somebody without a line, such as a program.
     Nobody,
+}
+
+impl<'a> Who<'a> {
+    /// Where who calls stands.
+    pub(super) fn stand(&self) -> Stand<'a> {
+        match *self {
+            Who::Line(line, device) => Stand { line: Some(line), device, trunk: None },
+            Who::Trunk(name, _) => Stand { trunk: Some(name), ..Stand::default() },
+            Who::Nobody => Stand::default(),
+        }
+    }
 }
 
 /// What follows from who calls.

@@ -135,6 +135,9 @@ impl Leg {
     /// Why this leg ended. A snapshot tells the cause of what happened to the call; what that means for a phone
     /// that was rung in vain is another thing.
     fn cause(&self, connection: &Connection, snapshot: &CallSnapshot) -> Cause {
+        if let Some(cause) = connection.particulars.refused {
+            return cause;
+        }
         let in_vain = self.answered.is_none() && connection.direction == Direction::Recipient;
         match (connection.state, snapshot.event, snapshot.cause) {
             (ConnectionState::Fail, _, Cause::NormalClearing) => Cause::DestinationOutOfService,

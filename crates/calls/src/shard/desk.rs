@@ -13,6 +13,7 @@ use store::Store;
 
 use super::mailbox::Mailbox;
 use crate::MessageGateway;
+use crate::admission::Pools;
 use crate::authentication::Authentication;
 use crate::call::{House, Now};
 use crate::dialplan::{DialPlan, Resolution};
@@ -35,15 +36,13 @@ pub(crate) struct Rooms {
     pub plan: Arc<ArcSwap<DialPlan>>,
     /// What the users of lines have set.
     pub lines: Arc<LineTable>,
-    /// Held while settings of a line are kept, so that an older one never follows a newer.
-    pub lines_change: tokio::sync::Mutex<()>,
     pub registrar: Arc<Registrar>,
     pub authentication: Authentication,
     pub engine: Arc<Engine>,
     pub publications: Publications,
     pub gateway: ArcSwapOption<Gateway>,
-    /// Held while a new plan is read and put in place, so that an older one never follows a newer.
-    pub plan_change: tokio::sync::Mutex<()>,
+    /// Who changes something waits for whoever does.
+    pub changing: Changing,
     /// The number that echoes sound.
     pub echo: Option<String>,
     /// The ways to other systems.
@@ -52,6 +51,17 @@ pub(crate) struct Rooms {
     pub guard: Arc<Guard>,
     /// The name service, for trunks.
     pub names: Names,
+    /// The bandwidth between places.
+    pub pools: Arc<Pools>,
+}
+
+/// Held while something is read or kept and put in place, so that what is older never follows what is newer.
+#[derive(Default)]
+pub(crate) struct Changing {
+    /// The dial plan.
+    pub plan: tokio::sync::Mutex<()>,
+    /// The settings of a line.
+    pub lines: tokio::sync::Mutex<()>,
 }
 
 /// A gateway, behind a thin pointer.

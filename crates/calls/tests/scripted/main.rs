@@ -26,6 +26,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    alternate_routing
     answer_call
     basic_call
     blind_transfer
@@ -80,6 +81,7 @@ scripts! {
     info_digits
     intercom
     line_limits
+    locations
     loop_protection
     make_call
     music_on_hold
@@ -95,6 +97,7 @@ scripts! {
     redial
     refer_refused
     refused_requests
+    regions
     replaces_refused
     replaces_talking
     retransmissions

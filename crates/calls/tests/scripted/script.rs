@@ -39,6 +39,7 @@
 //!                                         then each leg: its list of the history, what it did, cause, codecs
 //! line 1002 rings | talks | holds | dials | rests
 //! presence of bob is On the phone
+//! pool berlin holds 80                    sound takes 80 kbit/s of it; `80 and 384` with pictures; 0: nothing
 //! media flows between ann and bob         media rests between ann and bob
 //! recorded is ann in file 2               the second one of the call, at her port
 //! nobody is recorded
@@ -185,6 +186,8 @@ fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), Stri
             let keys = keys.join("").replace("pound", "#");
             keys.chars().try_for_each(|key| stage.key(name, key))
         }
+        ["pool", name @ .., "holds", audio] => pool_holds(stage, &name.join(" "), audio, "0"),
+        ["pool", name @ .., "holds", audio, "and", video] => pool_holds(stage, &name.join(" "), audio, video),
         ["record", "says", words @ ..] => record_says(stage, &words.join(" ")),
         ["line", number, state] => line_is(stage, number, state),
         ["presence", "of", name, "is", words @ ..] => {
@@ -311,6 +314,14 @@ fn record_says(stage: &mut Stage, wanted: &str) -> Result<(), String> {
         said.push_str(&format!(" | {} {list}{rang}{talked} {}{codecs}", leg.address, leg.cause));
     }
     check(said == wanted, &format!("it says: {said}"))
+}
+
+fn pool_holds(stage: &Stage, name: &str, audio: &str, video: &str) -> Result<(), String> {
+    let all = stage.pools.shown();
+    let found = all.iter().find(|pool| pool.name == name);
+    let taken = found.map_or((0, 0), |pool| (pool.audio_taken, pool.video_taken));
+    let is = (taken.0.to_string(), taken.1.to_string()) == (audio.to_owned(), video.to_owned());
+    check(is, &format!("it holds {taken:?}"))
 }
 
 fn line_is(stage: &Stage, number: &str, wanted: &str) -> Result<(), String> {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use calls::address::Addresses;
+use calls::admission::Pools;
 use calls::call::{Arrival, EXTENSIONS, House, Moved, Now, Post, Shard, Switchboard};
 use calls::command::{Command, Done, Refusal};
 use calls::directory::PlanDirectory;
@@ -41,6 +42,7 @@ pub struct Stage {
     parking: Arc<Parking>,
     conferences: Arc<Conferences>,
     trunks: Arc<Trunks>,
+    pub pools: Arc<Pools>,
     post: Vec<(usize, Post)>,
     records: VecDeque<CallRecord>,
     start: Instant,
@@ -128,6 +130,8 @@ impl Stage {
         let server: SocketAddr = SERVER.parse().expect("an address");
         trunks.settle(Arc::new(move |_, _| Some(server)), "secret".to_owned());
         trunks.follow(plan.plan());
+        let pools = Arc::new(Pools::default());
+        pools.follow(plan.plan());
         for (name, servers, _) in &numbers.trunks {
             let hop = |name: &String| Hop { transport: Transport::Udp, address: at_name(name) };
             trunks.found(name, servers.iter().map(hop).collect(), start);
@@ -156,6 +160,7 @@ impl Stage {
             music: Some(Source::Sounds(Vec::new())),
             recordings: calls::Recordings::default(),
             trunks: Arc::clone(&trunks),
+            pools: Arc::clone(&pools),
         };
         let config = Config { extensions: EXTENSIONS.to_vec(), ..Config::default() };
         Self {
@@ -174,6 +179,7 @@ impl Stage {
             parking,
             conferences,
             trunks,
+            pools,
             post: Vec::new(),
             records: VecDeque::new(),
             ports,
@@ -383,6 +389,9 @@ impl Stage {
         }
         if !self.conferences.is_empty() {
             remains.push("conferences".to_owned());
+        }
+        if !self.pools.is_idle() {
+            remains.push(format!("bandwidth: {:?}", self.pools));
         }
         if !self.moved.is_empty() {
             remains.push("dialogs that have moved".to_owned());

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AlternateGroup, Costs, SipRoute, Transformation, TrunkSip};
+use super::{AlternateGroup, Costs, Location, Place, Region, SipRoute, Transformation, TrunkSip};
 
 /// The name that stands for the local route group of whoever calls (`CC-11`).
 pub const LOCAL_ROUTE_GROUP: &str = "local";
 
-/// All ways out.
+/// All ways out, and what lies between places.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Outside {
@@ -29,6 +29,12 @@ pub struct Outside {
     /// What calls out may cost.
     #[serde(skip_serializing_if = "Costs::is_usual")]
     pub costs: Costs,
+    /// Regions: codecs and rates between places.
+    #[serde(rename = "region", skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<Region>,
+    /// Locations: bandwidth between places.
+    #[serde(rename = "location", skip_serializing_if = "Vec::is_empty")]
+    pub locations: Vec<Location>,
 }
 
 /// A trunk.
@@ -61,6 +67,12 @@ pub struct Trunk {
     /// A REFER outside a dialog originates a call here (`CC-27`).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub accept_out_of_dialog_refer: bool,
+    /// The device pool whose place it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// Where it stands; what is not said here says its pool.
+    #[serde(skip_serializing_if = "Place::is_none")]
+    pub place: Place,
     /// How it is reached, and who is it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sip: Option<TrunkSip>,

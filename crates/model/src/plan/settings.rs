@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digits, Recording, Srtp};
+use super::{Allowance, Digits, Recording, Srtp};
 
 /// The settings of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct Settings {
     pub srtp: Srtp,
     /// Whether the calls of lines that do not say so themselves are recorded.
     pub recording: Recording,
+    /// What two regions allow each other that say nothing of each other.
+    #[serde(skip_serializing_if = "Allowance::is_none")]
+    pub between_regions: Allowance,
     /// Abbreviated numbers of the whole house, at places behind those of the lines' own speed dials.
     #[serde(rename = "speed_dial", skip_serializing_if = "Vec::is_empty")]
     pub speed_dials: Vec<HouseSpeedDial>,
@@ -50,6 +53,7 @@ impl Default for Settings {
             srtp: Srtp::default(),
             recording: Recording::default(),
             speed_dials: Vec::new(),
+            between_regions: Allowance::default(),
         }
     }
 }

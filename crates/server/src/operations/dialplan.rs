@@ -1,5 +1,6 @@
 //! The dial plan: shown, checked, applied as a whole, asked, and held against its saved cases.
 
+use calls::admission::{PoolShown, Pools};
 use calls::dialplan::{self, Accounts, Case, CaseFailure, DialPlan, Explanation, Kept, Summary};
 use model::Timestamp;
 use model::plan::{Finding, Plan, Severity};
@@ -142,6 +143,16 @@ pub(crate) async fn cases(
         keep(context, Kept { cases, ..kept }).await?;
     }
     Ok(CasesRun { cases: count, failures, saved, explanations })
+}
+
+/// The pools of bandwidth; without a node nobody takes from them.
+pub(crate) async fn locations(context: &Context) -> Result<Vec<PoolShown>, Failure> {
+    if let Some(node) = &context.node {
+        return Ok(node.calls().locations());
+    }
+    let pools = Pools::default();
+    pools.follow(in_force(context).await?.plan());
+    Ok(pools.shown())
 }
 
 fn read(document: &str) -> Result<Plan, Failure> {

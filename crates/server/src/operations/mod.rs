@@ -167,6 +167,7 @@ pub async fn perform(
         Request::DialPlanCases { csv, save, explain } => {
             json(dialplan::cases(context, csv.as_deref(), save, explain).await?)
         }
+        Request::DialPlanLocations => json(dialplan::locations(context).await?),
         Request::TrunkList => json(running::node(context)?.trunks()),
         Request::TrunkTest { name } => json(running::node(context)?.test_trunk(&name).await?),
         Request::ArchiveDelete { owner, before, with } => {

@@ -189,6 +189,8 @@ pub enum Request {
         /// Explains every case.
         explain: bool,
     },
+    /// The bandwidth between locations.
+    DialPlanLocations,
     /// How all trunks stand.
     TrunkList,
     /// Asks the servers of a trunk whether they are there.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use calls::admission::PoolShown;
 use calls::dialplan::{Case, CaseFailure};
 use model::plan::{DOCUMENT_BYTES_MAX, Finding, Severity};
 use runtime::Runtime;
@@ -33,6 +34,8 @@ enum Verb {
     Apply(Apply),
     /// Say what a call would do, and why, step by step
     Test(Test),
+    /// List locations: the bandwidth there is between them, and what calls take of it now
+    Locations(Common),
     /// Run cases: calls whose outcome is known; without a file, the saved ones
     Cases(Cases),
 }
@@ -76,6 +79,9 @@ struct Test {
     /// Digits come one by one: more could follow
     #[arg(long)]
     overlap: bool,
+    /// As if there were no bandwidth to the line that is reached
+    #[arg(long)]
+    around: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -97,7 +103,7 @@ struct Cases {
 impl Arguments {
     pub(super) fn common(&self) -> &Common {
         match &self.verb {
-            Verb::Show(common) => common,
+            Verb::Show(common) | Verb::Locations(common) => common,
             Verb::Check(check) => &check.common,
             Verb::Apply(apply) => &apply.common,
             Verb::Test(test) => &test.common,
@@ -125,11 +131,17 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             let applied: DialPlanApplied = ask(&common, runtime, Request::DialPlanApply(new)).await?;
             Ok(tell_applied(&common, &applied))
         }
-        Verb::Test(Test { from, dial, at, device, overlap, .. }) => {
-            let overlap = if overlap { "yes".to_owned() } else { String::new() };
-            let case = Case { from, dial, at, device, overlap, ..Case::default() };
+        Verb::Test(Test { from, dial, at, device, overlap, around, .. }) => {
+            let flag = |set: bool| if set { "yes".to_owned() } else { String::new() };
+            let (overlap, around) = (flag(overlap), flag(around));
+            let case = Case { from, dial, at, device, overlap, around, ..Case::default() };
             let tested: DialPlanTested = ask(&common, runtime, Request::DialPlanTest(Box::new(case))).await?;
             print::shown(common.json, &tested, |tested| print::line(tested.text.trim_end()));
+            Ok(Exit::Done)
+        }
+        Verb::Locations(_) => {
+            let pools: Vec<PoolShown> = ask(&common, runtime, Request::DialPlanLocations).await?;
+            print::shown(common.json, &pools, |pools| locations(pools));
             Ok(Exit::Done)
         }
         Verb::Cases(Cases { file, save, explain, .. }) => {
@@ -138,6 +150,22 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             Ok(tell_cases(&common, &run))
         }
     }
+}
+
+fn locations(pools: &[PoolShown]) {
+    let of = |taken: u32, limit: Option<u32>| match limit {
+        Some(limit) => format!("{taken} of {limit}"),
+        None => format!("{taken} (no limit)"),
+    };
+    let rows: Vec<Vec<String>> = pools
+        .iter()
+        .map(|pool| {
+            let audio = of(pool.audio_taken, pool.audio_kbits);
+            let video = of(pool.video_taken, pool.video_kbits);
+            vec![pool.name.clone(), audio, video, pool.calls.to_string()]
+        })
+        .collect();
+    print::table(&["LOCATION", "SOUND kbit/s", "PICTURES kbit/s", "CALLS"], &rows);
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

@@ -272,6 +272,27 @@ impl Media {
         }
     }
 
+    /// The bandwidth that the section states, in kbit/s: `b=AS` (RFC 8866 §5.8), else `b=TIAS` (RFC 3890 §6.2).
+    pub fn bandwidth_kbits(&self) -> Option<u32> {
+        let value = |kind: &[u8]| {
+            let found = self.lines.0.iter().find_map(|line| line.strip_prefix(kind))?;
+            scan::number::<u32>(scan::trim(found))
+        };
+        value(b"b=AS:").or_else(|| value(b"b=TIAS:").map(|bits| bits.div_ceil(1_000)))
+    }
+
+    /// States the bandwidth by `b=AS`, in the place of what was stated.
+    pub fn set_bandwidth_kbits(&mut self, kbits: u32) {
+        self.lines.0.retain(|line| !line.starts_with(b"b="));
+        let mut line = BytesMut::with_capacity(12);
+        line.put_slice(b"b=AS:");
+        put_number(&mut line, u64::from(kbits));
+        // RFC 8866 §9: behind the title and the address, before keys and attributes.
+        let before = |line: &Bytes| [b"m=", b"i=", b"c="].iter().any(|kind| line.starts_with(*kind));
+        let place = self.lines.0.iter().take_while(|line| before(line)).count();
+        self.lines.0.insert(place, line.freeze());
+    }
+
     /// The codecs in the m-line's order of preference; formats that are no payload types are left out.
     pub fn codecs(&self) -> Vec<Codec> {
         self.formats().filter_map(|format| Codec::find(&self.lines, scan::number(format)?)).collect()

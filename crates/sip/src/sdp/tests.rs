@@ -146,3 +146,16 @@ fn a_description_of_our_own_reads_back() {
     assert_eq!(back.origin(), Some((&b"1"[..], &b"2"[..])));
     assert_eq!(back.connection_of(0), Some("192.0.2.1".parse().unwrap()));
 }
+
+#[test]
+fn a_section_states_its_bandwidth_before_its_attributes() {
+    let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\nm=video 4000 RTP/AVP 97\r\ni=film\r\nc=IN IP4 192.0.2.1\r\nb=TIAS:1000500\r\na=rtpmap:97 H264/90000\r\n";
+    let mut sdp = Sdp::parse(&Bytes::from_static(text.as_bytes())).unwrap();
+    let media = &mut sdp.media_mut()[0];
+    assert_eq!(media.bandwidth_kbits(), Some(1_001), "RFC 3890: bits a second, rounded up");
+    media.set_bandwidth_kbits(384);
+    assert_eq!(media.bandwidth_kbits(), Some(384));
+    let written = String::from_utf8(sdp.write().to_vec()).unwrap();
+    assert!(written.contains("c=IN IP4 192.0.2.1\r\nb=AS:384\r\na=rtpmap:97"), "{written}");
+    assert!(!written.contains("TIAS"), "{written}");
+}

@@ -3,6 +3,7 @@
 mod conflicts;
 mod lookup;
 mod loops;
+mod places;
 mod reach;
 mod references;
 mod trunks;
@@ -55,6 +56,7 @@ impl Plan {
         let mut found = Findings::default();
         references::check(self, &mut found);
         trunks::check(self, &mut found);
+        places::check(self, &mut found);
         conflicts::check(self, &mut found);
         reach::check(self, &mut found);
         loops::check(self, &mut found);

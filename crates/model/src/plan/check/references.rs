@@ -30,7 +30,11 @@ struct Known<'a> {
     groups: BTreeSet<&'a str>,
     lists: BTreeSet<&'a str>,
     alternates: BTreeSet<&'a str>,
+    /// Emergency locations.
     locations: BTreeSet<&'a str>,
+    regions: BTreeSet<&'a str>,
+    /// Locations of bandwidth.
+    links: BTreeSet<&'a str>,
     presence: BTreeSet<&'a str>,
 }
 
@@ -58,6 +62,8 @@ impl<'a> Known<'a> {
                 plan.emergency.locations.iter().map(|l| l.name.as_str()),
                 found,
             ),
+            regions: unique("outside.region", out.regions.iter().map(|r| r.name.as_str()), found),
+            links: unique("outside.location", out.locations.iter().map(|l| l.name.as_str()), found),
             presence: unique("presence.groups", plan.presence.groups.iter().map(String::as_str), found),
         }
     }
@@ -77,6 +83,8 @@ impl<'a> Known<'a> {
     }
 
     fn place(&self, at: &str, place: &Place, found: &mut Findings) {
+        named(at, "region", place.region.as_deref(), &self.regions, found);
+        named(at, "location", place.location.as_deref(), &self.links, found);
         named(at, "route group", place.local_route_group.as_deref(), &self.groups, found);
         named(at, "emergency location", place.emergency_location.as_deref(), &self.locations, found);
         named(at, "search space", place.alternate_search_space.as_deref(), &self.spaces, found);
@@ -280,6 +288,8 @@ fn outside(plan: &Plan, known: &Known<'_>, found: &mut Findings) {
         known.space(&at, trunk.search_space.as_deref(), found);
         known.space(&at, trunk.subscribe_search_space.as_deref(), found);
         known.presence_group(&at, trunk.presence_group.as_deref(), found);
+        named(&at, "device pool", trunk.pool.as_deref(), &known.pools, found);
+        known.place(&at, &trunk.place, found);
         if trunk.search_space.is_none() {
             found.warning(
                 &at,
