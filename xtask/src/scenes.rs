@@ -194,7 +194,8 @@ impl Found {
 fn page(found: &Found) -> String {
     let mut page = String::from(
         "# Scenes of calls\n\nWritten by `cargo xtask scenes`, and checked with every change. Scripted phones play `tests/sip/*.sip` without a network and with a clock that is moved\n\
-         by hand; foreign phones play `tests/interop/*.py` on real sockets. Each name is a file there.\n\n## What can be done\n\n",
+         by hand; foreign phones play `tests/interop/*.py` on real sockets. Each name is a file there. Who may sign in, and what\n\
+         phones say outside of calls, `crates/calls/tests/edges` tests over sockets of its own.\n\n## What can be done\n\n",
     );
     table(&mut page, ABLE, found);
     page.push_str("\n## What goes wrong\n\n");
