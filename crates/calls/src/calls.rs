@@ -130,7 +130,7 @@ impl Calls {
         trunks.follow(calls.rooms.plan.load().plan());
         calls.rooms.pools.follow(calls.rooms.plan.load().plan());
         calls.restore().await?;
-        let counts = calls.start_shards(&config, sockets, &lines, &ports).map_err(Error::Threads)?;
+        let counts = calls.start_shards(&config, sockets, &lines, &ports).await.map_err(Error::Threads)?;
         calls.start_watchers(counts);
         calls.start_keeping();
         calls.start_recorder(&config);
@@ -346,7 +346,7 @@ impl Calls {
         answered.await.ok()
     }
 
-    fn start_shards(
+    async fn start_shards(
         &self,
         config: &CallsConfig,
         sockets: Vec<BoundUdp>,
@@ -392,16 +392,17 @@ impl Calls {
                 watch_counts: Arc::clone(&watch_counts),
                 traces: Traces::new(Room::of_shard(config.records.traced_calls_max, count)),
             };
-            let serving = async move {
-                match sockets.open() {
-                    Ok(sockets) => Shard::new(parts, sockets).run().await,
-                    Err(cause) => tracing::error!(%cause, "no telephone is heard: sockets cannot be watched"),
-                }
-            };
-            runtime.spawn_listener_apart("SIP over UDP", &self.bound.udp, serving)?;
-            Ok(watch_counts)
+            let (opened, is_open) = oneshot::channel();
+            runtime.spawn_listener_apart("SIP over UDP", &self.bound.udp, serve(parts, sockets, opened))?;
+            Ok((watch_counts, is_open))
         };
-        sockets.into_iter().enumerate().map(start).collect()
+        let started = sockets.into_iter().enumerate().map(start).collect::<std::io::Result<Vec<_>>>()?;
+        let mut counts = Vec::new();
+        for (watch_counts, is_open) in started {
+            is_open.await.map_err(std::io::Error::other)??;
+            counts.push(watch_counts);
+        }
+        Ok(counts)
     }
 
     /// Tells the shards what has changed, as far as anybody there watches.
@@ -549,6 +550,19 @@ async fn trunk_secret(rooms: &Rooms) -> Result<String, store::Error> {
     let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     rooms.store.setting_put(TRUNK_SECRET, &secret).await?;
     Ok(secret)
+}
+
+/// Opens a shard's sockets on the thread that will read them, says whether it could, and serves them.
+async fn serve(parts: Parts, sockets: BoundUdp, opened: oneshot::Sender<std::io::Result<()>>) {
+    match sockets.open() {
+        Ok(sockets) => {
+            let _ = opened.send(Ok(()));
+            Shard::new(parts, sockets).run().await;
+        }
+        Err(cause) => {
+            let _ = opened.send(Err(cause));
+        }
+    }
 }
 
 fn shards(wanted: usize) -> usize {

@@ -54,8 +54,8 @@ pub use snapshot::CallSnapshot;
 /// Why call control could not start, or do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The system gives no thread for the shards.
-    #[error("no thread for calls can be started: {0}")]
+    /// The system gives no thread for the shards, or does not watch their sockets.
+    #[error("no shard for calls can be started: {0}")]
     Threads(std::io::Error),
     /// A listening address is taken or not ours: the operator's configuration.
     #[error("cannot listen on {address}: {cause}")]

@@ -33,7 +33,7 @@ pub(crate) struct Serving {
 }
 
 impl Runtime {
-    /// Starts a task that serves listening sockets. Several tasks may share an address (one reader a core): it
+    /// Starts a task that serves listening sockets. Several tasks may share an address (one for each shard): it
     /// is up as long as all of them run, because each serves a part of the peers.
     pub fn spawn_listener<F>(
         &self,
@@ -50,7 +50,9 @@ impl Runtime {
         task
     }
 
-    /// Like [`Runtime::spawn_listener`], on a thread of its own ([`Runtime::spawn_apart`]).
+    /// Like [`Runtime::spawn_listener`], on a thread that does nothing else, with a poll of its own for the sockets that
+    /// the future opens: no other thread is woken when they are readable. What the future spawns runs among the workers.
+    /// Where one thread does everything (tests), it is an ordinary task.
     ///
     /// # Errors
     /// The system gives no thread or no poll.
@@ -59,14 +61,13 @@ impl Runtime {
         name: &'static str,
         addresses: &[SocketAddr],
         future: F,
-    ) -> io::Result<Task<Option<F::Output>>>
+    ) -> io::Result<()>
     where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
     {
         let task = self.spawn_apart(name, future)?;
         self.serves(name, addresses, &task);
-        Ok(task)
+        Ok(())
     }
 
     fn serves<T>(&self, name: &'static str, addresses: &[SocketAddr], task: &Task<T>) {

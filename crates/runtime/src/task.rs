@@ -71,11 +71,15 @@ impl Runtime {
 
     /// Runs a future on a thread that does nothing else, with a poll of its own for the sockets that the future opens:
     /// no other thread is woken when they are readable. What the future spawns runs among the workers. The task that is
-    /// given back ends with the future. Where one thread does everything (tests), it is an ordinary task.
+    /// given back ends with the future and cannot end it. Where one thread does everything (tests), it is an ordinary task.
     ///
     /// # Errors
     /// The system gives no thread or no poll.
-    pub fn spawn_apart<F>(&self, name: &'static str, future: F) -> std::io::Result<Task<Option<F::Output>>>
+    pub(crate) fn spawn_apart<F>(
+        &self,
+        name: &'static str,
+        future: F,
+    ) -> std::io::Result<Task<Option<F::Output>>>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -84,11 +88,20 @@ impl Runtime {
         if !self.inner.home.as_ref().is_some_and(has_workers) {
             return Ok(self.spawn(name, async { Some(future.await) }));
         }
-        let own = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (begun, has_begun) = std::sync::mpsc::sync_channel(1);
         let (done, ended) = tokio::sync::oneshot::channel();
         self.thread(name, move || {
-            let _ = done.send(own.block_on(future));
+            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(own) => {
+                    let _ = begun.send(Ok(()));
+                    let _ = done.send(own.block_on(future));
+                }
+                Err(cause) => {
+                    let _ = begun.send(Err(cause));
+                }
+            }
         })?;
+        has_begun.recv().map_err(std::io::Error::other)??;
         Ok(self.spawn(name, async { ended.await.ok() }))
     }
 
