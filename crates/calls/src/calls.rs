@@ -121,8 +121,8 @@ impl Calls {
             engine,
         });
         let mailboxes = (0..shards).map(|_| Arc::new(Mailbox::default())).collect();
-        let transport = Transport::new(&runtime, mailboxes, config.tls.clone());
-        let (sockets, udp) = UdpSockets::bind(&runtime, &config.listen.udp, shards)?;
+        let transport = Transport::new(&runtime, mailboxes, &config);
+        let (sockets, udp) = UdpSockets::bind(&runtime, &config, shards)?;
         let bound = Listen { udp, ..transport.listen(&config)? };
         let calls = Self { rooms, board, transport, quality: Arc::default(), bound };
         let secret = trunk_secret(&calls.rooms).await?;

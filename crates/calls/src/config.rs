@@ -24,6 +24,8 @@ pub struct CallsConfig {
     pub digest: Vec<sip::digest::Algorithm>,
     /// Networks whose failures are not limited (`[network] trusted`).
     pub trusted: Vec<Network>,
+    /// How signalling is marked (`MD-16`).
+    pub dscp: runtime::Dscp,
     /// Shards; 0 is one for each four cores.
     pub shards: usize,
     /// The number that echoes audio.

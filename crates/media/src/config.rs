@@ -17,8 +17,8 @@ pub struct MediaConfig {
     pub rtp_ports: (u16, u16),
     /// Ports inside that range that others of this node listen on: never taken.
     pub kept_ports: Vec<u16>,
-    /// The mark of sound in a call with pictures (`Q-08`): [`Dscp::Af41`] like the pictures, or [`Dscp::Ef`].
-    pub video_call_audio: Dscp,
+    /// How packets are marked.
+    pub marks: Marks,
     /// The address that sockets are bound to.
     pub bind: IpAddr,
     /// Threads; 0 is one per core.
@@ -29,12 +29,29 @@ pub struct MediaConfig {
     pub quality_interval: Duration,
 }
 
+/// How packets are marked for the network (`MD-16`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// Sound, and what is sent by fax.
+    pub audio: Dscp,
+    /// Pictures.
+    pub video: Dscp,
+    /// Sound in a call with pictures (`Q-08`).
+    pub video_call_audio: Dscp,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self { audio: Dscp::EF, video: Dscp::AF41, video_call_audio: Dscp::AF41 }
+    }
+}
+
 impl Default for MediaConfig {
     fn default() -> Self {
         Self {
             rtp_ports: (16_384, 32_766),
             kept_ports: Vec::new(),
-            video_call_audio: Dscp::Af41,
+            marks: Marks::default(),
             bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             threads: 0,
             silence_max: Duration::from_secs(60),
@@ -82,9 +99,9 @@ impl MediaConfig {
     /// The mark of what travels in a call with or without pictures (`MD-16`, `Q-08`).
     pub(crate) fn dscp(&self, kind: Kind, with_video: bool) -> Dscp {
         match kind {
-            Kind::Audio if with_video => self.video_call_audio,
-            Kind::Audio | Kind::Fax => Dscp::Ef,
-            Kind::Video => Dscp::Af41,
+            Kind::Audio if with_video => self.marks.video_call_audio,
+            Kind::Audio | Kind::Fax => self.marks.audio,
+            Kind::Video => self.marks.video,
         }
     }
 

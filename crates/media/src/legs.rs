@@ -96,7 +96,7 @@ mod tests {
         let now = tokio::time::Instant::now().into_std();
         for id in 0..count {
             let socket = || UdpSocket::bind("127.0.0.1:0").unwrap();
-            let pair = Pair { port: 0, dscp: Dscp::Ef, rtp: socket(), rtcp: socket() };
+            let pair = Pair { port: 0, dscp: Dscp::EF, rtp: socket(), rtcp: socket() };
             let open = OpenPort { kind: Kind::Audio, owner: 0 };
             legs.insert(Box::new(Leg::new(PortId(id), open, pair, now)));
         }

@@ -124,7 +124,7 @@ pub use codec::{Codec, Encoding};
 pub use command::{
     Command, Conference, ConferenceId, Crypto, Direction, Kind, Learn, OpenPort, Port, PortId, Remote, Speech,
 };
-pub use config::{MediaConfig, PortRange};
+pub use config::{Marks, MediaConfig, PortRange};
 pub use event::{Event, Quality, Refusal, Report};
 pub use jitter::JitterCounts;
 pub use media::Media;

@@ -255,7 +255,7 @@ mod tests {
             let address: std::net::IpAddr = address.parse().unwrap();
             let mut bound = (20_000..20_400)
                 .step_by(2)
-                .find_map(|port| Pair::bind(&runtime, address, port, Kind::Audio, Dscp::Ef).ok());
+                .find_map(|port| Pair::bind(&runtime, address, port, Kind::Audio, Dscp::EF).ok());
             let Some(pair) = bound.take() else {
                 assert!(address.is_ipv6(), "no port is free");
                 continue; // A machine without IPv6.
@@ -268,11 +268,11 @@ mod tests {
                     false => u32::from(rustix::net::sockopt::ip_tos(socket).unwrap()),
                 })
             };
-            assert_eq!(marks(&leg), [Dscp::Ef.tos(); 2]);
-            leg.sockets.mark(Dscp::Af41);
-            assert_eq!(marks(&leg), [Dscp::Af41.tos(); 2]);
-            leg.sockets.mark(Dscp::Ef);
-            assert_eq!(marks(&leg), [Dscp::Ef.tos(); 2]);
+            assert_eq!(marks(&leg), [Dscp::EF.tos(); 2]);
+            leg.sockets.mark(Dscp::AF41);
+            assert_eq!(marks(&leg), [Dscp::AF41.tos(); 2]);
+            leg.sockets.mark(Dscp::EF);
+            assert_eq!(marks(&leg), [Dscp::EF.tos(); 2]);
         }
     }
 }

@@ -14,28 +14,43 @@ use crate::Runtime;
 /// The listen queue of TCP listeners, in connections.
 const TCP_BACKLOG: i32 = 4096;
 
-/// Differentiated services code points that we mark with (`MD-16`).
+/// A differentiated services code point, 0 to 63 (RFC 2474 §3, `MD-16`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dscp {
-    /// Best effort, 0.
-    Default,
-    /// Call signalling, 24.
-    Cs3,
-    /// Video and the sound that goes with it, 34.
-    Af41,
-    /// Audio, 46.
-    Ef,
-}
+pub struct Dscp(u8);
 
 impl Dscp {
+    /// Nothing special: 0.
+    pub const BEST_EFFORT: Self = Self(0);
+    /// Call signalling: 24.
+    pub const CS3: Self = Self(24);
+    /// Call signalling in older networks: 26.
+    pub const AF31: Self = Self(26);
+    /// Video and the sound that goes with it: 34.
+    pub const AF41: Self = Self(34);
+    /// Audio: 46.
+    pub const EF: Self = Self(46);
+
+    /// A code point by its name (`cs0` to `cs7`, `af11` to `af43`, `ef`: RFC 2474 §4.2.2, RFC 2597 §6, RFC 3246 §2.2)
+    /// or its number.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digit = |byte: &u8, most: u8| {
+            let value = byte.wrapping_sub(b'0');
+            (value <= most).then_some(value)
+        };
+        let value = match text.to_ascii_lowercase().as_bytes() {
+            b"ef" => Self::EF.0,
+            [b'c', b's', class] => 8 * digit(class, 7)?,
+            [b'a', b'f', class @ b'1'..=b'4', drop @ b'1'..=b'3'] => {
+                8 * digit(class, 4)? + 2 * digit(drop, 3)?
+            }
+            _ => text.parse().ok().filter(|value| *value < 64)?,
+        };
+        Some(Self(value))
+    }
+
     /// The value of the TOS octet (the code point in its upper six bits).
     pub fn tos(self) -> u32 {
-        4 * match self {
-            Self::Default => 0,
-            Self::Cs3 => 24,
-            Self::Af41 => 34,
-            Self::Ef => 46,
-        }
+        4 * u32::from(self.0)
     }
 
     /// Marks what an open socket sends from now on.
@@ -56,7 +71,7 @@ pub struct SocketOptions {
     pub dscp: Option<Dscp>,
     /// Kernel receive and send buffer in bytes; `None` leaves the system's default.
     pub buffer_bytes: Option<usize>,
-    /// Several sockets may share the port (one reader a core).
+    /// Several sockets may share the port (one for each shard).
     pub reuse_port: bool,
 }
 
@@ -145,12 +160,23 @@ mod tests {
     #[tokio::test]
     async fn both_ends_of_a_marked_connection_are_marked() {
         let runtime = Runtime::real();
-        let options = SocketOptions { dscp: Some(Dscp::Cs3), ..SocketOptions::default() };
+        let options = SocketOptions { dscp: Some(Dscp::CS3), ..SocketOptions::default() };
         let listener = runtime.listen_tcp("127.0.0.1:0".parse().unwrap(), options).unwrap();
         let address = listener.local_addr().unwrap();
         let (called, accepted) = tokio::join!(runtime.connect_tcp(address, options), listener.accept());
         for stream in [called.unwrap(), accepted.unwrap().0] {
-            assert_eq!(SockRef::from(&stream).tos_v4().unwrap(), Dscp::Cs3.tos());
+            assert_eq!(SockRef::from(&stream).tos_v4().unwrap(), Dscp::CS3.tos());
+        }
+    }
+
+    #[test]
+    fn a_code_point_is_known_by_name_and_number() {
+        for (text, wanted) in [("ef", Dscp::EF), ("CS3", Dscp::CS3), ("af31", Dscp::AF31), ("34", Dscp::AF41)]
+        {
+            assert_eq!(Dscp::parse(text), Some(wanted), "{text}");
+        }
+        for wrong in ["", "cs8", "af44", "af51", "64", "-1", "efx", "best"] {
+            assert_eq!(Dscp::parse(wrong), None, "{wrong}");
         }
     }
 }

@@ -357,7 +357,7 @@ fn media_config(config: &Config) -> MediaConfig {
     MediaConfig {
         rtp_ports: config.media.rtp_ports,
         kept_ports: config.listen.ports(),
-        video_call_audio: config.media.video_call_audio,
+        marks: config.media.marks,
         bind,
         ..MediaConfig::default()
     }
@@ -390,6 +390,7 @@ fn calls_config(config: &Config, tls: ServerConfig) -> Result<CallsConfig> {
         digest: config.sip.digest.clone(),
         trusted: config.network.trusted.clone(),
         shards: 0,
+        dscp: config.sip.dscp,
         echo_number: Some(ECHO_NUMBER.to_owned()),
         conferences: config.sip.calls.conferences.clone(),
         music: music(&config.sip.calls.music_on_hold)?,

@@ -10,7 +10,7 @@ use sip::framing::{Frame, StreamDecoder};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use super::{Admitted, Connection, SIGNALLING, Transport, WRITES_WAITING_MAX};
+use super::{Admitted, Connection, Transport, WRITES_WAITING_MAX};
 use crate::shard::mailbox::Input;
 
 /// How long a message may be incomplete, and how long a connection may stay without a message over which nobody has
@@ -189,7 +189,8 @@ pub(super) fn dial(transport: &Arc<Transport>, transmit: Transmit, shard: usize)
         let stream = match (transmit.flow.transport, transmit.flow.connection) {
             (Kind::Tcp, None) => {
                 let connected =
-                    tokio::time::timeout(CONNECT_MAX, inside.runtime.connect_tcp(remote, SIGNALLING)).await;
+                    tokio::time::timeout(CONNECT_MAX, inside.runtime.connect_tcp(remote, inside.options))
+                        .await;
                 connected.ok().and_then(Result::ok)
             }
             _ => None,

@@ -8,7 +8,7 @@ use sip::endpoint::Transport as Kind;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::{SIGNALLING, Transport, connection};
+use super::{Transport, connection};
 use crate::Error;
 
 /// How long a TLS handshake may take.
@@ -17,7 +17,7 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// Listens on `address`; gives the address that the socket got.
 pub(super) fn open(transport: &Arc<Transport>, address: SocketAddr, kind: Kind) -> Result<SocketAddr, Error> {
     let failed = |cause| Error::Listen { address, cause };
-    let listener = transport.runtime.listen_tcp(address, SIGNALLING).map_err(failed)?;
+    let listener = transport.runtime.listen_tcp(address, transport.options).map_err(failed)?;
     let name = if kind == Kind::Tls { "SIP over TLS" } else { "SIP over TCP" };
     let inside = Arc::clone(transport);
     let begin = move |stream, remote| Some(begin(Arc::clone(&inside), stream, remote, kind));

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use runtime::{Dscp, Runtime, SocketOptions};
+use runtime::{Runtime, SocketOptions};
 use sip::endpoint::{ConnectionId, Flow, Transmit, Transport as Kind};
 use sip::{Malformed, Message, Method, Name, Response};
 use tokio::sync::mpsc;
@@ -35,13 +35,11 @@ const WRITES_WAITING_MAX: usize = 512;
 /// Retry-After of a 503 by a full queue, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
-/// Signalling sockets: CS3.
-pub(crate) const SIGNALLING: SocketOptions =
-    SocketOptions { dscp: Some(Dscp::Cs3), buffer_bytes: None, reuse_port: false };
-
 /// What all sockets share.
 pub(crate) struct Transport {
     pub(crate) runtime: Runtime,
+    /// How sockets for signalling are set up.
+    options: SocketOptions,
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
     /// The dialogs that left the shard of their Call-ID.
     pub(crate) moved: Arc<Moved>,
@@ -74,16 +72,13 @@ struct Admitted {
 pub(crate) struct NotSent;
 
 impl Transport {
-    pub(crate) fn new(
-        runtime: &Runtime,
-        mailboxes: Vec<Arc<Mailbox>>,
-        tls: Option<Arc<rustls::ServerConfig>>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(runtime: &Runtime, mailboxes: Vec<Arc<Mailbox>>, config: &CallsConfig) -> Arc<Self> {
         Arc::new(Self {
             runtime: runtime.clone(),
+            options: SocketOptions { dscp: Some(config.dscp), ..SocketOptions::default() },
             mailboxes,
             moved: Arc::default(),
-            tls: ArcSwapOption::new(tls),
+            tls: ArcSwapOption::new(config.tls.clone()),
             connections: papaya::HashMap::new(),
             by_remote: papaya::HashMap::new(),
             local: LocalAddresses::new(runtime),

@@ -13,9 +13,9 @@ use sip::message::MESSAGE_BYTES_MAX;
 use sip::{Message, stun};
 use tokio::net::UdpSocket;
 
-use super::{NotSent, SIGNALLING, Transport};
-use crate::Error;
+use super::{NotSent, Transport};
 use crate::shard::mailbox::Input;
+use crate::{CallsConfig, Error};
 
 /// Datagrams read from one socket before timers and others get their turn.
 const READS_AT_ONCE: usize = 64;
@@ -63,14 +63,17 @@ impl UdpSockets {
     /// An address is taken or not ours.
     pub(crate) fn bind(
         runtime: &Runtime,
-        addresses: &[SocketAddr],
+        config: &CallsConfig,
         shards: usize,
     ) -> Result<(Vec<BoundUdp>, Vec<SocketAddr>), Error> {
-        let options =
-            SocketOptions { buffer_bytes: Some(BUFFER_BYTES), reuse_port: shards > 1, ..SIGNALLING };
+        let options = SocketOptions {
+            dscp: Some(config.dscp),
+            buffer_bytes: Some(BUFFER_BYTES),
+            reuse_port: shards > 1,
+        };
         let mut all: Vec<BoundUdp> = (0..shards).map(|_| BoundUdp(Vec::new())).collect();
         let mut bound = Vec::new();
-        for address in addresses {
+        for address in &config.listen.udp {
             let mut address = *address;
             for shard in &mut all {
                 let failed = |cause| Error::Listen { address, cause };

@@ -78,6 +78,7 @@ impl House {
             addresses: Addresses::default(),
             digest: vec![Algorithm::Md5],
             trusted: Vec::new(),
+            dscp: runtime::Dscp::CS3,
             shards: 2,
             echo_number: Some("600".to_owned()),
             conferences: Vec::new(),

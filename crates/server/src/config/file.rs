@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(config.listen.at(config.listen.sip), ["127.0.0.1:15060".parse().unwrap()]);
         assert_eq!(config.database_path(), None);
         assert_eq!(config.media.rtp_ports, (20_000, 20_100));
-        assert_eq!(config.media.video_call_audio, runtime::Dscp::Ef);
+        assert_eq!(config.media.marks.video_call_audio, runtime::Dscp::EF);
         assert_eq!(config.listen.ports(), [15222, 15223, 15269, 15270, 15060, 15061, 18080, 19464]);
         assert_eq!(config.sip.digest.len(), 2);
         assert!(config.network.trusted[0].contains("127.0.0.9".parse().unwrap()));
@@ -232,7 +232,7 @@ mod tests {
             ("[listen]\naddresses = []\n", &["4: ", "[listen] addresses", "IP addresses"]),
             ("[storage]\nurl = \"mysql://secret@db\"\n", &["4: ", "[storage] url", "sqlite:FILE"]),
             ("[media]\nrtp_ports = \"9000-8000\"\n", &["4: ", "[media] rtp_ports", "16384-32766"]),
-            ("[media]\nvideo_call_audio = \"cs1\"\n", &["4: ", "[media] video_call_audio", "\"af41\""]),
+            ("[media]\nvideo_call_audio = \"af50\"\n", &["4: ", "[media] video_call_audio", "\"af41\""]),
             ("[media]\nadvertise = \"example.org\"\n", &["4: ", "[media] advertise", "IP address"]),
             ("[sip]\ndigest = [\"sha1\"]\n", &["4: ", "[\"sha1\"]", "sha-256"]),
             ("[network]\nlocal = [\"10/8\"]\n", &["4: ", "[\"10/8\"]", "10.0.0.0/8"]),

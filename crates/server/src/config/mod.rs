@@ -170,8 +170,8 @@ impl Default for SignInSection {
 pub struct MediaSection {
     /// First and last UDP port.
     pub rtp_ports: (u16, u16),
-    /// The mark of sound in a call with pictures.
-    pub video_call_audio: Dscp,
+    /// How packets are marked.
+    pub marks: media::Marks,
     /// The address that phones outside the local networks are told.
     pub advertise: Option<IpAddr>,
 }
@@ -179,6 +179,8 @@ pub struct MediaSection {
 /// SIP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SipSection {
+    /// How signalling is marked.
+    pub dscp: Dscp,
     /// Digest algorithms in the order they are offered.
     pub digest: Vec<Algorithm>,
     /// The address that phones outside the local networks are told.
@@ -428,10 +430,11 @@ impl Config {
             im: ImSection::default(),
             media: MediaSection {
                 rtp_ports: (16_384, 32_766),
-                video_call_audio: Dscp::Af41,
+                marks: media::Marks::default(),
                 advertise: None,
             },
             sip: SipSection {
+                dscp: Dscp::CS3,
                 digest: vec![Algorithm::Md5],
                 advertise: None,
                 calls: CallsSection::default(),

@@ -176,19 +176,17 @@ settings! {
             config.media.rtp_ports = (first, last);
             (first >= 1024 && last > first && last - first >= 7).then_some(())
         };
-    "media" "video_call_audio": "\"af41\" or \"ef\", the mark of sound in a call with video",
-        AtStart(media.video_call_audio),
-        |config, value| {
-            config.media.video_call_audio = match value.text()? {
-                "af41" => Dscp::Af41,
-                "ef" => Dscp::Ef,
-                _ => return None,
-            };
-            Some(())
-        };
+    "media" "audio_dscp": DSCP, AtStart(media.marks.audio),
+        |config, value| { config.media.marks.audio = Dscp::parse(value.text()?)?; Some(()) };
+    "media" "video_dscp": DSCP, AtStart(media.marks.video),
+        |config, value| { config.media.marks.video = Dscp::parse(value.text()?)?; Some(()) };
+    "media" "video_call_audio": DSCP, AtStart(media.marks.video_call_audio),
+        |config, value| { config.media.marks.video_call_audio = Dscp::parse(value.text()?)?; Some(()) };
     "media" "advertise": ADVERTISE, AtStart(media.advertise),
         |config, value| { config.media.advertise = address(value)?; Some(()) };
 
+    "sip" "dscp": DSCP, AtStart(sip.dscp),
+        |config, value| { config.sip.dscp = Dscp::parse(value.text()?)?; Some(()) };
     "sip" "digest": "a list of \"md5\" and \"sha-256\" in the order to offer, such as [\"md5\"]",
         AtStart(sip.digest),
         |config, value| {
@@ -418,6 +416,7 @@ settings! {
         |config, value| { config.im.proxy.kib_per_second = within(value, 16, 1 << 20)?; Some(()) };
 }
 
+const DSCP: &str = "a DSCP name such as \"cs3\", \"af41\" or \"ef\", or a number from 0 to 63, in quotes";
 const ADVERTISE: &str = "the IP address that the outside world knows, or \"\" for none";
 const DOMAINS: &str = "a list of domains, such as [\"example.org\", \"*.example.net\"], or [\"*\"] for all";
 const NETWORKS: &str =

@@ -54,12 +54,15 @@ const NETWORKS_AND_LOG: &str = "\
 # Behind NAT or on a rented server: the address that phones outside your networks must use.
 [sip]
 # advertise = \"203.0.113.5\"
+# dscp = \"cs3\"                 # how SIP is marked for the network: a name such as \"af31\" or a number
 # digest = [\"md5\"]               # or [\"sha-256\", \"md5\"] when all your phones know it
 
 [media]
 # advertise = \"203.0.113.5\"      # as [sip] advertise unless given
 # rtp_ports = \"16384-32766\"
-# video_call_audio = \"af41\"      # the DSCP mark of sound in a call with video, or \"ef\"; sound alone is always EF
+# audio_dscp = \"ef\"            # how sound is marked for the network
+# video_dscp = \"af41\"          # how pictures are
+# video_call_audio = \"af41\"      # how sound in a call with pictures is
 
 [calls]
 # conferences = []               # numbers to meet at, such as [\"800\", \"801:4711:20\"] with a PIN and at most 20 parties

@@ -147,6 +147,7 @@ async fn calls(store: &Store, runtime: &Runtime) -> Calls {
         addresses: calls::address::Addresses::default(),
         digest: vec![Algorithm::Md5],
         trusted: Vec::new(),
+        dscp: runtime::Dscp::CS3,
         shards: 2,
         echo_number: Some("600".to_owned()),
         limits: calls::CallLimits::default(),
