@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use model::plan::{CostClass, Digits, HuntPilot, Recording, Srtp};
+use model::plan::{CostClass, Digits, HuntPilot, Recording, Srtp, Trunk};
 use model::{BareJid, LineChange, LineId, Timestamp};
 use runtime::Runtime;
 
@@ -215,7 +215,7 @@ impl<P: Phones> PlanDirectory<P> {
             Outcome::Outside(way) => {
                 let turn = self.calls.fetch_add(1, Ordering::Relaxed);
                 let is_emergency = way.is_emergency;
-                let mut attempts = trunks(plan, way, &route, placing, turn)?;
+                let mut attempts = self.trunks(plan, way, &route, placing, turn)?;
                 let charge = match is_emergency {
                     true => None,
                     false => self.charge(plan, &attempts, placing, &course)?,
@@ -241,6 +241,48 @@ impl<P: Phones> PlanDirectory<P> {
             }
             Outcome::More(_) | Outcome::Unallocated => Err(Unplaceable::NotFound),
         }
+    }
+
+    /// The trunks that a call out tries.
+    fn trunks(
+        &self,
+        plan: &DialPlan,
+        way: &Way<'_>,
+        route: &Route<'_>,
+        placing: &Placing<'_>,
+        turn: usize,
+    ) -> Result<Vec<TrunkAttempt>, Unplaceable> {
+        let mut attempts = plan.attempts(way, route, turn);
+        for group in
+            attempts.chunk_by_mut(|one, next| one.balanced.is_some() && one.balanced == next.balanced)
+        {
+            group.sort_by_key(|attempt| self.load(attempt.trunk));
+        }
+        let attempts: Vec<TrunkAttempt> = attempts
+            .into_iter()
+            .map(|attempt| TrunkAttempt {
+                trunk: attempt.trunk.name.clone(),
+                called: match placing.domain {
+                    Some(_) => placing.dialled.to_owned(),
+                    None => attempt.called.to_string(),
+                },
+                domain: placing.domain.map(str::to_owned),
+                calling: attempt.calling.map(|number| number.to_string()),
+                charge: None,
+            })
+            .collect();
+        if attempts.is_empty() {
+            tracing::warn!(emergency = way.is_emergency, "a route of the dial plan leads to no trunk");
+            return Err(Unplaceable::NoTrunk);
+        }
+        Ok(attempts)
+    }
+
+    /// How much a trunk has to do: in thousandths of what it may, or in calls when it has no end.
+    fn load(&self, trunk: &Trunk) -> usize {
+        let calls = self.board.trunk_calls(&trunk.name);
+        let max = trunk.sip.as_ref().and_then(|sip| sip.calls_max);
+        max.map_or(calls, |max| calls * 1_000 / (max as usize).max(1))
     }
 
     /// Counts a call to the outside: for the line that sent it there last, else for the one that calls.
@@ -481,33 +523,4 @@ fn may_pass_through(plan: &DialPlan, who: &Who<'_>) -> bool {
     let Who::Trunk(name, _) = who else { return true };
     let trunk = plan.plan().outside.trunks.iter().find(|trunk| trunk.name == *name);
     trunk.and_then(|trunk| trunk.sip.as_ref()).is_some_and(|sip| sip.transit)
-}
-
-/// The trunks that a call out tries.
-fn trunks(
-    plan: &DialPlan,
-    way: &Way<'_>,
-    route: &Route<'_>,
-    placing: &Placing<'_>,
-    turn: usize,
-) -> Result<Vec<TrunkAttempt>, Unplaceable> {
-    let attempts = plan.attempts(way, route, turn);
-    let attempts: Vec<TrunkAttempt> = attempts
-        .into_iter()
-        .map(|attempt| TrunkAttempt {
-            trunk: attempt.trunk.name.clone(),
-            called: match placing.domain {
-                Some(_) => placing.dialled.to_owned(),
-                None => attempt.called.to_string(),
-            },
-            domain: placing.domain.map(str::to_owned),
-            calling: attempt.calling.map(|number| number.to_string()),
-            charge: None,
-        })
-        .collect();
-    if attempts.is_empty() {
-        tracing::warn!(emergency = way.is_emergency, "a route of the dial plan leads to no trunk");
-        return Err(Unplaceable::NoTrunk);
-    }
-    Ok(attempts)
 }

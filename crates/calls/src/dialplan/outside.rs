@@ -30,6 +30,8 @@ pub struct Attempt<'a> {
     pub called: Digits,
     /// The calling number there.
     pub calling: Option<Digits>,
+    /// The group whose trunks are tried by how much they have to do.
+    pub balanced: Option<&'a str>,
 }
 
 /// Applies a transformation to a calling number. A caller without one gets what a prefix or mask makes of nothing.
@@ -48,7 +50,7 @@ impl DialPlan {
         let numbers = (route.called, route.calling);
         match way.to {
             RouteTo::Block => {}
-            RouteTo::Trunk(name) => self.try_trunk(name, numbers, &mut attempts),
+            RouteTo::Trunk(name) => self.try_trunk(name, numbers, None, &mut attempts),
             RouteTo::Group(group) => self.try_group(group, way, numbers, turn, &mut attempts),
             RouteTo::List(name) => {
                 let list = self.plan.outside.route_lists.iter().find(|list| list.name == *name);
@@ -77,9 +79,10 @@ impl DialPlan {
             return;
         };
         let count = group.trunks.len();
-        let first = if group.selection == Selection::Circular { turn % count.max(1) } else { 0 };
+        let first = group.first(turn);
+        let balanced = (group.selection == Selection::LeastCalls).then_some(group.name.as_str());
         for place in first..first + count {
-            self.try_trunk(&group.trunks[place % count], numbers, attempts);
+            self.try_trunk(&group.trunks[place % count], numbers, balanced, attempts);
         }
     }
 
@@ -87,13 +90,15 @@ impl DialPlan {
         &'a self,
         name: &str,
         numbers: (Digits, Option<Digits>),
+        balanced: Option<&'a str>,
         attempts: &mut Vec<Attempt<'a>>,
     ) {
         let Some((trunk, _)) = self.names.trunk(&self.plan, name) else { return };
         let Some(called) = trunk.called.apply(&numbers.0, 0) else { return };
         // Twice the same trunk helps nobody.
         if !attempts.iter().any(|attempt| attempt.trunk.name == *name) {
-            attempts.push(Attempt { trunk, called, calling: transformed(numbers.1, &trunk.calling) });
+            let calling = transformed(numbers.1, &trunk.calling);
+            attempts.push(Attempt { trunk, called, calling, balanced });
         }
     }
 

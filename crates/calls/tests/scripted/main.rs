@@ -118,6 +118,7 @@ scripts! {
     trunk_challenge
     trunk_challenge_within
     trunk_consultative_transfer
+    trunk_distribution
     trunk_failover
     trunk_forward
     trunk_in

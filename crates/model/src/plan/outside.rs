@@ -90,6 +90,10 @@ pub enum Selection {
     TopDown,
     /// Each call the next one.
     Circular,
+    /// Each as often as its weight says.
+    Weighted,
+    /// The one that has least to do, measured by `calls_max` where a trunk has one.
+    LeastCalls,
 }
 
 /// Trunks that serve one purpose.
@@ -102,6 +106,30 @@ pub struct RouteGroup {
     pub trunks: Vec<String>,
     /// Which of them is tried first.
     pub selection: Selection,
+    /// How often each is tried first when the selection is weighted, in the order of the trunks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<u16>,
+}
+
+impl RouteGroup {
+    /// The place of the trunk that is tried first by call number `turn`.
+    pub fn first(&self, turn: usize) -> usize {
+        match self.selection {
+            Selection::TopDown | Selection::LeastCalls => 0,
+            Selection::Circular => turn % self.trunks.len().max(1),
+            Selection::Weighted => {
+                let weights =
+                    || self.weights.iter().take(self.trunks.len()).map(|weight| usize::from(*weight));
+                let mut left = turn % weights().sum::<usize>().max(1);
+                let takes = |weight: usize| {
+                    let is_it = left < weight;
+                    left = left.saturating_sub(weight);
+                    is_it
+                };
+                weights().map(takes).position(|is_it| is_it).unwrap_or(0)
+            }
+        }
+    }
 }
 
 /// Route groups, tried in order.
@@ -126,4 +154,25 @@ pub struct RouteListMember {
     /// What becomes of the calling number on this way, after what the pattern did.
     #[serde(skip_serializing_if = "Transformation::is_none")]
     pub calling: Transformation,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_say_how_often_a_trunk_is_first() {
+        let trunks = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let group = |selection, weights: &[u16]| RouteGroup {
+            trunks: trunks.clone(),
+            selection,
+            weights: weights.to_vec(),
+            ..RouteGroup::default()
+        };
+        let firsts = |group: RouteGroup| (0..8).map(|turn| group.first(turn).to_string()).collect::<String>();
+        assert_eq!(firsts(group(Selection::Weighted, &[3, 0, 1])), "00020002");
+        assert_eq!(firsts(group(Selection::Weighted, &[])), "00000000");
+        assert_eq!(firsts(group(Selection::Circular, &[])), "01201201");
+        assert_eq!(firsts(group(Selection::LeastCalls, &[])), "00000000");
+    }
 }

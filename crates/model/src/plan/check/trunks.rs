@@ -1,6 +1,8 @@
 //! What is said of trunks: that they can be reached, and that not everybody is one.
 
-use super::super::{COST_ENTRIES_MAX, CallerId, Costs, Plan, TRUNKS_MAX, Trunk, TrunkSip, TrunkTransport};
+use super::super::{
+    COST_ENTRIES_MAX, CallerId, Costs, Plan, Selection, TRUNKS_MAX, Trunk, TrunkSip, TrunkTransport,
+};
 use super::Findings;
 
 /// The shortest interval of OPTIONS and of registrations that is taken, in seconds.
@@ -11,6 +13,17 @@ pub(super) fn check(plan: &Plan, found: &mut Findings) {
     let trunks = &plan.outside.trunks;
     if trunks.len() > TRUNKS_MAX {
         found.error("outside.trunk", format!("there are more than {TRUNKS_MAX}"), "put some together");
+    }
+    for group in &plan.outside.route_groups {
+        let at = format!("outside.route_group {}", group.name);
+        let is_weighted = group.selection == Selection::Weighted;
+        if is_weighted && group.weights.len() != group.trunks.len() {
+            found.error(at, "it has not as many weights as trunks", "give each trunk its weight");
+        } else if is_weighted && group.weights.iter().all(|weight| *weight == 0) {
+            found.error(at, "all its weights are 0", "give one trunk a weight at least");
+        } else if !is_weighted && !group.weights.is_empty() {
+            found.warning(at, "its weights have no effect", "set selection = \"weighted\"");
+        }
     }
     costs(&plan.outside.costs, found);
     for (index, trunk) in trunks.iter().enumerate() {
