@@ -12,6 +12,9 @@ const COUNT_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// How near that is, in parts of the limit.
 const NEAR: (u64, u64) = (3, 4);
 
+/// Owners of whom it is known; when there are more, all are counted anew.
+const OWNERS_MAX: usize = 65_536;
+
 /// What is known, by owner. Shared with whoever counts.
 #[derive(Clone, Default)]
 pub(crate) struct KeptSizes(Arc<Mutex<BTreeMap<Box<str>, Known>>>);
@@ -34,10 +37,13 @@ pub(crate) struct Added {
 impl KeptSizes {
     /// Something of `bytes` is to be kept for `owner`, who may have `most`; it is added when it fits.
     pub(crate) fn add(&self, owner: &str, bytes: u64, most: KeptSize, now: Instant) -> Added {
-        let mut known = self.0.lock();
-        let Some(known) = known.get_mut(owner) else {
+        let mut all = self.0.lock();
+        let Some(known) = all.get_mut(owner) else {
             let size = KeptSize { entries: 1, bytes };
-            known.insert(owner.into(), Known { size, counted: now });
+            if all.len() >= OWNERS_MAX {
+                all.clear();
+            }
+            all.insert(owner.into(), Known { size, counted: now });
             return Added { fits: bytes <= most.bytes && most.entries > 0, count: true };
         };
         let size = KeptSize { entries: known.size.entries + 1, bytes: known.size.bytes + bytes };
@@ -98,5 +104,15 @@ mod tests {
         assert_eq!(sizes.add("ann", 10, MOST, later), Added { fits: false, count: false });
         sizes.counted("ann", KeptSize::default());
         assert_eq!(sizes.add("ann", 10, MOST, later), Added { fits: true, count: false });
+    }
+
+    #[test]
+    fn owners_that_come_and_go_fill_no_table() {
+        let (sizes, now) = (KeptSizes::default(), tokio::time::Instant::now().into_std());
+        for owner in 0..OWNERS_MAX + 10 {
+            sizes.add(&owner.to_string(), 1, MOST, now);
+        }
+        assert_eq!(sizes.0.lock().len(), 10);
+        assert!(sizes.add("0", 1, MOST, now).count, "who was forgotten is counted anew");
     }
 }

@@ -1,6 +1,6 @@
 //! What media said of the ports of calls, until their records are written.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use media::{PortId, Quality};
@@ -18,22 +18,28 @@ pub(crate) struct QualityReports(Mutex<Reports>);
 
 #[derive(Debug, Default)]
 struct Reports {
-    by_port: BTreeMap<PortId, Quality>,
-    /// In the order in which the ports first reported.
-    order: VecDeque<PortId>,
+    /// With the number of the report.
+    by_port: BTreeMap<PortId, (u64, Quality)>,
+    /// By the number of their latest report: whoever has been silent longest is in front.
+    order: BTreeMap<u64, PortId>,
+    count: u64,
 }
 
 impl QualityReports {
     /// Takes a report; it replaces an earlier one of the port.
     pub(crate) fn put(&self, port: PortId, quality: Quality) {
         let mut reports = self.0.lock();
-        if reports.by_port.insert(port, quality).is_none() {
-            reports.order.push_back(port);
-            if reports.order.len() > REPORTS_MAX
-                && let Some(oldest) = reports.order.pop_front()
-            {
-                reports.by_port.remove(&oldest);
-            }
+        reports.count += 1;
+        let number = reports.count;
+        if let Some((before, _)) = reports.by_port.insert(port, (number, quality)) {
+            reports.order.remove(&before);
+        }
+        reports.order.insert(number, port);
+        // A call that goes on reports again and again: those are forgotten that nobody wrote down.
+        if reports.order.len() > REPORTS_MAX
+            && let Some((_, silent)) = reports.order.pop_first()
+        {
+            reports.by_port.remove(&silent);
         }
     }
 
@@ -42,7 +48,7 @@ impl QualityReports {
         let media = connection.particulars.media.as_ref()?;
         let reports = self.0.lock();
         let mut known = media.ports.iter().filter_map(|port| reports.by_port.get(port));
-        known.find(|quality| quality.packets > 0).map(kept)
+        known.find(|(_, quality)| quality.packets > 0).map(|(_, quality)| kept(quality))
     }
 
     /// Forgets the ports of a leg.
@@ -50,11 +56,9 @@ impl QualityReports {
         let Some(media) = &connection.particulars.media else { return };
         let mut reports = self.0.lock();
         for port in &media.ports {
-            reports.by_port.remove(port);
-        }
-        // Ports are forgotten in about the order in which they came: the front of the queue is what is gone.
-        while reports.order.front().is_some_and(|port| !reports.by_port.contains_key(port)) {
-            reports.order.pop_front();
+            if let Some((number, _)) = reports.by_port.remove(port) {
+                reports.order.remove(&number);
+            }
         }
     }
 }
@@ -121,5 +125,19 @@ mod tests {
         }
         assert_eq!(reports.of(&leg(&[9])), None);
         assert_eq!(reports.0.lock().by_port.len(), REPORTS_MAX);
+        reports.forget(&leg(&[100]));
+        assert_eq!(reports.0.lock().order.len(), REPORTS_MAX - 1);
+    }
+
+    #[test]
+    fn a_long_call_is_not_forgotten_for_short_ones() {
+        let reports = QualityReports::default();
+        for port in 0..REPORTS_MAX as u64 + 10 {
+            reports.put(PortId::numbered(port + 1), report(1));
+            if port % 1_000 == 0 {
+                reports.put(PortId::numbered(0), report(port + 1));
+            }
+        }
+        assert!(reports.of(&leg(&[0])).is_some());
     }
 }

@@ -21,6 +21,7 @@ pub(crate) struct Room {
     legs: usize,
     strangers: usize,
     bytes: usize,
+    stranger_bytes: usize,
 }
 
 /// See the module.
@@ -32,6 +33,7 @@ pub(crate) struct Traces {
     known: VecDeque<(Bytes, u64)>,
     stranger_count: usize,
     bytes: usize,
+    stranger_bytes: usize,
     count: u64,
     fields: Fields,
 }
@@ -56,7 +58,8 @@ impl Room {
     pub(crate) fn of_shard(calls: usize, shards: usize) -> Self {
         let legs = (calls * LEGS_OF_A_CALL).div_ceil(shards.max(1));
         let strangers = if legs == 0 { 0 } else { (legs / STRANGERS_SHARE).max(1) };
-        Self { legs, strangers, bytes: TRACE_BYTES_MAX / shards.max(1) }
+        let bytes = TRACE_BYTES_MAX / shards.max(1);
+        Self { legs, strangers, bytes, stranger_bytes: bytes / STRANGERS_SHARE }
     }
 }
 
@@ -74,6 +77,7 @@ impl Traces {
             known: VecDeque::new(),
             stranger_count: 0,
             bytes: 0,
+            stranger_bytes: 0,
             count: 0,
             fields,
         }
@@ -162,6 +166,7 @@ impl Traces {
         self.count += 1;
         let Some(leg) = self.legs.get_mut(call_id) else { return };
         leg.is_stranger = false;
+        self.stranger_bytes -= leg.messages.iter().map(|message| message.bytes.len()).sum::<usize>();
         leg.ticket = self.count;
         self.stranger_count -= 1;
         self.known.push_back((Bytes::copy_from_slice(call_id), self.count));
@@ -169,7 +174,9 @@ impl Traces {
 
     fn add(&mut self, call_id: &[u8], message: TracedMessage) {
         let Some(leg) = self.legs.get_mut(call_id) else { return };
-        self.bytes += message.bytes.len();
+        let is_stranger = leg.is_stranger;
+        let (before, length) = (self.bytes, message.bytes.len());
+        self.bytes += length;
         if leg.messages.len() >= TRACE_MESSAGES_MAX
             && let Some(gone) = leg.messages.remove(TRACE_MESSAGES_MAX / 2)
         {
@@ -177,6 +184,11 @@ impl Traces {
             leg.left_out += 1;
         }
         leg.messages.push_back(message);
+        if is_stranger {
+            self.stranger_bytes = (self.stranger_bytes + self.bytes).saturating_sub(before);
+        }
+        // Large messages of strangers push out those of other strangers, and nobody else's.
+        while self.stranger_bytes > self.room.stranger_bytes && self.drop_oldest(true) {}
         while self.bytes > self.room.bytes && (self.drop_oldest(false) || self.drop_oldest(true)) {}
     }
 
@@ -187,7 +199,9 @@ impl Traces {
             if self.legs.get(&key).is_some_and(|leg| leg.ticket == ticket)
                 && let Some(leg) = self.legs.remove(&key)
             {
-                self.bytes -= leg.messages.iter().map(|message| message.bytes.len()).sum::<usize>();
+                let bytes = leg.messages.iter().map(|message| message.bytes.len()).sum::<usize>();
+                self.bytes -= bytes;
+                self.stranger_bytes -= if leg.is_stranger { bytes } else { 0 };
                 self.stranger_count -= usize::from(leg.is_stranger);
                 return true;
             }
@@ -319,6 +333,22 @@ mod tests {
         assert_eq!(lengths(&traces, &["call", "scan0", "scan999"]), [Some(3), None, Some(2)]);
         assert_eq!(traces.legs.len(), 1 + traces.room.strangers);
         assert!(traces.strangers.len() <= 2 * traces.room.legs);
+    }
+
+    #[test]
+    fn large_messages_of_strangers_push_out_other_strangers_only() {
+        let mut traces = Traces::new(Room::of_shard(100_000, 1));
+        take(&mut traces, invite("call"));
+        send(&mut traces, &answer("call", 180));
+        let filler = "x".repeat(TRACE_MESSAGE_BYTES_MAX / 2);
+        let rounds = 2 * traces.room.stranger_bytes / filler.len();
+        for number in 0..rounds {
+            let call_id = format!("scan{number}");
+            take(&mut traces, text("INVITE sip:b@h SIP/2.0", &call_id, "<sip:b@h>", "1 INVITE", &filler));
+        }
+        assert!(traces.stranger_bytes <= traces.room.stranger_bytes && traces.bytes <= traces.room.bytes);
+        assert!(traces.stranger_bytes > traces.room.stranger_bytes / 2, "their share is theirs");
+        assert_eq!(lengths(&traces, &["call", "scan0"]), [Some(2), None]);
     }
 
     #[test]
