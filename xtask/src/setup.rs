@@ -39,6 +39,7 @@ const DEBIAN: &[&str] = &[
     "fonts-dejavu-core",
     "coturn",
     "tmux",
+    "espeak-ng",
     "sox",
     "iproute2",
     "iptables",
