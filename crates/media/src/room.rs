@@ -277,3 +277,7 @@ impl Member {
         leg.say(&samples, at, buffer, meter);
     }
 }
+
+#[cfg(test)]
+#[path = "room_tests.rs"]
+mod tests;
