@@ -159,6 +159,11 @@ impl Speech {
     pub(crate) fn heard(&self) -> &[Encoding] {
         if self.heard_as.is_empty() { &self.encodings } else { &self.heard_as }
     }
+
+    /// Does the peer take sound that is made here, and no telephone events?
+    pub(crate) fn is_without_events(&self) -> bool {
+        self.events_to_peer.is_none() && !self.encodings.is_empty()
+    }
 }
 
 /// How sound is spoken with a peer, when it is made or heard here and not only relayed.

@@ -15,6 +15,7 @@ use crate::meter::Meter;
 use crate::perform::{Beat, Scratch};
 use crate::port::{Leg, Role};
 use crate::room::Room;
+use crate::rooms::Pressed;
 use crate::rtp::PACKET_BYTES_MAX;
 use crate::station::{Station, StationId};
 use crate::{Command, ConferenceId, Event, Kind, PortId, Remote, Report};
@@ -310,7 +311,7 @@ impl Engine {
         }
         for (port, owner, report) in reports {
             if let Report::Dtmf { digit, .. } = report {
-                self.pass_key_on(port, digit);
+                self.pass_key_on(port, digit, Pressed::AsEvent);
             }
             self.emit(port, owner, report);
         }

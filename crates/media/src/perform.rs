@@ -10,6 +10,7 @@ use crate::mouth::{FRAME, Mouth};
 use crate::player::{PlayMode, Playing, Source};
 use crate::port::{Leg, Role};
 use crate::resample::Rate;
+use crate::rooms::Pressed;
 use crate::rtp::PACKET_BYTES_MAX;
 use crate::station::{Air, Station, StationId};
 use crate::tape::{Recording, Side, Tape};
@@ -157,6 +158,9 @@ impl Engine {
             None => self.settle(port, next),
         }
         if let Some(report) = key {
+            if let Report::Dtmf { digit, .. } = report {
+                self.pass_key_on(port, digit, Pressed::AsSound);
+            }
             self.emit(port, owner, report);
         }
         if is_over {
@@ -187,7 +191,8 @@ impl Engine {
     }
 
     /// After every command: sees to it that a leg has its turn, and gives the legs of a relay ears when one of them
-    /// is recorded, and takes them away when none is: what is only relayed shall cost no more than that.
+    /// is recorded or keys are looked for in their sound, and takes them away when not: what is only relayed shall cost no
+    /// more than that.
     pub(crate) fn settle(&mut self, port: PortId, now: Instant) {
         let peer = match self.legs.get(port).map(|leg| &leg.role) {
             Some(Role::Relay { peer, .. }) => *peer,
@@ -196,7 +201,9 @@ impl Engine {
         let pair = [port, peer];
         let is_recorded = pair.iter().any(|port| self.legs.get(*port).is_some_and(|leg| leg.tape.is_some()));
         for port in pair {
-            if is_recorded {
+            let hears_keys =
+                |leg: &mut Leg| leg.gate.as_ref().is_some_and(|gate| gate.remote().speech.keys_in_sound);
+            if is_recorded || self.legs.get(port).is_some_and(hears_keys) {
                 self.prepare(port);
             } else if let Some(leg) = self.legs.get(port) {
                 leg.ear = None;
@@ -274,7 +281,8 @@ impl Leg {
             Role::Listen(_) => hears_keys() || self.tape.is_some(),
             Role::Mix(_) => false,
             Role::Rest | Role::Relay { .. } | Role::Echo => {
-                self.tape.is_some() || self.mouth.as_deref().is_some_and(Mouth::has_keys)
+                let has_keys = || self.mouth.as_deref().is_some_and(Mouth::has_keys);
+                self.tape.is_some() || hears_keys() || has_keys()
             }
         }
     }

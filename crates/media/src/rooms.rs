@@ -9,6 +9,15 @@ use crate::port::Role;
 use crate::room::Room;
 use crate::{Command, Conference, ConferenceId, MixRole, PortId, Refusal, Report};
 
+/// How a key came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pressed {
+    /// By telephone events (RFC 4733).
+    AsEvent,
+    /// As sound.
+    AsSound,
+}
+
 impl Engine {
     pub(crate) fn open_room(&mut self, id: ConferenceId, limits: Conference, now: Instant) {
         let seed = self.random_u64() as u32;
@@ -70,15 +79,38 @@ impl Engine {
         }
     }
 
-    /// A key that came as telephone events to one of two legs that are joined through their codecs: the other one's peer
-    /// gets it, too, as events or as sound, whichever it takes.
-    pub(crate) fn pass_key_on(&mut self, from: PortId, key: char) {
-        let Some(Role::Mix(id)) = self.legs.get(from).map(|leg| &leg.role) else { return };
-        let Some(room) = self.rooms.get(id).filter(|_| id.is_pair()) else { return };
-        let Some(to) = room.ports().find(|port| *port != from) else { return };
-        if let Some(mouth) = self.legs.get(to).and_then(|leg| leg.mouth.as_deref_mut()) {
-            mouth.press(key.encode_utf8(&mut [0; 4]));
+    /// A key of one of two legs that are joined: the other one's peer gets it, too, as events or as sound, whichever it takes,
+    /// unless it got it already with what is relayed or with the sound.
+    pub(crate) fn pass_key_on(&mut self, from: PortId, key: char, pressed: Pressed) {
+        let Some(leg) = self.legs.get(from) else { return };
+        let (to, is_relayed) = match leg.role {
+            Role::Relay { peer, .. } => (Some(peer), true),
+            Role::Mix(id) if id.is_pair() => (self.partner(id, from), false),
+            _ => return,
+        };
+        let takes = |leg: &mut crate::port::Leg| {
+            let speech = leg.gate.as_ref().map(|gate| &gate.remote().speech);
+            speech.map(|speech| (speech.events_to_peer.is_some(), speech.is_without_events()))
+        };
+        let Some((to, (takes_events, takes_sound))) =
+            to.and_then(|to| Some((to, self.legs.get(to).and_then(takes)?)))
+        else {
+            return;
+        };
+        let is_due = match pressed {
+            Pressed::AsEvent if is_relayed => takes_sound,
+            Pressed::AsEvent => true,
+            Pressed::AsSound => takes_events,
+        };
+        if is_due {
+            self.send_digits(to, key.encode_utf8(&mut [0; 4]));
+            let now = self.shared.runtime.now();
+            self.settle(to, now);
         }
+    }
+
+    fn partner(&self, id: ConferenceId, port: PortId) -> Option<PortId> {
+        self.rooms.get(&id)?.ports().find(|other| *other != port)
     }
 
     pub(crate) fn refuse(&self, port: PortId, why: Refusal) {
@@ -108,6 +140,16 @@ impl Engine {
             self.end_room(id);
         } else {
             self.beat_at(next, Beat::Room(id));
+        }
+        let keys =
+            self.scratch.reports.iter().filter(|_| id.is_pair()).filter_map(
+                |(port, _, report)| match report {
+                    Report::Dtmf { digit, .. } => Some((*port, *digit)),
+                    _ => None,
+                },
+            );
+        for (port, key) in keys.collect::<Vec<_>>() {
+            self.pass_key_on(port, key, Pressed::AsSound);
         }
         self.tell_reports();
     }

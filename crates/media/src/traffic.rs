@@ -12,6 +12,7 @@ use crate::legs::Legs;
 use crate::meter::{Dropped, Meter};
 use crate::mouth::Mouth;
 use crate::port::{Leg, Role};
+use crate::rooms::Pressed;
 use crate::telephone_event::{Press, TelephoneEvent};
 use crate::{Report, rtp};
 
@@ -25,6 +26,8 @@ struct News {
     length: usize,
     /// It is a report, though it came to the RTP port (RFC 5761).
     is_report: bool,
+    /// It is about a key.
+    is_event: bool,
     learned: Option<SocketAddr>,
     press: Option<Press>,
 }
@@ -56,7 +59,7 @@ impl Engine {
             Ok(news) => news,
             Err(reason) => return self.meter.dropped(reason),
         };
-        let sent = send_on(&mut self.legs, slot, news.is_report, (&mut self.buffer[..], news.length), now);
+        let sent = send_on(&mut self.legs, slot, &news, &mut self.buffer[..], now);
         count(&mut self.meter, sent, news.length);
         if news.learned.is_some() || news.press.is_some() {
             self.tell(slot, &news);
@@ -73,7 +76,7 @@ impl Engine {
         if let Some((digit, duration)) = press {
             metrics::counter!("carillon_media_dtmf_digits_total").increment(1);
             self.emit(port, owner, Report::Dtmf { digit, duration });
-            self.pass_key_on(port, digit);
+            self.pass_key_on(port, digit, Pressed::AsEvent);
         }
     }
 }
@@ -123,6 +126,7 @@ fn media(
         Admission::Refused => return Err(Dropped::Stranger),
     }
     let is_event = gate.remote().telephone_event == Some(header.payload_type);
+    news.is_event = is_event;
     if let Some(payload_type) = gate.mapped(header.payload_type) {
         rtp::set_payload_type(packet, payload_type);
     }
@@ -207,8 +211,8 @@ fn hear_report(leg: &mut Leg, packet: &mut [u8], now: Instant) -> Result<News, D
 fn send_on(
     legs: &mut Legs,
     slot: usize,
-    is_report: bool,
-    (buffer, length): (&mut [u8], usize),
+    &News { is_report, is_event, length, .. }: &News,
+    buffer: &mut [u8],
     now: Instant,
 ) -> Result<bool, Dropped> {
     let leg = legs.at(slot).ok_or(Dropped::Held)?;
@@ -220,6 +224,10 @@ fn send_on(
         _ => return Err(Dropped::Held),
     };
     let gate = target.gate.as_ref().ok_or(Dropped::Held)?;
+    // The peer takes keys as sound only: it gets them so when they are released.
+    if is_event && gate.remote().speech.is_without_events() {
+        return Ok(false);
+    }
     // A key or a tone of ours takes the place of what is relayed, packet for packet.
     if !is_report && target.mouth.as_deref().is_some_and(Mouth::has_keys) {
         return Err(Dropped::Held);

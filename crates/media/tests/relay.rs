@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use house::{House, LOCAL, PATIENCE, Phone, QUIET, packet};
 use media::g711::Law;
+use media::goertzel::strength;
 use media::rtp::Header;
 use media::telephone_event::TelephoneEvent;
 use media::{
@@ -142,7 +143,7 @@ async fn a_tone_sounds_until_it_is_ended() {
         let packet = a.phone.hear(PATIENCE).unwrap();
         samples.extend(media::rtp::payload(&packet).unwrap().iter().map(|code| Law::A.decode(*code)));
     }
-    assert!(media::goertzel::strength(&samples, 425, 8_000) > 0.9);
+    assert!(strength(&samples, 425, 8_000) > 0.9);
     house.media.command(Command::StopPlaying { port: a.port.id });
     while a.phone.hear(QUIET).is_some() {}
 }
@@ -169,6 +170,41 @@ async fn keys_are_relayed_with_the_peers_payload_type_and_reported() {
     house.media.command(Command::Close { port: a.port.id });
     let last = house.event(|report| !matches!(report, Report::Learned { .. })).await.report;
     assert!(matches!(last, Report::Quality(_)), "the key was told twice: {last:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_cross_a_relay_between_a_peer_with_events_and_one_without() {
+    let mut house = House::start(MediaConfig::default());
+    let modern = house.leg(1, |remote| {
+        remote.speech.encodings = vec![Law::A.into()];
+        (remote.telephone_event, remote.speech.events_to_peer) = (Some(101), Some(101));
+    });
+    let old = house.leg(1, |remote| {
+        remote.speech.encodings = vec![Law::A.into()];
+        remote.speech.keys_in_sound = true;
+    });
+    house.media.command(Command::Connect { a: modern.port.id, b: old.port.id });
+    let event = TelephoneEvent { event: 5, end: true, volume: 10, duration: 800 };
+    modern.phone.send(modern.port.rtp_port, &packet(101, 5, &event.write()));
+    let sound: Vec<Vec<u8>> = std::iter::from_fn(|| old.phone.hear(QUIET)).collect();
+    assert!(sound.iter().all(|packet| packet[1] & 0x7f == 8), "events go nowhere that they are not taken");
+    let sound: Vec<i16> =
+        sound.iter().flat_map(|packet| packet[12..].iter().map(|code| Law::A.decode(*code))).collect();
+    assert!(strength(&sound[..800], 770, 8_000) > 0.4 && strength(&sound[..800], 1_336, 8_000) > 0.4);
+    house.event(|report| matches!(report, Report::Dtmf { digit: '5', .. })).await;
+
+    // The other way round the very tone that was heard.
+    for (number, frame) in sound[..800].chunks(160).chain([&[0; 160][..]; 12]).enumerate() {
+        let coded: Vec<u8> = frame.iter().map(|sample| Law::A.encode(*sample)).collect();
+        old.phone.send(old.port.rtp_port, &packet(8, number as u16, &coded));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let key = house.event(|report| matches!(report, Report::Dtmf { .. })).await;
+    assert!(key.port == old.port.id && matches!(key.report, Report::Dtmf { digit: '5', .. }), "{key:?}");
+    let heard: Vec<Vec<u8>> = std::iter::from_fn(|| modern.phone.hear(Duration::from_millis(300))).collect();
+    let events = heard.iter().filter(|packet| packet[1] & 0x7f == 101);
+    let keys: Vec<u8> = events.map(|packet| packet[12]).collect();
+    assert!(keys.len() > 3 && keys.iter().all(|key| *key == 5), "{keys:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,6 +113,12 @@ impl Description {
                 codecs = theirs.iter().find(|codec| spoken(codec).is_some()).into_iter().cloned().collect();
                 codecs.extend(theirs.iter().filter(|codec| is_event(codec) && has(&own, codec)).cloned());
             }
+            // The server makes sound of the keys that come as events, and listens for keys in the sound of the other end.
+            let makes_keys =
+                codecs.iter().find(|codec| is_content(codec)).is_some_and(|codec| spoken(codec).is_some());
+            if makes_keys && !own.iter().any(is_event) {
+                codecs.extend(theirs.iter().find(|codec| is_event(codec)).cloned());
+            }
             if codecs != own && codecs.iter().any(is_content) {
                 answer.to_mut().set_codecs_at(at, &codecs);
             }
@@ -214,7 +220,7 @@ impl Agreed {
             heard_as: if heard_as == encodings { Vec::new() } else { heard_as },
             encodings,
             events_to_peer: events.map(|agreed| agreed.to_phone),
-            keys_in_sound: false,
+            keys_in_sound: events.is_none() && other.events_from_phone().is_some(),
         }
     }
 

@@ -259,6 +259,8 @@ impl ServiceCall {
             if let Some(mut remote) = line.remote(Some(line), agreed, with_video) {
                 let spoken = heard.spoken().filter(|(line, _)| *line == at);
                 remote.speech = agreed.speech(agreed, Bridge::Transcode);
+                remote.speech.keys_in_sound =
+                    matches!(self.plays, Plays::Door(_)) && agreed.events_from_phone().is_none();
                 self.streams.reach(ports, at, End::Caller, (remote, agreed.crypto.clone()));
                 match (&self.plays, spoken) {
                     (Plays::Echo, _) => self.streams.echo(ports, at, End::Caller),

@@ -145,6 +145,7 @@ struct Told {
     keys: BTreeMap<PortId, media::Crypto>,
     fax: BTreeSet<SocketAddr>,
     tapes: BTreeMap<PortId, PathBuf>,
+    hears_keys: BTreeMap<SocketAddr, bool>,
     directions: BTreeMap<PortId, media::Direction>,
     echoes: BTreeSet<PortId>,
     tones: BTreeSet<PortId>,
@@ -177,6 +178,7 @@ impl Ports for Numbers {
                 told.remotes.insert(port, remote.rtp);
                 told.with_video.insert(remote.rtp, remote.with_video);
                 told.directions.insert(port, remote.direction);
+                told.hears_keys.insert(remote.rtp, remote.speech.keys_in_sound);
                 match remote.is_udptl {
                     true => told.fax.insert(remote.rtp),
                     false => told.fax.remove(&remote.rtp),
@@ -322,6 +324,11 @@ impl Numbers {
 
     pub fn is_recording(&self) -> bool {
         !self.state.lock().tapes.is_empty()
+    }
+
+    /// Are keys looked for in what this address says?
+    pub fn hears_keys(&self, address: SocketAddr) -> Option<bool> {
+        self.state.lock().hears_keys.get(&address).copied()
     }
 
     /// Was media told that a facsimile goes to this address?

@@ -80,6 +80,7 @@ scripts! {
     impatient_caller
     info_digits
     intercom
+    keys
     line_limits
     locations
     loop_protection

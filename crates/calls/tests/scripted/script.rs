@@ -43,6 +43,7 @@
 //! media flows between ann and bob         media rests between ann and bob
 //! recorded is ann in file 2               the second one of the call, at her port
 //! nobody is recorded
+//! keys of ann are looked for in sound | come as events
 //! fax flows between ann and bob
 //! media of ann is secret | plain          under the keys that both have written
 //! media transcodes between ann G722 and bob PCMA
@@ -233,6 +234,15 @@ fn media_is(stage: &mut Stage, words: &[&str]) -> Result<(), String> {
             check(right, &format!("it is in {found}"))
         }
         ["nobody", "is", "recorded"] => check(!stage.ports.is_recording(), "somebody is"),
+        ["keys", "of", name, how @ ..] => {
+            let address = stage.phone(name).media();
+            let found = stage.ports.hears_keys(address);
+            match how {
+                ["are", "looked", "for", "in", "sound"] => check(found == Some(true), &format!("{found:?}")),
+                ["come", "as", "events"] => check(found == Some(false), &format!("{found:?}")),
+                _ => Err("no such sentence".to_owned()),
+            }
+        }
         ["fax", "flows", "between", one, "and", other] => {
             let (one, other) = (stage.phone(one).media(), stage.phone(other).media());
             check(
