@@ -62,7 +62,7 @@ const ABLE: &[Scene] = &[
     Scene("pickup", &["replaces"], &["directed_pickup"]),
     Scene("conference", &["conference", "confer"], &["conference"]),
     Scene("barge", &["confer"], &["conference_barge"]),
-    Scene("digits", &[], &["info_digits", "conference_meet_me"]),
+    Scene("digits", &[], &["info_digits", "conference_meet_me", "keys"]),
     Scene(
         "applications",
         &["answer", "clear", "deflect", "make_call"],
