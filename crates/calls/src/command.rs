@@ -30,6 +30,8 @@ pub const OPERATIONS: &[&str] = &[
     "deflectCall",
     "parkCall",
     "directedPickup",
+    "callBack",
+    "cancelCallBack",
     "setForwarding",
     "setDoNotDisturb",
     "setCallWaiting",
@@ -179,6 +181,18 @@ pub enum Command {
         /// The line that takes it.
         line: LineId,
     },
+    /// A line is called when a number is free, and then the number for it (ECMA-269 "Call Back Non-Call-Related").
+    CallBack {
+        /// The line.
+        line: LineId,
+        /// The number.
+        target: String,
+    },
+    /// It is not any more, for no number (ECMA-269 "Cancel Call Back").
+    CancelCallBack {
+        /// The line.
+        line: LineId,
+    },
     /// The calls of a line go elsewhere, or no longer (ECMA-269 §22.1).
     SetForwarding {
         /// The line.
@@ -297,6 +311,8 @@ impl Command {
     pub fn call(&self) -> Option<CallId> {
         match self {
             Self::MakeCall { .. }
+            | Self::CallBack { .. }
+            | Self::CancelCallBack { .. }
             | Self::SetForwarding { .. }
             | Self::SetDoNotDisturb { .. }
             | Self::SetCallWaiting { .. }
@@ -352,6 +368,8 @@ impl Command {
             | Self::JoinConference { line, .. }
             | Self::SetPrivacy { line, .. }
             | Self::SetRecording { line, .. }
+            | Self::CallBack { line, .. }
+            | Self::CancelCallBack { line }
             | Self::SetForwarding { line, .. }
             | Self::SetDoNotDisturb { line, .. }
             | Self::SetCallWaiting { line, .. }

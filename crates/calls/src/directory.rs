@@ -123,6 +123,21 @@ impl<P: Phones> Directory for PlanDirectory<P> {
         Ok(())
     }
 
+    fn is_free(&self, line: &LineId) -> bool {
+        self.board.line_calls(line) == 0 && !do_not_disturb::refuses(self.lines.of(line).as_deref())
+    }
+
+    fn line_dialled(&self, dialled: &Dialled, caller: &Caller) -> Result<LineId, Unplaceable> {
+        let plan = self.plan.load();
+        let placing = self.placing(caller);
+        match plan.resolve(&Ask::new(&dialled.user, placing.who, placing.when)).outcome {
+            Outcome::Line(line) => Ok(line.clone()),
+            Outcome::User(_, lines) => lines.first().map(|line| (*line).clone()).ok_or(Unplaceable::NotFound),
+            Outcome::Unallocated => Err(Unplaceable::NotFound),
+            _ => Err(Unplaceable::NotAllowed),
+        }
+    }
+
     fn withholds(&self, line: &LineId) -> bool {
         let plan = self.plan.load();
         let said = plan.said(line).map(|said| said.identity).unwrap_or_default();

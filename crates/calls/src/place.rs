@@ -125,6 +125,8 @@ pub enum Destination {
     Service(Service),
     /// A change of the settings of the line that calls; [`Directory::set`] makes it.
     Setting(LineChange),
+    /// The line that calls wishes to be called back when this number is free; `None`: no more.
+    CallBack(Option<String>),
     /// What was dialled stands for a number, and says how that is called.
     Again {
         /// The number or name that is called.
@@ -227,6 +229,17 @@ pub trait Directory: Send + Sync {
     /// How many it may take part in.
     fn line_room(&self, _line: &LineId, limits: Limits) -> LineRoom {
         LineRoom { max: limits.calls_per_line_max, busy_at: limits.calls_per_line_max }
+    }
+    /// Has a line no call, and may it be disturbed?
+    fn is_free(&self, line: &LineId) -> bool {
+        self.line_calls(line) == 0
+    }
+    /// The line of ours that a number or name stands for.
+    ///
+    /// # Errors
+    /// It stands for none, or the caller may not call it.
+    fn line_dialled(&self, _dialled: &Dialled, _caller: &Caller) -> Result<LineId, Unplaceable> {
+        Err(Unplaceable::NotAllowed)
     }
     /// Does a line withhold its number, unless a code or its phone says otherwise?
     fn withholds(&self, _line: &LineId) -> bool {

@@ -77,7 +77,10 @@ impl Attempt {
         let found = order.place.phones(&mut asked_by, context.house);
         let phones = match found.map_err(Verdict::from)? {
             phones @ Destination::Phones { .. } => phones,
-            Destination::Service(_) | Destination::Setting(_) | Destination::Again { .. } => {
+            Destination::Service(_)
+            | Destination::Setting(_)
+            | Destination::CallBack(_)
+            | Destination::Again { .. } => {
                 return Err(Verdict::from(place::Unplaceable::NotAllowed));
             }
             Destination::Trunk { attempts, is_emergency, course } => {

@@ -1,5 +1,6 @@
 //! Commands of applications, led to the call that they are for.
 
+use model::LineId;
 use sip::endpoint::Endpoint;
 
 use super::house::{Context, Now};
@@ -9,7 +10,7 @@ use super::switchboard::{Held, Switchboard};
 use super::{Call, End};
 use crate::command::{Command, Done, Refusal};
 use crate::features::make_call::Originator;
-use crate::features::{answer, clear, confer, conference, deflect, hold, recording, transfer};
+use crate::features::{answer, call_back, clear, confer, conference, deflect, hold, recording, transfer};
 use crate::place::{Caller, Dialled};
 use crate::snapshot::{CallId, Cause};
 
@@ -19,7 +20,15 @@ impl Switchboard {
     /// # Errors
     /// It cannot be done.
     pub fn command(&mut self, command: &Command, endpoint: &mut Endpoint, now: Now) -> Result<Done, Refusal> {
-        let Some(id) = command.call() else { return self.make_call(command, endpoint, now) };
+        let Some(id) = command.call() else {
+            return match command {
+                Command::CallBack { line, .. } | Command::CancelCallBack { line } => {
+                    let line = line.clone();
+                    self.call_back(command, &line, endpoint, now)
+                }
+                _ => self.make_call(command, endpoint, now),
+            };
+        };
         let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
         let done = match self.calls.get_mut(&id) {
             Some(Held::Bridge(call)) => call.command(command, &mut context),
@@ -38,8 +47,42 @@ impl Switchboard {
         done
     }
 
+    /// A line wishes to be called back, or does no longer.
+    fn call_back(
+        &mut self,
+        command: &Command,
+        line: &LineId,
+        endpoint: &mut Endpoint,
+        now: Now,
+    ) -> Result<Done, Refusal> {
+        let phones = self.house.directory.phones_of(line);
+        let first = phones.first().ok_or(Refusal::Unplaceable(Cause::DestinationOutOfService))?;
+        let (user, number) = (first.owner.clone(), line.number.to_string());
+        let caller = Caller { line: Some(line.clone()), user, number, ..Caller::nobody() };
+        let context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        match command {
+            Command::CallBack { target, .. } => call_back::wish(target, &caller, &context)?,
+            _ => call_back::cancel(&caller, &self.house)?,
+        }
+        // From now on it is looked for.
+        self.hold(CallId(0), None, endpoint, now);
+        Ok(Done::default())
+    }
+
     fn make_call(&mut self, command: &Command, endpoint: &mut Endpoint, now: Now) -> Result<Done, Refusal> {
         let Command::MakeCall { line, target } = command else { return Err(Refusal::WrongState) };
+        self.originate(line, target, true, endpoint, now)
+    }
+
+    /// Has the phones of a line rung, and then a number for the one that comes.
+    pub(super) fn originate(
+        &mut self,
+        line: &LineId,
+        target: &str,
+        answers_itself: bool,
+        endpoint: &mut Endpoint,
+        now: Now,
+    ) -> Result<Done, Refusal> {
         if self.calls.len() >= self.house.limits.calls_per_shard_max {
             return Err(Refusal::Resources);
         }
@@ -48,7 +91,7 @@ impl Switchboard {
         let owner = first.owner.clone();
         let id = self.new_id();
         let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
-        let originator = Originator::start(id, (line.clone(), owner), target.clone(), &mut context);
+        let originator = Originator::start(id, (line.clone(), owner), (target.to_owned(), answers_itself), &mut context);
         self.hold(id, Some(Held::Originator(originator)), endpoint, now);
         Ok(Done { call: Some(id), slot: None })
     }
@@ -59,6 +102,8 @@ impl Call {
         let done = Done::default();
         match command {
             Command::MakeCall { .. }
+            | Command::CallBack { .. }
+            | Command::CancelCallBack { .. }
             | Command::SetForwarding { .. }
             | Command::SetDoNotDisturb { .. }
             | Command::SetCallWaiting { .. }

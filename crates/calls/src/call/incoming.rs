@@ -20,6 +20,7 @@ use super::switchboard::Arrival;
 use super::view::View;
 use super::{Call, End, Phase, Ringing, Timers, wire};
 use crate::course::{self, Course};
+use crate::features::call_back;
 use crate::offer::{Carrier, Exchange, Side};
 use crate::place::{self, Caller, Destination, Dialled, Limits, Service, Unplaceable};
 use crate::snapshot::{CallId, Cause, Event};
@@ -117,6 +118,16 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
             Ok(()) => Started::Service(Box::new(leg), Service::Confirmation, dialled.user),
             Err(reason) => unplaceable(&leg, view, reason, context),
         },
+        Ok(Destination::CallBack(wish)) => {
+            let done = match &wish {
+                Some(number) => call_back::wish(number, &caller, context),
+                None => call_back::cancel(&caller, context.house),
+            };
+            match done {
+                Ok(()) => Started::Service(Box::new(leg), Service::Confirmation, dialled.user),
+                Err(reason) => unplaceable(&leg, view, reason, context),
+            }
+        }
         Ok(outward) => ring(leg, (&caller, view), outward, id, context),
         Err(reason) => unplaceable(&leg, view, reason, context),
     }
@@ -307,7 +318,10 @@ impl Call {
                 self.ringing.ways = context.house.trunks.ways(&attempts, is_emergency, context.now.instant);
                 self.ring_next_way(context);
             }
-            Destination::Service(_) | Destination::Setting(_) | Destination::Again { .. } => {}
+            Destination::Service(_)
+            | Destination::Setting(_)
+            | Destination::CallBack(_)
+            | Destination::Again { .. } => {}
         }
     }
 

@@ -19,7 +19,7 @@ use super::{Call, wire};
 use crate::config::CallLimits;
 use crate::features::make_call::Originator;
 use crate::features::replaces::{self, Newcomer};
-use crate::features::{caller_identity, conference};
+use crate::features::{call_back, caller_identity, conference};
 use crate::place::{Caller, Service};
 use crate::snapshot::{CallId, Cause};
 use crate::trunk::HalfOpen;
@@ -50,6 +50,8 @@ pub struct Switchboard {
     pub(super) outbox: Vec<(usize, Letter)>,
     /// Letters that are delivered again a little later, for their call is busy.
     pub(super) delayed: Vec<(Instant, Letter)>,
+    /// When it is looked whether lines are free that others wait for.
+    call_backs_at: Option<Instant>,
     /// Dialogs that were ended away from home, and when their messages can be forgotten.
     pub(super) forgotten: Vec<(Instant, Bytes)>,
     /// Calls that came in over trunks and are not acknowledged yet.
@@ -103,6 +105,7 @@ impl Switchboard {
             count: 0,
             outbox: Vec::new(),
             delayed: Vec::new(),
+            call_backs_at: None,
             forgotten: Vec::new(),
             half_open: BTreeMap::new(),
         }
@@ -261,6 +264,13 @@ impl Switchboard {
             self.deliver(endpoint, now);
         }
         self.deliver_delayed(endpoint, now);
+        if self.call_backs_at.is_some_and(|at| at <= now.instant) {
+            for (line, target) in call_back::due(&self.house, now) {
+                // Whoever cannot be called now has had their chance.
+                drop(self.originate(&line, &target, false, endpoint, now));
+            }
+            self.call_backs_at = call_back::next_look(&self.house, now);
+        }
     }
 
     pub(super) fn new_id(&mut self) -> CallId {
@@ -273,6 +283,7 @@ impl Switchboard {
         if let Some(held) = held {
             self.calls.insert(id, held);
         }
+        self.call_backs_at = self.call_backs_at.or_else(|| call_back::next_look(&self.house, now));
         self.tidy(id);
         self.deliver(endpoint, now);
     }
@@ -281,7 +292,8 @@ impl Switchboard {
     pub fn next_timeout(&self) -> Option<Instant> {
         let forgotten = self.forgotten.iter().map(|(at, _)| *at);
         let delayed = self.delayed.iter().map(|(at, _)| *at).chain(forgotten).min();
-        [self.index.timers.first().map(|(at, _)| *at), delayed].into_iter().flatten().min()
+        let timer = self.index.timers.first().map(|(at, _)| *at);
+        [timer, delayed, self.call_backs_at].into_iter().flatten().min()
     }
 
     /// The phone at a media port of a call pressed a key.

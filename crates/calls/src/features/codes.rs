@@ -33,6 +33,11 @@ pub(crate) fn destination(feature: Feature, keyed: &Digits, dials: &Dials<'_>) -
         Feature::Intercom => again(keyed.as_str(), Manner::Intercom),
         Feature::Redial => again(&dials.last.placed(dials.owner)?.dialled, Manner::Plain),
         Feature::CallReturn => again(dials.last.caller(dials.owner)?, Manner::Plain),
+        Feature::CallBack => {
+            let last = dials.last.placed(dials.owner).filter(|last| last.failed.is_some())?;
+            Some(Destination::CallBack(Some(last.dialled.clone())))
+        }
+        Feature::CallBackOff => Some(Destination::CallBack(None)),
         Feature::SpeedDial => again(number_at(speed_dial_place(keyed)?, dials)?.as_str(), Manner::Plain),
         Feature::SpeedDialSet => speed_dial(keyed).map(Destination::Setting),
         _ => line_settings::change(feature, keyed).map(Destination::Setting),

@@ -48,7 +48,10 @@ pub(crate) fn deflect(
     let (count, course) = match &mut destination {
         Destination::Phones { branches, course, .. } => (branches.len(), course),
         Destination::Trunk { course, .. } => (WAYS_MAX, course),
-        Destination::Service(_) | Destination::Setting(_) | Destination::Again { .. } => {
+        Destination::Service(_)
+            | Destination::Setting(_)
+            | Destination::CallBack(_)
+            | Destination::Again { .. } => {
             return Err(Unplaceable::NotAllowed.into());
         }
     };

@@ -105,6 +105,8 @@ pub(crate) fn change(feature: Feature, keyed: &Digits) -> Option<LineChange> {
         | Feature::ShowNumber
         | Feature::Redial
         | Feature::CallReturn
+        | Feature::CallBack
+        | Feature::CallBackOff
         | Feature::SpeedDial
         | Feature::SpeedDialSet
         | Feature::Intercom => None,

@@ -30,7 +30,7 @@ impl Originator {
     pub(crate) fn start(
         id: CallId,
         (line, owner): (LineId, Option<BareJid>),
-        target: String,
+        (target, answers_itself): (String, bool),
         context: &mut Context<'_>,
     ) -> Box<Self> {
         let caller = Caller {
@@ -51,7 +51,7 @@ impl Originator {
             offer: own_offer(),
             referred_by: None,
             ring_time: None,
-            answers_itself: true,
+            answers_itself,
         };
         context.index.letters.push_back(Letter::Ring(Box::new(order)));
         metrics::counter!("carillon_calls_started_total").increment(1);

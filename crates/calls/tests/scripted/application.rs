@@ -36,6 +36,8 @@ pub fn command(stage: &Stage, number: &str, what: &[&str]) -> Result<Command, St
         ["stop", "recording"] => Command::SetRecording { call, line, recording: false },
         ["park"] => Command::ParkCall { call, line, slot: None },
         ["park", "at", slot] => Command::ParkCall { call, line, slot: Some(text(slot)) },
+        ["call", "back", target] => Command::CallBack { line, target: text(target) },
+        ["no", "call", "back"] => Command::CancelCallBack { line },
         ["call", target] => Command::MakeCall { line, target: text(target) },
         ["consult", target] => Command::ConsultationCall { call, line, target: text(target) },
         ["transfer", "to", target] => Command::SingleStepTransfer { call, line, target: text(target) },

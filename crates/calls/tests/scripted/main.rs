@@ -34,6 +34,7 @@ scripts! {
     blind_transfer_fails
     busy
     bye_race
+    call_back
     call_by_user_name
     call_limit
     call_limit_reloaded

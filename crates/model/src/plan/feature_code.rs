@@ -64,6 +64,10 @@ pub enum Feature {
     Redial,
     /// Who called last is called.
     CallReturn,
+    /// The line that was called last, and in vain, is called again when both are free.
+    CallBack,
+    /// It is not any more.
+    CallBackOff,
     /// The number that stands at the place behind the dot is called.
     SpeedDial,
     /// Behind the dot: a place of two digits, and the number that stands there from now on; none empties it.
@@ -113,6 +117,8 @@ impl Feature {
             Self::RejectAnonymousOff => "reject-anonymous-off",
             Self::Redial => "redial",
             Self::CallReturn => "call-return",
+            Self::CallBack => "call-back",
+            Self::CallBackOff => "call-back-off",
             Self::SpeedDial => "speed-dial",
             Self::SpeedDialSet => "speed-dial-set",
             Self::Intercom => "intercom",
@@ -144,6 +150,8 @@ pub(super) fn usual() -> Vec<FeatureCode> {
         ("*88", Feature::RejectAnonymousOff),
         ("*68", Feature::Redial),
         ("*69", Feature::CallReturn),
+        ("*66", Feature::CallBack),
+        ("*86", Feature::CallBackOff),
         ("*0.!", Feature::SpeedDial),
         ("*75.!", Feature::SpeedDialSet),
         ("*80.!", Feature::Intercom),
@@ -166,7 +174,7 @@ mod tests {
     #[test]
     fn the_usual_codes_can_be_dialled_and_those_that_want_a_number_take_one() {
         let all = usual();
-        assert_eq!(all.len(), 24);
+        assert_eq!(all.len(), 26);
         for code in all {
             assert_eq!(code.pattern.has_dot(), code.does.wants_number(), "{:?}", code.does);
             let word = serde_json::to_string(&code.does).unwrap();
