@@ -260,7 +260,7 @@ fn supported(reliability: Reliability) -> &'static str {
     // response would have nowhere to go.
     match reliability {
         Reliability::Unsupported => SUPPORTED,
-        Reliability::Supported | Reliability::Required => "timer, replaces, 100rel",
+        Reliability::Supported | Reliability::Required => "timer, replaces, join, 100rel",
     }
 }
 

@@ -91,7 +91,8 @@ impl Switchboard {
         let owner = first.owner.clone();
         let id = self.new_id();
         let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
-        let originator = Originator::start(id, (line.clone(), owner), (target.to_owned(), answers_itself), &mut context);
+        let originator =
+            Originator::start(id, (line.clone(), owner), (target.to_owned(), answers_itself), &mut context);
         self.hold(id, Some(Held::Originator(originator)), endpoint, now);
         Ok(Done { call: Some(id), slot: None })
     }
@@ -156,7 +157,7 @@ impl Call {
         Ok(done)
     }
 
-    fn talking(&self, line: &model::LineId) -> Result<(usize, End), Refusal> {
+    fn talking(&self, line: &LineId) -> Result<(usize, End), Refusal> {
         match self.phase {
             super::Phase::Answered(_) => self.place_of(line).ok_or(Refusal::NoSuchConnection),
             super::Phase::Ringing => Err(Refusal::WrongState),
@@ -223,7 +224,7 @@ fn dialled(target: &str) -> Dialled {
 }
 
 /// Numbers of calls can be guessed: only who is in a call brings others to it.
-fn is_in(line: &model::LineId, call: CallId, context: &Context<'_>) -> Result<(), Refusal> {
+fn is_in(line: &LineId, call: CallId, context: &Context<'_>) -> Result<(), Refusal> {
     let call = context.house.lines.board().call(call).ok_or(Refusal::NoSuchCall)?;
     if call.of_line(line).next().is_none() {
         return Err(Refusal::NoSuchCall);

@@ -81,8 +81,8 @@ pub const EXTENSIONS: [&[u8]; 7] =
     [b"100rel", b"timer", b"path", b"outbound", b"replaces", b"join", b"norefersub"];
 /// The methods that a phone may use within a call (RFC 3261 §20.5).
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER";
-/// The option tags that our requests within calls say they understand (RFC 4028 §4, RFC 3891 §4).
-pub(crate) const SUPPORTED: &str = "timer, replaces";
+/// The option tags that our requests within calls say they understand (RFC 4028 §4, RFC 3891 §4, RFC 3911 §6).
+pub(crate) const SUPPORTED: &str = "timer, replaces, join";
 
 /// One end of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

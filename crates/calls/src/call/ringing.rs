@@ -165,8 +165,8 @@ impl Call {
         let builder = wire::response(context.house, &self.caller.as_ref()?.invite, status, Some(tag))
             .header(Name::Contact, context.house.contact(&caller.flow).as_str())
             .header(Name::Allow, ALLOW);
-        // RFC 3891 §4: whoever may have its dialog replaced says so.
-        Some(if status >= 200 { builder.header(Name::Supported, "replaces") } else { builder })
+        // RFC 3891 §4, RFC 3911 §6: whoever may have its dialog replaced or joined says so.
+        Some(if status >= 200 { builder.header(Name::Supported, "replaces, join") } else { builder })
     }
 
     /// A phone answers: the first one takes the call.

@@ -123,7 +123,8 @@ pub(crate) fn wish(dialled: &str, caller: &Caller, context: &Context<'_>) -> Res
     if target == *line {
         return Err(Unplaceable::NotAllowed);
     }
-    let failed = house.lines.board().last_calls(line).placed(caller.user.as_ref()).and_then(|last| last.failed);
+    let failed =
+        house.lines.board().last_calls(line).placed(caller.user.as_ref()).and_then(|last| last.failed);
     let wish = Wish {
         line: line.clone(),
         owner: caller.user.clone(),

@@ -20,12 +20,13 @@ use crate::call::service::{Plays, ServiceCall};
 use crate::call::streams::Ports;
 use crate::call::view::View;
 use crate::call::{Arrival, wire};
+use crate::features::pins::{self, Pins};
 use crate::place::{self, Limits};
 use crate::snapshot::{CallId, Cause};
 
 /// Parties of a room unless it says otherwise.
 pub const PARTIES_MAX: usize = 100;
-/// How often a wrong PIN may be entered.
+/// How often a wrong PIN may be entered in one call; over all calls it is counted, too.
 const PIN_TRIES_MAX: u8 = 3;
 /// Keys of a PIN that are looked at.
 const PIN_KEYS_MAX: usize = 16;
@@ -47,6 +48,7 @@ pub struct Conferences {
     numbers: BTreeMap<String, MeetMe>,
     count: AtomicUsize,
     live: Mutex<BTreeMap<String, Live>>,
+    pins: Pins,
 }
 
 #[derive(Debug)]
@@ -211,8 +213,16 @@ pub(crate) fn door_tone() -> Tone {
 impl ServiceCall {
     /// The phone pressed a key.
     pub(crate) fn key(&mut self, key: char, context: &mut Context<'_>) {
+        if !matches!(self.plays, Plays::Door(_)) {
+            return;
+        }
+        let (source, now) = (pins::source(&self.member()), context.now.instant);
         let Plays::Door(door) = &mut self.plays else { return };
-        let Some(pin) = context.house.conferences.pin(&door.room) else { return };
+        let conferences = &context.house.conferences;
+        let Some(pin) = conferences.pin(&door.room) else { return };
+        if conferences.pins.is_deaf(&source, &door.room, now) {
+            return door.keys.clear();
+        }
         // Behind a PIN of full length, which was looked at already, `#` says nothing.
         if key == '#' && door.keys.is_empty() {
             return;
@@ -226,13 +236,15 @@ impl ServiceCall {
         if door.keys != pin.0 {
             door.keys.clear();
             door.tries += 1;
+            conferences.pins.failed(&source, &door.room, now);
             if door.tries >= PIN_TRIES_MAX {
                 self.end(Cause::NotAllowed, context);
             }
             return;
         }
         let room = door.room.clone();
-        match context.house.conferences.enter(&room, self.id, &*context.house.ports) {
+        conferences.pins.right(&source, &room);
+        match conferences.enter(&room, self.id, &*context.house.ports) {
             Some(seat) => {
                 self.plays = Plays::Conference(seat);
                 self.serve(context);

@@ -49,9 +49,9 @@ pub(crate) fn deflect(
         Destination::Phones { branches, course, .. } => (branches.len(), course),
         Destination::Trunk { course, .. } => (WAYS_MAX, course),
         Destination::Service(_)
-            | Destination::Setting(_)
-            | Destination::CallBack(_)
-            | Destination::Again { .. } => {
+        | Destination::Setting(_)
+        | Destination::CallBack(_)
+        | Destination::Again { .. } => {
             return Err(Unplaceable::NotAllowed.into());
         }
     };

@@ -9,7 +9,7 @@
 //! | a new INVITE with Replaces or Join | `replaces`: directed pickup, attended transfer by a phone; `confer`: barge |
 //! | REFER within a call | `transfer`: blind, or consultative when Refer-To has Replaces; `park` when it names a slot |
 //! | a change of a session after which a phone does not listen any more | `music` |
-//! | a new INVITE to the number of a conference, a key at its door | `conference` |
+//! | a new INVITE to the number of a conference, a key at its door | `conference`, with `pins` |
 //! | a new INVITE to a slot where somebody is parked | `park` |
 //! | a command of an application (`command.rs`) | `make_call`, `answer`, `clear`, `hold`, `deflect`, `transfer`, `park`, `confer` |
 //! | a feature code, a command or a verb for a line | `line_settings` |
@@ -40,6 +40,7 @@ pub mod line_settings;
 pub(crate) mod make_call;
 pub(crate) mod music;
 pub mod park;
+pub(crate) mod pins;
 pub(crate) mod recording;
 pub(crate) mod replaces;
 pub(crate) mod transfer;

@@ -46,6 +46,11 @@ pub(crate) fn is_asked(arrival: &Arrival) -> bool {
 pub(crate) fn arrive(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> Option<Box<Newcomer>> {
     let (transaction, request) = (arrival.transaction, arrival.request.clone());
     let headers = request.headers();
+    // RFC 3891 §3, RFC 3911 §4: one of them, once.
+    if headers.all(Name::Replaces).count() + headers.all(Name::Join).count() > 1 {
+        wire::refuse(context, transaction, &request, 400);
+        return None;
+    }
     let (wanted, purpose) = match (headers.replaces(), headers.first(Name::Join)) {
         (Ok(Some(replaces)), None) => (replaces, FetchPurpose::Replace),
         // RFC 3891 §3: "the UAS MUST reject the request with a 400" when both are there.

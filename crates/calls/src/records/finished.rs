@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::Draft;
-use crate::snapshot::CallSnapshot;
+use crate::snapshot::{CallId, CallSnapshot};
 
 /// Ended calls that wait to be recorded: two and a half minutes of 400 calls a second. When the storage fails for
 /// longer, the records of further calls are lost, and counted.
@@ -48,6 +48,11 @@ impl FinishedCalls {
         if first {
             self.wake.notify_one();
         }
+    }
+
+    /// The record that is going to be written of a call, without what media knows.
+    pub fn record(&self, call: CallId) -> Option<store::CallRecord> {
+        self.waiting.lock().iter().find(|ended| ended.snapshot.id == call).map(Finished::record)
     }
 
     /// Takes all.

@@ -124,10 +124,24 @@ impl Recorder {
                     return tracing::warn!(%error, calls = waiting.len(), "calls are not recorded yet");
                 }
                 Err(error) => {
+                    tracing::warn!(%error, calls = count, "records of calls are tried one by one");
+                    self.write_each(waiting, count).await;
+                }
+            }
+        }
+    }
+
+    /// Of a batch that was refused, all but what is refused alone.
+    async fn write_each(&self, waiting: &mut VecDeque<CallRecord>, count: usize) {
+        for _ in 0..count {
+            let Some(record) = waiting.pop_front() else { return };
+            match self.store.call_records_put(std::slice::from_ref(&record)).await {
+                Ok(()) => {}
+                Err(error) if error.is_storage_fault() => return waiting.push_front(record),
+                Err(error) => {
                     // It would be refused again and again, and hold up all that come behind it.
-                    tracing::error!(%error, calls = count, "calls were not recorded");
-                    metrics::counter!("carillon_calls_unrecorded_total").increment(count as u64);
-                    waiting.drain(..count);
+                    tracing::error!(%error, call = record.id, "a call was not recorded");
+                    metrics::counter!("carillon_calls_unrecorded_total").increment(1);
                 }
             }
         }

@@ -205,7 +205,10 @@ impl Shard {
                     Name::Accept,
                     "application/sdp, application/pidf+xml, application/resource-lists+xml, text/plain",
                 )
-                .header(Name::Supported, "100rel, timer, path, outbound, eventlist, recipient-list-subscribe")
+                .header(
+                    Name::Supported,
+                    "100rel, timer, replaces, join, path, outbound, eventlist, recipient-list-subscribe",
+                )
                 .header(Name::AllowEvents, events::ALLOW_EVENTS);
             desk.respond(transaction, &response.finish());
         });

@@ -48,6 +48,7 @@ scripts! {
     conference
     conference_barge
     conference_meet_me
+    conference_pin_guessed
     consultative_transfer
     consultative_transfer_refused
     cost_limits

@@ -236,7 +236,7 @@ pub(crate) async fn show(context: &Context, id: &str) -> Result<CallShown, Failu
     if let Some(live) = live(context, number) {
         return Ok(live_shown(&live));
     }
-    let record = context.store.call_record(number).await?.ok_or_else(|| unknown(id))?;
+    let record = record(context, number).await?.ok_or_else(|| unknown(id))?;
     Ok(record_shown(&record))
 }
 
@@ -330,7 +330,7 @@ async fn legs_of(context: &Context, id: &str) -> Result<Vec<(Bytes, String)>, Fa
             live.connections.iter().map(leg).collect()
         }
         None => {
-            let record = context.store.call_record(number).await?.ok_or_else(|| unknown(id))?;
+            let record = record(context, number).await?.ok_or_else(|| unknown(id))?;
             let leg = |leg: CallLeg| (Bytes::from(leg.sip_call_id), leg.address);
             record.legs.into_iter().map(leg).collect()
         }
@@ -338,7 +338,17 @@ async fn legs_of(context: &Context, id: &str) -> Result<Vec<(Bytes, String)>, Fa
     Ok(legs.into_iter().filter(|(call_id, _)| !call_id.is_empty()).collect())
 }
 
-/// A call on the board, or one that has ended and whose record is not written yet.
+/// The record of a call that has ended: written, or soon to be.
+async fn record(context: &Context, number: u64) -> Result<Option<CallRecord>, Failure> {
+    let call = calls::snapshot::CallId(number);
+    let waiting = context.node.as_ref().and_then(|node| node.calls().board().finished().record(call));
+    match waiting {
+        Some(record) => Ok(Some(record)),
+        None => Ok(context.store.call_record(number).await?),
+    }
+}
+
+/// A call on the board.
 fn live(context: &Context, number: u64) -> Option<std::sync::Arc<CallSnapshot>> {
     context.node.as_ref()?.calls().board().call(calls::snapshot::CallId(number))
 }
@@ -355,7 +365,7 @@ fn number(id: &str) -> Result<u64, Failure> {
 }
 
 fn unknown(id: &str) -> Failure {
-    Failure::not_found(format!("there is no call {id}: its record may be too old, or not written yet"))
+    Failure::not_found(format!("there is no call {id}: its record may be too old"))
 }
 
 /// A time, a day, or how long ago.
