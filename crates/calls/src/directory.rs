@@ -16,7 +16,7 @@ use crate::dialplan::{Ask, DialPlan, Outcome, Reached, Reason, Route, Way, Who};
 use crate::features::codes::{self, Dials};
 use crate::features::hunt::{Hunt, Turns};
 use crate::features::line_settings::LineTable;
-use crate::features::{call_waiting, caller_identity, do_not_disturb, forward, intercom};
+use crate::features::{call_waiting, caller_identity, do_not_disturb, forward, intercom, shared_line};
 use crate::guard::{Charge, Guard};
 use crate::place::{
     Branch, Caller, Destination, Dialled, Directory, Failed, Limits, LineRoom, TrunkAttempt, Unplaceable,
@@ -215,6 +215,7 @@ impl<P: Phones> PlanDirectory<P> {
                 let settings = self.lines.of(line);
                 let dials = Dials {
                     owner: placing.caller.user.as_ref(),
+                    device: placing.caller.device.as_deref(),
                     settings: settings.as_deref(),
                     last: self.board.last_calls(line),
                     house: &plan.plan().settings.speed_dials,
@@ -461,7 +462,9 @@ impl<P: Phones> PlanDirectory<P> {
         }
         let mut branches = self.phones.of(line, placing.when);
         for branch in &mut branches {
-            branch.is_silent = do_not_disturb::is_silent(settings.as_deref());
+            let settings = settings.as_deref();
+            branch.is_silent =
+                do_not_disturb::is_silent(settings) || shared_line::is_silent(branch, settings);
         }
         branches
     }

@@ -125,6 +125,8 @@ pub enum Destination {
     Service(Service),
     /// A change of the settings of the line that calls; [`Directory::set`] makes it.
     Setting(LineChange),
+    /// What the line that calls holds on another phone.
+    Resume,
     /// The line that calls wishes to be called back when this number is free; `None`: no more.
     CallBack(Option<String>),
     /// What was dialled stands for a number, and says how that is called.

@@ -1,6 +1,8 @@
 //! What the user of a line has set for it: forwards, do not disturb. The dial plan's own word on a line is in
 //! [`crate::plan`]; what its user sets goes before that.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{ByOrigin, Digits, ForwardTo, Forwards};
@@ -25,6 +27,9 @@ pub struct LineSettings {
     /// Calls of whoever withholds the number are refused; what the dial plan says when it is not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reject_anonymous: Option<bool>,
+    /// Its devices that make no sound.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub ringers_off: BTreeSet<String>,
     /// Its speed dials.
     #[serde(skip_serializing_if = "SpeedDials::is_empty")]
     pub speed_dials: SpeedDials,
@@ -103,6 +108,13 @@ pub enum LineChange {
         /// Are they?
         on: Option<bool>,
     },
+    /// Whether one device of the line makes a sound when it is called.
+    Ringer {
+        /// The device, by its name.
+        device: String,
+        /// Does it?
+        on: bool,
+    },
     /// What stands at a place of the speed dials; `None` empties it. Places from [`SPEED_DIAL_PLACES`] on are not the line's.
     SpeedDial {
         /// The place.
@@ -145,6 +157,8 @@ impl LineSettings {
             LineChange::CallWaiting { on } => self.call_waiting = *on,
             LineChange::WithholdNumber { on } => self.withhold_number = *on,
             LineChange::RejectAnonymous { on } => self.reject_anonymous = *on,
+            LineChange::Ringer { device, on: true } => drop(self.ringers_off.remove(device)),
+            LineChange::Ringer { device, on: false } => drop(self.ringers_off.insert(device.clone())),
             LineChange::SpeedDial { place, dial } => {
                 match dial {
                     Some(dial) if *place < SPEED_DIAL_PLACES => self.speed_dials.insert(*place, dial.clone()),

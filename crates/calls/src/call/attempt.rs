@@ -80,6 +80,7 @@ impl Attempt {
             Destination::Service(_)
             | Destination::Setting(_)
             | Destination::CallBack(_)
+            | Destination::Resume
             | Destination::Again { .. } => {
                 return Err(Verdict::from(place::Unplaceable::NotAllowed));
             }

@@ -12,6 +12,7 @@ use super::branch::{BranchLeg, BranchState, Invitation};
 use super::describe::{Description, Lines, Whereabouts};
 use super::half::host_address;
 use super::house::Context;
+use super::letter::{FetchPurpose, Wanted};
 use super::outcome::{Failure, Verdict};
 use super::outside::Outside;
 use super::secrecy::Guard;
@@ -20,7 +21,8 @@ use super::switchboard::Arrival;
 use super::view::View;
 use super::{Call, End, Phase, Ringing, Timers, wire};
 use crate::course::{self, Course};
-use crate::features::call_back;
+use crate::features::replaces::{self, Newcomer};
+use crate::features::{call_back, shared_line};
 use crate::offer::{Carrier, Exchange, Side};
 use crate::place::{self, Caller, Destination, Dialled, Limits, Service, Unplaceable};
 use crate::snapshot::{CallId, Cause, Event};
@@ -80,6 +82,8 @@ pub(crate) enum Started {
     Call(Box<Call>),
     /// The server itself takes the call.
     Service(Box<CallerLeg>, Service, String),
+    /// It waits for a leg of another call.
+    Fetches(Box<Newcomer>),
     /// It was refused, and answered so.
     Refused,
 }
@@ -118,6 +122,17 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
             Ok(()) => Started::Service(Box::new(leg), Service::Confirmation, dialled.user),
             Err(reason) => unplaceable(&leg, view, reason, context),
         },
+        Ok(Destination::Resume) => {
+            let held =
+                caller.line.as_ref().and_then(|line| shared_line::held(line, context.house.lines.board()));
+            match held.zip(caller.line.clone()) {
+                Some((call, line)) => {
+                    let wanted = (Wanted::PartnerOf(call, line), FetchPurpose::Replace);
+                    Started::Fetches(replaces::fetch((leg, caller, view), wanted, id, context))
+                }
+                None => unplaceable(&leg, view, Unplaceable::NotFound, context),
+            }
+        }
         Ok(Destination::CallBack(wish)) => {
             let done = match &wish {
                 Some(number) => call_back::wish(number, &caller, context),
@@ -321,6 +336,7 @@ impl Call {
             Destination::Service(_)
             | Destination::Setting(_)
             | Destination::CallBack(_)
+            | Destination::Resume
             | Destination::Again { .. } => {}
         }
     }

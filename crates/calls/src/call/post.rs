@@ -389,6 +389,12 @@ impl Call {
             }
             Wanted::Parked(_) => return Err(Unlent::NoSuchDialog),
         };
+        // What somebody keeps for themselves, no other phone of the line goes on with (`CC-16`).
+        let takes_over =
+            fetch.purpose == FetchPurpose::Replace && matches!(fetch.wanted, Wanted::PartnerOf(..));
+        if takes_over && self.pairs[pair].half(replaced).is_private {
+            return Err(Unlent::NotAllowed);
+        }
         let member = self.member(pair, replaced);
         if fetch.purpose == FetchPurpose::Transfer && !member.is_same(&fetch.who) {
             return Err(Unlent::NotAllowed);

@@ -205,6 +205,7 @@ impl Switchboard {
         }
         let held = match start(arrival, id, &mut context) {
             Started::Call(call) => Held::Bridge(call),
+            Started::Fetches(newcomer) => Held::Newcomer(newcomer),
             Started::Service(leg, service, number) => {
                 let plays = match service {
                     Service::Echo => Plays::Echo,

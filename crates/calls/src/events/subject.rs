@@ -84,6 +84,14 @@ pub(super) fn find(
 ) -> Result<Subject, u16> {
     let plan = desk.rooms.plan.load();
     let (who, when) = (watcher.who(), desk.now.civil);
+    // The phones of a line see what it does on the others, whatever else they may watch (`CC-16`).
+    let own = watcher.line().filter(|line| package == Package::Dialog && dialled == line.number.as_str());
+    if let Some(line) = own {
+        let user = plan.accounts().owner(line).flatten().cloned();
+        let (lines, entity) = (vec![line.clone()], desk.address(dialled));
+        let (shows, decided_by) = (Shows::Lines, DecidedBy::Administrator);
+        return Ok(Subject { user, lines, entity, shows, decided_by, abroad: None });
+    }
     let Resolution::Lines(mut reached) = plan.watched(dialled, &who, when) else { return Err(404) };
     let is_number = Digits::dialled(dialled).is_some();
     let had_lines = !reached.lines.is_empty();

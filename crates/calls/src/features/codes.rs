@@ -11,6 +11,8 @@ use crate::place::{Destination, Manner};
 pub(crate) struct Dials<'a> {
     /// Its owner.
     pub owner: Option<&'a BareJid>,
+    /// The device that dials.
+    pub device: Option<&'a str>,
     /// What its user has set.
     pub settings: Option<&'a LineSettings>,
     /// Its last calls.
@@ -38,6 +40,11 @@ pub(crate) fn destination(feature: Feature, keyed: &Digits, dials: &Dials<'_>) -
             Some(Destination::CallBack(Some(last.dialled.clone())))
         }
         Feature::CallBackOff => Some(Destination::CallBack(None)),
+        Feature::Resume => Some(Destination::Resume),
+        Feature::RingerOff | Feature::RingerOn => {
+            let (device, on) = (dials.device?.to_owned(), feature == Feature::RingerOn);
+            Some(Destination::Setting(LineChange::Ringer { device, on }))
+        }
         Feature::SpeedDial => again(number_at(speed_dial_place(keyed)?, dials)?.as_str(), Manner::Plain),
         Feature::SpeedDialSet => speed_dial(keyed).map(Destination::Setting),
         _ => line_settings::change(feature, keyed).map(Destination::Setting),
@@ -85,7 +92,7 @@ mod tests {
         set(&mut settings, "071003");
         let at = |settings: &LineSettings, keyed: &str| {
             let last = LastCalls::default();
-            let dials = Dials { owner: None, settings: Some(settings), last, house: &house };
+            let dials = Dials { owner: None, device: None, settings: Some(settings), last, house: &house };
             dialled(Feature::SpeedDial, keyed, &dials)
         };
         assert_eq!(at(&settings, "7").as_deref(), Some("1003"));
@@ -100,7 +107,8 @@ mod tests {
 
     #[test]
     fn a_line_that_knows_nobody_calls_nobody() {
-        let dials = Dials { owner: None, settings: None, last: LastCalls::default(), house: &[] };
+        let dials =
+            Dials { owner: None, device: None, settings: None, last: LastCalls::default(), house: &[] };
         assert_eq!(dialled(Feature::Redial, "1", &dials), None);
         assert_eq!(dialled(Feature::CallReturn, "1", &dials), None);
         assert_eq!(destination(Feature::WithholdNumber, &Digits::empty(), &dials), None);

@@ -51,6 +51,7 @@ pub(crate) fn deflect(
         Destination::Service(_)
         | Destination::Setting(_)
         | Destination::CallBack(_)
+        | Destination::Resume
         | Destination::Again { .. } => {
             return Err(Unplaceable::NotAllowed.into());
         }

@@ -109,7 +109,10 @@ pub(crate) fn change(feature: Feature, keyed: &Digits) -> Option<LineChange> {
         | Feature::CallBackOff
         | Feature::SpeedDial
         | Feature::SpeedDialSet
-        | Feature::Intercom => None,
+        | Feature::Intercom
+        | Feature::Resume
+        | Feature::RingerOff
+        | Feature::RingerOn => None,
     }
 }
 

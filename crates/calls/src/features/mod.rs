@@ -17,6 +17,7 @@
 //! | a line does not want to be disturbed | `do_not_disturb` |
 //! | a line is in a call, or in as many as it may be in | `call_waiting`, by `place` |
 //! | who calls withholds the number, or is withheld it | `caller_identity` |
+//! | a phone of a line goes on with what another one holds, or turns its ringer off | `shared_line` |
 //! | a line that called in vain wishes to be called back | `call_back` |
 //! | a code before a number, or in place of one | `codes`, with `last_calls` and `intercom` |
 //! | a line forwards, or a destination has failed | `forward`, `hunt`, by `place::Directory` |
@@ -43,4 +44,5 @@ pub mod park;
 pub(crate) mod pins;
 pub(crate) mod recording;
 pub(crate) mod replaces;
+pub(crate) mod shared_line;
 pub(crate) mod transfer;

@@ -92,14 +92,24 @@ pub(crate) fn wait_for(
         wire::refuse(context, transaction, &request, 403);
         return None;
     }
+    let view = View::new(id, &placed_by, context.now.civil).dialling(&leg.invite);
+    Some(fetch((leg, placed_by, view), (wanted, purpose), id, context))
+}
+
+/// A leg of another call is asked for, for a caller who may have one.
+pub(crate) fn fetch(
+    (leg, placed_by, mut view): (CallerLeg, Caller, View),
+    (wanted, purpose): (Wanted, FetchPurpose),
+    id: CallId,
+    context: &mut Context<'_>,
+) -> Box<Newcomer> {
     context.index.dialogs.begin(&leg.call_id, leg.their_tag(), id);
-    context.index.servers.insert(transaction, id);
+    context.index.servers.insert(leg.transaction, id);
     let fetch = Fetch { wanted, by: id, who: placed_by.clone(), purpose, tries: 0 };
     context.index.letters.push_back(Letter::Fetch(Box::new(fetch)));
-    let mut view = View::new(id, &placed_by, context.now.civil).dialling(&leg.invite);
     view.publish(CallEvent::Originated, Cause::NormalClearing, &context.house.lines, context.now.civil);
     metrics::counter!("carillon_calls_started_total").increment(1);
-    Some(Box::new(Newcomer { id, leg: Some(leg), placed_by, view, until: context.now.instant + FETCH_TIME }))
+    Box::new(Newcomer { id, leg: Some(leg), placed_by, view, until: context.now.instant + FETCH_TIME })
 }
 
 impl Newcomer {

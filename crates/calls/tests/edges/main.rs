@@ -39,6 +39,7 @@ scripts! {
     busy_lamp
     call_lists
     lamp_list
+    lamp_of_the_own_line
     lamp_unknown
     lamps_of_a_line
     list_refused

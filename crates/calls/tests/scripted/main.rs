@@ -109,6 +109,7 @@ scripts! {
     session_interval_too_small
     session_timer_expires
     session_timer_refreshed
+    shared_line
     speed_dial
     srtp
     srtp_off

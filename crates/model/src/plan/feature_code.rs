@@ -74,6 +74,12 @@ pub enum Feature {
     SpeedDialSet,
     /// The phone of the line behind the dot answers by itself.
     Intercom,
+    /// What the line holds on another phone goes on at this one.
+    Resume,
+    /// This phone makes no sound, though others of the line do.
+    RingerOff,
+    /// It rings again.
+    RingerOn,
 }
 
 impl Feature {
@@ -122,6 +128,9 @@ impl Feature {
             Self::SpeedDial => "speed-dial",
             Self::SpeedDialSet => "speed-dial-set",
             Self::Intercom => "intercom",
+            Self::Resume => "resume",
+            Self::RingerOff => "ringer-off",
+            Self::RingerOn => "ringer-on",
         }
     }
 }
@@ -155,6 +164,9 @@ pub(super) fn usual() -> Vec<FeatureCode> {
         ("*0.!", Feature::SpeedDial),
         ("*75.!", Feature::SpeedDialSet),
         ("*80.!", Feature::Intercom),
+        ("*85", Feature::Resume),
+        ("*76", Feature::RingerOff),
+        ("*74", Feature::RingerOn),
     ];
     let code = |(pattern, does): (&str, Feature)| {
         Some(FeatureCode { pattern: pattern.parse().ok()?, partition: Partition::default(), does })
@@ -174,7 +186,7 @@ mod tests {
     #[test]
     fn the_usual_codes_can_be_dialled_and_those_that_want_a_number_take_one() {
         let all = usual();
-        assert_eq!(all.len(), 26);
+        assert_eq!(all.len(), 29);
         for code in all {
             assert_eq!(code.pattern.has_dot(), code.does.wants_number(), "{:?}", code.does);
             let word = serde_json::to_string(&code.does).unwrap();

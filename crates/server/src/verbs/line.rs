@@ -344,6 +344,7 @@ fn show(common: &Common, line: &LineSettingsShown) {
         call_waiting,
         withhold_number,
         reject_anonymous,
+        ringers_off,
         speed_dials,
     } = &line.settings;
     let owner = line.line.owner.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
@@ -373,6 +374,9 @@ fn show(common: &Common, line: &LineSettingsShown) {
         Some(true) => print::line("anonymous calls: refused"),
         Some(false) => print::line("anonymous calls: taken"),
         None => {}
+    }
+    for device in ringers_off {
+        print::line(&format!("device {device} makes no sound"));
     }
     for (place, dial) in speed_dials {
         print::line(format!("speed dial {place}: {} {}", dial.number, dial.label).trim_end());
