@@ -39,6 +39,10 @@ pub(super) enum Question {
     },
     /// The user has seen the missed calls.
     CallHistorySeen,
+    /// What clients do with numbers of contacts and callers.
+    DialRules,
+    /// The number of a contact is called, as these rules have it.
+    CallContact { line: LineId, contact: String },
 }
 
 /// A list of the history.
@@ -58,6 +62,8 @@ const QUESTIONS: &[&str] = &[
     "snapshotCall",
     "callHistory",
     "callHistorySeen",
+    "dialRules",
+    "callContact",
 ];
 
 /// What is asked for.
@@ -83,7 +89,7 @@ fn asked(fields: Map<String, Value>) -> Result<Request, Fault> {
     if !is_question && !is_command {
         return Err(Fault::NotSupported(op.chars().take(64).collect()));
     }
-    let target = fields.get("target").and_then(Value::as_str);
+    let target = fields.get("target").or_else(|| fields.get("contact")).and_then(Value::as_str);
     if target.is_some_and(|target| target.is_empty() || target.len() > TARGET_BYTES_MAX) {
         return Err(bad("a target has 1 to 256 bytes"));
     }
@@ -129,7 +135,7 @@ mod tests {
             let call = "0001000000000001";
             let line = r#"{"number":"1001","partition":"internal"}"#;
             let text = format!(
-                r#"{{"id":1,"op":"{op}","line":{line},"call":"{call}","held":"{call}","active":"{call}","conference":"{call}","private":true,"recording":true,"when":"all","place":7,"target":"1"}}"#
+                r#"{{"id":1,"op":"{op}","line":{line},"call":"{call}","held":"{call}","active":"{call}","conference":"{call}","private":true,"recording":true,"when":"all","place":7,"contact":"1","target":"1"}}"#
             );
             assert!(read(text.as_bytes()).1.is_ok(), "{op}");
         }

@@ -13,7 +13,7 @@ use super::{LINES_WATCHED_MAX, PAGE_MAX};
 use crate::Calls;
 use crate::command::{Command, Refusal};
 use crate::feed::{Feed, Happened, Overflow};
-use crate::snapshot::{CallId, CallSnapshot};
+use crate::snapshot::{CallId, CallSnapshot, Cause};
 
 /// Which lines a session reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,6 +208,14 @@ impl Session {
             }
             Question::SnapshotCall { call } => Ok(Answer::Call { call: self.shown(&*self.call(call)?) }),
             Question::CallHistory { kind, after, max } => self.history(kind, after, max).await,
+            Question::DialRules => {
+                Ok(Answer::DialRules(self.calls.plan().plan().settings.dial_rules.clone()))
+            }
+            Question::CallContact { line, contact } => {
+                let dialled = self.calls.plan().plan().settings.dial_rules.dialled(&contact);
+                let target = dialled.ok_or(Fault::Refused(Refusal::Unplaceable(Cause::NotObtainable)))?;
+                self.command(Command::MakeCall { line, target: target.to_string() }).await
+            }
             Question::CallHistorySeen => {
                 let now = self.calls.now();
                 let marked = self.calls.store().call_history_mark_seen(&self.user, now).await;

@@ -1,6 +1,7 @@
 //! What applications are shown of lines, calls and histories. Nothing of SIP: no dialog of another phone, which would
 //! let whoever knows it take the call over.
 
+use model::plan::DialRules;
 use model::{BareJid, LineId, Timestamp};
 use serde::{Serialize, Serializer};
 use store::{HistoryEntry, HistoryKind};
@@ -47,6 +48,7 @@ pub(super) enum Answer {
     Snapshot { sequence: u64, lines: Vec<LineShown>, calls: Vec<CallShown> },
     Call { call: CallShown },
     History { unseen: u64, calls: Vec<PastCall> },
+    DialRules(DialRules),
     Nothing {},
 }
 

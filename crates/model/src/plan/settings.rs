@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Allowance, Digits, Recording, Srtp};
+use super::{Allowance, DialRules, Digits, Recording, Srtp};
 
 /// The settings of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Settings {
     /// Abbreviated numbers of the whole house, at places behind those of the lines' own speed dials.
     #[serde(rename = "speed_dial", skip_serializing_if = "Vec::is_empty")]
     pub speed_dials: Vec<HouseSpeedDial>,
+    /// What clients do with numbers of contacts and callers.
+    #[serde(skip_serializing_if = "DialRules::is_none")]
+    pub dial_rules: DialRules,
 }
 
 /// An abbreviated number of the whole house.
@@ -54,6 +57,7 @@ impl Default for Settings {
             recording: Recording::default(),
             speed_dials: Vec::new(),
             between_regions: Allowance::default(),
+            dial_rules: DialRules::default(),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::super::outside::LOCAL_ROUTE_GROUP;
 use super::super::{
-    Device, Hours, LAMPS_MAX, LINE_CALLS_MAX, LineCalls, PRESENCE_GROUP_DEFAULT, Pattern, Place, Plan,
-    PlanLine, RouteTo, Transformation,
+    DIAL_RULES_MAX, Device, Hours, LAMPS_MAX, LINE_CALLS_MAX, LineCalls, PRESENCE_GROUP_DEFAULT, Pattern,
+    Place, Plan, PlanLine, RouteTo, Transformation,
 };
 use super::{Findings, line_path, path};
 use crate::SPEED_DIAL_PLACES;
@@ -126,6 +126,17 @@ fn settings(plan: &Plan, known: &Known<'_>, found: &mut Findings) {
     if !(1..=60).contains(&plan.settings.inter_digit_seconds) {
         let at = "settings.inter_digit_seconds";
         found.error(at, "it is not between 1 and 60", "15 is usual");
+    }
+    let rules = &plan.settings.dial_rules;
+    for (kind, rules) in [("application", &rules.application), ("directory", &rules.directory)] {
+        if rules.len() > DIAL_RULES_MAX {
+            let at = format!("settings.dial_rules.{kind}");
+            found.error(
+                at,
+                format!("it has more than {DIAL_RULES_MAX} rules"),
+                "clients read them all: merge some",
+            );
+        }
     }
     let mut places = BTreeSet::new();
     for dial in &plan.settings.speed_dials {
