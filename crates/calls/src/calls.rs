@@ -361,7 +361,6 @@ impl Calls {
         let directory = Arc::new(PlanDirectory::new((plan, lines_set), phones, board, guard));
         let count = sockets.len();
         let parking = Arc::new(Parking::default());
-        let call_backs = Arc::default();
         let conferences = Arc::new(Conferences::new(config.conferences.clone()));
         let start = |(index, sockets): (usize, BoundUdp)| {
             let mut seed = [0; 32];
@@ -377,7 +376,6 @@ impl Calls {
                 shard: Place { index, count },
                 moved: Arc::clone(&self.transport.moved),
                 parking: Arc::clone(&parking),
-                call_backs: Arc::clone(&call_backs),
                 conferences: Arc::clone(&conferences),
                 music: config.music.clone(),
                 recordings: config.recordings.clone(),

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use presence::{Engine, Observation, Observed, Source};
 
 use crate::board::Board;
+use crate::features::call_back::CallBacks;
 use crate::snapshot::{CallSnapshot, ConnectionState};
 
 /// Joins what the registrar knows about lines with what the board knows, and tells the presence engine.
@@ -15,17 +16,23 @@ pub struct LineStates {
     engine: Arc<Engine>,
     board: Arc<Board>,
     registered: Mutex<BTreeMap<LineId, Timestamp>>,
+    call_backs: CallBacks,
 }
 
 impl LineStates {
     /// No line is registered yet.
     pub fn new(engine: Arc<Engine>, board: Arc<Board>) -> Self {
-        Self { engine, board, registered: Mutex::default() }
+        Self { engine, board, registered: Mutex::default(), call_backs: CallBacks::default() }
     }
 
     /// The board that the calls are on.
     pub fn board(&self) -> &Arc<Board> {
         &self.board
+    }
+
+    /// The lines that wait for others to be free.
+    pub fn call_backs(&self) -> &CallBacks {
+        &self.call_backs
     }
 
     /// The line got its first contact.

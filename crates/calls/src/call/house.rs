@@ -15,7 +15,6 @@ use super::streams::Ports;
 use crate::address::Addresses;
 use crate::admission::Pools;
 use crate::config::{CallLimits, Recordings};
-use crate::features::call_back::CallBacks;
 use crate::features::conference::Conferences;
 use crate::features::park::Parking;
 use crate::line_state::LineStates;
@@ -45,8 +44,6 @@ pub struct House {
     pub moved: Arc<Moved>,
     /// The slots of parked calls.
     pub parking: Arc<Parking>,
-    /// The lines that wait for others to be free.
-    pub call_backs: Arc<CallBacks>,
     /// The conferences.
     pub conferences: Arc<Conferences>,
     /// What phones that are held or parked hear; `None` leaves it to the phones.

@@ -136,7 +136,7 @@ pub(crate) fn wish(dialled: &str, caller: &Caller, context: &Context<'_>) -> Res
         done: None,
     };
     metrics::counter!("carillon_call_backs_wished_total").increment(1);
-    house.call_backs.add(wish)
+    house.lines.call_backs().add(wish)
 }
 
 /// A line wishes nothing any more.
@@ -145,12 +145,12 @@ pub(crate) fn wish(dialled: &str, caller: &Caller, context: &Context<'_>) -> Res
 /// It did not.
 pub(crate) fn cancel(caller: &Caller, house: &House) -> Result<(), Unplaceable> {
     let line = caller.line.as_ref().ok_or(Unplaceable::NotAllowed)?;
-    if house.call_backs.cancel(line) { Ok(()) } else { Err(Unplaceable::NotFound) }
+    if house.lines.call_backs().cancel(line) { Ok(()) } else { Err(Unplaceable::NotFound) }
 }
 
 /// When a shard looks next, if it has anything to look for.
 pub(crate) fn next_look(house: &House, now: Now) -> Option<Instant> {
-    house.call_backs.is_waited_in(house.shard.index).then(|| now.instant + INTERVAL)
+    house.lines.call_backs().is_waited_in(house.shard.index).then(|| now.instant + INTERVAL)
 }
 
 /// The calls that a shard makes now.
@@ -162,7 +162,7 @@ pub(crate) fn due(house: &House, now: Now) -> Vec<(LineId, String)> {
         let is_theirs = owner.is_none() || phones.first().and_then(|phone| phone.owner.as_ref()) == owner;
         !phones.is_empty() && is_theirs && house.directory.is_free(line)
     };
-    let due = house.call_backs.due(house.shard.index, now.civil, free, |line| board.rested(line));
+    let due = house.lines.call_backs().due(house.shard.index, now.civil, free, |line| board.rested(line));
     metrics::counter!("carillon_call_backs_made_total").increment(due.len() as u64);
     due
 }

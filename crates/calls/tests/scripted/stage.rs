@@ -13,7 +13,6 @@ use calls::admission::Pools;
 use calls::call::{Arrival, EXTENSIONS, House, Moved, Now, Post, Shard, Switchboard};
 use calls::command::{Command, Done, Refusal};
 use calls::directory::PlanDirectory;
-use calls::features::call_back::CallBacks;
 use calls::features::conference::Conferences;
 use calls::features::park::Parking;
 use calls::guard::Guard;
@@ -146,7 +145,6 @@ impl Stage {
         let moved = Arc::new(Moved::default());
         let parking = Arc::new(Parking::default());
         let conferences = Arc::new(Conferences::new(conferences()));
-        let call_backs = Arc::new(CallBacks::default());
         let house = |index| House {
             domain: "localhost".to_owned(),
             limits,
@@ -158,7 +156,6 @@ impl Stage {
             shard: Shard { index, count },
             moved: Arc::clone(&moved),
             parking: Arc::clone(&parking),
-            call_backs: Arc::clone(&call_backs),
             conferences: Arc::clone(&conferences),
             music: Some(Source::Sounds(Vec::new())),
             recordings: calls::Recordings::default(),
