@@ -1,5 +1,6 @@
 //! Who a network address belongs to, as limits count it.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// A host at the other end. Limits are kept by host and not by address, because a host has a whole /64 of IPv6
@@ -17,6 +18,16 @@ impl From<IpAddr> for Host {
     }
 }
 
+/// Its address, or that of its network: `192.0.2.1`, `2001:db8::/64`.
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => address.fmt(f),
+            IpAddr::V6(network) => write!(f, "{network}/64"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,6 +40,7 @@ mod tests {
     fn all_of_a_hosts_ipv6_addresses_are_one_host() {
         assert_eq!(host("2001:db8::1"), host("2001:db8::ffff:1:2:3"));
         assert_ne!(host("2001:db8::1"), host("2001:db8:0:1::1"));
+        assert_eq!(host("2001:db8::1").to_string(), "2001:db8::/64");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{BareJid, LineId, Timestamp};
+use model::{BareJid, Host, LineId, Timestamp};
 use parking_lot::Mutex;
 use sip::digest::{Algorithm, Challenge, Credentials, NonceCounts, Server, Verdict, ha1};
 use sip::{Name, Request};
@@ -241,7 +241,7 @@ impl Authentication {
         let failed = self.failures.failed(arrived.from, &credentials.username(), arrived.instant);
         if failed.is_scan {
             let text = "it tries passwords or names, more often than people err".to_owned();
-            self.alerts.raise(Oddity::Scanning, &arrived.from.to_string(), text, arrived.civil);
+            self.alerts.raise(Oddity::Scanning, &Host::from(arrived.from).to_string(), text, arrived.civil);
         }
         Proof::Wrong(failed.delay)
     }

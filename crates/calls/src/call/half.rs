@@ -10,11 +10,11 @@ use sip::session_timer::SessionTimer;
 use sip::{Headers, Method, Name, Request, RequestBuilder, Uri};
 
 use super::describe::{Description, Said, Whereabouts};
-use super::house::House;
+use super::house::{Context, House};
 use super::outside::Outside;
 use super::{ALLOW, SUPPORTED};
 use crate::offer::Exchange;
-use crate::snapshot::DialogIds;
+use crate::snapshot::{Cause, DialogIds};
 
 /// The port of a SIP URI that names none, over UDP and TCP.
 const SIP_PORT: u16 = 5060;
@@ -104,6 +104,22 @@ impl Half {
             self.allows_update = headers.has_token(Name::Allow, b"UPDATE");
         }
         self.allows_talk |= headers.has_token(Name::AllowEvents, b"talk");
+    }
+
+    /// When a call with this phone is over that begins now: at the longest length, or when the line that pays for it has
+    /// used its minutes.
+    pub(crate) fn ends_at(&self, context: &Context<'_>) -> Instant {
+        let longest = context.house.limits.call_length_max;
+        let left = self.outside.as_ref().and_then(|outside| outside.time_left());
+        context.now.instant + left.map_or(longest, |left| left.min(longest))
+    }
+
+    /// Why a call with this phone is over that has reached its length.
+    pub(crate) fn cause_of_length(&self) -> Cause {
+        match self.outside.as_ref().and_then(|outside| outside.time_left()) {
+            Some(Duration::ZERO) => Cause::CostLimit,
+            _ => Cause::ResourcesNotAvailable,
+        }
     }
 
     /// Begins our next request in this dialog.

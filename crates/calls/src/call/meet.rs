@@ -64,7 +64,7 @@ impl Call {
         context.index.adopt(&half, id, context.house);
         let mut streams = Streams::new(id.0);
         streams.attach(End::Callee, side);
-        let ends_at = context.now.instant + context.house.limits.call_length_max;
+        let ends_at = half.ends_at(context).min(caller.ends_at(context));
         let mut call = Self::of_two((id, view, placed_by), [caller, half], streams, ends_at);
         call.change = Some(Change::Join(Box::new(Join::arriving(0, End::Callee, Some(loan.lender)))));
         let passed = Passed {

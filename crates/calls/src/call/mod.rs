@@ -286,8 +286,11 @@ impl Call {
             self.way_is_silent(context);
         }
         if due(self.timers.length) {
-            tracing::warn!(call = %self.id, "a call has reached the longest time that a call may last");
-            self.end(Cause::ResourcesNotAvailable, context);
+            let causes = self.pairs.iter().flat_map(Pair::halves).map(half::Half::cause_of_length);
+            let cause = causes.max_by_key(|cause| *cause == Cause::CostLimit);
+            let cause = cause.unwrap_or(Cause::ResourcesNotAvailable);
+            tracing::warn!(call = %self.id, ?cause, "a call has lasted as long as it may");
+            self.end(cause, context);
         }
         if let Phase::Answered(pair) = self.phase {
             self.refresh_due(pair, context);

@@ -2,6 +2,7 @@
 //! request of a call, not only the INVITE that began it (RFC 3261 §22.3).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sip::dialog::Dialog;
 use sip::endpoint::{ClientTransaction, Target};
@@ -25,7 +26,7 @@ const CHALLENGES_MAX: u8 = 2;
 pub(crate) struct Outside {
     trunk: Arc<Trunk>,
     /// Counts as long as the leg lives, wherever it goes.
-    _charge: Option<Arc<Charge>>,
+    charge: Option<Arc<Charge>>,
     /// The latest request of ours within the dialog.
     asked: Option<Asked>,
 }
@@ -42,13 +43,18 @@ impl Outside {
     pub(crate) fn called(outgoing: Option<&Arc<Outgoing>>) -> Option<Box<Self>> {
         let outgoing = outgoing?;
         let (trunk, charge) = (Arc::clone(&outgoing.trunk), outgoing.charge.clone());
-        Some(Box::new(Self { trunk, _charge: charge, asked: None }))
+        Some(Box::new(Self { trunk, charge, asked: None }))
     }
 
     /// Of a leg whose caller came in over a trunk.
     pub(crate) fn calling(caller: &Caller, house: &House) -> Option<Box<Self>> {
         let trunk = house.trunks.by_name(&caller.trunk.as_ref()?.name)?;
-        Some(Box::new(Self { trunk, _charge: None, asked: None }))
+        Some(Box::new(Self { trunk, charge: None, asked: None }))
+    }
+
+    /// How long the leg, which was answered, may last for what it costs.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        self.charge.as_ref().map(|charge| charge.time_left())
     }
 
     /// Adds credentials for the nonce that the trunk gave us last.

@@ -236,7 +236,7 @@ impl Call {
         let Some(transaction) = self.caller.as_ref().map(|caller| caller.transaction) else { return };
         self.phase = Phase::Answered(pair);
         (self.timers.ring, self.timers.answer) = (None, None);
-        self.timers.length = Some(context.now.instant + context.house.limits.call_length_max);
+        self.timers.length = Some(self.pairs[pair].half(End::Callee).ends_at(context));
         let caller = self.pairs[pair].half_mut(End::Caller);
         if let Err(refusal) = caller.exchange.pass(Side::Local, Carrier::Success, body.is_some()) {
             tracing::warn!(call = %self.id, %refusal, "the caller cannot be told of the answer");

@@ -407,7 +407,7 @@ impl ServiceCall {
         }
         if self.ends_at <= now {
             let is_done = self.plays == Plays::Confirmation;
-            let cause = if is_done { Cause::NormalClearing } else { Cause::ResourcesNotAvailable };
+            let cause = if is_done { Cause::NormalClearing } else { self.half.cause_of_length() };
             return self.end(cause, context);
         }
         if let Some(Waits::Parked { recall_at, .. }) = &self.waits

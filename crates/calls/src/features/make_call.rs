@@ -88,7 +88,7 @@ impl Originator {
         self.view.set_dialog(connection, leg.half.dialog_ids());
         self.publish(Event::Established, Cause::NormalClearing, context);
         let Self { id, caller, target, view, .. } = *self;
-        let ends_at = context.now.instant + context.house.limits.call_length_max;
+        let ends_at = leg.half.ends_at(context);
         let waits = Waits::Target { attempt: None, transferor: None };
         let call = ServiceCall::host(Stay { id, view, ends_at }, leg, Plays::Ringback, Some(waits), context);
         match call.order(Place::Dialled(target), caller) {

@@ -17,6 +17,7 @@ mod usage;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use model::plan::{Allowed, CostClass, Costs};
@@ -47,6 +48,8 @@ pub struct Guard {
     clock: Clock,
     lines: Mutex<BTreeMap<LineId, Line>>,
     alerts: Arc<Alerts>,
+    /// Numbers the charges.
+    next: AtomicU64,
 }
 
 /// What one line has done.
@@ -135,7 +138,7 @@ impl fmt::Debug for Guard {
 impl Guard {
     /// Nobody has called yet.
     pub fn new(clock: Clock) -> Self {
-        Self { alerts: Arc::default(), clock, lines: Mutex::default() }
+        Self { alerts: Arc::default(), clock, lines: Mutex::default(), next: AtomicU64::new(1) }
     }
 
     /// What was odd.
@@ -173,7 +176,8 @@ impl Guard {
             let text = format!("{NIGHT_MAX} calls abroad or to dear numbers within an hour, at night");
             self.alerts.raise(Oddity::NightCalls, &line.to_string(), text, now);
         }
-        Ok(Arc::new(Charge::new(Arc::clone(self), line.clone(), class, now)))
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(Charge::new(Arc::clone(self), number, line.clone(), (class, allowed), now)))
     }
 
     fn bar(&self, line: &LineId, class: CostClass, limit: Limit, allowed: Allowed, now: Timestamp) -> Barred {
@@ -189,15 +193,15 @@ impl Guard {
         barred
     }
 
-    /// A call is over that was talked for so long; `None`: nobody answered.
-    fn ended(&self, line: &LineId, class: CostClass, answered: Option<Timestamp>) {
+    /// A call is over; `answered`: somebody took it then.
+    fn ended(&self, charge: u64, line: &LineId, class: CostClass, answered: Option<Timestamp>) {
         let now = (self.clock)();
         let talked = answered.map(|answered| now.since(answered));
         let odd = {
             let mut lines = self.lines.lock();
             let Some(known) = lines.get_mut(line) else { return };
             if let Some(usage) = known.classes.get_mut(&class) {
-                usage.end(answered, talked, now);
+                usage.end(charge, now);
             }
             let is_short = class != CostClass::National && talked.is_some_and(|talked| talked < SHORT);
             is_short && known.short.add(1, now) == SHORT_MAX
@@ -212,12 +216,20 @@ impl Guard {
     }
 
     /// Somebody answered a call.
-    fn answered(&self, line: &LineId, class: CostClass) -> Timestamp {
+    fn answered(&self, charge: u64, line: &LineId, class: CostClass) -> Timestamp {
         let now = (self.clock)();
         if let Some(usage) = self.lines.lock().get_mut(line).and_then(|known| known.classes.get_mut(&class)) {
-            usage.answer(now);
+            usage.answer(charge, now);
         }
         now
+    }
+
+    /// How long a call that was answered may go on.
+    fn time_left(&self, line: &LineId, class: CostClass, allowed: Allowed) -> Duration {
+        let now = (self.clock)();
+        let mut lines = self.lines.lock();
+        let usage = lines.get_mut(line).and_then(|known| known.classes.get_mut(&class));
+        usage.map_or(Duration::MAX, |usage| usage.time_left(allowed, now))
     }
 
     /// The other side refused a number.

@@ -100,6 +100,36 @@ fn an_administrator_forgives_a_line() {
 }
 
 #[test]
+fn what_is_forgiven_during_a_call_is_not_counted_at_its_end_and_the_call_is_over_then() {
+    let house = house("");
+    let call = house.call("1001", CostClass::Premium).unwrap();
+    call.hears(200);
+    house.pass(20 * MINUTE);
+    house.guard.release(&line("1001"));
+    house.pass(5 * MINUTE);
+    let minutes = || house.guard.used(&line("1001"), &house.costs)[2].minutes_this_day;
+    assert_eq!(minutes(), 5);
+    drop(call);
+    house.pass(10 * MINUTE);
+    assert_eq!(minutes(), 5);
+}
+
+#[test]
+fn a_call_may_last_as_long_as_the_line_has_minutes() {
+    let house = house("[outside.costs.limits.premium]\ncalls_max = 5");
+    let first = house.call("1001", CostClass::Premium).unwrap();
+    first.hears(200);
+    assert_eq!(first.time_left(), Duration::from_secs(30 * 60));
+    house.pass(10 * MINUTE);
+    assert_eq!(first.time_left(), Duration::from_secs(20 * 60));
+    let second = house.call("1001", CostClass::Premium).unwrap();
+    second.hears(200);
+    assert_eq!(second.time_left(), Duration::from_secs(10 * 60), "two share what is left");
+    house.pass(45 * MINUTE);
+    assert_eq!(second.time_left(), Duration::ZERO);
+}
+
+#[test]
 fn odd_calls_are_told_once() {
     let house = house("[outside.costs.limits.international]\ncalls_per_hour = 500");
     for _ in 0..12 {

@@ -70,8 +70,8 @@ impl<const PARTS: usize> Window<PARTS> {
 pub(super) struct Usage {
     /// Calls at this moment.
     calls: u32,
-    /// When those were answered that are under way.
-    talking: Vec<Timestamp>,
+    /// The charges of those that were answered and are under way, and since when each is counted.
+    talking: Vec<(u64, Timestamp)>,
     hour: Window<12>,
     day: Window<24>,
     /// Seconds that were talked.
@@ -85,23 +85,21 @@ impl Usage {
         self.day.add(1, now);
     }
 
-    pub(super) fn answer(&mut self, now: Timestamp) {
-        self.talking.push(now);
+    pub(super) fn answer(&mut self, charge: u64, now: Timestamp) {
+        self.talking.push((charge, now));
     }
 
-    pub(super) fn end(&mut self, answered: Option<Timestamp>, talked: Option<Duration>, now: Timestamp) {
+    pub(super) fn end(&mut self, charge: u64, now: Timestamp) {
         self.calls = self.calls.saturating_sub(1);
-        if let Some(place) = self.talking.iter().position(|at| Some(*at) == answered) {
-            self.talking.swap_remove(place);
-        }
-        if let Some(talked) = talked {
-            self.talked.add(u32::try_from(talked.as_secs()).unwrap_or(u32::MAX), now);
+        if let Some(place) = self.talking.iter().position(|(talking, _)| *talking == charge) {
+            let (_, since) = self.talking.swap_remove(place);
+            self.talked.add(u32::try_from(now.since(since).as_secs()).unwrap_or(u32::MAX), now);
         }
     }
 
     /// What was used is forgotten; calls under way are not.
     pub(super) fn forget(&mut self, now: Timestamp) {
-        self.talking.iter_mut().for_each(|at| *at = now);
+        self.talking.iter_mut().for_each(|(_, since)| *since = now);
         (self.hour, self.day, self.talked) = Default::default();
     }
 
@@ -112,9 +110,18 @@ impl Usage {
 
     /// Minutes within a day; begun ones, and those of calls under way, are counted.
     fn minutes(&mut self, now: Timestamp) -> u32 {
-        let live = self.talking.iter().fold(0_u64, |sum, at| sum + now.since(*at).as_secs());
-        let seconds = u64::from(self.talked.sum(now)) + live;
-        u32::try_from(seconds.div_ceil(60)).unwrap_or(u32::MAX)
+        u32::try_from(self.seconds(now).div_ceil(60)).unwrap_or(u32::MAX)
+    }
+
+    fn seconds(&mut self, now: Timestamp) -> u64 {
+        let live = self.talking.iter().fold(0_u64, |sum, (_, since)| sum + now.since(*since).as_secs());
+        u64::from(self.talked.sum(now)) + live
+    }
+
+    /// How long one more call may be talked, when all that are under way go on as long.
+    pub(super) fn time_left(&mut self, allowed: Allowed, now: Timestamp) -> Duration {
+        let left = (u64::from(allowed.minutes_per_day) * 60).saturating_sub(self.seconds(now));
+        Duration::from_secs(left / (self.talking.len() as u64).max(1))
     }
 
     /// The limit that stands in the way of another call.
