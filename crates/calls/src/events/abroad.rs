@@ -1,4 +1,5 @@
-//! What is watched over trunks (`PH-05`): one subscription of ours there for each resource, however many watch it here.
+//! What is watched over trunks (`PH-05`): each shard has one subscription there for each
+//! resource, however many of its watchers there are.
 //!
 //! The watcher is answered at once and shown "unknown"; the SUBSCRIBE goes out over the trunk that the SIP route or the
 //! route pattern names, and what its NOTIFYs tell is kept as the state of lines, so that every package and list shows it

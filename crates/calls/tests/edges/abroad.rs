@@ -56,7 +56,8 @@ fn plan(partner: &Phone, group: &str) -> String {
 }
 
 async fn house(group: &str) -> (House, Phone) {
-    let house = House::open().await;
+    // Each shard subscribes for its own watchers.
+    let house = House::of_shards(1).await;
     let partner = Phone::udp(&house, "2001").await;
     let kept = Kept { document: plan(&partner, group), ..Kept::default() };
     keep(&house.store, kept, Timestamp(0)).await.unwrap();

@@ -47,6 +47,10 @@ pub struct House {
 
 impl House {
     pub async fn open() -> Self {
+        Self::of_shards(2).await
+    }
+
+    pub async fn of_shards(shards: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = Runtime::real();
         let store =
@@ -79,7 +83,7 @@ impl House {
             digest: vec![Algorithm::Md5],
             trusted: Vec::new(),
             dscp: runtime::Dscp::CS3,
-            shards: 2,
+            shards,
             echo_number: Some("600".to_owned()),
             conferences: Vec::new(),
             music: None,
