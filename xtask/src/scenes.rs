@@ -51,7 +51,7 @@ const ABLE: &[Scene] = &[
     Scene("forward", &["forward"], &["forward_", "user_with_two_lines"]),
     Scene("do not disturb", &["do_not_disturb"], &["do_not_disturb"]),
     Scene("caller identity", &["caller_identity"], &["withhold_number", "trunk_withheld"]),
-    Scene("last calls", &["last_calls"], &["redial"]),
+    Scene("last calls", &["last_calls"], &["redial", "call_return"]),
     Scene("speed dials", &["codes"], &["speed_dial"]),
     Scene("intercom", &["intercom"], &["intercom"]),
     Scene("feature codes", &["line_settings", "codes"], &["feature_codes", "forward_by_code"]),

@@ -152,6 +152,9 @@ pub enum Destination {
 pub enum Manner {
     /// As if it had been dialled.
     Plain,
+    /// As if it had been dialled, but only phones and trunks: whom the line called last, or who called it. Nobody chooses
+    /// by what number he calls what the called line does.
+    Again,
     /// The caller's number is withheld, or expressly shown.
     Withheld(bool),
     /// The phone shall answer by itself.
@@ -346,8 +349,13 @@ fn called(
     dialled: &mut Dialled,
     caller: &mut Caller,
 ) -> Result<Destination, Unplaceable> {
+    let mut is_again = false;
     for _ in 0..CODES_MAX {
-        let (number, manner) = match directory.resolve(dialled, caller)? {
+        let found = directory.resolve(dialled, caller)?;
+        if is_again && !matches!(found, Destination::Phones { .. } | Destination::Trunk { .. }) {
+            return Err(Unplaceable::NotFound);
+        }
+        let (number, manner) = match found {
             Destination::Again { dialled, manner } => (dialled, manner),
             destination => {
                 // Who helps must know whom.
@@ -358,6 +366,7 @@ fn called(
         (dialled.user, dialled.foreign_domain) = (number, None);
         match manner {
             Manner::Plain => {}
+            Manner::Again => is_again = true,
             Manner::Withheld(withheld) => caller.withheld = withheld,
             Manner::Intercom => dialled.is_intercom = true,
         }

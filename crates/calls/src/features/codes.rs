@@ -33,8 +33,8 @@ pub(crate) fn destination(feature: Feature, keyed: &Digits, dials: &Dials<'_>) -
         Feature::WithholdNumber => again(keyed.as_str(), Manner::Withheld(true)),
         Feature::ShowNumber => again(keyed.as_str(), Manner::Withheld(false)),
         Feature::Intercom => again(keyed.as_str(), Manner::Intercom),
-        Feature::Redial => again(&dials.last.placed(dials.owner)?.dialled, Manner::Plain),
-        Feature::CallReturn => again(dials.last.caller(dials.owner)?, Manner::Plain),
+        Feature::Redial => again(&dials.last.placed(dials.owner)?.dialled, Manner::Again),
+        Feature::CallReturn => again(dials.last.caller(dials.owner)?, Manner::Again),
         Feature::CallBack => {
             let last = dials.last.placed(dials.owner).filter(|last| last.failed.is_some())?;
             Some(Destination::CallBack(Some(last.dialled.clone())))

@@ -87,6 +87,7 @@ impl Trunk {
         let asserted = headers.addresses(Name::PAssertedIdentity).ok().and_then(|all| all.into_iter().next());
         let from = asserted.filter(|_| self.sip.trust_identity).or_else(|| headers.from().ok());
         let number = from.as_ref().map(|from| user_of(from.uri())).unwrap_or_default();
+        let number = Some(number).filter(|number| is_of_caller(number)).unwrap_or_default();
         let name = from.map(|from| String::from_utf8_lossy(&from.display()).into_owned());
         let shown = Digits::dialled(&number).and_then(|digits| {
             let trunk = plan.outside.trunks.iter().find(|trunk| trunk.name == self.name)?;
@@ -111,6 +112,12 @@ impl Trunk {
         let user = if user == self.token { user_of(request.headers().to().ok()?.uri()) } else { user };
         Some(Dialled::here(user))
     }
+}
+
+/// May it be the number or name of somebody who calls? `*` and `#` begin codes: whoever calls such a number back would do
+/// what the code does. RFC 3966 §3 has them in local numbers only, and whoever is behind a trunk is not local.
+fn is_of_caller(number: &str) -> bool {
+    !number.contains(['*', '#'])
 }
 
 /// The user part without its own parameters (`+4930;npdi`, RFC 4694) and, of a number, without separators (RFC 3966 §3).

@@ -41,6 +41,7 @@ scripts! {
     call_park
     call_records
     call_records_of_transfers
+    call_return
     call_waiting
     callee_gives_no_answer
     cancel
