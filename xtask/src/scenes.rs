@@ -53,7 +53,7 @@ const ABLE: &[Scene] = &[
     Scene("caller identity", &["caller_identity"], &["withhold_number", "trunk_withheld"]),
     Scene("last calls", &["last_calls"], &["redial", "call_return"]),
     Scene("speed dials", &["codes"], &["speed_dial"]),
-    Scene("intercom", &["intercom"], &["intercom"]),
+    Scene("intercom", &["intercom", "announcement"], &["intercom", "auto_answer"]),
     Scene("feature codes", &["line_settings", "codes"], &["feature_codes", "forward_by_code"]),
     Scene("hunt", &["hunt"], &["hunt_"]),
     Scene("call waiting", &["call_waiting"], &["call_waiting"]),

@@ -15,13 +15,9 @@ use super::secrecy::Guard;
 use super::{ALLOW, SUPPORTED, wire};
 use crate::admission::Grant;
 use crate::course::Diversion;
-use crate::features::{do_not_disturb, intercom};
+use crate::features::{announcement, do_not_disturb, intercom};
 use crate::place::{Branch, Caller};
 use crate::trunk::anonymous;
-
-/// Fields of the caller's INVITE that the called phone gets as they are.
-const PASSED_ON: [Name; 5] =
-    [Name::Subject, Name::Priority, Name::AlertInfo, Name::CallInfo, Name::Organization];
 
 /// Challenges that are answered for one INVITE.
 const CHALLENGES_MAX: u8 = 2;
@@ -170,13 +166,8 @@ impl BranchLeg {
             builder = intercom::answer(builder, &house.domain);
         }
         if let Some(inherited) = invitation.inherited {
-            for name in PASSED_ON {
-                // How the phone alerts is ours to say, when we have a word to say about it.
-                let is_ours = self.place.is_silent || invitation.answers_itself;
-                if !matches!(name, Name::AlertInfo | Name::CallInfo) || !is_ours {
-                    builder = builder.copy(inherited.headers(), name);
-                }
-            }
+            let rings_as_we_say = self.place.is_silent || invitation.answers_itself;
+            builder = announcement::passed_on(builder, (invitation.caller, inherited), rings_as_we_say);
         }
         if self.place.is_silent {
             builder = do_not_disturb::silence(builder, &house.domain);

@@ -16,12 +16,14 @@
 //! | two phones have agreed, a command of an application | `recording` |
 //! | a line does not want to be disturbed | `do_not_disturb` |
 //! | a line is in a call, or in as many as it may be in | `call_waiting`, by `place` |
+//! | what a caller says to the phone beside the call | `announcement` |
 //! | who calls withholds the number, or is withheld it | `caller_identity` |
 //! | a phone of a line goes on with what another one holds, or turns its ringer off | `shared_line` |
 //! | a line that called in vain wishes to be called back | `call_back` |
 //! | a code before a number, or in place of one | `codes`, with `last_calls` and `intercom` |
 //! | a line forwards, or a destination has failed | `forward`, `hunt`, by `place::Directory` |
 
+pub(crate) mod announcement;
 pub(crate) mod answer;
 pub mod call_back;
 pub(crate) mod call_waiting;

@@ -28,6 +28,7 @@ macro_rules! scripts {
 scripts! {
     alternate_routing
     answer_call
+    auto_answer
     basic_call
     blind_transfer
     blind_transfer_after_hanging_up
