@@ -177,8 +177,8 @@ impl BranchLeg {
                 let who = (invitation.caller, inherited);
                 (builder, self.nonce) = outgoing.complete(builder, who, (&self.tag, &house.domain));
             }
-            // RFC 8224 §6: a phone may verify who calls.
-            (None, Some(inherited)) if invitation.caller.trunk.is_some() => {
+            // RFC 8224 §6: a phone may verify who calls, unless that is nobody: what is signed names the caller (RFC 8225 §5.2.1).
+            (None, Some(inherited)) if invitation.caller.trunk.is_some() && !invitation.caller.withheld => {
                 builder = crate::trunk::carried_identity(builder, inherited);
             }
             (None, _) => {}

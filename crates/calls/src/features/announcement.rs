@@ -8,7 +8,9 @@ use sip::{Name, NameAddr, Request, RequestBuilder};
 use crate::place::Caller;
 
 /// What goes on as it came.
-const PLAIN: [Name; 3] = [Name::Subject, Name::Priority, Name::Organization];
+const PLAIN: [Name; 1] = [Name::Priority];
+/// What tells who calls (RFC 3323 §5.3), beside Call-Info.
+const PERSONAL: [Name; 2] = [Name::Subject, Name::Organization];
 /// Signals by what they mean (RFC 7462 §7), not by a text or an address.
 const SIGNAL: &[u8] = b"urn:alert:";
 /// What Call-Info may be for (RFC 3261 §20.9).
@@ -24,6 +26,11 @@ pub(crate) fn passed_on(
     for name in PLAIN {
         builder = builder.copy(headers, name);
     }
+    if !caller.withheld {
+        for name in PERSONAL {
+            builder = builder.copy(headers, name);
+        }
+    }
     // Whoever is outside has nothing to say of the phones of this house.
     if rings_as_we_say || caller.trunk.is_some() {
         return builder;
@@ -31,8 +38,10 @@ pub(crate) fn passed_on(
     for value in addresses(invite, Name::AlertInfo).filter_map(|value| signal(&value)) {
         builder = builder.header(Name::AlertInfo, &value);
     }
-    for value in addresses(invite, Name::CallInfo).filter_map(|value| information(&value)) {
-        builder = builder.header(Name::CallInfo, &value);
+    if !caller.withheld {
+        for value in addresses(invite, Name::CallInfo).filter_map(|value| information(&value)) {
+            builder = builder.header(Name::CallInfo, &value);
+        }
     }
     builder
 }
@@ -66,9 +75,13 @@ mod tests {
     use sip::Method;
 
     fn passed(name: Name, value: &str) -> Vec<String> {
+        passed_of(&Caller::nobody(), name, value)
+    }
+
+    fn passed_of(caller: &Caller, name: Name, value: &str) -> Vec<String> {
         let builder = || RequestBuilder::new(Method::Invite, b"sip:1002@example.org");
         let invite = builder().header(name, value).finish();
-        let passed = passed_on(builder(), (&Caller::nobody(), &invite), false).finish();
+        let passed = passed_on(builder(), (caller, &invite), false).finish();
         passed.headers().all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
     }
 
@@ -104,5 +117,19 @@ mod tests {
     fn pictures_and_cards_are_passed_on_alone() {
         let value = "<http://example.org/ann.png>;answer-after=0;purpose=ICON";
         assert_eq!(passed(Name::CallInfo, value), ["<http://example.org/ann.png>;purpose=icon"]);
+    }
+
+    #[test]
+    fn whoever_is_nobody_says_nothing_of_himself() {
+        let nobody = Caller { withheld: true, ..Caller::nobody() };
+        for (name, value) in [
+            (Name::CallInfo, "<http://example.org/ann.png>;purpose=icon"),
+            (Name::Subject, "Ann calls"),
+            (Name::Organization, "Ann and sons"),
+        ] {
+            assert_eq!(passed(name, value), [value]);
+            assert_eq!(passed_of(&nobody, name, value), [""; 0], "{name:?}");
+        }
+        assert_eq!(passed_of(&nobody, Name::Priority, "urgent"), ["urgent"]);
     }
 }

@@ -96,7 +96,10 @@ impl Outgoing {
             for name in CARRIED {
                 builder = builder.copy(invite.headers(), name);
             }
-            builder = carried_identity(builder, invite);
+            // What is signed names the caller (RFC 8225 §5.2.1): only who is trusted with the number gets it.
+            if !caller.withheld || self.trunk.sip.caller_id != CallerId::From {
+                builder = carried_identity(builder, invite);
+            }
         }
         match self.trunk.credentials(b"INVITE", self.called.as_bytes(), cnonce) {
             Some((name, value, nonce)) => (builder.header(name, &value), Some(nonce)),
