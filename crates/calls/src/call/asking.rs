@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sip::endpoint::ClientTransaction;
 use sip::sdp::Direction;
-use sip::{Method, Name, Response};
+use sip::{Method, Response};
 
 use super::describe::Lines;
 use super::house::Context;
@@ -70,7 +70,7 @@ impl ServiceCall {
         let meaning = self.half.exchange.pass(Side::Remote, Carrier::Success, described);
         self.half.exchange.pass(Side::Local, Carrier::Ack, false).ok();
         let number = response.headers().cseq().map_or(1, |cseq| cseq.number);
-        let ack = self.half.dialog.ack(number).header(Name::UserAgent, &context.house.product).finish();
+        let ack = self.half.ack(number, context.house).finish();
         context.endpoint.send_ack_2xx(transaction, &ack, &self.half.target(context.house));
         if self.over {
             return;

@@ -11,7 +11,7 @@ use sip::dialog::Dialog;
 use sip::endpoint::{ClientTransaction, Event, ServerTransaction, Transaction};
 use sip::header::{Refresher, SessionExpires};
 use sip::session_timer::SessionTimer;
-use sip::{Method, Name, Request, Response};
+use sip::{Method, Request, Response};
 
 use super::branch::{BranchLeg, BranchState, Invitation};
 use super::describe::{Description, Lines};
@@ -374,7 +374,7 @@ impl Attempt {
             return self.branch_failed(branch, Failure::Status(500), context);
         };
         let number = response.headers().cseq().map_or(1, |cseq| cseq.number);
-        let ack = half.dialog.ack(number).header(Name::UserAgent, &context.house.product).finish();
+        let ack = half.ack(number, context.house).finish();
         half.exchange.pass(Side::Local, Carrier::Ack, false).ok();
         context.endpoint.send_ack_2xx(transaction, &ack, &half.target(context.house));
         let wanted = self.ring_until.is_some() && self.branches[branch].is_open();
@@ -412,14 +412,15 @@ impl Attempt {
 
     fn answered_half(&self, branch: usize, response: &Response, context: &Context<'_>) -> Option<Half> {
         let leg = &self.branches[branch];
-        let dialog = Dialog::uac(leg.invite.as_ref()?, response).ok()?;
+        let invite = leg.invite.as_ref()?;
+        let dialog = Dialog::uac(invite, response).ok()?;
         let mut exchange = Exchange::new();
         exchange.pass(Side::Local, Carrier::Invite, true).ok()?;
         let described = wire::is_described(response.headers(), response.body()).unwrap_or(false);
         let meaning = exchange.pass(Side::Remote, Carrier::Success, described);
         let mut half = Half::new(dialog, leg.target.flow, exchange, leg.said.clone(), response.headers());
         half.connection = leg.connection;
-        half.outside = Outside::called(leg.place.trunk.as_ref());
+        half.outside = Outside::called(leg.place.trunk.as_ref(), invite);
         if meaning == Ok(Meaning::Answer) {
             half.heard = half.read(response.body()).ok();
         } else {

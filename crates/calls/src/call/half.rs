@@ -143,6 +143,15 @@ impl Half {
         }
     }
 
+    /// Begins the ACK to a 2xx.
+    pub(crate) fn ack(&self, invite_cseq: u32, house: &House) -> RequestBuilder {
+        let builder = self.dialog.ack(invite_cseq).header(Name::UserAgent, &house.product);
+        match &self.outside {
+            Some(outside) => outside.sign_ack(builder, invite_cseq),
+            None => builder,
+        }
+    }
+
     /// Begins a change of the session of ours. It says what was agreed on session timers: a request that says
     /// nothing would end them (RFC 4028 §7.2).
     pub(crate) fn change(&mut self, method: Method, house: &House) -> RequestBuilder {

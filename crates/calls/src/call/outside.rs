@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use sip::dialog::Dialog;
 use sip::endpoint::{ClientTransaction, Target};
 use sip::message::Edit;
@@ -29,6 +30,16 @@ pub(crate) struct Outside {
     charge: Option<Arc<Charge>>,
     /// The latest request of ours within the dialog.
     asked: Option<Asked>,
+    /// What our latest INVITE was signed with.
+    signed: Option<Signed>,
+}
+
+/// Credentials of an INVITE, for its ACK.
+#[derive(Clone, Debug)]
+struct Signed {
+    cseq: u32,
+    /// Name and value of each field, in a buffer of its own: the INVITE is not kept for them.
+    fields: Vec<(Name, Bytes)>,
 }
 
 #[derive(Clone, Debug)]
@@ -40,16 +51,16 @@ struct Asked {
 
 impl Outside {
     /// Of a leg that was called over a trunk.
-    pub(crate) fn called(outgoing: Option<&Arc<Outgoing>>) -> Option<Box<Self>> {
+    pub(crate) fn called(outgoing: Option<&Arc<Outgoing>>, invite: &Request) -> Option<Box<Self>> {
         let outgoing = outgoing?;
         let (trunk, charge) = (Arc::clone(&outgoing.trunk), outgoing.charge.clone());
-        Some(Box::new(Self { trunk, charge, asked: None }))
+        Some(Box::new(Self { trunk, charge, asked: None, signed: Signed::of(invite) }))
     }
 
     /// Of a leg whose caller came in over a trunk.
     pub(crate) fn calling(caller: &Caller, house: &House) -> Option<Box<Self>> {
         let trunk = house.trunks.by_name(&caller.trunk.as_ref()?.name)?;
-        Some(Box::new(Self { trunk, charge: None, asked: None }))
+        Some(Box::new(Self { trunk, charge: None, asked: None, signed: None }))
     }
 
     /// How long the leg, which was answered, may last for what it costs.
@@ -66,7 +77,18 @@ impl Outside {
         }
     }
 
+    /// "The ACK MUST contain the same credentials as the INVITE" (RFC 3261 §13.2.2.4): none can be asked for later (§22.1).
+    pub(super) fn sign_ack(&self, builder: RequestBuilder, invite_cseq: u32) -> RequestBuilder {
+        let signed = self.signed.iter().filter(|signed| signed.cseq == invite_cseq);
+        signed
+            .flat_map(|signed| &signed.fields)
+            .fold(builder, |builder, (name, value)| builder.header(*name, value))
+    }
+
     fn sent(&mut self, transaction: ClientTransaction, request: Request, challenges: u8) {
+        if *request.method() == Method::Invite {
+            self.signed = Signed::of(&request);
+        }
         self.asked = Some(Asked { transaction, request, challenges });
     }
 
@@ -97,6 +119,16 @@ impl Outside {
             Message::Request(request) => Some((request, challenges + 1)),
             Message::Response(_) => None,
         }
+    }
+}
+
+impl Signed {
+    /// `None`: it has no credentials.
+    fn of(invite: &Request) -> Option<Self> {
+        let headers = invite.headers();
+        let copied = |name| headers.all(name).map(move |value| (name, Bytes::copy_from_slice(value)));
+        let fields: Vec<_> = copied(Name::Authorization).chain(copied(Name::ProxyAuthorization)).collect();
+        (!fields.is_empty()).then_some(Self { cseq: headers.cseq().ok()?.number, fields })
     }
 }
 

@@ -60,7 +60,8 @@ impl Call {
             return None;
         }
         let (leg, asker) = (&self.branches[branch], self.caller.as_ref()?);
-        let callee = Dialog::uac(leg.invite.as_ref()?, response).ok()?;
+        let invite = leg.invite.as_ref()?;
+        let callee = Dialog::uac(invite, response).ok()?;
         // The first early dialog takes the tag that refusals have too; further forks take new ones.
         let caller_tag = match self.pairs.is_empty() {
             true => asker.tag.clone(),
@@ -77,7 +78,7 @@ impl Call {
         caller.outside.clone_from(&asker.outside);
         let mut callee = Half::new(callee, leg.target.flow, invited, leg.said.clone(), response.headers());
         callee.connection = leg.connection;
-        callee.outside = Outside::called(leg.place.trunk.as_ref());
+        callee.outside = Outside::called(leg.place.trunk.as_ref(), invite);
         // A watcher may want to pick the call up (RFC 4235 §4.1.1, RFC 3891 §1).
         self.view.set_dialog(callee.connection, callee.dialog_ids());
         self.pairs.push(Pair::new(branch, caller, callee));

@@ -156,7 +156,7 @@ impl Call {
         let half = self.pairs[pair].half_mut(end);
         // Without the answer that is due the table refuses; whoever sends such an ACK says BYE next.
         half.exchange.pass(Side::Local, Carrier::Ack, answer.is_some()).ok();
-        let builder = half.dialog.ack(cseq).header(Name::UserAgent, &context.house.product);
+        let builder = half.ack(cseq, context.house);
         let ack = match answer {
             Some(body) => builder.body(wire::SDP, body),
             None => builder.finish(),
