@@ -29,6 +29,11 @@ const SELECT_EXISTING: Bulk = bulk!(
     "SELECT l.number, l.partition_name FROM",
     "JOIN line l ON l.number = e.value->>0 AND l.partition_name = e.value->>1"
 );
+const SELECT_OF_DEVICES: Bulk = bulk!(
+    "SELECT DISTINCT s.username FROM digest_secret s WHERE s.device IS NOT NULL AND s.username IN \
+     (SELECT e.value->>0 FROM",
+    ")"
+);
 const INSERT_MANY: Bulk = bulk!(
     "INSERT INTO line (number, partition_name, owner) SELECT e.value->>0, e.value->>1, e.value->>2 FROM",
     "WHERE true"
@@ -42,7 +47,7 @@ pub(crate) const INSERT_SECRETS: Bulk = bulk!(
 
 pub(crate) const STATEMENTS: &[&str] =
     &[SELECT_ALL, SELECT_ONE, SELECT_OF_OWNER, SELECT_DIGEST, DELETE, DELETE_BINDINGS, DELETE_SECRETS];
-pub(crate) const BULKS: &[Bulk] = &[SELECT_EXISTING, INSERT_MANY, INSERT_SECRETS];
+pub(crate) const BULKS: &[Bulk] = &[SELECT_EXISTING, SELECT_OF_DEVICES, INSERT_MANY, INSERT_SECRETS];
 
 /// What proves that a phone may use a line (RFC 3261 §22, RFC 7616 §3.4.2): HA1, never the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -106,7 +111,8 @@ impl Store {
     /// Adds a line.
     ///
     /// # Errors
-    /// [`Error::Conflicts`] when it exists already, [`Error::NotFound`] when the owner does not.
+    /// [`Error::Conflicts`] when it exists already or a device signs in with one of its names, [`Error::NotFound`] when the
+    /// owner does not exist.
     pub async fn line_add(&self, line: NewLine) -> Result<(), Error> {
         let done = self
             .write(move |connection| {
@@ -114,7 +120,7 @@ impl Store {
                     if !existing(connection, &[(0, &line)]).await?.is_empty() {
                         return Err(Error::exists(format!("line {}", line.line)));
                     }
-                    match insert(connection, std::iter::once(&line)).await {
+                    match insert(connection, &[(0, &line)]).await {
                         Err(error) if error.is_missing_parent() => Err(Error::NotFound(format!(
                             "user {}",
                             line.owner.as_ref().map_or("", |owner| owner.as_str())
@@ -156,7 +162,7 @@ impl Store {
     /// Replaces what the phones of a line sign in with.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such line.
+    /// [`Error::NotFound`] when there is no such line, [`Error::Conflicts`] when a device signs in with one of the names.
     pub async fn line_set_secrets(&self, line: &LineId, secrets: Vec<DigestSecret>) -> Result<(), Error> {
         let new = NewLine { line: line.clone(), owner: None, secrets };
         let done = self
@@ -167,7 +173,7 @@ impl Store {
                     }
                     let key = args![new.line.number.as_str(), new.line.partition.as_str()];
                     connection.execute(DELETE_SECRETS, key).await?;
-                    insert_secrets(connection, std::iter::once(&new)).await
+                    insert_secrets(connection, &[(0, &new)]).await
                 })
             })
             .await;
@@ -285,41 +291,45 @@ pub(crate) async fn existing(
     Ok(conflicts)
 }
 
-pub(crate) async fn insert<'a>(
-    connection: &mut Connection,
-    lines: impl Iterator<Item = &'a NewLine> + Clone + Send,
-) -> Result<(), Error> {
-    let rows: Vec<_> = lines
-        .clone()
-        .map(|new| json!([new.line.number, new.line.partition, new.owner.as_ref().map(|o| o.as_str())]))
-        .collect();
-    if rows.is_empty() {
+/// Adds lines; each with its place in the list that was given.
+pub(crate) async fn insert(connection: &mut Connection, lines: &[(usize, &NewLine)]) -> Result<(), Error> {
+    if lines.is_empty() {
         return Ok(());
     }
+    let row = |(_, new): &(usize, &NewLine)| {
+        json!([new.line.number, new.line.partition, new.owner.as_ref().map(|o| o.as_str())])
+    };
+    let rows: Vec<_> = lines.iter().map(row).collect();
     connection.execute_bulk(INSERT_MANY, json!(rows).to_string()).await?;
     insert_secrets(connection, lines).await
 }
 
-async fn insert_secrets<'a>(
-    connection: &mut Connection,
-    lines: impl Iterator<Item = &'a NewLine> + Send,
-) -> Result<(), Error> {
-    let mut rows = Vec::new();
-    for new in lines {
-        for secret in &new.secrets {
-            rows.push(json!([
-                new.line.number,
-                new.line.partition,
-                secret.username,
-                secret.realm,
-                secret.algorithm,
-                secret.ha1,
-                null
-            ]));
-        }
-    }
-    if rows.is_empty() {
+async fn insert_secrets(connection: &mut Connection, lines: &[(usize, &NewLine)]) -> Result<(), Error> {
+    let secrets =
+        || lines.iter().flat_map(|(row, new)| new.secrets.iter().map(move |s| (*row, &new.line, s)));
+    let names: BTreeSet<&str> = secrets().map(|(_, _, secret)| secret.username.as_str()).collect();
+    if names.is_empty() {
         return Ok(());
     }
+    let names: Vec<_> = names.into_iter().map(|name| json!([name])).collect();
+    let mut of_devices = BTreeSet::new();
+    for row in connection.bulk_rows(SELECT_OF_DEVICES, json!(names).to_string()).await? {
+        of_devices.insert(row.text(0)?);
+    }
+    if !of_devices.is_empty() {
+        // Of two accounts with one name the line's is the one that is found: the device would be locked out.
+        let taken: BTreeSet<_> = secrets()
+            .filter(|(_, _, secret)| of_devices.contains(&secret.username))
+            .map(|(row, _, secret)| (row, &secret.username))
+            .collect();
+        let what = |name: &String| format!("{name}, as the name that a device signs in with");
+        return Err(Error::Conflicts(
+            taken.into_iter().map(|(row, name)| Conflict { row, what: what(name) }).collect(),
+        ));
+    }
+    let row = |(_, line, s): (usize, &LineId, &DigestSecret)| {
+        json!([line.number, line.partition, s.username, s.realm, s.algorithm, s.ha1, null])
+    };
+    let rows: Vec<_> = secrets().map(row).collect();
     connection.execute_bulk(INSERT_SECRETS, json!(rows).to_string()).await.map(drop)
 }

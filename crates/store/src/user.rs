@@ -46,7 +46,7 @@ impl Store {
     /// Adds one user.
     ///
     /// # Errors
-    /// [`Error::Conflicts`] when the user or a line exists already.
+    /// [`Error::Conflicts`] when the user or a line exists already, or a device signs in with one of the names.
     pub async fn user_add(&self, user: NewUser) -> Result<(), Error> {
         self.users_import(vec![user]).await
     }
@@ -54,7 +54,8 @@ impl Store {
     /// Adds many users with their lines in one transaction: all of them or none.
     ///
     /// # Errors
-    /// [`Error::Conflicts`] names every row whose user or line exists already, in the store or in the list.
+    /// [`Error::Conflicts`] names every row whose user or line exists already, in the store or in the list; else every row
+    /// that has a name by which a device signs in.
     pub async fn users_import(&self, mut users: Vec<NewUser>) -> Result<(), Error> {
         if users.len() > IMPORT_USERS_MAX {
             return Err(Error::Limit { what: "users in one import", max: IMPORT_USERS_MAX });
@@ -200,7 +201,7 @@ pub(crate) async fn import(connection: &mut Connection, users: &[NewUser]) -> Re
     let rows: Vec<_> = users.iter().map(|user| json!([user.jid.as_str(), user.name])).collect();
     connection.execute_bulk(INSERT_MANY, json!(rows).to_string()).await?;
     credential::insert(connection, users.iter().map(|user| (&user.jid, user.scram.as_slice()))).await?;
-    line::insert(connection, lines.iter().map(|(_, line)| *line)).await
+    line::insert(connection, &lines).await
 }
 
 async fn existing_users(connection: &mut Connection, users: &[NewUser]) -> Result<Vec<Conflict>, Error> {

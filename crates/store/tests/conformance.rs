@@ -21,6 +21,7 @@ cases! {
     ten_thousand_users_are_imported_quickly,
     credentials_are_kept_and_replaced,
     a_device_has_an_account_of_its_own_beside_its_lines,
+    a_line_does_not_take_the_name_of_a_device,
     a_digest_account_follows_its_line_and_owner,
     a_line_needs_its_owner_and_a_free_number,
     settings_of_lines_are_kept_until_the_line_goes,
@@ -206,6 +207,34 @@ async fn a_device_has_an_account_of_its_own_beside_its_lines(database: Database)
     store.device_remove_account("desk").await.unwrap();
     assert_eq!(store.digest_account("desk", "localhost").await.unwrap(), None);
     assert!(matches!(store.device_remove_account("desk").await, Err(Error::NotFound(_))));
+    store.close().await;
+}
+
+async fn a_line_does_not_take_the_name_of_a_device(database: Database) {
+    let store = database.open().await;
+    store.line_add(line("1001", "ann")).await.unwrap();
+    let id = LineId::from("1001".parse::<Number>().unwrap());
+    store.device_set_account("desk", &id, line("1001", "desk").secrets.split_off(1)).await.unwrap();
+
+    let mut desk = user("desk");
+    desk.lines.push(line("1002", "desk"));
+    let Err(Error::Conflicts(found)) = store.users_import(vec![user("bob"), desk]).await else {
+        panic!("the device is locked out");
+    };
+    let what = "desk, as the name that a device signs in with".to_owned();
+    assert_eq!(found, [Conflict { row: 1, what }]);
+    assert_eq!(store.user(&jid("bob@localhost")).await.unwrap(), None, "all or none");
+    assert!(matches!(store.line_add(line("1002", "desk")).await, Err(Error::Conflicts(_))));
+    let secrets = line("1001", "desk").secrets;
+    assert!(matches!(store.line_set_secrets(&id, secrets).await, Err(Error::Conflicts(_))));
+
+    let account = store.digest_account("desk", "localhost").await.unwrap().unwrap();
+    assert_eq!(account.device.as_deref(), Some("desk"));
+    assert!(
+        store.digest_account("ann", "localhost").await.unwrap().is_some(),
+        "nothing was taken from the line"
+    );
+    assert_eq!(store.lines().await.unwrap().len(), 1);
     store.close().await;
 }
 
