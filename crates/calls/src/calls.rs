@@ -31,7 +31,7 @@ use crate::features::park::Parking;
 use crate::guard::Guard;
 use crate::line_state::LineStates;
 use crate::media_reports;
-use crate::records::{QualityReports, Recorder, recordings};
+use crate::records::{self, QualityReports, Recorder, recordings};
 use crate::registrar::Registrar;
 use crate::shard::desk::{Changing, Gateway, Rooms};
 use crate::shard::mailbox::{Delivery, Input, Mailbox, TraceAsked};
@@ -473,6 +473,9 @@ impl Calls {
             keep_time: config.records.keep_time,
             recordings: config.recordings.clone(),
         };
+        let (runtime, store) = (self.rooms.runtime.clone(), self.rooms.store.clone());
+        let recall = records::last_calls(runtime, store, Arc::clone(&self.board));
+        self.rooms.runtime.spawn("last calls", recall);
         self.rooms.runtime.spawn("call records", recorder.run());
     }
 

@@ -9,11 +9,13 @@ mod draft;
 mod finished;
 mod history;
 mod quality;
+mod recall;
 mod recorder;
 pub mod recordings;
 
 pub use draft::Draft;
 pub use finished::{FINISHED_CALLS_MAX, Finished, FinishedCalls};
 pub(crate) use quality::QualityReports;
+pub(crate) use recall::last_calls;
 pub use recorder::RECORD_DELAY_MAX;
 pub(crate) use recorder::Recorder;

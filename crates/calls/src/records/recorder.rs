@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use runtime::Runtime;
-use store::{CALLS_PAGE_MAX, CallQuery, CallRecord, Store};
+use store::{CallRecord, Store};
 
 use super::{FINISHED_CALLS_MAX, Finished, QualityReports, recordings};
 use crate::board::Board;
@@ -19,8 +19,6 @@ const GATHER: Duration = Duration::from_secs(1);
 const BATCH: usize = 500;
 /// How long to wait after the storage has failed.
 const RETRY: Duration = Duration::from_secs(1);
-/// Pages of the latest records that are looked at for the last calls of lines when the server starts.
-const RECALLED_PAGES: usize = 20;
 /// How often calls are removed that are older than they may get.
 const EXPIRE_INTERVAL: Duration = Duration::from_secs(3600);
 /// How long a stopping server waits for its calls to end: the shards end them at once.
@@ -43,7 +41,6 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Runs until the server stops and every call that has ended is recorded.
     pub(crate) async fn run(self) {
-        self.recall_last_calls().await;
         let (finished, mut expire_at) = (self.board.finished(), self.runtime.now());
         let mut waiting = VecDeque::new();
         loop {
@@ -68,19 +65,6 @@ impl Recorder {
             self.write(&mut waiting).await;
         }
         self.last_calls(waiting).await;
-    }
-
-    /// What lines can dial again was dialled before the start of the server, too.
-    async fn recall_last_calls(&self) {
-        let mut query = CallQuery { max: CALLS_PAGE_MAX, ..CallQuery::default() };
-        for _ in 0..RECALLED_PAGES {
-            let Ok(page) = self.store.call_records(&query).await else { return };
-            page.iter().for_each(|record| self.board.recall(record));
-            query.behind = page.last().map(CallRecord::place);
-            if page.len() < CALLS_PAGE_MAX {
-                return;
-            }
-        }
     }
 
     /// The shards end all calls when the server stops; their records are written before the storage closes.
