@@ -302,8 +302,7 @@ impl Board {
 
     /// What is in a record of a call from before the start of the server.
     pub(crate) fn recall(&self, record: &CallRecord) {
-        let mut lines: Vec<&LineId> = record.legs.iter().filter_map(|leg| leg.line.as_ref()).collect();
-        lines.dedup();
+        let lines: BTreeSet<&LineId> = record.legs.iter().filter_map(|leg| leg.line.as_ref()).collect();
         for line in lines {
             self.line_shard(line).lock().entry(line.clone()).or_default().last.recall(line, record);
         }

@@ -338,8 +338,8 @@ impl MediaLine {
 }
 
 /// What we carry: sound and pictures over RTP and SRTP (RFC 3551, RFC 4585, RFC 3711, RFC 5124), and facsimile over UDPTL
-/// (T.38, RFC 7345 §1). Keys end at us; those
-/// that are agreed on by DTLS we have not, so lines that insist on them are refused (RFC 3264 §6).
+/// (T.38 Annex D, RFC 3362). Keys end at us; those that are agreed on by DTLS we have not, so lines that insist on them are
+/// refused (RFC 3264 §6).
 fn carried_kind(media: &Media) -> Option<Kind> {
     let is_plain = ["RTP/AVP", "RTP/AVPF"]
         .iter()

@@ -1,4 +1,4 @@
-//! Recording of what is said : by policy from the answer to the end, or when a user or an application wants it.
+//! Recording of what is said: by policy from the answer to the end, or when a user or an application wants it.
 //!
 //! A recording is made at the media port of one leg and has both sides, each on its channel. It stays with that leg
 //! when the leg goes to another call, and ends with it.
