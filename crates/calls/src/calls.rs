@@ -85,8 +85,7 @@ impl Calls {
         let registrar = Arc::new(Registrar::new(store.clone(), Arc::clone(&lines)));
         // Listening before reading, so that no change falls in between.
         let changes = store.accounts_changes();
-        let plan =
-            Arc::new(ArcSwap::from_pointee(dialplan::load(&store, config.echo_number.as_deref()).await?));
+        let plan = Arc::new(ArcSwap::from_pointee(dialplan::load(&store, config.services()).await?));
         // `CC-22`: somebody may rely on it with their life, so nobody shall have to look for it.
         for finding in plan.load().plan().check_emergency() {
             tracing::warn!(advice = %finding.advice, "EMERGENCY CALLS: {}: {}", finding.path, finding.message);
@@ -108,7 +107,7 @@ impl Calls {
             guard,
             publications: Publications::new(Arc::clone(&engine)),
             gateway: ArcSwapOption::empty(),
-            echo: config.echo_number.clone(),
+            services: config.services(),
             runtime: runtime.clone(),
             registrar,
             plan: Arc::clone(&plan),
@@ -527,7 +526,7 @@ impl Calls {
 
 async fn follow(rooms: &Rooms) -> Result<(), store::Error> {
     let _turn = rooms.changing.plan.lock().await;
-    let plan = Arc::new(dialplan::load(&rooms.store, rooms.echo.as_deref()).await?);
+    let plan = Arc::new(dialplan::load(&rooms.store, rooms.services.clone()).await?);
     rooms.trunks.follow(plan.plan());
     rooms.pools.follow(plan.plan());
     rooms.plan.store(Arc::clone(&plan));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use model::DomainPart;
 
 use crate::address::{Addresses, Network};
+use crate::dialplan::Services;
 
 /// How call control is set up.
 #[derive(Clone)]
@@ -136,5 +137,12 @@ impl Default for CallLimits {
             session_expires: Duration::from_secs(1800),
             session_expires_min: Duration::from_secs(90),
         }
+    }
+}
+
+impl CallsConfig {
+    /// The numbers that the server itself answers.
+    pub fn services(&self) -> Services {
+        Services::new(self.echo_number.clone(), self.conferences.iter().map(|room| room.number.clone()))
     }
 }

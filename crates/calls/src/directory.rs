@@ -19,7 +19,8 @@ use crate::features::line_settings::LineTable;
 use crate::features::{call_waiting, caller_identity, do_not_disturb, forward, intercom, shared_line};
 use crate::guard::{Charge, Guard};
 use crate::place::{
-    Branch, Caller, Destination, Dialled, Directory, Failed, Limits, LineRoom, TrunkAttempt, Unplaceable,
+    Branch, Caller, Destination, Dialled, Directory, Failed, Limits, LineRoom, OwnPlace, TrunkAttempt,
+    Unplaceable,
 };
 use crate::registrar::Registrar;
 use crate::snapshot::Cause;
@@ -70,6 +71,20 @@ impl<P: Phones> Directory for PlanDirectory<P> {
         let placing = Placing { dialled: number, domain, is_intercom, ..self.placing(caller) };
         let ask = Ask { domain, ..Ask::new(&dialled.user, placing.who, placing.when) };
         self.destination(&plan, plan.resolve(&ask), &placing, Course::after(dialled.diversions))
+    }
+
+    fn own_place(&self, dialled: &Dialled, caller: &Caller) -> Option<OwnPlace> {
+        let plan = self.plan.load();
+        let Placing { who, when, .. } = self.placing(caller);
+        let route = match dialled.foreign_domain {
+            None => plan.resolve(&Ask::new(&dialled.user, who, when)),
+            Some(_) => return None,
+        };
+        match route.outcome {
+            Outcome::Conference => Some(OwnPlace::Conference(route.called.to_string())),
+            Outcome::Slot => Some(OwnPlace::Slot(route.called.to_string())),
+            _ => None,
+        }
     }
 
     fn has_places(&self) -> bool {
@@ -255,6 +270,9 @@ impl<P: Phones> PlanDirectory<P> {
             Outcome::NeedsCode(_) | Outcome::CodeRefused(_) | Outcome::Blocked => {
                 Err(Unplaceable::NotAllowed)
             }
+            Outcome::Incomplete => Err(Unplaceable::Incomplete),
+            // A leg is brought there before its call is placed; nothing rings there.
+            Outcome::Conference | Outcome::Slot => Err(Unplaceable::NotFound),
             Outcome::More(_) | Outcome::Unallocated => Err(Unplaceable::NotFound),
         }
     }

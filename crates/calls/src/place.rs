@@ -105,6 +105,15 @@ pub enum Service {
     Confirmation,
 }
 
+/// A place of this server that a leg is brought to, by the number that the dial plan leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnPlace {
+    /// A conference.
+    Conference(String),
+    /// A slot for a parked call.
+    Slot(String),
+}
+
 /// Where a call goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
@@ -194,6 +203,9 @@ pub enum Unplaceable {
     /// The call is forwarded in a circle, or too often.
     #[error("the call is forwarded in a circle")]
     Looping,
+    /// There is no such number, but one that begins so.
+    #[error("more digits are missing")]
+    Incomplete,
     /// The call must go out, and no trunk that it may take is in service.
     #[error("no trunk is in service")]
     NoTrunk,
@@ -209,7 +221,7 @@ impl Unplaceable {
     /// What applications see.
     pub fn cause(self) -> Cause {
         match self {
-            Self::NotFound | Self::Looping => Cause::NotObtainable,
+            Self::NotFound | Self::Incomplete | Self::Looping => Cause::NotObtainable,
             Self::NotRegistered => Cause::DestinationOutOfService,
             Self::Busy => Cause::Busy,
             Self::NotAllowed | Self::Anonymous => Cause::NotAllowed,
@@ -229,6 +241,10 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// It leads nowhere.
     fn resolve(&self, dialled: &Dialled, caller: &Caller) -> Result<Destination, Unplaceable>;
+    /// The conference or slot that a number leads to; `None` when it leads elsewhere.
+    fn own_place(&self, _dialled: &Dialled, _caller: &Caller) -> Option<OwnPlace> {
+        None
+    }
     /// How many live calls the line takes part in.
     fn line_calls(&self, line: &LineId) -> usize;
     /// How many it may take part in.

@@ -118,6 +118,7 @@ pub async fn context(config: &Config, runtime: &Runtime) -> Result<Context, Fail
         folder: config.folder.clone(),
         uploads: store::Files::new(config.files_path(), runtime),
         files: vec![config.certificate_path(), config.key_path()],
+        services: crate::node::services(config),
         node: None,
     })
 }

@@ -372,6 +372,12 @@ fn sip_tls(chain: &[CertificateDer<'static>], key: &PrivateKeyDer<'static>) -> R
         .with_single_cert(chain.to_vec(), key.clone_key())?)
 }
 
+/// The numbers that the server itself answers.
+pub(crate) fn services(config: &Config) -> calls::dialplan::Services {
+    let conferences = config.sip.calls.conferences.iter().map(|room| room.number.clone());
+    calls::dialplan::Services::new(Some(ECHO_NUMBER.to_owned()), conferences)
+}
+
 fn calls_config(config: &Config, tls: ServerConfig) -> Result<CallsConfig> {
     let listen = &config.listen;
     Ok(CallsConfig {

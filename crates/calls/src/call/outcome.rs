@@ -83,6 +83,7 @@ impl From<Unplaceable> for Verdict {
     fn from(reason: Unplaceable) -> Self {
         let status = match reason {
             Unplaceable::NotFound => 404,
+            Unplaceable::Incomplete => 484,
             Unplaceable::NotRegistered => 480,
             Unplaceable::Busy => 486,
             Unplaceable::NotAllowed | Unplaceable::TooMuch(_) => 403,

@@ -20,7 +20,7 @@ use crate::config::CallLimits;
 use crate::features::make_call::Originator;
 use crate::features::replaces::{self, Newcomer};
 use crate::features::{call_back, caller_identity, conference};
-use crate::place::{Caller, Service};
+use crate::place::{Caller, OwnPlace, Service};
 use crate::snapshot::{CallId, Cause};
 use crate::trunk::HalfOpen;
 
@@ -194,12 +194,13 @@ impl Switchboard {
             let newcomer = replaces::arrive(arrival, id, &mut context);
             return self.hold(id, newcomer.map(Held::Newcomer), endpoint, now);
         }
-        if let Some(call) = parked_at(&arrival, context.house) {
+        let own = own_place(&arrival, context.house);
+        if let Some(call) = own.as_ref().and_then(|own| parked_at(own, &arrival, context.house)) {
             let newcomer =
                 replaces::wait_for(arrival, (Wanted::Parked(call), FetchPurpose::Replace), id, &mut context);
             return self.hold(id, newcomer.map(Held::Newcomer), endpoint, now);
         }
-        if let Some(room) = meets_at(&arrival, context.house) {
+        if let Some(OwnPlace::Conference(room)) = own {
             let party = conference::meet(arrival, &room, id, &mut context);
             return self.hold(id, party.map(Held::Service), endpoint, now);
         }
@@ -397,21 +398,26 @@ impl Switchboard {
     }
 }
 
-/// The number of a conference that was dialled.
-fn meets_at(arrival: &Arrival, house: &House) -> Option<String> {
-    let dialled = dialled(&arrival.request.uri().ok()?, &house.domain)?;
-    let is_here = dialled.foreign_domain.is_none() && house.conferences.is_number(&dialled.user);
-    is_here.then_some(dialled.user)
+/// The conference or slot that was dialled, as the dial plan has it.
+fn own_place(arrival: &Arrival, house: &House) -> Option<OwnPlace> {
+    if house.parking.is_empty() && !house.conferences.has_numbers() {
+        return None;
+    }
+    let of_trunk = arrival.caller.trunk.as_ref().and_then(|from| house.trunks.by_name(&from.name));
+    let dialled = match of_trunk {
+        Some(trunk) => trunk.dialled(&arrival.request),
+        None => dialled(&arrival.request.uri().ok()?, &house.domain),
+    };
+    house.directory.own_place(&dialled?, &arrival.caller)
 }
 
 /// The call that is parked at the slot that was dialled.
-fn parked_at(arrival: &Arrival, house: &House) -> Option<CallId> {
-    // Slots are for phones of ours.
-    if house.parking.is_empty() || arrival.caller.trunk.is_some() {
-        return None;
+fn parked_at(own: &OwnPlace, arrival: &Arrival, house: &House) -> Option<CallId> {
+    match own {
+        // Slots are for phones of ours.
+        OwnPlace::Slot(slot) if arrival.caller.trunk.is_none() => house.parking.at(slot),
+        OwnPlace::Slot(_) | OwnPlace::Conference(_) => None,
     }
-    let dialled = dialled(&arrival.request.uri().ok()?, &house.domain)?;
-    house.parking.at(&dialled.user).filter(|_| dialled.foreign_domain.is_none())
 }
 
 fn bridge_event(call: &mut Call, event: Event, context: &mut Context<'_>) {

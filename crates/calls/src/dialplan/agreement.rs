@@ -117,7 +117,10 @@ proptest! {
         let compiled = compile(&plan, Accounts::default(), None);
         let (closest, longer) = by_definition(&plan, &number);
         let ask = Ask::new(&dialled, Who::Nobody, NOW);
-        prop_assert_eq!(taken(&compiled.resolve(&ask)), closest);
+        let whole = compiled.resolve(&ask);
+        prop_assert_eq!(taken(&whole), closest);
+        let is_begun = closest.is_none() && longer;
+        prop_assert_eq!(whole.outcome == Outcome::Incomplete, is_begun);
         let by_digit = compiled.resolve(&Ask { manner: Manner::DigitByDigit, ..ask });
         let waits = longer && closest.is_none_or(|index| !plan.routes[index].urgent);
         prop_assert_eq!(matches!(by_digit.outcome, Outcome::More(_)), waits);

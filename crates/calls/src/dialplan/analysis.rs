@@ -7,6 +7,7 @@ use model::plan::Digits;
 use super::explanation::{Explanation, Silent, Step, Witness};
 use super::outside::transformed;
 use super::route::{Ask, Manner, Outcome, Route};
+use super::search::Found;
 use super::space::NO_RANK;
 use super::who::{Caller, Who};
 use super::{DialPlan, TRANSLATIONS_MAX, Target};
@@ -78,7 +79,8 @@ impl DialPlan {
             witness.tell(Step::new(format!("the trunk's called_in makes {dialled} into {number}")));
         }
         let route = self.by_number(number, ask, &caller, space, witness);
-        if route.outcome == Outcome::Unallocated && self.accounts.user(ask.dialled).is_some() {
+        let nothing = matches!(route.outcome, Outcome::Unallocated | Outcome::Incomplete);
+        if nothing && self.accounts.user(ask.dialled).is_some() {
             return self.by_name(ask, &caller, space, witness);
         }
         route
@@ -94,7 +96,7 @@ impl DialPlan {
     ) -> Route<'a> {
         let mut calling = caller.calling;
         let mut more_may_follow = ask.manner == Manner::DigitByDigit;
-        let mut translations = 0;
+        let (mut translations, mut is_ended) = (0, false);
         loop {
             if let Some(route) = self.emergency(&number, calling, caller, witness) {
                 return route;
@@ -113,8 +115,16 @@ impl DialPlan {
                         if W::WATCHES {
                             witness.tell(Step::new("the # at the end says that the number is complete"));
                         }
-                        (number, more_may_follow) = (digits, false);
+                        (number, more_may_follow, is_ended) = (digits, false, true);
                         continue;
+                    }
+                    // RFC 3578 §3.2: the other side may send the digits that are missing.
+                    _ if translations == 0 && !is_ended && self.could_go_on(found, &number, caller) => {
+                        if W::WATCHES {
+                            witness
+                                .tell(Step::new("with more digits something would match: it is incomplete"));
+                        }
+                        return nowhere(Outcome::Incomplete);
                     }
                     _ => return nowhere(Outcome::Unallocated),
                 }
@@ -131,6 +141,8 @@ impl DialPlan {
                     return nowhere(Outcome::Feature(self.plan.feature_codes[index].does, keyed));
                 }
                 Target::Echo => return nowhere(Outcome::Service(Service::Echo)),
+                Target::Conference => return nowhere(Outcome::Conference),
+                Target::Slot => return nowhere(Outcome::Slot),
                 Target::Route(index) => {
                     return self.by_route((index, entry), (number, calling), (ask, caller), witness);
                 }
@@ -156,6 +168,11 @@ impl DialPlan {
                 }
             }
         }
+    }
+
+    /// Is it the beginning of a number that the caller may dial?
+    fn could_go_on(&self, found: Found, number: &Digits, caller: &Caller<'_>) -> bool {
+        found.longer || (caller.trunk.is_none() && self.could_be_emergency(number))
     }
 
     fn could_be_emergency(&self, number: &Digits) -> bool {

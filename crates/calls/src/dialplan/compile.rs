@@ -10,7 +10,7 @@ use super::places::Places;
 use super::space::{Partitions, Space};
 use super::trie::Builder;
 use super::who::Profile;
-use super::{Accounts, DialPlan, Entry, Target};
+use super::{Accounts, DialPlan, Entry, Services, Target};
 
 /// A line that can be dialled.
 #[derive(Debug)]
@@ -47,12 +47,13 @@ impl Names {
 }
 
 /// Makes a plan ready. What in it is wrong ([`Plan::check`]) is left out: nobody reaches anything by a mistake.
-/// `echo` is the number of the echo service.
-pub fn compile(plan: &Plan, accounts: Accounts, echo: Option<&str>) -> DialPlan {
+/// `services` are the numbers that the server itself answers.
+pub fn compile(plan: &Plan, accounts: Accounts, services: impl Into<Services>) -> DialPlan {
+    let services = services.into();
     let partitions = Partitions::new(plan, named_partitions(plan, &accounts));
     let mut spaces = Spaces::new(plan, &partitions);
     let lines = lines(plan, &accounts, &mut spaces);
-    let entries = entries(plan, &lines, &partitions, &spaces, echo);
+    let entries = entries(plan, &lines, &partitions, &spaces, &services);
     let mut trie = Builder::new();
     for ((pattern, entry), index) in entries.iter().zip(0_u32..) {
         trie.add(pattern, entry.partition, index);
@@ -259,7 +260,7 @@ fn entries(
     lines: &[CompiledLine],
     partitions: &Partitions,
     spaces: &Spaces<'_>,
-    echo: Option<&str>,
+    services: &Services,
 ) -> Vec<(Pattern, Entry)> {
     let mut all: Vec<(Pattern, Entry)> = Vec::new();
     let mut add = |pattern: Pattern, partition: &Partition, target: Target, urgent: bool| {
@@ -268,8 +269,12 @@ fn entries(
         }
     };
     let exact = |number: &str| Digits::parse(number).ok().map(Pattern::from);
-    if let Some(pattern) = echo.and_then(exact) {
-        add(pattern, &Partition::default(), Target::Echo, false);
+    let house = Partition::default();
+    if let Some(pattern) = services.echo.as_deref().and_then(exact) {
+        add(pattern, &house, Target::Echo, false);
+    }
+    for pattern in services.conferences.iter().filter_map(|number| exact(number)) {
+        add(pattern, &house, Target::Conference, false);
     }
     for (index, line) in lines.iter().enumerate() {
         if let Some(pattern) = exact(line.line.number.as_str()) {
@@ -292,7 +297,10 @@ fn entries(
     for (index, code) in plan.feature_codes.iter().enumerate() {
         add(code.pattern.clone(), &code.partition, Target::Feature(index), false);
     }
-    // Stable: of equal texts, services come first, then lines, then what is written in the plan.
+    for pattern in services.slots.iter().filter_map(|number| exact(number)) {
+        add(pattern, &house, Target::Slot, false);
+    }
+    // Stable: of equal texts, services come first, then lines, then what is written in the plan, then slots.
     all.sort_by(|(a, one), (b, other)| (a, one.partition).cmp(&(b, other.partition)));
     all
 }

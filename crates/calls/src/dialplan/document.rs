@@ -5,7 +5,7 @@ use model::plan::Plan;
 use serde::{Deserialize, Serialize};
 use store::Store;
 
-use super::{Accounts, Case, DialPlan, compile};
+use super::{Accounts, Case, DialPlan, Services, compile};
 
 /// The setting under which it is kept.
 pub const SETTING: &str = "calls.dial_plan";
@@ -62,10 +62,11 @@ fn unreadable(error: &dyn std::fmt::Display) -> store::Error {
 ///
 /// # Errors
 /// As [`kept`]. Without its plan everybody would reach everything, so there is no plan in its place.
-pub async fn load(store: &Store, echo: Option<&str>) -> Result<DialPlan, store::Error> {
+pub async fn load(store: &Store, services: impl Into<Services>) -> Result<DialPlan, store::Error> {
+    let services = services.into();
     let kept = kept(store).await?;
     let plan = Plan::read(&kept.document).map_err(|error| unreadable(&error))?;
-    Ok(compile(&plan, accounts(store).await?, echo))
+    Ok(compile(&plan, accounts(store).await?, services))
 }
 
 /// The users and lines of a store.

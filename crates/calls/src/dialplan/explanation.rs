@@ -146,7 +146,7 @@ pub(super) fn kind(target: Target) -> &'static str {
         Target::Translation(..) => "translation",
         Target::Route(_) => "route",
         Target::Feature(_) => "feature code",
-        Target::Echo => "service",
+        Target::Echo | Target::Conference | Target::Slot => "service",
     }
 }
 

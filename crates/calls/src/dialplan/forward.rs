@@ -91,7 +91,9 @@ impl DialPlan {
             Outcome::Line(_) | Outcome::User(..) | Outcome::HuntPilot(_) | Outcome::Service(_) => Ok(()),
             // Nobody shall have rescuers called by whoever calls them.
             Outcome::Outside(way) if !way.is_emergency => Ok(()),
-            Outcome::Unallocated | Outcome::More(_) | Outcome::Looping => Err(Unplaceable::NotFound),
+            Outcome::Unallocated | Outcome::Incomplete | Outcome::More(_) | Outcome::Looping => {
+                Err(Unplaceable::NotFound)
+            }
             _ => Err(Unplaceable::NotAllowed),
         }
     }

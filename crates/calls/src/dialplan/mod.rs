@@ -21,6 +21,7 @@ mod places;
 mod reach;
 mod route;
 mod search;
+mod services;
 mod space;
 mod summary;
 mod trie;
@@ -44,6 +45,7 @@ pub use forward::Reason;
 pub use outside::{Attempt, Way};
 pub use reach::{Reached, Resolution};
 pub use route::{Ask, Manner, Outcome, Route};
+pub use services::Services;
 pub use summary::Summary;
 pub use who::Who;
 
@@ -96,6 +98,8 @@ enum Target {
     Route(usize),
     Feature(usize),
     Echo,
+    Conference,
+    Slot,
 }
 
 impl Entry {

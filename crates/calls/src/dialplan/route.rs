@@ -73,6 +73,10 @@ pub enum Outcome<'a> {
     User(&'a BareJid, Vec<&'a LineId>),
     /// To a service of this server.
     Service(Service),
+    /// To a conference, by its number.
+    Conference,
+    /// To a slot for a parked call, by its number.
+    Slot,
     /// To a hunt pilot.
     HuntPilot(&'a HuntPilot),
     /// To a feature of the line that dials it, with the number that was dialled behind the code.
@@ -85,6 +89,8 @@ pub enum Outcome<'a> {
     CodeRefused(CodeRefused),
     /// Nothing yet: a longer number could match. After so long a pause, what was dialled is complete.
     More(Duration),
+    /// Nowhere yet: there is no such number, but with more digits there is one (RFC 3261 §21.4.22).
+    Incomplete,
     /// Nowhere: a pattern blocks it.
     Blocked,
     /// Nowhere: the caller reaches nothing by it.

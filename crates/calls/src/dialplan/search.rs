@@ -19,7 +19,7 @@ pub(super) type Key = (u128, u16, u32);
 pub(super) struct Found {
     /// The closest match, by its entry.
     pub(super) entry: Option<usize>,
-    /// With more digits something else could match; looked at only when digits may follow.
+    /// With more digits something else could match; looked at only when digits may follow, or nothing matches.
     pub(super) longer: bool,
 }
 
@@ -49,7 +49,7 @@ impl DialPlan {
         if W::WATCHES {
             witness.tell(self.look_up_step((number, symbols), space, when, best));
         }
-        let longer = more_may_follow && number.len() < DIGITS_MAX && {
+        let longer = (more_may_follow || best.is_none()) && number.len() < DIGITS_MAX && {
             let mut is_reached = |end: End| {
                 searched.rank(end.partition) != NO_RANK && self.partitions.is_there(end.partition, when)
             };

@@ -40,6 +40,8 @@ impl DialPlan {
             Outcome::User(user, _) => format!("user {}", user.node().map_or("", |node| node.as_str())),
             Outcome::Service(crate::place::Service::Echo) => "echo".to_owned(),
             Outcome::Service(crate::place::Service::Confirmation) => "confirmation".to_owned(),
+            Outcome::Conference => format!("conference {}", route.called),
+            Outcome::Slot => format!("park {}", route.called),
             Outcome::HuntPilot(pilot) => format!("hunt {}", pilot.number),
             Outcome::Feature(feature, _) => format!("feature {}", feature.word()),
             Outcome::Outside(way) => {
@@ -58,6 +60,7 @@ impl DialPlan {
             }
             Outcome::CodeRefused(_) => "code refused".to_owned(),
             Outcome::More(_) => "more".to_owned(),
+            Outcome::Incomplete => "incomplete".to_owned(),
             Outcome::Blocked => "blocked".to_owned(),
             Outcome::Unallocated => "unallocated".to_owned(),
             Outcome::Looping => "looping".to_owned(),

@@ -25,7 +25,7 @@ impl Parking {
         let free = |slot: &String| !taken.contains_key(slot);
         let slot = match wanted {
             Some(slot) => Some(slot.to_owned()).filter(|slot| is_slot(slot)).filter(free),
-            None => SLOTS.map(|number| number.to_string()).find(free),
+            None => slots().find(free),
         }?;
         taken.insert(slot.clone(), call);
         self.count.store(taken.len(), Ordering::Release);
@@ -51,6 +51,11 @@ impl Parking {
     pub fn is_empty(&self) -> bool {
         self.count.load(Ordering::Acquire) == 0
     }
+}
+
+/// The numbers of all slots.
+pub(crate) fn slots() -> impl Iterator<Item = String> {
+    SLOTS.map(|number| number.to_string())
 }
 
 /// Is it the number of a slot? Calls that are transferred there are parked.

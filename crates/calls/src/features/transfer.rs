@@ -21,8 +21,8 @@ use crate::call::letter::{Fetch, FetchPurpose, Letter, Loan, Order, Place, Unlen
 use crate::call::outcome::Verdict;
 use crate::call::{Call, End, Phase, wire};
 use crate::command::Refusal;
-use crate::features::park;
-use crate::place::{Caller, Dialled};
+
+use crate::place::{Caller, Dialled, OwnPlace};
 use crate::snapshot::{CallId, Cause, Event};
 
 /// The longest Refer-To and Referred-By that are taken, in bytes.
@@ -115,11 +115,11 @@ fn begin(
     context: &mut Context<'_>,
 ) {
     let who = call.member(pair, transfer.end);
-    if wanted.is_none() && park::is_slot(&transfer.order.dialled.user) {
-        return park_at(call, pair, transfer, context);
-    }
-    if wanted.is_none() && context.house.conferences.is_number(&transfer.order.dialled.user) {
-        return confer_at(call, pair, transfer, context);
+    let own = || context.house.directory.own_place(&transfer.order.dialled, &who);
+    match if wanted.is_none() { own() } else { None } {
+        Some(OwnPlace::Slot(slot)) => return park_at(call, pair, transfer, &slot, context),
+        Some(OwnPlace::Conference(room)) => return confer_at(call, pair, transfer, room, context),
+        None => {}
     }
     let letter = match wanted {
         Some(wanted) => {
@@ -136,12 +136,12 @@ fn begin(
 }
 
 /// A transfer to a slot parks the other side there.
-fn park_at(call: &mut Call, pair: usize, transfer: Transfer, context: &mut Context<'_>) {
+fn park_at(call: &mut Call, pair: usize, transfer: Transfer, slot: &str, context: &mut Context<'_>) {
     if !call.is_quiet(pair) {
         call.change = Some(Change::Transfer(transfer));
         return failed(call, Verdict { status: 491, cause: Cause::ResourcesNotAvailable }, context);
     }
-    let slot = context.house.parking.take(Some(&transfer.order.dialled.user), call.id);
+    let slot = context.house.parking.take(Some(slot), call.id);
     call.change = Some(Change::Transfer(transfer));
     match slot {
         Some(slot) => context.index.letters.push_back(Letter::Park { call: call.id, slot }),
@@ -150,8 +150,8 @@ fn park_at(call: &mut Call, pair: usize, transfer: Transfer, context: &mut Conte
 }
 
 /// A transfer to the number of a conference brings the other side there.
-fn confer_at(call: &mut Call, pair: usize, transfer: Transfer, context: &mut Context<'_>) {
-    let (room, leaves) = (transfer.order.dialled.user.clone(), Some(transfer.end));
+fn confer_at(call: &mut Call, pair: usize, transfer: Transfer, room: String, context: &mut Context<'_>) {
+    let leaves = Some(transfer.end);
     let is_quiet = call.is_quiet(pair);
     call.change = Some(Change::Transfer(transfer));
     match is_quiet {

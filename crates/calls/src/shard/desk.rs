@@ -16,7 +16,7 @@ use crate::MessageGateway;
 use crate::admission::Pools;
 use crate::authentication::Authentication;
 use crate::call::{House, Now};
-use crate::dialplan::{DialPlan, Resolution};
+use crate::dialplan::{DialPlan, Resolution, Services};
 use crate::events::{Publications, WatchCounts};
 use crate::features::line_settings::LineTable;
 use crate::guard::Guard;
@@ -43,8 +43,8 @@ pub(crate) struct Rooms {
     pub gateway: ArcSwapOption<Gateway>,
     /// Who changes something waits for whoever does.
     pub changing: Changing,
-    /// The number that echoes sound.
-    pub echo: Option<String>,
+    /// The numbers that the server itself answers.
+    pub services: Services,
     /// The ways to other systems.
     pub trunks: Arc<Trunks>,
     /// What calls out may cost.

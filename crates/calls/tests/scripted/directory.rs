@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use calls::call::Ports;
-use calls::dialplan::{Accounts, DialPlan, compile};
+use calls::dialplan::{Accounts, DialPlan, Services, compile};
 use calls::directory::Phones;
 use calls::place::Branch;
 use media::{Command, Conference, ConferenceId, NoPort, OpenPort, Port, PortId, Source};
@@ -84,7 +84,8 @@ pub fn plan(document: &str, lines: &BTreeMap<String, String>) -> Result<DialPlan
     let users: Vec<User> = owners.iter().map(user).collect();
     let owned = |(number, owner): (&String, &String)| Line { line: line(number), owner: Some(jid(owner)) };
     let lines: Vec<Line> = lines.iter().map(owned).collect();
-    Ok(compile(&plan, Accounts::new(&users, &lines), Some("600")))
+    let conferences = ["800", "801"].map(str::to_owned);
+    Ok(compile(&plan, Accounts::new(&users, &lines), Services::new(Some("600".to_owned()), conferences)))
 }
 
 /// `1002=1003`: calls go there that fail, whatever the reason.

@@ -95,6 +95,7 @@ scripts! {
     not_registered
     offerless_invite
     offerless_with_prack
+    overlap
     prack
     prack_with_offer
     recording
@@ -108,6 +109,7 @@ scripts! {
     retransmissions
     server_hold
     server_transfer
+    services_of_the_plan
     session_interval_too_small
     session_timer_expires
     session_timer_refreshed

@@ -7,7 +7,6 @@ use model::plan::{Finding, Plan, Severity};
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Failure};
-use crate::node::ECHO_NUMBER;
 
 /// The dial plan as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +92,7 @@ pub(crate) async fn apply(context: &Context, new: NewDialPlan) -> Result<DialPla
         None => old.cases.clone(),
     };
     let findings = plan.check();
-    let compiled = dialplan::compile(&plan, accounts(context).await?, Some(ECHO_NUMBER));
+    let compiled = dialplan::compile(&plan, accounts(context).await?, context.services.clone());
     let failures = dialplan::run_cases(&compiled, &cases, context.runtime.timestamp());
     let is_wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
     let mut applied = DialPlanApplied {
@@ -169,7 +168,7 @@ async fn accounts(context: &Context) -> Result<Accounts, Failure> {
 
 /// The plan that calls go by: with a node or without, it is the one that is kept.
 async fn in_force(context: &Context) -> Result<DialPlan, Failure> {
-    Ok(dialplan::load(&context.store, Some(ECHO_NUMBER)).await?)
+    Ok(dialplan::load(&context.store, context.services.clone()).await?)
 }
 
 async fn keep(context: &Context, kept: Kept) -> Result<u64, Failure> {

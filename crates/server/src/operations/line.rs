@@ -8,7 +8,6 @@ use store::DigestSecret;
 
 use super::user::{given_or_random, warn_of_weakness};
 use super::{Change, Context, Failure, PasswordSet, Secret, password};
-use crate::node::ECHO_NUMBER;
 
 /// A line to be added.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -100,7 +99,7 @@ pub(crate) async fn set(
         Some(node) => node.calls().set_line(line, change).await.map_err(|refusal| refused(line, refusal))?,
         None => {
             if let LineChange::Forward { to: Some(to), .. } = change {
-                let plan = calls::dialplan::load(&context.store, Some(ECHO_NUMBER)).await?;
+                let plan = calls::dialplan::load(&context.store, context.services.clone()).await?;
                 plan.may_forward(line, to, context.runtime.timestamp())
                     .map_err(|reason| refused(line, reason.into()))?;
             }

@@ -69,6 +69,8 @@ pub struct Context {
     pub folder: PathBuf,
     /// Files beside the configuration that go with a backup.
     pub files: Vec<PathBuf>,
+    /// The numbers that the server itself answers.
+    pub services: calls::dialplan::Services,
     /// The running node; `None` when none runs here and the operation works on the store alone.
     pub node: Option<Arc<dyn Running>>,
 }
