@@ -81,7 +81,15 @@ pub(crate) async fn check(context: &Context, document: Option<String>) -> Result
         Some(document) => document,
         None => dialplan::kept(&context.store).await?.document,
     };
-    Ok(read(&document)?.check())
+    let plan = read(&document)?;
+    Ok(findings(&plan, &dialplan::compile(&plan, accounts(context).await?, context.services.clone())))
+}
+
+/// What is not right with a plan by itself, and what of it is in the way of the server's own numbers.
+fn findings(plan: &Plan, compiled: &DialPlan) -> Vec<Finding> {
+    let mut findings = plan.check();
+    findings.extend(compiled.slots_in_the_way());
+    findings
 }
 
 pub(crate) async fn apply(context: &Context, new: NewDialPlan) -> Result<DialPlanApplied, Failure> {
@@ -91,8 +99,8 @@ pub(crate) async fn apply(context: &Context, new: NewDialPlan) -> Result<DialPla
         Some(text) => cases_of(text)?,
         None => old.cases.clone(),
     };
-    let findings = plan.check();
     let compiled = dialplan::compile(&plan, accounts(context).await?, context.services.clone());
+    let findings = findings(&plan, &compiled);
     let failures = dialplan::run_cases(&compiled, &cases, context.runtime.timestamp());
     let is_wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
     let mut applied = DialPlanApplied {

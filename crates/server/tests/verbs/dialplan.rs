@@ -100,3 +100,13 @@ fn cases_are_saved_only_when_all_pass() {
     assert!(saved.out.contains("1 of 1 cases pass, and are saved"), "{saved:?}");
     assert_eq!(house.json(&["dialplan", "show"])["cases"][0]["name"], "yes");
 }
+
+#[test]
+fn a_line_with_the_number_of_a_slot_for_parked_calls_is_told() {
+    let house = house();
+    assert!(!house.verb(&["dialplan", "check"]).out.contains("slot for parked calls"));
+    assert_eq!(house.verb(&["line", "add", "705"]).code, 0);
+    let checked = house.verb(&["dialplan", "check"]);
+    let told = "warning  line 705 in internal: its number is also that of a slot for parked calls";
+    assert_eq!((checked.code, checked.out.contains(told)), (8, true), "{checked:?}");
+}
