@@ -85,7 +85,8 @@ impl Calls {
         let registrar = Arc::new(Registrar::new(store.clone(), Arc::clone(&lines)));
         // Listening before reading, so that no change falls in between.
         let changes = store.accounts_changes();
-        let plan = Arc::new(ArcSwap::from_pointee(dialplan::load(&store, config.services()).await?));
+        let plan =
+            Arc::new(ArcSwap::from_pointee(dialplan::load(&store, config.services(), &runtime).await?));
         // `CC-22`: somebody may rely on it with their life, so nobody shall have to look for it.
         for finding in plan.load().plan().check_emergency() {
             tracing::warn!(advice = %finding.advice, "EMERGENCY CALLS: {}: {}", finding.path, finding.message);
@@ -526,7 +527,7 @@ impl Calls {
 
 async fn follow(rooms: &Rooms) -> Result<(), store::Error> {
     let _turn = rooms.changing.plan.lock().await;
-    let plan = Arc::new(dialplan::load(&rooms.store, rooms.services.clone()).await?);
+    let plan = Arc::new(dialplan::load(&rooms.store, rooms.services.clone(), &rooms.runtime).await?);
     rooms.trunks.follow(plan.plan());
     rooms.pools.follow(plan.plan());
     rooms.plan.store(Arc::clone(&plan));

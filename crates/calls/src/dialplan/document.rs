@@ -2,6 +2,7 @@
 
 use model::Timestamp;
 use model::plan::Plan;
+use runtime::Runtime;
 use serde::{Deserialize, Serialize};
 use store::Store;
 
@@ -58,15 +59,23 @@ fn unreadable(error: &dyn std::fmt::Display) -> store::Error {
     store::Error::Corrupt(format!("the dial plan that is kept cannot be read: {error}"))
 }
 
-/// Makes the plan of a store ready: what is kept, over the users and lines that are there.
+/// Makes the plan of a store ready: what is kept, over the users and lines that are there. A large plan takes a
+/// while, so it is made where work may block.
 ///
 /// # Errors
 /// As [`kept`]. Without its plan everybody would reach everything, so there is no plan in its place.
-pub async fn load(store: &Store, services: impl Into<Services>) -> Result<DialPlan, store::Error> {
+pub async fn load(
+    store: &Store,
+    services: impl Into<Services>,
+    runtime: &Runtime,
+) -> Result<DialPlan, store::Error> {
     let services = services.into();
-    let kept = kept(store).await?;
-    let plan = Plan::read(&kept.document).map_err(|error| unreadable(&error))?;
-    Ok(compile(&plan, accounts(store).await?, services))
+    let (kept, accounts) = (kept(store).await?, accounts(store).await?);
+    let made = runtime.blocking(move || {
+        let plan = Plan::read(&kept.document).map_err(|error| unreadable(&error))?;
+        Ok(compile(&plan, accounts, services))
+    });
+    made.join().await.unwrap_or_else(|| Err(unreadable(&"making it ready was given up")))
 }
 
 /// The users and lines of a store.

@@ -71,7 +71,7 @@ pub(crate) async fn remove(context: &Context, name: &str) -> Result<(), Failure>
 /// The devices of the dial plan, and those that have an account and are not in it.
 pub(crate) async fn list(context: &Context) -> Result<Vec<DeviceShown>, Failure> {
     let mut accounts = accounts(context).await?;
-    let plan = calls::dialplan::load(&context.store, context.services.clone()).await?;
+    let plan = calls::dialplan::load(&context.store, context.services.clone(), &context.runtime).await?;
     let mut all: Vec<DeviceShown> = Vec::new();
     for device in &plan.plan().devices {
         all.push(DeviceShown {
@@ -120,7 +120,7 @@ async fn set(
 }
 
 async fn first_line(context: &Context, name: &str) -> Result<LineId, Failure> {
-    let plan = calls::dialplan::load(&context.store, context.services.clone()).await?;
+    let plan = calls::dialplan::load(&context.store, context.services.clone(), &context.runtime).await?;
     let device = plan.plan().devices.iter().find(|device| device.name == name);
     let line = device.and_then(|device| device.lines.first()).map(model::plan::LineSpan::first);
     line.ok_or_else(|| {

@@ -7,6 +7,7 @@ use model::plan::{Finding, Plan, Severity};
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Failure};
+use crate::exit::Exit;
 
 /// The dial plan as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,15 +82,28 @@ pub(crate) async fn check(context: &Context, document: Option<String>) -> Result
         Some(document) => document,
         None => dialplan::kept(&context.store).await?.document,
     };
-    let plan = read(&document)?;
-    Ok(findings(&plan, &dialplan::compile(&plan, accounts(context).await?, context.services.clone())))
+    Ok(looked_at(context, read(&document)?, Vec::new()).await?.findings)
 }
 
-/// What is not right with a plan by itself, and what of it is in the way of the server's own numbers.
-fn findings(plan: &Plan, compiled: &DialPlan) -> Vec<Finding> {
-    let mut findings = plan.check();
-    findings.extend(compiled.slots_in_the_way());
-    findings
+/// What came of looking at a plan.
+struct LookedAt {
+    findings: Vec<Finding>,
+    failures: Vec<CaseFailure>,
+    patterns: usize,
+}
+
+/// What is not right with a plan by itself, what of it is in the way of the server's own numbers, and which cases fail.
+async fn looked_at(context: &Context, plan: Plan, cases: Vec<Case>) -> Result<LookedAt, Failure> {
+    let (accounts, services) = (accounts(context).await?, context.services.clone());
+    let now = context.runtime.timestamp();
+    let looked = context.runtime.blocking(move || {
+        let compiled = dialplan::compile(&plan, accounts, services);
+        let mut findings = plan.check();
+        findings.extend(compiled.slots_in_the_way());
+        let failures = dialplan::run_cases(&compiled, &cases, now);
+        LookedAt { findings, failures, patterns: compiled.len() }
+    });
+    looked.join().await.ok_or_else(|| Failure::new(Exit::Failed, "looking at the dial plan was given up"))
 }
 
 pub(crate) async fn apply(context: &Context, new: NewDialPlan) -> Result<DialPlanApplied, Failure> {
@@ -99,9 +113,7 @@ pub(crate) async fn apply(context: &Context, new: NewDialPlan) -> Result<DialPla
         Some(text) => cases_of(text)?,
         None => old.cases.clone(),
     };
-    let compiled = dialplan::compile(&plan, accounts(context).await?, context.services.clone());
-    let findings = findings(&plan, &compiled);
-    let failures = dialplan::run_cases(&compiled, &cases, context.runtime.timestamp());
+    let LookedAt { findings, failures, patterns } = looked_at(context, plan, cases.clone()).await?;
     let is_wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
     let mut applied = DialPlanApplied {
         applied: !is_wrong && (failures.is_empty() || new.without_cases),
@@ -116,7 +128,7 @@ pub(crate) async fn apply(context: &Context, new: NewDialPlan) -> Result<DialPla
         if let Some(node) = &context.node {
             node.dial_plan_changed().await?;
         }
-        tracing::info!(revision = applied.revision, patterns = compiled.len(), "a dial plan was applied");
+        tracing::info!(revision = applied.revision, patterns, "a dial plan was applied");
     }
     Ok(applied)
 }
@@ -176,7 +188,7 @@ async fn accounts(context: &Context) -> Result<Accounts, Failure> {
 
 /// The plan that calls go by: with a node or without, it is the one that is kept.
 async fn in_force(context: &Context) -> Result<DialPlan, Failure> {
-    Ok(dialplan::load(&context.store, context.services.clone()).await?)
+    Ok(dialplan::load(&context.store, context.services.clone(), &context.runtime).await?)
 }
 
 async fn keep(context: &Context, kept: Kept) -> Result<u64, Failure> {

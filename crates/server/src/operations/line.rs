@@ -99,7 +99,8 @@ pub(crate) async fn set(
         Some(node) => node.calls().set_line(line, change).await.map_err(|refusal| refused(line, refusal))?,
         None => {
             if let LineChange::Forward { to: Some(to), .. } = change {
-                let plan = calls::dialplan::load(&context.store, context.services.clone()).await?;
+                let plan =
+                    calls::dialplan::load(&context.store, context.services.clone(), &context.runtime).await?;
                 plan.may_forward(line, to, context.runtime.timestamp())
                     .map_err(|reason| refused(line, reason.into()))?;
             }
