@@ -7,9 +7,11 @@ const SELECT: &str = "SELECT value FROM setting WHERE name = $1";
 const SELECT_ALL: &str = "SELECT name, value FROM setting ORDER BY name";
 pub(crate) const PUT: &str = "INSERT INTO setting (name, value) VALUES ($1, $2) \
      ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+const INSERT: &str = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+const REPLACE: &str = "UPDATE setting SET value = $1 WHERE name = $2 AND value = $3";
 const DELETE: &str = "DELETE FROM setting WHERE name = $1";
 
-pub(crate) const STATEMENTS: &[&str] = &[SELECT, SELECT_ALL, PUT, DELETE];
+pub(crate) const STATEMENTS: &[&str] = &[SELECT, SELECT_ALL, PUT, INSERT, REPLACE, DELETE];
 
 impl Store {
     /// The value of a setting.
@@ -37,6 +39,21 @@ impl Store {
         let arguments = args![name, value];
         self.write(move |connection| {
             Box::pin(async move { connection.execute(PUT, arguments).await.map(drop) })
+        })
+        .await
+    }
+
+    /// Sets a setting if it has still the value that was read, or none when none was read. Says whether it was set.
+    ///
+    /// # Errors
+    /// The storage takes no writes.
+    pub async fn setting_replace(&self, name: &str, old: Option<&str>, value: &str) -> Result<bool, Error> {
+        let (statement, arguments) = match old {
+            Some(old) => (REPLACE, args![value, name, old]),
+            None => (INSERT, args![name, value]),
+        };
+        self.write(move |connection| {
+            Box::pin(async move { Ok(connection.execute(statement, arguments).await? == 1) })
         })
         .await
     }

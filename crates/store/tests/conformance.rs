@@ -557,8 +557,15 @@ async fn settings_and_last_activity_are_kept(database: Database) {
     store.setting_put("colour", "green").await.unwrap();
     assert_eq!(store.setting("colour").await.unwrap().as_deref(), Some("green"));
     assert_eq!(store.settings().await.unwrap(), [("colour".to_owned(), "green".to_owned())]);
+    assert!(!store.setting_replace("colour", Some("blue"), "red").await.unwrap(), "it is green by now");
+    assert!(!store.setting_replace("colour", None, "red").await.unwrap(), "it has a value");
+    assert!(store.setting_replace("colour", Some("green"), "red").await.unwrap());
+    assert_eq!(store.setting("colour").await.unwrap().as_deref(), Some("red"));
     store.setting_remove("colour").await.unwrap();
     assert_eq!(store.setting("colour").await.unwrap(), None);
+    assert!(!store.setting_replace("colour", Some("red"), "blue").await.unwrap(), "it has no value");
+    assert!(store.setting_replace("colour", None, "blue").await.unwrap());
+    store.setting_remove("colour").await.unwrap();
 
     store.user_add(user("ann")).await.unwrap();
     let ann = jid("ann@localhost");

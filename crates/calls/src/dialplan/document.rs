@@ -26,6 +26,20 @@ pub struct Kept {
     pub document: String,
     /// The saved cases.
     pub cases: Vec<Case>,
+    /// The record that was read; `None` when there was none.
+    #[serde(skip)]
+    pub record: Option<String>,
+}
+
+/// Why a plan was not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// Somebody else's change came first: read what is kept now, and begin again.
+    #[error("the dial plan was changed by somebody else meanwhile")]
+    Changed,
+    /// The storage's fault.
+    #[error(transparent)]
+    Store(#[from] store::Error),
 }
 
 /// Reads what is kept; the empty plan when nothing is.
@@ -35,7 +49,7 @@ pub struct Kept {
 pub async fn kept(store: &Store) -> Result<Kept, store::Error> {
     let Some(text) = store.setting(SETTING).await? else { return Ok(Kept::default()) };
     match serde_json::from_str::<Kept>(&text) {
-        Ok(kept) if kept.format <= FORMAT => Ok(kept),
+        Ok(kept) if kept.format <= FORMAT => Ok(Kept { record: Some(text), ..kept }),
         Ok(kept) => Err(store::Error::Corrupt(format!(
             "the dial plan was kept by a newer version (format {}): use that version",
             kept.format
@@ -44,15 +58,17 @@ pub async fn kept(store: &Store) -> Result<Kept, store::Error> {
     }
 }
 
-/// Keeps a plan that was checked.
+/// Keeps a plan that was checked, in the place of the one that it was made from ([`Kept::record`]).
 ///
 /// # Errors
-/// The storage fails.
-pub async fn keep(store: &Store, mut kept: Kept, now: Timestamp) -> Result<Kept, store::Error> {
+/// Another one was kept since that was read, or the storage fails.
+pub async fn keep(store: &Store, mut kept: Kept, now: Timestamp) -> Result<Kept, KeepError> {
     (kept.format, kept.revision, kept.changed) = (FORMAT, kept.revision + 1, Some(now));
     let text = serde_json::to_string(&kept).map_err(|error| unreadable(&error))?;
-    store.setting_put(SETTING, &text).await?;
-    Ok(kept)
+    if !store.setting_replace(SETTING, kept.record.as_deref(), &text).await? {
+        return Err(KeepError::Changed);
+    }
+    Ok(Kept { record: Some(text), ..kept })
 }
 
 fn unreadable(error: &dyn std::fmt::Display) -> store::Error {
@@ -84,4 +100,27 @@ pub async fn load(
 /// The storage fails.
 pub async fn accounts(store: &Store) -> Result<Accounts, store::Error> {
     Ok(Accounts::new(&store.users().await?, &store.lines().await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn of_two_changes_of_the_same_plan_the_second_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("db").display());
+        let store = Store::open(&url, &Runtime::real()).await.unwrap();
+        let change = |kept: &Kept, document: &str| Kept { document: document.to_owned(), ..kept.clone() };
+        // The first plan of all, then one over another.
+        for revision in 1..=2 {
+            let read = kept(&store).await.unwrap();
+            let one = keep(&store, change(&read, "# one"), Timestamp(1)).await.unwrap();
+            assert_eq!(one.revision, revision);
+            let other = keep(&store, change(&read, "# other"), Timestamp(1)).await;
+            assert!(matches!(other, Err(KeepError::Changed)), "{other:?}");
+            assert_eq!(kept(&store).await.unwrap(), one);
+        }
+        store.close().await;
+    }
 }

@@ -39,7 +39,7 @@ pub use alternate::NoAlternate;
 pub use cases::{Case, CaseFailure, CasesError, read_cases, run_cases};
 pub use codes::{CodeRefused, Keyed, NeedsCode, verify};
 pub use compile::compile;
-pub use document::{Kept, SETTING, accounts, keep, kept, load};
+pub use document::{KeepError, Kept, SETTING, accounts, keep, kept, load};
 pub use explanation::{Candidate, Explanation, Step};
 pub use forward::Reason;
 pub use outside::{Attempt, Way};

@@ -1,6 +1,6 @@
 //! The dial plan in force: what phones get when they call by it, and after it was changed.
 
-use calls::dialplan::{Kept, keep};
+use calls::dialplan::{Kept, keep, kept};
 use model::Timestamp;
 use sip::Method;
 
@@ -48,8 +48,8 @@ async fn house() -> House {
 }
 
 async fn apply(house: &House, document: &str) {
-    let kept = Kept { document: document.to_owned(), ..Kept::default() };
-    keep(&house.store, kept, Timestamp(0)).await.unwrap();
+    let new = Kept { document: document.to_owned(), ..kept(&house.store).await.unwrap() };
+    keep(&house.store, new, Timestamp(0)).await.unwrap();
     house.calls.take_plan().await.unwrap();
 }
 

@@ -16,7 +16,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use calls::dialplan::{Kept, keep};
+use calls::dialplan::{Kept, keep, kept};
 use model::Timestamp;
 use sip::{CSeq, Message, Method, Name, Request, Response};
 
@@ -87,8 +87,10 @@ impl Stage {
             "plan" if rest == "applies" => {
                 let document = std::mem::take(&mut self.plan);
                 model::plan::Plan::read(&document).map_err(|error| error.to_string())?;
-                let kept = Kept { document, ..Kept::default() };
-                keep(&self.house.store, kept, Timestamp(0)).await.map_err(|error| error.to_string())?;
+                let old = kept(&self.house.store).await.map_err(|error| error.to_string())?;
+                keep(&self.house.store, Kept { document, ..old }, Timestamp(0))
+                    .await
+                    .map_err(|error| error.to_string())?;
                 self.house.calls.take_plan().await.map_err(|error| error.to_string())
             }
             "plan" => {

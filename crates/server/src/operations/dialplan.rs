@@ -1,7 +1,7 @@
 //! The dial plan: shown, checked, applied as a whole, asked, and held against its saved cases.
 
 use calls::admission::{PoolShown, Pools};
-use calls::dialplan::{self, Accounts, Case, CaseFailure, DialPlan, Explanation, Kept, Summary};
+use calls::dialplan::{self, Accounts, Case, CaseFailure, DialPlan, Explanation, KeepError, Kept, Summary};
 use model::Timestamp;
 use model::plan::{Finding, Plan, Severity};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,28 @@ pub struct DialPlanShown {
     pub cases: Vec<Case>,
 }
 
+impl DialPlanShown {
+    /// The line above a document that is shown: by it, whoever applies the document again is told when another one
+    /// came into force in between.
+    pub(crate) fn heading(&self) -> String {
+        let changed = self.changed.map_or_else(|| "never".to_owned(), |changed| changed.to_string());
+        format!("{HEADING}{}, changed {changed}, {} saved cases", self.revision, self.cases.len())
+    }
+}
+
+/// How the line above a document that is shown begins.
+const HEADING: &str = "# revision ";
+
+/// Takes the heading off a document: the revision that it was made from, if it says so, and the rest.
+fn without_heading(document: &str) -> (Option<u64>, &str) {
+    let parts = || {
+        let (heading, rest) = document.strip_prefix(HEADING)?.split_once('\n')?;
+        let (revision, _) = heading.split_once(", changed ")?;
+        Some((revision.parse().ok()?, rest))
+    };
+    parts().map_or((None, document), |(revision, rest)| (Some(revision), rest))
+}
+
 /// A plan that shall take effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewDialPlan {
@@ -31,6 +53,9 @@ pub struct NewDialPlan {
     pub cases: Option<String>,
     /// Takes effect although saved cases fail.
     pub without_cases: bool,
+    /// Takes effect only while this revision is in force; without it, the heading of the document says which.
+    #[serde(default)]
+    pub only_if: Option<u64>,
 }
 
 /// What came of applying a plan.
@@ -107,8 +132,16 @@ async fn looked_at(context: &Context, plan: Plan, cases: Vec<Case>) -> Result<Lo
 }
 
 pub(crate) async fn apply(context: &Context, new: NewDialPlan) -> Result<DialPlanApplied, Failure> {
-    let plan = read(&new.document)?;
+    let (made_from, document) = without_heading(&new.document);
+    let plan = read(document)?;
     let old = dialplan::kept(&context.store).await?;
+    if let Some(expected) = new.only_if.or(made_from).filter(|expected| *expected != old.revision) {
+        return Err(Failure::invalid(format!(
+            "the document was made from revision {expected} of the dial plan, and revision {0} is in force: look at it \
+             with `carillon dialplan show`, then apply yours with --if {0}",
+            old.revision
+        )));
+    }
     let cases = match &new.cases {
         Some(text) => cases_of(text)?,
         None => old.cases.clone(),
@@ -123,7 +156,7 @@ pub(crate) async fn apply(context: &Context, new: NewDialPlan) -> Result<DialPla
         failures,
     };
     if applied.applied {
-        let kept = Kept { document: new.document, cases, ..old };
+        let kept = Kept { document: document.to_owned(), cases, ..old };
         applied.revision = keep(context, kept).await?;
         if let Some(node) = &context.node {
             node.dial_plan_changed().await?;
@@ -175,7 +208,8 @@ pub(crate) async fn locations(context: &Context) -> Result<Vec<PoolShown>, Failu
 }
 
 fn read(document: &str) -> Result<Plan, Failure> {
-    Plan::read(document).map_err(|error| Failure::invalid(format!("this is no dial plan: {error}")))
+    Plan::read(without_heading(document).1)
+        .map_err(|error| Failure::invalid(format!("this is no dial plan: {error}")))
 }
 
 fn cases_of(text: &str) -> Result<Vec<Case>, Failure> {
@@ -192,10 +226,30 @@ async fn in_force(context: &Context) -> Result<DialPlan, Failure> {
 }
 
 async fn keep(context: &Context, kept: Kept) -> Result<u64, Failure> {
-    let kept = dialplan::keep(&context.store, kept, context.runtime.timestamp()).await?;
-    Ok(kept.revision)
+    match dialplan::keep(&context.store, kept, context.runtime.timestamp()).await {
+        Ok(kept) => Ok(kept.revision),
+        Err(KeepError::Changed) => Err(Failure::invalid(
+            "somebody else changed the dial plan at the same time: look at theirs first",
+        )),
+        Err(KeepError::Store(error)) => Err(error.into()),
+    }
 }
 
 fn value(explanation: &Explanation) -> serde_json::Value {
     serde_json::to_value(explanation).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heading_is_taken_off_and_other_comments_stay() {
+        let shown = DialPlanShown { revision: 7, changed: None, document: String::new(), cases: Vec::new() };
+        let document = format!("{}\n# mine\n", shown.heading());
+        assert_eq!(without_heading(&document), (Some(7), "# mine\n"));
+        for other in ["# revision 7\n", "# revision of May, changed a lot\n", "", "# mine\n"] {
+            assert_eq!(without_heading(other), (None, other));
+        }
+    }
 }

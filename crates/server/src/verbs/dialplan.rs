@@ -58,6 +58,9 @@ struct Apply {
     /// Apply although saved cases fail
     #[arg(long)]
     without_cases: bool,
+    /// Apply only while this revision is in force; a document from `dialplan show` says it in its first line
+    #[arg(long = "if", value_name = "REVISION")]
+    only_if: Option<u64>,
     #[command(flatten)]
     common: Common,
 }
@@ -125,9 +128,9 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             let findings: Vec<Finding> = ask(&common, runtime, Request::DialPlanCheck { document }).await?;
             Ok(checked(&common, &findings))
         }
-        Verb::Apply(Apply { file, cases, without_cases, .. }) => {
+        Verb::Apply(Apply { file, cases, without_cases, only_if, .. }) => {
             let cases = cases.as_deref().map(read).transpose()?;
-            let new = NewDialPlan { document: read(&file)?, cases, without_cases };
+            let new = NewDialPlan { document: read(&file)?, cases, without_cases, only_if };
             let applied: DialPlanApplied = ask(&common, runtime, Request::DialPlanApply(new)).await?;
             Ok(tell_applied(&common, &applied))
         }
@@ -186,12 +189,7 @@ fn show(common: &Common, shown: &DialPlanShown) {
     if common.json {
         return print::json(shown);
     }
-    let changed = shown.changed.map_or_else(|| "never".to_owned(), |changed| changed.to_string());
-    print::line(&format!(
-        "# revision {}, changed {changed}, {} saved cases",
-        shown.revision,
-        shown.cases.len()
-    ));
+    print::line(&shown.heading());
     print::line(shown.document.trim_end());
 }
 

@@ -110,3 +110,26 @@ fn a_line_with_the_number_of_a_slot_for_parked_calls_is_told() {
     let told = "warning  line 705 in internal: its number is also that of a slot for parked calls";
     assert_eq!((checked.code, checked.out.contains(told)), (8, true), "{checked:?}");
 }
+
+#[test]
+fn a_document_that_was_shown_is_refused_when_another_came_into_force_since() {
+    let house = house();
+    let plan = house.write("dialplan.toml", PLAN);
+    assert_eq!(house.verb(&["dialplan", "apply", &plan]).code, 0);
+    let shown = house.write("shown.toml", &house.verb(&["dialplan", "show"]).out);
+    let applied = house.verb(&["dialplan", "apply", &shown]);
+    assert!(applied.out.contains("revision 2 is in force"), "{applied:?}");
+    assert_eq!(house.verb(&["dialplan", "show"]).out.matches("# revision ").count(), 1);
+    // It was made from the first; the second may be somebody else's.
+    let refused = house.verb(&["dialplan", "apply", &shown]);
+    assert_eq!(refused.code, 6, "{refused:?}");
+    assert!(
+        refused.err.contains("made from revision 1 of the dial plan, and revision 2 is in force"),
+        "{refused:?}"
+    );
+    assert_eq!(house.verb(&["dialplan", "apply", &plan, "--if", "1"]).code, 6);
+    assert_eq!(house.json(&["dialplan", "show"])["revision"], 2);
+    assert_eq!(house.verb(&["dialplan", "apply", &shown, "--if", "2"]).code, 0);
+    // A document that does not say what it was made from is applied, as ever.
+    assert!(house.verb(&["dialplan", "apply", &plan]).out.contains("revision 4 is in force"));
+}
