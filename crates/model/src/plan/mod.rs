@@ -24,6 +24,7 @@ mod presence;
 mod recording;
 mod region;
 mod route;
+mod secret;
 mod settings;
 mod sip_route;
 mod span;
@@ -55,6 +56,7 @@ pub use presence::{PRESENCE_GROUP_DEFAULT, Presence, PresenceRelation, Relation}
 pub use recording::Recording;
 pub use region::{AUDIO_KBITS, Allowance, OPUS_KBITS, Region, ToRegion, codec_kbits};
 pub use route::{RoutePattern, RouteTo, Translation};
+pub use secret::HIDDEN;
 pub use settings::{HouseSpeedDial, Settings};
 pub use sip_route::{DomainPattern, DomainPatternError, SipRoute};
 pub use span::{LineSpan, LineSpanError, SPAN_NUMBERS_MAX};

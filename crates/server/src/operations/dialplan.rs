@@ -3,7 +3,7 @@
 use calls::admission::{PoolShown, Pools};
 use calls::dialplan::{self, Accounts, Case, CaseFailure, DialPlan, Explanation, KeepError, Kept, Summary};
 use model::Timestamp;
-use model::plan::{Finding, Plan, Severity};
+use model::plan::{DocumentError, Finding, Plan, Severity};
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Failure};
@@ -16,7 +16,7 @@ pub struct DialPlanShown {
     pub revision: u64,
     /// When it was changed last.
     pub changed: Option<Timestamp>,
-    /// The document, as it was written.
+    /// The document, as it was written; without its secrets unless they were asked for.
     pub document: String,
     /// The saved cases.
     pub cases: Vec<Case>,
@@ -97,8 +97,9 @@ pub struct CasesRun {
     pub explanations: Vec<String>,
 }
 
-pub(crate) async fn show(context: &Context) -> Result<DialPlanShown, Failure> {
+pub(crate) async fn show(context: &Context, secrets: bool) -> Result<DialPlanShown, Failure> {
     let Kept { revision, changed, document, cases, .. } = dialplan::kept(&context.store).await?;
+    let document = if secrets { document } else { Plan::without_secrets(&document).map_err(no_plan)? };
     Ok(DialPlanShown { revision, changed, document, cases })
 }
 
@@ -208,8 +209,11 @@ pub(crate) async fn locations(context: &Context) -> Result<Vec<PoolShown>, Failu
 }
 
 fn read(document: &str) -> Result<Plan, Failure> {
-    Plan::read(without_heading(document).1)
-        .map_err(|error| Failure::invalid(format!("this is no dial plan: {error}")))
+    Plan::read(without_heading(document).1).map_err(no_plan)
+}
+
+fn no_plan(error: DocumentError) -> Failure {
+    Failure::invalid(format!("this is no dial plan: {error}"))
 }
 
 fn cases_of(text: &str) -> Result<Vec<Case>, Failure> {

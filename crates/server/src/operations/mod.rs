@@ -162,7 +162,7 @@ pub async fn perform(
         }
         Request::GroupList => json(group::list(context).await?),
         Request::GroupChange { name, change } => json(group::change(context, &name, &change).await?),
-        Request::DialPlanShow => json(dialplan::show(context).await?),
+        Request::DialPlanShow { secrets } => json(dialplan::show(context, secrets).await?),
         Request::DialPlanCheck { document } => json(dialplan::check(context, document).await?),
         Request::DialPlanApply(new) => json(dialplan::apply(context, new).await?),
         Request::DialPlanTest(case) => json(dialplan::test(context, &case).await?),

@@ -170,7 +170,11 @@ pub enum Request {
         change: GroupChange,
     },
     /// The dial plan in force.
-    DialPlanShow,
+    DialPlanShow {
+        /// With trunks' passwords and authorisation codes.
+        #[serde(default)]
+        secrets: bool,
+    },
     /// Looks at a dial plan as a whole; at the one in force when none is given.
     DialPlanCheck {
         /// The document.

@@ -26,8 +26,8 @@ pub(super) struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Verb {
-    /// Print the dial plan in force, as it was written
-    Show(Common),
+    /// Print the dial plan in force, as it was written, without passwords and authorisation codes
+    Show(Show),
     /// Check a dial plan as a whole; without a file, the one in force
     Check(Check),
     /// Let a dial plan take effect, if it has no errors and all saved cases pass; live calls stay
@@ -38,6 +38,15 @@ enum Verb {
     Locations(Common),
     /// Run cases: calls whose outcome is known; without a file, the saved ones
     Cases(Cases),
+}
+
+#[derive(clap::Args)]
+struct Show {
+    /// With trunks' passwords and authorisation codes; only so can a plan that has some be applied again
+    #[arg(long)]
+    secrets: bool,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(clap::Args)]
@@ -106,7 +115,8 @@ struct Cases {
 impl Arguments {
     pub(super) fn common(&self) -> &Common {
         match &self.verb {
-            Verb::Show(common) | Verb::Locations(common) => common,
+            Verb::Show(show) => &show.common,
+            Verb::Locations(common) => common,
             Verb::Check(check) => &check.common,
             Verb::Apply(apply) => &apply.common,
             Verb::Test(test) => &test.common,
@@ -118,8 +128,8 @@ impl Arguments {
 pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit, Failure> {
     let common = arguments.common().clone();
     match arguments.verb {
-        Verb::Show(_) => {
-            let shown: DialPlanShown = ask(&common, runtime, Request::DialPlanShow).await?;
+        Verb::Show(Show { secrets, .. }) => {
+            let shown: DialPlanShown = ask(&common, runtime, Request::DialPlanShow { secrets }).await?;
             show(&common, &shown);
             Ok(Exit::Done)
         }

@@ -133,3 +133,25 @@ fn a_document_that_was_shown_is_refused_when_another_came_into_force_since() {
     // A document that does not say what it was made from is applied, as ever.
     assert!(house.verb(&["dialplan", "apply", &plan]).out.contains("revision 4 is in force"));
 }
+
+#[test]
+fn passwords_are_shown_only_when_asked_for_and_never_applied_hidden() {
+    let house = house();
+    let account = "account = { username = \"c\", password = \"sesame\" }";
+    let trunk = format!("[outside.trunk.sip]\naddress = \"192.0.2.1\"\n{account}\n[emergency]");
+    let plan = house.write("dialplan.toml", &PLAN.replace("[emergency]", &trunk));
+    let applied = house.verb(&["dialplan", "apply", &plan]);
+    assert_eq!(applied.code, 0, "{applied:?}");
+    let shown = house.verb(&["dialplan", "show"]).out;
+    assert!(
+        shown.contains("# kept as it was written") && shown.contains("password = \"(hidden)\""),
+        "{shown}"
+    );
+    assert!(!house.json(&["dialplan", "show"]).to_string().contains("sesame"));
+    let refused = house.verb(&["dialplan", "apply", &house.write("shown.toml", &shown), "--without-cases"]);
+    assert_eq!(refused.code, 6, "{refused:?}");
+    assert!(refused.out.contains("ERROR    outside.trunk out: its secret was hidden"), "{refused:?}");
+    let whole = house.verb(&["dialplan", "show", "--secrets"]).out;
+    assert!(whole.contains("password = \"sesame\""), "{whole}");
+    assert_eq!(house.verb(&["dialplan", "apply", &house.write("whole.toml", &whole)]).code, 0);
+}

@@ -25,6 +25,10 @@ pub(super) fn check(plan: &Plan, found: &mut Findings) {
             found.warning(at, "its weights have no effect", "set selection = \"weighted\"");
         }
     }
+    for at in plan.hidden_secrets() {
+        let advice = "write it again, or begin with `carillon dialplan show --secrets`";
+        found.error(at, "its secret was hidden when the plan was shown", advice);
+    }
     costs(&plan.outside.costs, found);
     for (index, trunk) in trunks.iter().enumerate() {
         let at = format!("outside.trunk {}", trunk.name);
