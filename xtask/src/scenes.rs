@@ -41,7 +41,7 @@ const ABLE: &[Scene] = &[
     Scene("recording", &["recording"], &["recording"]),
     Scene("video", &[], &["video"]),
     Scene("hold", &["hold"], &["hold_and_resume", "server_hold"]),
-    Scene("music on hold", &["music"], &["music_on_hold"]),
+    Scene("music on hold", &["music"], &["music_"]),
     Scene("blind transfer", &["transfer"], &["blind_transfer", "server_transfer", "trunk_transfer"]),
     Scene(
         "consultative transfer",
@@ -63,6 +63,9 @@ const ABLE: &[Scene] = &[
         &["fork_", "shared_line", "device_of_a_shared_line", "events/lamp_of_the_own_line"],
     ),
     Scene("call back", &["call_back"], &["call_back"]),
+    Scene("attendant", &["attendant"], &["attendant"]),
+    Scene("queue", &["queue", "queues"], &["queue"]),
+    Scene("announcement before a refusal", &["announcement"], &["announcement_"]),
     Scene("park", &["park"], &["call_park"]),
     Scene("pickup", &["replaces"], &["directed_pickup"]),
     Scene("conference", &["conference", "confer", "pins"], &["conference"]),

@@ -11,6 +11,8 @@ use crate::process;
 const FILE_LINES_MAX: usize = 1000;
 /// A struct with more fields is two structs.
 const STRUCT_FIELDS_MAX: usize = 15;
+/// The root of a document has a field for each of its tables.
+const DOCUMENT_ROOTS: &[&str] = &["Plan"];
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: &[&str] =
     &["utils", "util", "helpers", "helper", "common", "manager", "misc", "types", "core"];
@@ -105,7 +107,7 @@ fn check_source(file: &str, text: &str, wrong: &mut Vec<String>) {
         }
     }
     for (name, fields) in structs(code) {
-        if fields > STRUCT_FIELDS_MAX {
+        if fields > STRUCT_FIELDS_MAX && !DOCUMENT_ROOTS.contains(&name.as_str()) {
             wrong.push(format!("{file}: struct {name} has {fields} fields; {STRUCT_FIELDS_MAX} at most"));
         }
     }

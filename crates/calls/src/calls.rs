@@ -1,7 +1,10 @@
 //! Call control as the rooms around it see it: started once, asked, told.
 
 mod outside;
+mod queues;
 mod settings;
+
+pub use queues::{AgentShown, AgentState, CallerShown, QueueShown};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::admission::PoolShown;
 use crate::authentication::Authentication;
 use crate::board::Board;
-use crate::call::{House, Ports, Shard as Place, Switchboard};
+use crate::call::{House, Ports, Reception, Shard as Place, Switchboard};
 use crate::command::{Command, Done, Refusal};
 use crate::dialplan::{self, DialPlan};
 use crate::directory::{PlanDirectory, RegisteredPhones};
@@ -28,6 +31,7 @@ use crate::events::{Publications, WatchCounts};
 use crate::features::conference::Conferences;
 use crate::features::line_settings::LineTable;
 use crate::features::park::Parking;
+use crate::features::queues::Queues;
 use crate::guard::Guard;
 use crate::line_state::LineStates;
 use crate::media_reports;
@@ -108,7 +112,6 @@ impl Calls {
             guard,
             publications: Publications::new(Arc::clone(&engine)),
             gateway: ArcSwapOption::empty(),
-            services: config.services(),
             runtime: runtime.clone(),
             registrar,
             plan: Arc::clone(&plan),
@@ -117,6 +120,12 @@ impl Calls {
             names: Names::new(runtime.clone()),
             lines: Arc::new(LineTable::new(settings)),
             changing: Changing::default(),
+            reception: Reception {
+                queues: Arc::<Queues>::default(),
+                sounds: Arc::clone(&config.sounds.shelf),
+                services: config.services(),
+                music: config.sounds.music.clone(),
+            },
             store,
             engine,
         });
@@ -146,6 +155,11 @@ impl Calls {
     /// All registrations, for the status page.
     pub fn registrations(&self) -> Vec<Registration> {
         self.rooms.registrar.registrations()
+    }
+
+    /// What is played by name.
+    pub fn sounds(&self) -> &Arc<media::Shelf> {
+        &self.rooms.reception.sounds
     }
 
     /// All live calls, for the status page.
@@ -358,7 +372,9 @@ impl Calls {
             RegisteredPhones { registrar: Arc::clone(&self.rooms.registrar), runtime: runtime.clone() };
         let (plan, lines_set) = (Arc::clone(&self.rooms.plan), Arc::clone(&self.rooms.lines));
         let (board, guard) = (Arc::clone(&self.board), Arc::clone(&self.rooms.guard));
-        let directory = Arc::new(PlanDirectory::new((plan, lines_set), phones, board, guard));
+        let queues = Arc::clone(&self.rooms.reception.queues);
+        let directory = PlanDirectory::new((plan, lines_set), phones, board, guard);
+        let directory = Arc::new(directory.with_queues(queues));
         let count = sockets.len();
         let parking = Arc::new(Parking::default());
         let conferences = Arc::new(Conferences::new(config.conferences.clone()));
@@ -377,10 +393,10 @@ impl Calls {
                 moved: Arc::clone(&self.transport.moved),
                 parking: Arc::clone(&parking),
                 conferences: Arc::clone(&conferences),
-                music: config.music.clone(),
                 recordings: config.recordings.clone(),
                 trunks: Arc::clone(&self.rooms.trunks),
                 pools: Arc::clone(&self.rooms.pools),
+                reception: self.rooms.reception.clone(),
             };
             let watch_counts = Arc::new(WatchCounts::default());
             let parts = Parts {
@@ -527,7 +543,8 @@ impl Calls {
 
 async fn follow(rooms: &Rooms) -> Result<(), store::Error> {
     let _turn = rooms.changing.plan.lock().await;
-    let plan = Arc::new(dialplan::load(&rooms.store, rooms.services.clone(), &rooms.runtime).await?);
+    let plan =
+        Arc::new(dialplan::load(&rooms.store, rooms.reception.services.clone(), &rooms.runtime).await?);
     rooms.trunks.follow(plan.plan());
     rooms.pools.follow(plan.plan());
     rooms.plan.store(Arc::clone(&plan));

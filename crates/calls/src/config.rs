@@ -33,8 +33,8 @@ pub struct CallsConfig {
     pub echo_number: Option<String>,
     /// The numbers of conferences.
     pub conferences: Vec<crate::MeetMe>,
-    /// What phones that are held or parked hear; `None` leaves it to the phones.
-    pub music: Option<media::Source>,
+    /// What is played.
+    pub sounds: Sounds,
     /// Limits of calls.
     pub limits: CallLimits,
     /// Limits of failures to sign in.
@@ -64,6 +64,15 @@ impl Default for Recordings {
             has_tone: true,
         }
     }
+}
+
+/// What is played to phones.
+#[derive(Clone, Debug, Default)]
+pub struct Sounds {
+    /// By name.
+    pub shelf: Arc<media::Shelf>,
+    /// To those that are held or parked; `None` leaves it to the phones.
+    pub music: Option<media::Source>,
 }
 
 /// What is kept of calls that have ended.

@@ -5,21 +5,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use model::plan::{CostClass, Digits, HuntPilot, Recording, Srtp, Trunk};
+use model::plan::{CostClass, Digits, ForwardTo, HuntPilot, Queue, Recording, SoundName, Srtp, Trunk};
 use model::{BareJid, LineChange, LineId, Timestamp};
 use runtime::Runtime;
 
 use crate::admission::{Between, Stand};
 use crate::board::Board;
 use crate::course::{Course, RingsAt, Why};
-use crate::dialplan::{Ask, DialPlan, Outcome, Reached, Reason, Route, Way, Who};
+use crate::dialplan::{Ask, DialPlan, Menu, Outcome, Reached, Reason, Route, Way, Who};
 use crate::features::codes::{self, Dials};
 use crate::features::hunt::{Hunt, Turns};
 use crate::features::line_settings::LineTable;
-use crate::features::{call_waiting, caller_identity, do_not_disturb, forward, intercom, shared_line};
+use crate::features::queues::Queues;
+use crate::features::{
+    announcement, call_waiting, caller_identity, do_not_disturb, forward, intercom, shared_line,
+};
 use crate::guard::{Charge, Guard};
 use crate::place::{
-    Branch, Caller, Destination, Dialled, Directory, Failed, Limits, LineRoom, OwnPlace, TrunkAttempt,
+    Branch, Caller, Destination, Dialled, Directory, Failed, Limits, LineRoom, OwnPlace, Pilot, TrunkAttempt,
     Unplaceable,
 };
 use crate::registrar::Registrar;
@@ -40,6 +43,7 @@ pub struct PlanDirectory<P> {
     board: Arc<Board>,
     lines: Arc<LineTable>,
     hunts: Turns,
+    queues: Arc<Queues>,
     /// Counts calls, for route groups whose trunks take turns.
     calls: AtomicUsize,
     guard: Arc<Guard>,
@@ -168,6 +172,45 @@ impl<P: Phones> Directory for PlanDirectory<P> {
         let said = plan.said(line).map(|said| said.calls).unwrap_or_default();
         call_waiting::room(said, self.lines.of(line).as_deref(), limits)
     }
+
+    fn sent_on(&self, to: &ForwardTo, caller: &Caller, course: &Course) -> Result<Destination, Unplaceable> {
+        let plan = self.plan.load();
+        let placing = self.placing(caller);
+        let route = plan.forwarded(to, Who::Nobody, &placing.who, placing.when);
+        self.destination(&plan, route, &placing, course.clone())
+    }
+
+    fn menu(&self, name: &str) -> Option<Menu> {
+        self.plan.load().menu(name, self.phones.now())
+    }
+
+    fn queue(&self, name: &str) -> Option<Arc<Queue>> {
+        self.plan.load().queue(name).cloned()
+    }
+
+    fn free_agent(&self, line: &LineId) -> Vec<Branch> {
+        let settings = self.lines.of(line);
+        if settings.as_ref().is_some_and(|settings| settings.signed_out_of_queues) {
+            return Vec::new();
+        }
+        self.free(line, self.phones.now())
+    }
+
+    fn has_agents(&self, queue: &Queue) -> bool {
+        queue.lines().any(|line| self.is_signed_in(&line))
+    }
+
+    fn rested(&self, line: &LineId) -> Option<Timestamp> {
+        self.board.rested(line)
+    }
+
+    fn music_of(&self, line: &LineId) -> Option<SoundName> {
+        self.plan.load().music_of(line).cloned()
+    }
+
+    fn announcement(&self, cause: Cause) -> Vec<SoundName> {
+        announcement::sounds(self.plan.load().announcements(), cause).to_vec()
+    }
 }
 
 impl<P: Phones> PlanDirectory<P> {
@@ -178,7 +221,23 @@ impl<P: Phones> PlanDirectory<P> {
         board: Arc<Board>,
         guard: Arc<Guard>,
     ) -> Self {
-        Self { plan, phones, board, lines, hunts: Turns::default(), calls: AtomicUsize::new(0), guard }
+        Self {
+            plan,
+            phones,
+            board,
+            lines,
+            hunts: Turns::default(),
+            queues: Arc::default(),
+            calls: AtomicUsize::new(0),
+            guard,
+        }
+    }
+
+    /// These queues hold the callers that wait.
+    #[must_use]
+    pub fn with_queues(mut self, queues: Arc<Queues>) -> Self {
+        self.queues = queues;
+        self
     }
 
     fn placing<'a>(&self, caller: &'a Caller) -> Placing<'a> {
@@ -225,6 +284,10 @@ impl<P: Phones> PlanDirectory<P> {
                 let tried = self.nobody_free(&hunt, placing);
                 self.hunt_on(plan, (pilot, hunt), placing, course, tried)
             }
+            Outcome::Attendant(attendant) => {
+                Ok(Destination::Pilot { pilot: Pilot::Attendant(attendant.name.clone()), course })
+            }
+            Outcome::Queue(queue) => self.queued(plan, queue, placing, course),
             Outcome::Feature(feature, keyed) => {
                 let line = placing.caller.line.as_ref().ok_or(Unplaceable::NotAllowed)?;
                 let settings = self.lines.of(line);
@@ -371,7 +434,7 @@ impl<P: Phones> PlanDirectory<P> {
             let course = course.diverted(line, Why::DoNotDisturb).ok_or(Unplaceable::Looping)?;
             return self.destination(plan, next, placing, course);
         }
-        let branches = self.phones_that_ring(line, placing);
+        let branches = self.phones_that_ring(line, placing.when);
         let Reached { address, name, .. } = plan.reached_line(line, shown);
         // Only what goes on afterwards rings for a shorter time.
         let goes_on = self.forward(plan, line, Reason::NoAnswer, placing).is_some();
@@ -403,7 +466,7 @@ impl<P: Phones> PlanDirectory<P> {
         if here.is_empty() || placing.is_intercom {
             return self.line(plan, here.first().unwrap_or(first), placing.dialled, placing, course);
         }
-        let branches = here.iter().flat_map(|line| self.phones_that_ring(line, placing)).collect();
+        let branches = here.iter().flat_map(|line| self.phones_that_ring(line, placing.when)).collect();
         let (address, name) = (placing.dialled.to_owned(), plan.accounts().name(user));
         let course = Course { rings_at: RingsAt::Line(here[0].clone()), ..course };
         Ok(Destination::Phones { branches, address, name, ring_time: None, course })
@@ -425,7 +488,7 @@ impl<P: Phones> PlanDirectory<P> {
         if disturbs || self.board.line_calls(line) > 0 {
             return Err(Unplaceable::Busy);
         }
-        let branches = self.phones_that_ring(line, placing);
+        let branches = self.phones_that_ring(line, placing.when);
         let Reached { address, name, .. } = plan.reached_line(line, shown);
         let course = Course { is_intercom: true, ..course };
         let ring_time = Some(intercom::RING_TIME);
@@ -473,12 +536,12 @@ impl<P: Phones> PlanDirectory<P> {
     }
 
     /// The phones of a line, none when it is not to be disturbed.
-    fn phones_that_ring(&self, line: &LineId, placing: &Placing<'_>) -> Vec<Branch> {
+    fn phones_that_ring(&self, line: &LineId, when: Timestamp) -> Vec<Branch> {
         let settings = self.lines.of(line);
         if do_not_disturb::refuses(settings.as_deref()) {
             return Vec::new();
         }
-        let mut branches = self.phones.of(line, placing.when);
+        let mut branches = self.phones.of(line, when);
         for branch in &mut branches {
             let settings = settings.as_deref();
             branch.is_silent =
@@ -497,7 +560,11 @@ impl<P: Phones> PlanDirectory<P> {
         course: Course,
         cause: Cause,
     ) -> Result<Destination, Unplaceable> {
-        let branches = hunt.next(pilot, &self.hunts, placing.when, |line| self.free(line, placing));
+        let branches = hunt.next(pilot, &self.hunts, placing.when, |line| match placing.who {
+            // Nobody is rung for a call of their own.
+            Who::Line(own, ..) if own == line => Vec::new(),
+            _ => self.free(line, placing.when),
+        });
         if branches.is_empty() {
             let failed = if cause == Cause::Busy { Unplaceable::Busy } else { Unplaceable::NotRegistered };
             let last = pilot.last.as_ref().ok_or(failed)?;
@@ -513,13 +580,42 @@ impl<P: Phones> PlanDirectory<P> {
         Ok(Destination::Phones { branches, address: pilot.number.to_string(), name: None, ring_time, course })
     }
 
-    /// The phones of a member who can take a call of a hunt: one who has none, and is not the one who makes this call.
-    fn free(&self, line: &LineId, placing: &Placing<'_>) -> Vec<Branch> {
-        let calls = matches!(placing.who, Who::Line(own, ..) if own == line);
+    /// The phones of a member who can take a call of a hunt: one who has none.
+    fn free(&self, line: &LineId, when: Timestamp) -> Vec<Branch> {
         match self.board.line_calls(line) {
-            0 if !calls => self.phones_that_ring(line, placing),
+            0 => self.phones_that_ring(line, when),
             _ => Vec::new(),
         }
+    }
+
+    /// A queue, or where its callers go while nobody could take them, or no more of them may wait.
+    fn queued(
+        &self,
+        plan: &DialPlan,
+        queue: &Queue,
+        placing: &Placing<'_>,
+        course: Course,
+    ) -> Result<Destination, Unplaceable> {
+        let is_full = self.queues.waiting(&queue.name) >= usize::from(queue.max_waiting);
+        let (instead, why) = if is_full {
+            (queue.overflow.as_ref(), Why::UserBusy)
+        } else if queue.no_agent.is_some() && !self.has_agents(queue) {
+            (queue.no_agent.as_ref(), Why::Unavailable)
+        } else {
+            return Ok(Destination::Pilot { pilot: Pilot::Queue(queue.name.clone()), course });
+        };
+        metrics::counter!("carillon_queue_calls_total", "queue" => queue.name.clone(), "outcome" => "not_admitted")
+            .increment(1);
+        let to = instead.ok_or(Unplaceable::Busy)?;
+        let course = course.diverted(&queue.pilot(), why).ok_or(Unplaceable::Busy)?;
+        let route = plan.forwarded(to, Who::Nobody, &placing.who, placing.when);
+        self.destination(plan, route, placing, course)
+    }
+
+    /// Does this agent take part: signed in, with a phone that is registered?
+    fn is_signed_in(&self, line: &LineId) -> bool {
+        let is_out = self.lines.of(line).is_some_and(|settings| settings.signed_out_of_queues);
+        !is_out && !self.phones.of(line, self.phones.now()).is_empty()
     }
 
     /// Why a hunt finds nobody, should it find nobody: all are busy, or have no phone.

@@ -45,8 +45,8 @@ use bytes::Bytes;
 use model::{BareJid, LineId, Timestamp};
 
 pub use board::{Board, BoardListener};
-pub use calls::Calls;
-pub use config::{CallLimits, CallsConfig, Listen, RecordPolicy, Recordings, SignInLimits};
+pub use calls::{AgentShown, AgentState, CallerShown, Calls, QueueShown};
+pub use config::{CallLimits, CallsConfig, Listen, RecordPolicy, Recordings, SignInLimits, Sounds};
 pub use features::conference::MeetMe;
 pub use records::recordings;
 pub use snapshot::CallSnapshot;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::plan::{Recording, Srtp};
-use model::{BareJid, LineChange, LineId};
+use model::plan::{ForwardTo, Queue, Recording, SoundName, Srtp};
+use model::{BareJid, LineChange, LineId, Timestamp};
 
 use crate::admission::{Between, Stand};
 use crate::course::Course;
+use crate::dialplan::Menu;
 use crate::guard::{Barred, Charge};
 use crate::snapshot::Cause;
 use crate::trunk::{FromTrunk, Outgoing};
@@ -114,6 +115,15 @@ pub enum OwnPlace {
     Slot(String),
 }
 
+/// What answers a caller and keeps it until somebody else has it, by its name in the dial plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pilot {
+    /// A menu.
+    Attendant(String),
+    /// A queue.
+    Queue(String),
+}
+
 /// Where a call goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
@@ -132,6 +142,13 @@ pub enum Destination {
     },
     /// A service of this server.
     Service(Service),
+    /// An attendant, or a queue.
+    Pilot {
+        /// Which.
+        pilot: Pilot,
+        /// How the call came there.
+        course: Course,
+    },
     /// A change of the settings of the line that calls; [`Directory::set`] makes it.
     Setting(LineChange),
     /// What the line that calls holds on another phone.
@@ -286,6 +303,41 @@ pub trait Directory: Send + Sync {
     fn recording(&self, _line: &LineId) -> Recording {
         Recording::default()
     }
+    /// Where an attendant or a queue sends a call: looked up as the plan says there, never with the caller's rights.
+    ///
+    /// # Errors
+    /// It leads nowhere.
+    fn sent_on(&self, _: &ForwardTo, _: &Caller, _: &Course) -> Result<Destination, Unplaceable> {
+        Err(Unplaceable::NotFound)
+    }
+    /// A menu as it is now.
+    fn menu(&self, _name: &str) -> Option<Menu> {
+        None
+    }
+    /// A queue.
+    fn queue(&self, _name: &str) -> Option<Arc<Queue>> {
+        None
+    }
+    /// The phones of an agent who could take a call now: signed in, without a call, not to be left alone.
+    fn free_agent(&self, _line: &LineId) -> Vec<Branch> {
+        Vec::new()
+    }
+    /// Is there any agent of a queue: signed in, with a phone that is registered?
+    fn has_agents(&self, _queue: &Queue) -> bool {
+        false
+    }
+    /// When the last call of a line ended.
+    fn rested(&self, _line: &LineId) -> Option<Timestamp> {
+        None
+    }
+    /// What whoever is put on hold by a line hears, when the plan says it.
+    fn music_of(&self, _line: &LineId) -> Option<SoundName> {
+        None
+    }
+    /// What a caller hears whose call could not be placed, or is not taken (`CC-36`).
+    fn announcement(&self, _cause: Cause) -> Vec<SoundName> {
+        Vec::new()
+    }
     /// Changes the settings of the line that calls.
     ///
     /// # Errors
@@ -357,6 +409,19 @@ pub fn place_onward(
 ) -> Result<Destination, Unplaceable> {
     let destination = called(directory, dialled, caller)?;
     settle(directory, destination, caller, limits)
+}
+
+/// Places a call that an attendant or a queue sends on.
+///
+/// # Errors
+/// The call goes nowhere.
+pub fn place_sent_on(
+    directory: &dyn Directory,
+    to: &ForwardTo,
+    (caller, course): (&Caller, &Course),
+    limits: Limits,
+) -> Result<Destination, Unplaceable> {
+    settle(directory, directory.sent_on(to, caller, course)?, caller, limits)
 }
 
 /// What is called, behind the codes that say how.

@@ -51,6 +51,8 @@ pub enum ConnectionState {
 pub enum Event {
     /// The caller dialled, and the call was accepted.
     Originated,
+    /// The caller waits in a queue.
+    Queued,
     /// A called device rings.
     Delivered,
     /// A called device answered.

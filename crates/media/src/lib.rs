@@ -105,6 +105,7 @@ mod room;
 mod rooms;
 pub mod rtcp;
 pub mod rtp;
+mod shelf;
 mod sound;
 #[cfg(test)]
 #[path = "../tests/speech/mod.rs"]
@@ -135,6 +136,7 @@ pub use pool::NoPort;
 pub use reception::Reception;
 pub use recorder::Recorded;
 pub use resample::{Rate, Resampler};
+pub use shelf::{OF_THE_HOUSE, SOUND_LENGTH_MAX, SOUNDS_MAX, Shelf, ShelfError};
 pub use sound::{Sound, SoundError, Sounds};
 pub use srtp::{Secret, Suite};
 pub use tape::{Layout, Recording};

@@ -1,10 +1,11 @@
 //! What is played to a leg of its own: tones and announcements, once or over and over.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::resample::Rate;
 use crate::sound::Sound;
-use crate::tone::{Tone, ToneSource};
+use crate::tone::{Step, Tone, ToneSource};
 
 /// What to play.
 #[derive(Clone, Debug)]
@@ -13,6 +14,20 @@ pub enum Source {
     Tone(Tone),
     /// Pieces of sound, one after the other.
     Sounds(Vec<Arc<Sound>>),
+}
+
+impl Source {
+    /// How long it lasts when it is played once; `None`: for ever.
+    pub fn duration(&self) -> Option<Duration> {
+        match self {
+            Self::Tone(Tone(steps)) => {
+                let lasts = |step: &Step| Duration::from_millis(step.milliseconds.into());
+                let is_endless = steps.iter().any(|step| step.milliseconds == 0);
+                (!is_endless).then(|| steps.iter().map(lasts).sum())
+            }
+            Self::Sounds(sounds) => Some(sounds.iter().map(|sound| sound.duration()).sum()),
+        }
+    }
 }
 
 /// How to play it.
@@ -110,6 +125,15 @@ mod tests {
         assert_eq!((frame[0], frame[159]), (100, 100));
         assert!(playing.frame(Rate::Narrow, &mut frame));
         assert_eq!((frame[0], frame[159]), (100, 200));
+    }
+
+    #[test]
+    fn a_source_knows_how_long_it_lasts() {
+        let sounds = Source::Sounds(vec![sound(100, 30), sound(200, 30)]);
+        assert_eq!(sounds.duration(), Some(Duration::from_millis(60)));
+        assert_eq!(Source::Tone(Tone::steady(440, 0)).duration(), None);
+        let tone = Tone(vec![Step::sound([440, 0, 0], 20), Step::pause(30)]);
+        assert_eq!(Source::Tone(tone).duration(), Some(Duration::from_millis(50)));
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::player::Source;
 use crate::resample::{Rate, Resampler};
+use crate::tone::{Tone, ToneSource};
 use crate::wav::{self, WavError};
 
 /// The largest sound file that is loaded, in bytes: eleven minutes at 48 kHz, an hour at 8 kHz.
@@ -68,6 +70,24 @@ impl Sound {
         crate::music::piece()
     }
 
+    /// A tone, once. `None`: it is endless.
+    pub(crate) fn of_tone(tone: Tone) -> Option<Self> {
+        let length = Source::Tone(tone.clone()).duration()?;
+        let count = usize::try_from(length.as_millis()).ok()? * Rate::Wide.hertz() as usize / 1_000;
+        let mut samples = Vec::with_capacity(count);
+        ToneSource::new(tone).samples(Rate::Wide, false, count, &mut samples);
+        samples.resize(count, 0);
+        Some(Self::new(Rate::Wide, &samples))
+    }
+
+    /// The bytes of a WAV file with this sound: 16-bit samples at 16 kHz, one channel.
+    pub fn to_wav(&self) -> Vec<u8> {
+        let bytes = u32::try_from(2 * self.wide.len()).unwrap_or(u32::MAX);
+        let mut file = wav::header(Rate::Wide, 1, bytes).to_vec();
+        file.extend(self.wide.iter().flat_map(|sample| sample.to_le_bytes()));
+        file
+    }
+
     /// How long it is.
     pub fn duration(&self) -> Duration {
         Duration::from_millis(self.narrow.len() as u64 / 8)
@@ -104,7 +124,7 @@ impl Sounds {
     }
 }
 
-fn read(path: &Path) -> Result<Sound, SoundError> {
+pub(crate) fn read(path: &Path) -> Result<Sound, SoundError> {
     let at = |cause| SoundError::File(path.to_owned(), cause);
     if std::fs::metadata(path).map_err(at)?.len() > FILE_BYTES_MAX {
         return Err(SoundError::Large(path.to_owned()));

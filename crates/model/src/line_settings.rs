@@ -33,6 +33,9 @@ pub struct LineSettings {
     /// Its speed dials.
     #[serde(skip_serializing_if = "SpeedDials::is_empty")]
     pub speed_dials: SpeedDials,
+    /// It takes no calls of queues, although it is an agent of some.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub signed_out_of_queues: bool,
 }
 
 /// What becomes of calls to a line that does not want to be disturbed.
@@ -122,6 +125,11 @@ pub enum LineChange {
         /// What stands there.
         dial: Option<SpeedDial>,
     },
+    /// The line takes calls of the queues that it is an agent of, or takes none.
+    Queues {
+        /// Does it?
+        signed_in: bool,
+    },
 }
 
 impl LineSettings {
@@ -165,6 +173,7 @@ impl LineSettings {
                     _ => self.speed_dials.remove(place),
                 };
             }
+            LineChange::Queues { signed_in } => self.signed_out_of_queues = !signed_in,
         }
     }
 }

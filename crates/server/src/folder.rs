@@ -15,6 +15,11 @@ pub fn socket_path(data: &Path) -> PathBuf {
     data.join("control.sock")
 }
 
+/// The sounds that were imported.
+pub fn sounds_path(data: &Path) -> PathBuf {
+    data.join("sounds")
+}
+
 fn lock_path(data: &Path) -> PathBuf {
     data.join("carillon.lock")
 }

@@ -399,7 +399,10 @@ fn calls_config(config: &Config, tls: ServerConfig) -> Result<CallsConfig> {
         dscp: config.sip.dscp,
         echo_number: Some(ECHO_NUMBER.to_owned()),
         conferences: config.sip.calls.conferences.clone(),
-        music: music(&config.sip.calls.music_on_hold)?,
+        sounds: calls::Sounds {
+            shelf: Arc::new(media::Shelf::open(&crate::folder::sounds_path(&config.folder))),
+            music: music(&config.sip.calls.music_on_hold)?,
+        },
         limits: call_limits(config),
         sign_in: phone_sign_in_limits(config),
         records: calls::RecordPolicy {

@@ -8,7 +8,7 @@ use crate::db::args;
 use crate::{Error, Store, schema};
 
 /// The most bytes of one file that goes with a backup.
-pub const BACKUP_FILE_BYTES_MAX: usize = 1 << 20;
+pub const BACKUP_FILE_BYTES_MAX: usize = 16 << 20;
 
 const VACUUM_INTO: &str = "VACUUM INTO $1";
 const QUICK_CHECK: &str = "SELECT quick_check FROM pragma_quick_check LIMIT 1";

@@ -94,6 +94,7 @@ impl ServiceCall {
             referred_by: None,
             ring_time: None,
             answers_itself: false,
+            rung: 0,
         })
     }
 
@@ -103,6 +104,9 @@ impl ServiceCall {
             *attempt = None;
             *recall_at = context.now.instant + context.house.limits.park_recall_time;
             return self.publish(Event::Failed, verdict.cause, context);
+        }
+        if matches!(self.plays, Plays::Attendant(_) | Plays::Queue(_)) {
+            return self.pilot_failed(verdict, context);
         }
         let Some(Waits::Target { transferor, .. }) =
             self.waits.take_if(|waits| matches!(waits, Waits::Target { .. }))
@@ -137,6 +141,7 @@ impl ServiceCall {
     /// It is parked no more, and in no conference.
     pub(super) fn leave_slot(&mut self, context: &mut Context<'_>) {
         self.leave_seat(context);
+        self.leave_queue("abandoned", context);
         if let Some(Waits::Parked { slot, attempt, .. }) =
             self.waits.take_if(|waits| matches!(waits, Waits::Parked { .. }))
         {

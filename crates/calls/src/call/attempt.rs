@@ -19,16 +19,17 @@ use super::half::Half;
 use super::house::{Context, Index};
 use super::incoming::{Reliability, policy};
 use super::leg::Leg;
-use super::letter::{Letter, Order, Progress};
+use super::letter::{Letter, Order, Place, Progress};
 use super::outcome::{Failure, Verdict, best};
 use super::outside::Outside;
 use super::streams::Streams;
 use super::view::View;
 use super::{End, wire};
 use crate::course::Course;
+use crate::features::deflect::PHONES_MAX;
 use crate::offer::{Carrier, Exchange, Meaning, Side};
-use crate::place::{self, Caller, Destination};
-use crate::snapshot::{CallId, ConnectionState};
+use crate::place::{self, Caller, Destination, Failed, Limits};
+use crate::snapshot::{CallId, Cause, ConnectionState};
 
 /// Hops that an INVITE of ours may take (RFC 3261 §8.1.1.6).
 const MAX_FORWARDS: u32 = 70;
@@ -46,6 +47,8 @@ pub(crate) struct Attempt {
     streams: Streams,
     ring_until: Option<Instant>,
     outward: Option<Box<Outward>>,
+    /// What was ordered, and how the call came to the phones that ring: for where it goes when none answers.
+    order: Box<(Order, Course)>,
 }
 
 /// A call out: the servers that are tried when the one that is called cannot, and what they are told.
@@ -63,30 +66,29 @@ struct Outward {
 }
 
 impl Attempt {
-    /// Rings the phones of an order; they are added to the host's view.
+    /// Rings the phones that an order has led to; they are added to the host's view.
     ///
     /// # Errors
-    /// The number leads nowhere, or nowhere that can be rung.
+    /// There is nothing that can be rung.
     pub(crate) fn start(
-        order: &Order,
+        (order, asked_by, found): (&Order, &Caller, Destination),
         id: CallId,
         view: &mut View,
         context: &mut Context<'_>,
     ) -> Result<Box<Self>, Verdict> {
-        let mut asked_by = order.allowed_as.clone();
-        let found = order.place.phones(&mut asked_by, context.house);
-        let phones = match found.map_err(Verdict::from)? {
+        let phones = match found {
             phones @ Destination::Phones { .. } => phones,
             Destination::Service(_)
             | Destination::Setting(_)
             | Destination::CallBack(_)
             | Destination::Resume
-            | Destination::Again { .. } => {
+            | Destination::Again { .. }
+            | Destination::Pilot { .. } => {
                 return Err(Verdict::from(place::Unplaceable::NotAllowed));
             }
             Destination::Trunk { attempts, is_emergency, course } => {
                 let ways = context.house.trunks.ways(&attempts, is_emergency, context.now.instant);
-                return Self::outward(order, (&asked_by, ways, course), id, view, context);
+                return Self::outward(order, (asked_by, ways, course), id, view, context);
             }
         };
         let Destination::Phones { branches, address, name, ring_time, course } = phones else {
@@ -101,9 +103,10 @@ impl Attempt {
             streams: Streams::new(id.0),
             ring_until: Some(context.now.instant + ring_time),
             outward: None,
+            order: Box::new((Order { rung: order.rung + branches.len(), ..order.clone() }, course.clone())),
         });
         let referred_by = referred_by(order, context);
-        let shown = order.shown_as(&asked_by);
+        let shown = order.shown_as(asked_by);
         let invitation = Invitation {
             caller: &shown,
             address: &address,
@@ -154,6 +157,7 @@ impl Attempt {
             requests: Vec::with_capacity(1),
             streams: Streams::new(id.0),
             ring_until: Some(context.now.instant + ring_time),
+            order: Box::new((order.clone(), outward.course.clone())),
             outward: Some(Box::new(outward)),
         });
         attempt.ring_next_way(context);
@@ -471,7 +475,25 @@ impl Attempt {
         self.streams.close(&*context.house.ports);
         let failures = self.branches.iter().filter_map(BranchLeg::failure);
         let verdict = best(failures).unwrap_or(Failure::Unreachable).verdict();
-        context.index.letters.push_back(Letter::Failed { host: self.host, verdict });
+        let letter = match self.next_destination(verdict.cause, context) {
+            Some(next) => {
+                let (order, _) = &*self.order;
+                Letter::Ring(Box::new(Order { place: Place::Next(Box::new(next)), ..order.clone() }))
+            }
+            None => Letter::Failed { host: self.host, verdict },
+        };
+        context.index.letters.push_back(letter);
+    }
+
+    /// Where the line that rang forwards to, or the next member of a hunt.
+    fn next_destination(&self, cause: Cause, context: &Context<'_>) -> Option<Destination> {
+        let (order, course) = &*self.order;
+        if order.rung >= PHONES_MAX {
+            return None;
+        }
+        let failed = Failed { caller: &order.allowed_as, course, cause };
+        let limits = Limits { calls_per_line_max: context.house.limits.calls_per_line_max };
+        place::place_next(&*context.house.directory, &failed, limits)
     }
 
     fn cancel(&self, branch: usize, context: &mut Context<'_>) {

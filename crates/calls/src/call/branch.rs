@@ -15,7 +15,7 @@ use super::secrecy::Guard;
 use super::{ALLOW, SUPPORTED, wire};
 use crate::admission::Grant;
 use crate::course::Diversion;
-use crate::features::{announcement, do_not_disturb, intercom};
+use crate::features::{alerting, do_not_disturb, intercom};
 use crate::place::{Branch, Caller};
 use crate::trunk::anonymous;
 
@@ -167,7 +167,7 @@ impl BranchLeg {
         }
         if let Some(inherited) = invitation.inherited {
             let rings_as_we_say = self.place.is_silent || invitation.answers_itself;
-            builder = announcement::passed_on(builder, (invitation.caller, inherited), rings_as_we_say);
+            builder = alerting::passed_on(builder, (invitation.caller, inherited), rings_as_we_say);
         }
         if self.place.is_silent {
             builder = do_not_disturb::silence(builder, &house.domain);

@@ -40,7 +40,9 @@ impl Switchboard {
                 }
                 _ => Err(Refusal::WrongState),
             },
-            Some(Held::Attempt(_) | Held::Newcomer(_)) | None => Err(Refusal::NoSuchCall),
+            Some(Held::Attempt(_) | Held::Newcomer(_) | Held::Announcement(_)) | None => {
+                Err(Refusal::NoSuchCall)
+            }
         };
         self.tidy(id);
         self.deliver(endpoint, now);

@@ -15,8 +15,10 @@ use super::streams::Ports;
 use crate::address::Addresses;
 use crate::admission::Pools;
 use crate::config::{CallLimits, Recordings};
+use crate::dialplan::Services;
 use crate::features::conference::Conferences;
 use crate::features::park::Parking;
+use crate::features::queues::Queues;
 use crate::line_state::LineStates;
 use crate::place::SharedDirectory;
 use crate::snapshot::CallId;
@@ -46,14 +48,27 @@ pub struct House {
     pub parking: Arc<Parking>,
     /// The conferences.
     pub conferences: Arc<Conferences>,
-    /// What phones that are held or parked hear; `None` leaves it to the phones.
-    pub music: Option<media::Source>,
     /// The ways to other systems.
     pub trunks: Arc<Trunks>,
     /// Where recordings of calls go.
     pub recordings: Recordings,
     /// The bandwidth between places.
     pub pools: Arc<Pools>,
+    /// What answers callers before people do.
+    pub reception: Reception,
+}
+
+/// What answers callers before people do, for all shards.
+#[derive(Clone, Debug, Default)]
+pub struct Reception {
+    /// What is played by name.
+    pub sounds: Arc<media::Shelf>,
+    /// Who waits in which queue.
+    pub queues: Arc<Queues>,
+    /// The numbers that the server itself answers.
+    pub services: Services,
+    /// What phones that are held or parked hear; `None` leaves it to the phones.
+    pub music: Option<media::Source>,
 }
 
 /// One of several shards.

@@ -12,7 +12,7 @@ use super::branch::{BranchLeg, BranchState, Invitation};
 use super::describe::{Description, Lines, Whereabouts};
 use super::half::host_address;
 use super::house::Context;
-use super::letter::{FetchPurpose, Wanted};
+use super::letter::{FetchPurpose, Letter, Wanted};
 use super::outcome::{Failure, Verdict};
 use super::outside::Outside;
 use super::secrecy::Guard;
@@ -22,9 +22,9 @@ use super::view::View;
 use super::{Call, End, Phase, Ringing, Timers, wire};
 use crate::course::{self, Course};
 use crate::features::replaces::{self, Newcomer};
-use crate::features::{call_back, shared_line};
+use crate::features::{announcement, call_back, shared_line};
 use crate::offer::{Carrier, Exchange, Side};
-use crate::place::{self, Caller, Destination, Dialled, Limits, Service, Unplaceable};
+use crate::place::{self, Caller, Destination, Dialled, Limits, Pilot, Service, Unplaceable};
 use crate::snapshot::{CallId, Cause, Event};
 
 /// Parallel branches that an INVITE may lead to in all, over all hops (RFC 5393 §5.3.3).
@@ -84,6 +84,8 @@ pub(crate) enum Started {
     Service(Box<CallerLeg>, Service, String),
     /// It waits for a leg of another call.
     Fetches(Box<Newcomer>),
+    /// An attendant or a queue takes it.
+    Pilot(Box<CallerLeg>, Box<Caller>, (Pilot, Course)),
     /// It was refused, and answered so.
     Refused,
 }
@@ -118,9 +120,12 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
     let view = if dialled.user == asked.user { view } else { view.for_number(&dialled.user) };
     match placed {
         Ok(Destination::Service(service)) => Started::Service(Box::new(leg), service, dialled.user),
+        Ok(Destination::Pilot { pilot, course }) => {
+            Started::Pilot(Box::new(leg), Box::new(caller), (pilot, course))
+        }
         Ok(Destination::Setting(change)) => match context.house.directory.set(&caller, &change) {
             Ok(()) => Started::Service(Box::new(leg), Service::Confirmation, dialled.user),
-            Err(reason) => unplaceable(&leg, view, reason, context),
+            Err(reason) => unplaceable(leg, view, reason, context),
         },
         Ok(Destination::Resume) => {
             let held =
@@ -130,7 +135,7 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
                     let wanted = (Wanted::PartnerOf(call, line), FetchPurpose::Replace);
                     Started::Fetches(replaces::fetch((leg, caller, view), wanted, id, context))
                 }
-                None => unplaceable(&leg, view, Unplaceable::NotFound, context),
+                None => unplaceable(leg, view, Unplaceable::NotFound, context),
             }
         }
         Ok(Destination::CallBack(wish)) => {
@@ -140,18 +145,22 @@ pub(crate) fn start(arrival: Arrival, id: CallId, context: &mut Context<'_>) -> 
             };
             match done {
                 Ok(()) => Started::Service(Box::new(leg), Service::Confirmation, dialled.user),
-                Err(reason) => unplaceable(&leg, view, reason, context),
+                Err(reason) => unplaceable(leg, view, reason, context),
             }
         }
         Ok(outward) => ring(leg, (&caller, view), outward, id, context),
-        Err(reason) => unplaceable(&leg, view, reason, context),
+        Err(reason) => unplaceable(leg, view, reason, context),
     }
 }
 
-fn unplaceable(leg: &CallerLeg, view: View, reason: Unplaceable, context: &mut Context<'_>) -> Started {
+fn unplaceable(leg: CallerLeg, view: View, reason: Unplaceable, context: &mut Context<'_>) -> Started {
     let verdict = Verdict::from(reason);
     metrics::counter!("carillon_calls_ended_total", "cause" => verdict.cause.word()).increment(1);
     view.refused(verdict.cause, &context.house.lines, context.now.civil);
+    if announcement::is_wanted(&leg, verdict.cause, context) {
+        context.index.letters.push_back(Letter::Announce { leg: Box::new(leg), verdict });
+        return Started::Refused;
+    }
     let (request, tag) = (&leg.invite, leg.tag.as_bytes());
     match reason {
         Unplaceable::TooMuch(barred) => {
@@ -332,6 +341,11 @@ impl Call {
                 self.ringing.is_emergency = is_emergency;
                 self.ringing.ways = context.house.trunks.ways(&attempts, is_emergency, context.now.instant);
                 self.ring_next_way(context);
+            }
+            Destination::Pilot { pilot, course } => {
+                self.ringing.leaves = true;
+                let letter = Letter::TakeIn { call: self.id, pilot, course };
+                context.index.letters.push_back(letter);
             }
             Destination::Service(_)
             | Destination::Setting(_)

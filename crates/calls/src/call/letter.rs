@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::LineId;
+use model::plan::ForwardTo;
 use sip::header::Replaces;
 
 use super::End;
 use super::describe::Description;
 use super::house::House;
+use super::incoming::CallerLeg;
 use super::leg::Leg;
 use super::outcome::Verdict;
 use crate::course::Course;
-use crate::place::{self, Caller, Destination, Dialled, Limits, Unplaceable};
+use crate::place::{self, Caller, Destination, Dialled, Limits, Pilot, Unplaceable};
 use crate::snapshot::{CallId, ConnectionState, DialogIds};
 
 /// Bits of a call's number that count calls; the shard stands above them.
@@ -57,6 +59,10 @@ pub(crate) enum Letter {
     Park { call: CallId, slot: String },
     /// The ends of a call come into a conference; one of them leaves instead, if it is named.
     Confer { call: CallId, room: String, leaves: Option<End> },
+    /// A caller hears why it is refused.
+    Announce { leg: Box<CallerLeg>, verdict: Verdict },
+    /// A caller comes to an attendant or a queue: one that rings in vain, or is transferred there.
+    TakeIn { call: CallId, pilot: Pilot, course: Course },
     /// All others have left the conference.
     LeftAlone { call: CallId },
     /// The answer to the BYE of this dialog must have come by now.
@@ -64,7 +70,7 @@ pub(crate) enum Letter {
 }
 
 /// Phones to ring for a leg that is already here.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Order {
     /// The call that the phone will come to.
     pub host: CallId,
@@ -82,6 +88,8 @@ pub(crate) struct Order {
     pub ring_time: Option<Duration>,
     /// They are asked to answer by themselves: whoever is there wants the call.
     pub answers_itself: bool,
+    /// Phones that were rung before at other destinations of the same order.
+    pub rung: usize,
 }
 
 impl Order {
@@ -100,6 +108,12 @@ pub(crate) enum Place {
     Dialled(Dialled),
     /// Those of a line, whatever the plan says of its number.
     Line(LineId),
+    /// Where an attendant or a queue sends the call; not out of the house, unless the plan says that very number.
+    SentOn { to: ForwardTo, course: Course, may_leave: bool },
+    /// Those of these agents who can take a call, for the queue of this number.
+    Agents(Vec<LineId>, String),
+    /// Where a destination that failed leads on to.
+    Next(Box<Destination>),
 }
 
 impl Place {
@@ -110,6 +124,25 @@ impl Place {
             Self::Dialled(dialled) => {
                 let limits = Limits { calls_per_line_max: house.limits.calls_per_line_max };
                 place::place_onward(&*house.directory, &mut dialled.clone(), asked_by, limits)
+            }
+            Self::SentOn { to, course, may_leave } => {
+                let limits = Limits { calls_per_line_max: house.limits.calls_per_line_max };
+                match place::place_sent_on(&*house.directory, to, (&*asked_by, course), limits)? {
+                    Destination::Trunk { .. } if !may_leave => Err(Unplaceable::NotAllowed),
+                    // Codes are for phones that dial them.
+                    Destination::Again { .. } | Destination::Setting(_) => Err(Unplaceable::NotAllowed),
+                    destination => Ok(destination),
+                }
+            }
+            Self::Next(destination) => Ok((**destination).clone()),
+            Self::Agents(lines, number) => {
+                let branches: Vec<_> =
+                    lines.iter().flat_map(|line| house.directory.free_agent(line)).collect();
+                if branches.is_empty() {
+                    return Err(Unplaceable::NotRegistered);
+                }
+                let (address, course) = (number.clone(), Course::default());
+                Ok(Destination::Phones { branches, address, name: None, ring_time: None, course })
             }
             Self::Line(line) => {
                 let branches = house.directory.phones_of(line);
@@ -224,6 +257,8 @@ impl Letter {
             | Self::Alone { .. }
             | Self::Park { .. }
             | Self::Confer { .. }
+            | Self::TakeIn { .. }
+            | Self::Announce { .. }
             | Self::Forget { .. } => own.index,
             Self::Fetched { to: call, .. }
             | Self::LeftAlone { call }

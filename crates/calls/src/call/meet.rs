@@ -95,6 +95,7 @@ impl Call {
         let id = service.id;
         let placed_by = service.member();
         let (waiting, mut view, ends_at) = service.into_leg(context);
+        view.end_services(context.now.civil);
         let Leg { mut half, side, member } = leg;
         if lender.is_some() {
             half.connection = view.enter(member);
@@ -156,7 +157,7 @@ impl Call {
         let transferor = Some(self.member(pair, transfer.end));
         let waits = Waits::Target { attempt: transfer.attempt, transferor };
         let part = (pair, transfer.end);
-        Some(self.split(part, (Plays::Ringback, waits), Cause::NormalClearing, context))
+        Some(self.split(part, (Plays::Ringback, Some(waits)), Cause::NormalClearing, context))
     }
 
     /// The end that stays is parked; the other one has had its wish, and leaves.
@@ -171,14 +172,26 @@ impl Call {
         transfer.tell(self.pairs[pair].half_mut(transfer.end), 200, context);
         let recall_at = context.now.instant + context.house.limits.park_recall_time;
         let waits = Waits::Parked { slot, by, recall_at, attempt: None };
-        Some(self.split(part, (Plays::Music, waits), Cause::Park, context))
+        Some(self.split(part, (Plays::Music, Some(waits)), Cause::Park, context))
+    }
+
+    /// The end that stays comes to an attendant or a queue; the other one has had its wish, and leaves. Nothing, when
+    /// something else is under way: then whoever wanted it is told so.
+    pub(crate) fn into_pilot(mut self, plays: Plays, context: &mut Context<'_>) -> Option<Box<ServiceCall>> {
+        let (Phase::Answered(pair), Some(Change::Transfer(mut transfer))) = (self.phase, self.change.take())
+        else {
+            return None;
+        };
+        transfer.tell(self.pairs[pair].half_mut(transfer.end), 200, context);
+        let part = (pair, transfer.end);
+        Some(self.split(part, (plays, None), Cause::Transfer, context))
     }
 
     /// One end leaves, the other is alone with the server.
     fn split(
         mut self,
         (pair, leaves): (usize, End),
-        (plays, waits): (Plays, Waits),
+        (plays, waits): (Plays, Option<Waits>),
         cause: Cause,
         context: &mut Context<'_>,
     ) -> Box<ServiceCall> {
@@ -198,7 +211,7 @@ impl Call {
         let (lines, now) = (&context.house.lines, context.now.civil);
         let event = if cause == Cause::Park { Event::Diverted } else { Event::ConnectionCleared };
         view.publish(event, cause, lines, now);
-        ServiceCall::host(Stay { id, view, ends_at }, leg, plays, Some(waits), context)
+        ServiceCall::host(Stay { id, view, ends_at }, leg, plays, waits, context)
     }
 
     /// Does one end leave, and the other one stay?

@@ -16,7 +16,7 @@ mod asking;
 pub(crate) mod attempt;
 pub(crate) mod branch;
 mod carried;
-mod codecs;
+pub(crate) mod codecs;
 mod commands;
 pub(crate) mod describe;
 pub(crate) mod dialogs;
@@ -32,6 +32,7 @@ pub mod outcome;
 pub(crate) mod outside;
 pub(crate) mod own_offer;
 pub(crate) mod pair;
+pub(crate) mod pilots;
 mod post;
 mod rates;
 mod recorded;
@@ -56,7 +57,7 @@ use sip::dialog::{DialogId, State};
 use sip::endpoint::{ClientTransaction, Flow, ServerTransaction};
 use sip::{Method, Request, Response};
 
-pub use house::{House, Now, Shard};
+pub use house::{House, Now, Reception, Shard};
 pub use moved::{MOVED_MAX, Moved};
 pub use post::Post;
 pub use streams::{Ports, STREAMS_MAX};
@@ -164,6 +165,8 @@ pub(crate) struct Ringing {
     is_emergency: bool,
     /// The servers of trunks that are tried when the one that is called cannot.
     ways: VecDeque<place::Branch>,
+    /// Its caller goes to an attendant or a queue in this very moment.
+    leaves: bool,
 }
 
 /// A call through this server.

@@ -12,8 +12,9 @@ use super::outcome::Verdict;
 use super::service::Waits;
 use super::switchboard::{Held, Switchboard};
 use super::{Call, End, Phase};
+use crate::features::announcement::Announcement;
 use crate::features::{confer, conference, transfer};
-use crate::place::Dialled;
+use crate::place::{Destination, Dialled};
 use crate::snapshot::{CallId, Cause, ConnectionState, Event};
 
 /// How long a letter waits for a call that is busy with something else.
@@ -112,6 +113,16 @@ impl Switchboard {
             Letter::Alone { call } => self.leave_alone(call, None, endpoint, now),
             Letter::Park { call, slot } => self.leave_alone(call, Some(slot), endpoint, now),
             Letter::Confer { call, room, leaves } => self.confer(call, (&room, leaves), endpoint, now),
+            Letter::Announce { leg, verdict } => {
+                let id = self.new_id();
+                let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+                let heard = Announcement::start(*leg, verdict, id, &mut context);
+                if let Some(heard) = heard {
+                    self.calls.insert(id, Held::Announcement(heard));
+                }
+                self.tidy(id);
+            }
+            Letter::TakeIn { call, pilot, course } => self.take_in(call, (pilot, course), endpoint, now),
             Letter::LeftAlone { call } => self.end(call, Cause::NormalClearing, endpoint, now),
             Letter::Forget { call_id } => self.forgotten.push((now.instant + FORGET_AFTER, call_id)),
         }
@@ -119,13 +130,24 @@ impl Switchboard {
 
     fn ring(&mut self, order: &Order, endpoint: &mut Endpoint, now: Now) {
         let id = self.new_id();
+        let mut asked_by = order.allowed_as.clone();
+        let found = match order.place.phones(&mut asked_by, &self.house) {
+            Ok(Destination::Pilot { pilot, course }) => {
+                return self.take_in(order.host, (pilot, course), endpoint, now);
+            }
+            Ok(found) => (order, &asked_by, found),
+            Err(reason) => {
+                let (host, verdict) = (order.host, Verdict::from(reason));
+                return self.index.letters.push_back(Letter::Failed { host, verdict });
+            }
+        };
         let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
         let started = match self.calls.get_mut(&order.host) {
-            Some(Held::Bridge(call)) => Attempt::start(order, id, call.view_mut(), &mut context)
+            Some(Held::Bridge(call)) => Attempt::start(found, id, call.view_mut(), &mut context)
                 .inspect(|_| transfer::set_attempt(call, id, &context)),
-            Some(Held::Service(call)) => Attempt::start(order, id, call.view_mut(), &mut context)
+            Some(Held::Service(call)) => Attempt::start(found, id, call.view_mut(), &mut context)
                 .inspect(|_| call.set_attempt(id, &context)),
-            Some(Held::Originator(call)) => Attempt::start(order, id, call.view_mut(), &mut context)
+            Some(Held::Originator(call)) => Attempt::start(found, id, call.view_mut(), &mut context)
                 .inspect(|_| call.set_attempt(id, &context)),
             _ => return,
         };
@@ -197,8 +219,9 @@ impl Switchboard {
                 None => self.delay(Letter::Answered { host, leg: Box::new(leg) }, now),
             };
         }
-        let Some(Held::Service(service)) = self.calls.remove(&host) else { return };
+        let Some(Held::Service(mut service)) = self.calls.remove(&host) else { return };
         let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+        service.served_by(leg.member.line.as_ref(), &mut context);
         let call = Call::meeting(*service, leg, lender, &mut context);
         self.calls.insert(host, Held::Bridge(call));
         self.tidy(host);

@@ -12,12 +12,13 @@ use super::describe::Said;
 use super::half::Half;
 use super::house::Context;
 use super::incoming::{Reliability, policy};
+use super::letter::Letter;
 use super::outcome::{Failure, Verdict, best};
 use super::outside::Outside;
 use super::pair::{AckOwed, Pair};
 use super::session::{finish, timer_headers};
 use super::{ALLOW, Call, End, Phase, Purpose, wire};
-use crate::features::deflect;
+use crate::features::{announcement, deflect};
 use crate::offer::{Carrier, Exchange, Meaning, Outstanding, Side};
 use crate::place::{BRANCHES_MAX, Destination, Failed, Limits, place_next};
 use crate::snapshot::{Cause, ConnectionState, Event};
@@ -342,7 +343,8 @@ impl Call {
 
     /// Refuses the caller when no branch can answer any more.
     pub(crate) fn conclude(&mut self, context: &mut Context<'_>) {
-        if self.phase != Phase::Ringing || self.branches.iter().any(super::BranchLeg::is_open) {
+        let rings = self.ringing.leaves || self.branches.iter().any(super::BranchLeg::is_open);
+        if self.phase != Phase::Ringing || rings {
             return;
         }
         if self.goes_on(context) {
@@ -353,12 +355,14 @@ impl Call {
         let nothing = if self.branches.is_empty() { Failure::Overloaded } else { Failure::Unreachable };
         let verdict = best(failures).unwrap_or(nothing).verdict();
         match self.next_destination(context) {
-            Some(next @ (Destination::Phones { .. } | Destination::Trunk { .. })) => {
+            Some(
+                next @ (Destination::Phones { .. } | Destination::Trunk { .. } | Destination::Pilot { .. }),
+            ) => {
                 self.ring(next, context);
                 self.publish(Event::Diverted, verdict.cause, context);
                 self.conclude(context);
             }
-            // A call that has rung goes on to phones and out: a service is taken before anything rings.
+            // A call that has rung goes on to people: a service of this server is taken before anything rings.
             _ => self.refuse_caller(verdict, context),
         }
     }
@@ -441,9 +445,16 @@ impl Call {
         let (transaction, invite) = (asker.transaction, asker.invite.clone());
         let tag = self.pairs.last().map(|pair| pair.half(End::Caller).dialog.id().local_tag.clone());
         let tag = tag.unwrap_or_else(|| asker.tag.clone().into());
-        match verdict.cause {
-            Cause::NetworkCongestion => wire::refuse_for_bandwidth(context, transaction, &invite, &tag),
-            _ => wire::refuse_with_tag(context, transaction, &invite, verdict.status, &tag),
+        match self.caller.take_if(|asker| announcement::is_wanted(asker, verdict.cause, context)) {
+            Some(mut leg) => {
+                // A further fork as the caller sees it: what its early dialogs have said does not bind this one.
+                leg.tag = context.endpoint.new_tag();
+                context.index.letters.push_back(Letter::Announce { leg: Box::new(leg), verdict });
+            }
+            None if verdict.cause == Cause::NetworkCongestion => {
+                wire::refuse_for_bandwidth(context, transaction, &invite, &tag);
+            }
+            None => wire::refuse_with_tag(context, transaction, &invite, verdict.status, &tag),
         }
         let event = match verdict.cause {
             Cause::CallCancelled => Event::ConnectionCleared,

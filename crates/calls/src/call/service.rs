@@ -19,7 +19,9 @@ use super::own_offer::composed_offer;
 use super::session::{finish, timer_headers};
 use super::streams::Streams;
 use super::{ALLOW, End, view, wire};
+use crate::features::attendant::Talk;
 use crate::features::conference::{Door, Seat, door_tone};
+use crate::features::queue::Stand;
 use crate::offer::{Carrier, Meaning, Side};
 use crate::place::Caller;
 use crate::snapshot::{CallId, Cause, ConnectionState, Event, MediaUse};
@@ -41,6 +43,10 @@ pub(crate) enum Plays {
     Conference(Seat),
     /// The tone that asks for the PIN of a conference.
     Door(Door),
+    /// A menu.
+    Attendant(Box<Talk>),
+    /// What is heard in a queue.
+    Queue(Box<Stand>),
 }
 
 /// How long a confirmation is heard.
@@ -218,7 +224,9 @@ impl ServiceCall {
         let address = self.half.media_address(context.house);
         let offer = match (offer, &self.plays) {
             // What only passes on codecs that it does not speak cannot mix them.
-            (Some(offer), Plays::Conference(_) | Plays::Door(_)) => Some(offer.spoken_only()?),
+            (Some(offer), Plays::Conference(_) | Plays::Door(_) | Plays::Attendant(_) | Plays::Queue(_)) => {
+                Some(offer.spoken_only()?)
+            }
             (offer, _) => offer,
         };
         let description = match &offer {
@@ -269,9 +277,15 @@ impl ServiceCall {
                         self.streams.tone(ports, at, End::Caller, tone);
                     }
                     (Plays::Music, Some(_)) => {
-                        if let Some(music) = &context.house.music {
+                        if let Some(music) = &context.house.reception.music {
                             self.streams.music(ports, at, End::Caller, music);
                         }
+                    }
+                    (Plays::Attendant(talk), Some(_)) => {
+                        self.streams.hear(ports, (at, End::Caller), &talk.hears, context.house);
+                    }
+                    (Plays::Queue(stand), Some(_)) => {
+                        self.streams.hear(ports, (at, End::Caller), &stand.hears, context.house);
                     }
                     (Plays::Door(_), Some(_)) => self.streams.tone(ports, at, End::Caller, door_tone()),
                     (Plays::Conference(seat), Some(_)) => {
@@ -418,6 +432,10 @@ impl ServiceCall {
         if self.ask_again.is_some_and(|at| at <= now) {
             self.ask_anew(context);
         }
+        self.pilot_timeout(context);
+        if self.over {
+            return;
+        }
         match self.half.timer.as_mut().and_then(|timer| timer.due(now)) {
             Some(Due::Expired) => self.end(Cause::NetworkSignalLost, context),
             Some(Due::Refresh) => {
@@ -441,7 +459,11 @@ impl ServiceCall {
             Some(Waits::Parked { recall_at, attempt: None, .. }) => Some(*recall_at),
             _ => None,
         };
-        [Some(self.ends_at), self.half.next_timeout(), recall, self.ask_again].into_iter().flatten().min()
+        let pilot = self.pilot_due();
+        [Some(self.ends_at), self.half.next_timeout(), recall, self.ask_again, pilot]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Ends the call by itself.

@@ -106,7 +106,8 @@ impl Call {
             }
             self.streams.bridge(ports, at, bridge);
         }
-        music::hold(&mut self.streams, &self.pairs[pair], context);
+        let lines = connections.map(|connection| self.view.connection(connection).line.as_ref());
+        music::hold(&mut self.streams, &self.pairs[pair], lines, context);
         for ((end, connection), media) in [End::Caller, End::Callee].into_iter().zip(connections).zip(uses) {
             self.view.speaks(connection, MediaUse { ports: self.streams.ports_of(end), ..media });
         }

@@ -11,6 +11,8 @@ use media::{
 
 use super::End;
 use super::codecs::Bridge;
+use super::house::House;
+use super::pilots::Hears;
 use crate::admission::Grant;
 
 /// m-lines of one call that get ports; further ones are refused with port 0 (RFC 3264 §6).
@@ -140,6 +142,15 @@ impl Streams {
             let source = source.clone();
             ports.command(Command::Play { port: port.id, source, mode: PlayMode::Shared });
         }
+    }
+
+    /// Lets `end` hear something of the house on m-line `index`.
+    pub(crate) fn hear(&self, ports: &dyn Ports, (index, end): (usize, End), what: &Hears, house: &House) {
+        let Some(port) = self.opened(index, end) else { return };
+        ports.command(match what.source(house) {
+            Some((source, mode)) => Command::Play { port, source, mode },
+            None => Command::Rest { port },
+        });
     }
 
     /// The port that `end` was told for m-line `index`.

@@ -17,6 +17,7 @@ use super::service::{Plays, ServiceCall};
 use super::view::View;
 use super::{Call, wire};
 use crate::config::CallLimits;
+use crate::features::announcement::Announcement;
 use crate::features::make_call::Originator;
 use crate::features::replaces::{self, Newcomer};
 use crate::features::{call_back, caller_identity, conference};
@@ -70,6 +71,8 @@ pub(super) enum Held {
     Newcomer(Box<Newcomer>),
     /// A call that an application makes, whose first phone has not come yet.
     Originator(Box<Originator>),
+    /// A caller that hears why it is refused.
+    Announcement(Box<Announcement>),
 }
 
 impl Held {
@@ -80,6 +83,7 @@ impl Held {
             Self::Attempt(attempt) => attempt.next_timeout(),
             Self::Newcomer(newcomer) => newcomer.next_timeout(),
             Self::Originator(_) => None,
+            Self::Announcement(heard) => heard.next_timeout(),
         }
     }
 
@@ -90,6 +94,7 @@ impl Held {
             Self::Attempt(attempt) => attempt.is_done(),
             Self::Newcomer(newcomer) => newcomer.is_done(),
             Self::Originator(originator) => originator.is_done(),
+            Self::Announcement(heard) => heard.is_done(),
         }
     }
 }
@@ -218,6 +223,12 @@ impl Switchboard {
                     None => return self.hold(id, None, endpoint, now),
                 }
             }
+            Started::Pilot(leg, caller, comes_to) => {
+                match self.admit(*leg, &caller, comes_to, (id, endpoint, now)) {
+                    Some(call) => Held::Service(call),
+                    None => return self.hold(id, None, endpoint, now),
+                }
+            }
             Started::Refused => return self.hold(id, None, endpoint, now),
         };
         self.hold(id, Some(held), endpoint, now);
@@ -238,6 +249,7 @@ impl Switchboard {
             Held::Service(call) => service_event(call, event, &mut context),
             Held::Attempt(attempt) => attempt.handle_event(event, &mut context),
             Held::Newcomer(newcomer) => newcomer.handle_event(event, &mut context),
+            Held::Announcement(heard) => heard.handle_event(event, &mut context),
             Held::Originator(_) => {}
         }
         self.tidy(id);
@@ -260,6 +272,7 @@ impl Switchboard {
                 Held::Service(call) => call.handle_timeout(&mut context),
                 Held::Attempt(attempt) => attempt.handle_timeout(&mut context),
                 Held::Newcomer(newcomer) => newcomer.handle_timeout(&mut context),
+                Held::Announcement(heard) => heard.handle_timeout(&mut context),
                 Held::Originator(_) => {}
             }
             self.tidy(id);
@@ -323,6 +336,7 @@ impl Switchboard {
             Held::Service(call) => call.end(cause, &mut context),
             Held::Attempt(attempt) => attempt.give_up(&mut context),
             Held::Newcomer(newcomer) => newcomer.give_up(&mut context),
+            Held::Announcement(heard) => heard.give_up(&mut context),
             Held::Originator(originator) => originator.failed(cause, &mut context),
         }
         self.tidy(id);
@@ -370,7 +384,7 @@ impl Switchboard {
         match held {
             Held::Bridge(call) => call.release(),
             Held::Attempt(attempt) => attempt.release(),
-            Held::Service(_) | Held::Newcomer(_) | Held::Originator(_) => {}
+            Held::Service(_) | Held::Newcomer(_) | Held::Originator(_) | Held::Announcement(_) => {}
         }
         let next = if held.is_done() { None } else { held.next_timeout() };
         let before = self.due.get(&id).copied();
@@ -390,6 +404,7 @@ impl Switchboard {
                 Held::Service(call) => call.forget(&mut self.index),
                 Held::Attempt(attempt) => attempt.forget(&mut self.index),
                 Held::Newcomer(newcomer) => newcomer.forget(&mut self.index),
+                Held::Announcement(heard) => heard.forget(&mut self.index),
                 Held::Originator(_) => {}
             }
             self.calls.remove(&id);

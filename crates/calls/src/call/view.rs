@@ -197,6 +197,18 @@ impl View {
         });
     }
 
+    /// The services of this server have no part in the call any more.
+    pub(crate) fn end_services(&mut self, now: Timestamp) {
+        for index in 0..self.connections.len() {
+            let known = &self.connections[index];
+            let is_service =
+                known.line.is_none() && known.trunk.is_none() && known.particulars.call_id.is_empty();
+            if is_service && known.dialog.is_none() && known.direction == Direction::Recipient {
+                self.set(index, ConnectionState::Null, now);
+            }
+        }
+    }
+
     /// When the first phone answered.
     pub(crate) fn answered(&self) -> Option<Timestamp> {
         self.answered

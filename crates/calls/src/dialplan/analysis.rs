@@ -134,6 +134,10 @@ impl DialPlan {
                 Target::HuntPilot(index) => {
                     return nowhere(Outcome::HuntPilot(&self.plan.hunt_pilots[index]));
                 }
+                Target::Attendant(index) => {
+                    return nowhere(Outcome::Attendant(&self.plan.reception.attendants[index]));
+                }
+                Target::Queue(index) => return nowhere(Outcome::Queue(&self.plan.reception.queues[index])),
                 Target::Feature(index) => {
                     let behind = number.as_bytes().get(usize::from(entry.pre_dot)..).unwrap_or_default();
                     let keyed = if entry.pre_dot == 0 { &[] } else { behind };

@@ -103,6 +103,7 @@ pub fn compile(plan: &Plan, accounts: Accounts, services: impl Into<Services>) -
         partitions,
         places: Places::new(plan),
         local_way: RouteTo::Group(LOCAL_ROUTE_GROUP.to_owned()),
+        receptions: super::reception::Receptions::new(plan),
     }
 }
 
@@ -111,6 +112,8 @@ fn named_partitions(plan: &Plan, accounts: &Accounts) -> Vec<Partition> {
     names.extend(plan.search_spaces.iter().flat_map(|space| space.partitions.iter().cloned()));
     names.extend(plan.lines.iter().map(|line| line.number.partition().clone()));
     names.extend(plan.hunt_pilots.iter().map(|pilot| pilot.partition.clone()));
+    names.extend(plan.reception.attendants.iter().map(|attendant| attendant.partition.clone()));
+    names.extend(plan.reception.queues.iter().map(|queue| queue.partition.clone()));
     names.extend(plan.feature_codes.iter().map(|code| code.partition.clone()));
     names.extend(plan.translations.iter().map(|translation| translation.partition.clone()));
     names.extend(plan.routes.iter().map(|route| route.partition.clone()));
@@ -284,6 +287,16 @@ fn entries(
     for (index, pilot) in plan.hunt_pilots.iter().enumerate() {
         if let Some(pattern) = exact(pilot.number.as_str()) {
             add(pattern, &pilot.partition, Target::HuntPilot(index), false);
+        }
+    }
+    for (index, attendant) in plan.reception.attendants.iter().enumerate() {
+        if let Some(pattern) = attendant.number.as_ref().and_then(|number| exact(number.as_str())) {
+            add(pattern, &attendant.partition, Target::Attendant(index), false);
+        }
+    }
+    for (index, queue) in plan.reception.queues.iter().enumerate() {
+        if let Some(pattern) = exact(queue.number.as_str()) {
+            add(pattern, &queue.partition, Target::Queue(index), false);
         }
     }
     for (index, translation) in plan.translations.iter().enumerate() {

@@ -143,6 +143,8 @@ pub(super) fn kind(target: Target) -> &'static str {
     match target {
         Target::Line(_) => "line",
         Target::HuntPilot(_) => "hunt pilot",
+        Target::Attendant(_) => "attendant",
+        Target::Queue(_) => "queue",
         Target::Translation(..) => "translation",
         Target::Route(_) => "route",
         Target::Feature(_) => "feature code",

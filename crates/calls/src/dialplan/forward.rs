@@ -88,7 +88,12 @@ impl DialPlan {
         let route = self.forwarded_by_user(line, &to, &Who::Line(line, None), when);
         match route.outcome {
             Outcome::Line(reached) if reached == line => Err(Unplaceable::Looping),
-            Outcome::Line(_) | Outcome::User(..) | Outcome::HuntPilot(_) | Outcome::Service(_) => Ok(()),
+            Outcome::Line(_)
+            | Outcome::User(..)
+            | Outcome::HuntPilot(_)
+            | Outcome::Attendant(_)
+            | Outcome::Queue(_)
+            | Outcome::Service(_) => Ok(()),
             // Nobody shall have rescuers called by whoever calls them.
             Outcome::Outside(way) if !way.is_emergency => Ok(()),
             Outcome::Unallocated | Outcome::Incomplete | Outcome::More(_) | Outcome::Looping => {

@@ -19,6 +19,7 @@ mod forward;
 mod outside;
 mod places;
 mod reach;
+mod reception;
 mod route;
 mod search;
 mod services;
@@ -44,6 +45,7 @@ pub use explanation::{Candidate, Explanation, Step};
 pub use forward::Reason;
 pub use outside::{Attempt, Way};
 pub use reach::{Reached, Resolution};
+pub use reception::Menu;
 pub use route::{Ask, Manner, Outcome, Route};
 pub use services::Services;
 pub use summary::Summary;
@@ -74,6 +76,7 @@ pub struct DialPlan {
     everything: usize,
     local_way: model::plan::RouteTo,
     places: places::Places,
+    receptions: reception::Receptions,
 }
 
 /// One pattern in one partition.
@@ -94,6 +97,8 @@ struct Entry {
 enum Target {
     Line(usize),
     HuntPilot(usize),
+    Attendant(usize),
+    Queue(usize),
     Translation(usize, Option<usize>),
     Route(usize),
     Feature(usize),

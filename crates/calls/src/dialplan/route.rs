@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::plan::{Digits, Feature, HuntPilot};
+use model::plan::{Attendant, Digits, Feature, HuntPilot, Queue};
 use model::{BareJid, LineId, Timestamp};
 
 use super::codes::{CodeRefused, Keyed, NeedsCode};
@@ -79,6 +79,10 @@ pub enum Outcome<'a> {
     Slot,
     /// To a hunt pilot.
     HuntPilot(&'a HuntPilot),
+    /// To an attendant.
+    Attendant(&'a Attendant),
+    /// To a queue.
+    Queue(&'a Queue),
     /// To a feature of the line that dials it, with the number that was dialled behind the code.
     Feature(Feature, Digits),
     /// Out, over trunks.

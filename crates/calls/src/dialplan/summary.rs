@@ -43,6 +43,8 @@ impl DialPlan {
             Outcome::Conference => format!("conference {}", route.called),
             Outcome::Slot => format!("park {}", route.called),
             Outcome::HuntPilot(pilot) => format!("hunt {}", pilot.number),
+            Outcome::Attendant(attendant) => format!("attendant {}", attendant.name),
+            Outcome::Queue(queue) => format!("queue {}", queue.name),
             Outcome::Feature(feature, _) => format!("feature {}", feature.word()),
             Outcome::Outside(way) => {
                 let kind = if way.is_emergency { "emergency" } else { "trunk" };

@@ -1,135 +1,180 @@
-//! What a caller may say to the phone that is called, beside the call itself: what it is about, how urgent, how it rings.
+//! Announcements before a refusal (`CC-36`): the caller hears why, as early media, and then gets the status all the same.
 //!
-//! Phones take their user's word for some of it and answer by themselves, so not everything goes on.
+//! Its INVITE is not answered for that: 183 with our answer makes an early dialog (RFC 3261 §12.1, RFC 3960 §2), and
+//! the final response comes when the sound is over. Who offers nothing that can be played to is refused at once.
 
-use bytes::Bytes;
-use sip::{Name, NameAddr, Request, RequestBuilder};
+use std::time::{Duration, Instant};
 
-use crate::place::Caller;
+use model::plan::{Announcements, SoundName};
+use sip::Name;
+use sip::dialog::{Dialog, State};
+use sip::endpoint::{Event, ServerTransaction};
+use sip::sdp::Direction;
 
-/// What goes on as it came.
-const PLAIN: [Name; 1] = [Name::Priority];
-/// What tells who calls (RFC 3323 §5.3), beside Call-Info.
-const PERSONAL: [Name; 2] = [Name::Subject, Name::Organization];
-/// Signals by what they mean (RFC 7462 §7), not by a text or an address.
-const SIGNAL: &[u8] = b"urn:alert:";
-/// What Call-Info may be for (RFC 3261 §20.9).
-const PURPOSES: [&[u8]; 3] = [b"icon", b"info", b"card"];
+use crate::call::codecs::Bridge;
+use crate::call::describe::{Lines, Said};
+use crate::call::half::Half;
+use crate::call::house::{Context, Index};
+use crate::call::incoming::{CallerLeg, Reliability};
+use crate::call::outcome::Verdict;
+use crate::call::pilots::Hears;
+use crate::call::streams::Streams;
+use crate::call::{ALLOW, End, wire};
+use crate::offer::{Carrier, Side};
+use crate::snapshot::{CallId, Cause};
 
-/// Adds what of the caller's INVITE the called phone gets. `rings_as_we_say`: how it alerts is said by the server.
-pub(crate) fn passed_on(
-    mut builder: RequestBuilder,
-    (caller, invite): (&Caller, &Request),
-    rings_as_we_say: bool,
-) -> RequestBuilder {
-    let headers = invite.headers();
-    for name in PLAIN {
-        builder = builder.copy(headers, name);
-    }
-    if !caller.withheld {
-        for name in PERSONAL {
-            builder = builder.copy(headers, name);
-        }
-    }
-    // Whoever is outside has nothing to say of the phones of this house.
-    if rings_as_we_say || caller.trunk.is_some() {
-        return builder;
-    }
-    for value in addresses(invite, Name::AlertInfo).filter_map(|value| signal(&value)) {
-        builder = builder.header(Name::AlertInfo, &value);
-    }
-    if !caller.withheld {
-        for value in addresses(invite, Name::CallInfo).filter_map(|value| information(&value)) {
-            builder = builder.header(Name::CallInfo, &value);
-        }
-    }
-    builder
+/// The longest announcement before a refusal: Timer C of a proxy on the way is at least three minutes
+/// (RFC 3261 §16.6 item 11), and a transaction must not be held for nothing.
+const LENGTH_MAX: Duration = Duration::from_secs(60);
+
+/// A caller who hears why its call is refused.
+#[derive(Debug)]
+pub(crate) struct Announcement {
+    id: CallId,
+    leg: CallerLeg,
+    half: Half,
+    streams: Streams,
+    verdict: Verdict,
+    until: Instant,
+    over: bool,
 }
 
-/// What is no address, such as `Auto Answer`, is left out.
-fn addresses(invite: &Request, name: Name) -> impl Iterator<Item = NameAddr> {
-    let headers = invite.headers();
-    headers.elements(name).filter_map(|value| NameAddr::parse(headers.share(value)).ok())
+/// What is heard for a cause; nothing for most.
+pub(crate) fn sounds(announcements: &Announcements, cause: Cause) -> &[SoundName] {
+    match cause {
+        Cause::NotObtainable => &announcements.unallocated,
+        Cause::NotAllowed => &announcements.not_allowed,
+        Cause::Busy => &announcements.busy,
+        Cause::NoAnswer => &announcements.no_answer,
+        Cause::DestinationOutOfService => &announcements.out_of_service,
+        Cause::ResourcesNotAvailable | Cause::NetworkCongestion => &announcements.congestion,
+        _ => &[],
+    }
 }
 
-/// A value of Alert-Info that can only make a phone ring.
-// COMPAT: Yealink, Grandstream, Polycom, Mitel: `info=alert-autoanswer` and texts of the phone's own settings, in the
-// address or behind it, have the phone answer by itself.
-fn signal(value: &NameAddr) -> Option<Bytes> {
-    let uri = value.uri().as_bytes();
-    let is_signal = uri.get(..SIGNAL.len()).is_some_and(|start| start.eq_ignore_ascii_case(SIGNAL));
-    is_signal.then(|| [b"<", uri, b">"].concat().into())
+/// Is anything to be heard before a caller is refused for this cause?
+pub(crate) fn is_wanted(leg: &CallerLeg, cause: Cause, context: &Context<'_>) -> bool {
+    let speaks = || leg.offer.as_ref().is_some_and(|offer| offer.spoken_only().is_some());
+    !context.house.directory.announcement(cause).is_empty() && speaks()
 }
 
-/// A value of Call-Info that only tells about the caller.
-// COMPAT: Snom, Grandstream, Fanvil, baresip: `answer-after` has the phone answer by itself.
-fn information(value: &NameAddr) -> Option<Bytes> {
-    let purpose = value.params().value(b"purpose")?;
-    let purpose = PURPOSES.into_iter().find(|known| known.eq_ignore_ascii_case(purpose))?;
-    Some([b"<", value.uri().as_bytes(), b">;purpose=", purpose].concat().into())
+impl Announcement {
+    /// Begins; a caller to whom nothing can be played is refused at once.
+    pub(crate) fn start(
+        leg: CallerLeg,
+        verdict: Verdict,
+        id: CallId,
+        context: &mut Context<'_>,
+    ) -> Option<Box<Self>> {
+        let hears = Hears::Sounds(context.house.directory.announcement(verdict.cause));
+        let until = hears.over_at(context).map(|over| over.min(context.now.instant + LENGTH_MAX));
+        let dialog = Dialog::uas(&leg.invite, leg.tag.as_bytes(), State::Early);
+        let (Some(until), Ok(dialog)) = (until, dialog) else {
+            refuse(&leg, verdict.status, context);
+            return None;
+        };
+        let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(id.0), leg.guard.clone());
+        let half = Half::new(dialog, leg.flow, leg.exchange, said, leg.invite.headers());
+        let streams = Streams::new(id.0);
+        let mut call = Box::new(Self { id, leg, half, streams, verdict, until, over: false });
+        context.index.dialogs.begin(&call.leg.call_id, call.leg.their_tag(), id);
+        context.index.servers.insert(call.leg.transaction, id);
+        if call.play(&hears, context).is_none() {
+            call.finish(verdict.status, context);
+        }
+        Some(call)
+    }
+
+    /// 183 with our answer, and the sound.
+    fn play(&mut self, hears: &Hears, context: &mut Context<'_>) -> Option<()> {
+        let offer = self.leg.offer.as_ref()?.spoken_only()?;
+        let ports = &*context.house.ports;
+        let address = self.half.media_address(context.house);
+        let (answer, lines) = (offer.answered(Direction::SendRecv), Lines::Answer(&offer));
+        let streams = &mut self.streams;
+        let port = |at, kind| streams.port(ports, at, kind, End::Caller);
+        let body = self.half.said.write(&answer, address, lines, port)?;
+        let is_reliable = self.leg.reliability == Reliability::Required;
+        let carrier = if is_reliable { Carrier::ReliableProvisional } else { Carrier::Provisional };
+        self.half.exchange.pass(Side::Local, carrier, true).ok()?;
+        let tag = self.leg.tag.as_bytes();
+        let response = wire::response(context.house, &self.leg.invite, 183, Some(tag))
+            .header(Name::Contact, context.house.contact(&self.half.flow).as_str())
+            .header(Name::Allow, ALLOW)
+            .body(wire::SDP, &body);
+        let (transaction, now) = (self.leg.transaction, context.now.instant);
+        if is_reliable {
+            context.endpoint.respond_reliably(transaction, response, now).ok()?;
+        } else {
+            context.endpoint.respond(transaction, &response, now);
+        }
+        let agreed = self.half.said.agreed(&offer);
+        for (at, (line, agreed)) in offer.lines().iter().zip(&agreed).enumerate() {
+            if let Some(mut remote) = line.remote(Some(line), agreed, false) {
+                remote.speech = agreed.speech(agreed, Bridge::Transcode);
+                self.streams.reach(ports, at, End::Caller, (remote, agreed.crypto.clone()));
+                self.streams.hear(ports, (at, End::Caller), hears, context.house);
+            }
+        }
+        metrics::counter!("carillon_calls_announced_total", "cause" => self.verdict.cause.word())
+            .increment(1);
+        Some(())
+    }
+
+    fn finish(&mut self, status: u16, context: &mut Context<'_>) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
+        }
+        self.half.dialog.terminate();
+        self.streams.close(&*context.house.ports);
+        refuse(&self.leg, status, context);
+    }
+
+    /// The caller gives up, or acknowledges the 183.
+    pub(crate) fn handle_event(&mut self, event: Event, context: &mut Context<'_>) {
+        match event {
+            Event::Cancelled { transaction, .. } if self.is_of(transaction) => self.finish(487, context),
+            Event::NoPrack { transaction } if self.is_of(transaction) => self.finish(504, context),
+            Event::Prack { transaction, request, .. } => {
+                let response = wire::response(context.house, &request, 200, None).finish();
+                context.endpoint.respond(transaction, &response, context.now.instant);
+            }
+            Event::Request { transaction, request, .. } => {
+                wire::refuse(context, transaction, &request, 481);
+            }
+            _ => {}
+        }
+    }
+
+    fn is_of(&self, transaction: ServerTransaction) -> bool {
+        self.leg.transaction == transaction
+    }
+
+    /// The sound is over, or the server ends.
+    pub(crate) fn give_up(&mut self, context: &mut Context<'_>) {
+        self.finish(self.verdict.status, context);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, context: &mut Context<'_>) {
+        if self.until <= context.now.instant {
+            self.give_up(context);
+        }
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        (!self.over).then_some(self.until)
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.over
+    }
+
+    pub(crate) fn forget(&self, index: &mut Index) {
+        index.forget_dialog(&self.leg.call_id, self.id);
+        index.servers.remove(&self.leg.transaction);
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use sip::Method;
-
-    fn passed(name: Name, value: &str) -> Vec<String> {
-        passed_of(&Caller::nobody(), name, value)
-    }
-
-    fn passed_of(caller: &Caller, name: Name, value: &str) -> Vec<String> {
-        let builder = || RequestBuilder::new(Method::Invite, b"sip:1002@example.org");
-        let invite = builder().header(name, value).finish();
-        let passed = passed_on(builder(), (caller, &invite), false).finish();
-        passed.headers().all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
-    }
-
-    #[test]
-    fn signals_are_passed_on_without_what_stands_behind_them() {
-        let value = "<urn:alert:priority:high>;info=alert-autoanswer, <URN:alert:source:external>";
-        let signals = ["<urn:alert:priority:high>", "<URN:alert:source:external>"];
-        assert_eq!(passed(Name::AlertInfo, value), signals);
-    }
-
-    #[test]
-    fn what_phones_may_take_for_auto_answer_is_not_passed_on() {
-        let makes = [
-            "<http://example.org>;info=alert-autoanswer;delay=0",
-            "info=alert-autoanswer",
-            "Auto Answer",
-            "<http://example.org/intercom>",
-            "<urn:x-alert:auto>",
-            ";info=ring-answer",
-            "",
-        ];
-        for value in makes {
-            assert_eq!(passed(Name::AlertInfo, value), [""; 0], "{value}");
-        }
-        for value in
-            ["<sip:example.org>;answer-after=0", "<sip:a>;Answer-After=0;purpose=x", "answer-after=0"]
-        {
-            assert_eq!(passed(Name::CallInfo, value), [""; 0], "{value}");
-        }
-    }
-
-    #[test]
-    fn pictures_and_cards_are_passed_on_alone() {
-        let value = "<http://example.org/ann.png>;answer-after=0;purpose=ICON";
-        assert_eq!(passed(Name::CallInfo, value), ["<http://example.org/ann.png>;purpose=icon"]);
-    }
-
-    #[test]
-    fn whoever_is_nobody_says_nothing_of_himself() {
-        let nobody = Caller { withheld: true, ..Caller::nobody() };
-        for (name, value) in [
-            (Name::CallInfo, "<http://example.org/ann.png>;purpose=icon"),
-            (Name::Subject, "Ann calls"),
-            (Name::Organization, "Ann and sons"),
-        ] {
-            assert_eq!(passed(name, value), [value]);
-            assert_eq!(passed_of(&nobody, name, value), [""; 0], "{name:?}");
-        }
-        assert_eq!(passed_of(&nobody, Name::Priority, "urgent"), ["urgent"]);
-    }
+fn refuse(leg: &CallerLeg, status: u16, context: &mut Context<'_>) {
+    wire::refuse_with_tag(context, leg.transaction, &leg.invite, status, leg.tag.as_bytes());
 }

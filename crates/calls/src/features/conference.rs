@@ -214,7 +214,7 @@ impl ServiceCall {
     /// The phone pressed a key.
     pub(crate) fn key(&mut self, key: char, context: &mut Context<'_>) {
         if !matches!(self.plays, Plays::Door(_)) {
-            return;
+            return self.menu_key(key, context);
         }
         let (source, now) = (pins::source(&self.member()), context.now.instant);
         let Plays::Door(door) = &mut self.plays else { return };

@@ -96,6 +96,8 @@ pub(crate) fn change(feature: Feature, keyed: &Digits) -> Option<LineChange> {
         Feature::DoNotDisturbOff => disturb(None),
         Feature::CallWaiting => Some(LineChange::CallWaiting { on: Some(true) }),
         Feature::CallWaitingOff => Some(LineChange::CallWaiting { on: Some(false) }),
+        Feature::QueueSignIn => Some(LineChange::Queues { signed_in: true }),
+        Feature::QueueSignOut => Some(LineChange::Queues { signed_in: false }),
         Feature::WithholdAlways => Some(LineChange::WithholdNumber { on: Some(true) }),
         Feature::WithholdAlwaysOff => Some(LineChange::WithholdNumber { on: Some(false) }),
         Feature::RejectAnonymous => Some(LineChange::RejectAnonymous { on: Some(true) }),

@@ -52,6 +52,7 @@ impl Originator {
             referred_by: None,
             ring_time: None,
             answers_itself,
+            rung: 0,
         };
         context.index.letters.push_back(Letter::Ring(Box::new(order)));
         metrics::counter!("carillon_calls_started_total").increment(1);

@@ -9,6 +9,9 @@
 //! | a new INVITE with Replaces or Join | `replaces`: directed pickup, attended transfer by a phone; `confer`: barge |
 //! | REFER within a call | `transfer`: blind, or consultative when Refer-To has Replaces; `park` when it names a slot |
 //! | a change of a session after which a phone does not listen any more | `music` |
+//! | a call that is led to an attendant, a key there, its time | `attendant` |
+//! | a call that is led to a queue, its time, an agent who takes it or does not | `queue`, over the table of `queues` |
+//! | a call that is refused, or not taken | `announcement` |
 //! | a new INVITE to the number of a conference, a key at its door | `conference`, with `pins` |
 //! | a new INVITE to a slot where somebody is parked | `park` |
 //! | a command of an application (`command.rs`) | `make_call`, `answer`, `clear`, `hold`, `deflect`, `transfer`, `park`, `confer` |
@@ -16,15 +19,17 @@
 //! | two phones have agreed, a command of an application | `recording` |
 //! | a line does not want to be disturbed | `do_not_disturb` |
 //! | a line is in a call, or in as many as it may be in | `call_waiting`, by `place` |
-//! | what a caller says to the phone beside the call | `announcement` |
+//! | what a caller says to the phone beside the call | `alerting` |
 //! | who calls withholds the number, or is withheld it | `caller_identity` |
 //! | a phone of a line goes on with what another one holds, or turns its ringer off | `shared_line` |
 //! | a line that called in vain wishes to be called back | `call_back` |
 //! | a code before a number, or in place of one | `codes`, with `last_calls` and `intercom` |
 //! | a line forwards, or a destination has failed | `forward`, `hunt`, by `place::Directory` |
 
+pub(crate) mod alerting;
 pub(crate) mod announcement;
 pub(crate) mod answer;
+pub(crate) mod attendant;
 pub mod call_back;
 pub(crate) mod call_waiting;
 pub(crate) mod caller_identity;
@@ -44,6 +49,8 @@ pub(crate) mod make_call;
 pub(crate) mod music;
 pub mod park;
 pub(crate) mod pins;
+pub(crate) mod queue;
+pub mod queues;
 pub(crate) mod recording;
 pub(crate) mod replaces;
 pub(crate) mod shared_line;

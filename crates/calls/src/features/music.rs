@@ -6,7 +6,8 @@
 
 use std::borrow::Cow;
 
-use media::Kind;
+use media::{Kind, Source};
+use model::LineId;
 
 use crate::call::End;
 use crate::call::describe::Description;
@@ -17,7 +18,7 @@ use crate::call::streams::Streams;
 
 /// What the other phone is offered in place of an offer that may put it on hold.
 pub(crate) fn offer<'a>(offer: &'a Description, from: &Half, house: &House) -> Cow<'a, Description> {
-    match &house.music {
+    match &house.reception.music {
         Some(_) if from.has_listened => Cow::Owned(offer.with_music()),
         _ => Cow::Borrowed(offer),
     }
@@ -25,23 +26,33 @@ pub(crate) fn offer<'a>(offer: &'a Description, from: &Half, house: &House) -> C
 
 /// After a session was agreed on: plays music to whoever is on hold now. Whoever is held by an application and cannot
 /// have music hears nothing.
-pub(crate) fn hold(streams: &mut Streams, pair: &Pair, context: &Context<'_>) {
+pub(crate) fn hold(streams: &mut Streams, pair: &Pair, lines: [Option<&LineId>; 2], context: &Context<'_>) {
     let house = context.house;
     let ports = &*house.ports;
     if pair.halves().iter().any(|half| half.held) {
         streams.rest(ports, End::Caller);
         streams.rest(ports, End::Callee);
     }
-    let Some(music) = &house.music else { return };
+    if house.reception.music.is_none() {
+        return;
+    }
     for end in [End::Caller, End::Callee] {
         let (held, holder) = (pair.half(end), pair.half(end.other()));
         let Some(heard) = held.heard.as_ref().filter(|_| holder.holds()) else { continue };
+        let Some(music) = music_of(lines[end.other().index()], house) else { continue };
         for (at, line) in heard.lines().iter().enumerate() {
             if line.kind == Some(Kind::Audio) && line.direction.receives() {
-                streams.music(ports, at, end, music);
+                streams.music(ports, at, end, &music);
             }
         }
     }
+}
+
+/// What whoever is put on hold by a line hears: what the plan says of it, else what all hear.
+fn music_of(line: Option<&LineId>, house: &House) -> Option<Source> {
+    let said = line.and_then(|line| house.directory.music_of(line));
+    let sound = said.and_then(|name| house.reception.sounds.sound(name.as_str()));
+    sound.map(|sound| Source::Sounds(vec![sound])).or_else(|| house.reception.music.clone())
 }
 
 impl Half {

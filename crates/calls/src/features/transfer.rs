@@ -201,6 +201,7 @@ fn order(call: &Call, pair: usize, transfer: &Transfer, transferor: Caller) -> O
         referred_by,
         ring_time: None,
         answers_itself: false,
+        rung: 0,
     })
 }
 

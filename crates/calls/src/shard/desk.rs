@@ -15,8 +15,8 @@ use super::mailbox::Mailbox;
 use crate::MessageGateway;
 use crate::admission::Pools;
 use crate::authentication::Authentication;
-use crate::call::{House, Now};
-use crate::dialplan::{DialPlan, Resolution, Services};
+use crate::call::{House, Now, Reception};
+use crate::dialplan::{DialPlan, Resolution};
 use crate::events::{Publications, WatchCounts};
 use crate::features::line_settings::LineTable;
 use crate::guard::Guard;
@@ -43,8 +43,8 @@ pub(crate) struct Rooms {
     pub gateway: ArcSwapOption<Gateway>,
     /// Who changes something waits for whoever does.
     pub changing: Changing,
-    /// The numbers that the server itself answers.
-    pub services: Services,
+    /// What answers callers before people do.
+    pub reception: Reception,
     /// The ways to other systems.
     pub trunks: Arc<Trunks>,
     /// What calls out may cost.

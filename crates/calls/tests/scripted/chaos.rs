@@ -18,11 +18,12 @@ enum Deed {
     Replace { whom: usize, refer: bool },
     Command { what: usize },
     Respond { status: u16, session: Option<Session>, reliable: bool },
+    Press { key: char },
     Repeat,
     Wait { seconds: u64 },
 }
 
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 12] = [
     "sip:1001@localhost",
     "sip:1002@localhost",
     "sip:1003@localhost",
@@ -32,7 +33,32 @@ const TARGETS: [&str; 9] = [
     "sip:701@localhost",
     "sip:800@localhost",
     "sip:801@localhost",
+    "sip:1000@localhost",
+    "sip:5100@localhost",
+    "sip:4711@localhost",
 ];
+/// A menu on 1000, a queue on 5100, and a word for who dials what is not there.
+const PLAN: &str = r#"
+    [[reception.attendant]]
+    name = "main"
+    number = "1000"
+    menu = ["menu"]
+    extensions = ["1XXX"]
+    keys = { 2 = { dial = "5100" }, 3 = { dial = "1003" }, 4 = "repeat" }
+    last = { dial = "1002" }
+    [[reception.queue]]
+    name = "support"
+    number = "5100"
+    distribution = "circular"
+    agents = ["1002-1003"]
+    max_waiting = 2
+    max_wait_seconds = 300
+    overflow = { to = "1000" }
+    no_agent = { to = "1001" }
+    [reception.announcements]
+    unallocated = ["sorry"]
+    busy = ["sorry"]
+"#;
 const METHODS: [&str; 11] =
     ["INVITE", "UPDATE", "PRACK", "ACK", "CANCEL", "BYE", "INFO", "OPTIONS", "REFER", "ACK", "INVITE"];
 const COMMANDS: [&str; 20] = [
@@ -83,6 +109,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         8 => (0..STATUSES.len(), session(), any::<bool>()).prop_map(|(at, session, reliable)| {
             Deed::Respond { status: STATUSES[at], session, reliable: reliable && STATUSES[at] < 200 }
         }),
+        2 => (0..6_usize).prop_map(|key| Deed::Press { key: ['0', '1', '2', '3', '4', '#'][key] }),
         1 => Just(Deed::Repeat),
         1 => (0..200_u64).prop_map(|seconds| Deed::Wait { seconds }),
     ]
@@ -140,6 +167,8 @@ fn act(stage: &mut Stage, name: &str, deed: &Deed) {
             drop(stage.command(&command));
             return;
         }
+        // Who is in no call presses in vain.
+        Deed::Press { key } => return drop(stage.key(name, *key)),
         Deed::Wait { seconds } => return stage.wait(Duration::from_secs(*seconds)),
         Deed::Refer { .. }
         | Deed::Replace { .. }
@@ -159,7 +188,8 @@ proptest! {
         let numbers = ["1001", "1002", "1002", "1003"];
         let phones: Vec<_> = names.iter().zip(numbers).map(|(name, number)| ((*name).to_owned(), number.to_owned())).collect();
         let limits = CallLimits { call_length_max: Duration::from_secs(3600), ..CallLimits::default() };
-        let mut stage = Stage::new(&phones, &Numbering::default(), (limits, shards));
+        let numbering = Numbering { plan: PLAN.to_owned(), ..Numbering::default() };
+        let mut stage = Stage::new(&phones, &numbering, (limits, shards));
         for (phone, deed) in &deeds {
             act(&mut stage, names[*phone], deed);
         }

@@ -10,7 +10,7 @@ use calls::call::Ports;
 use calls::dialplan::{Accounts, DialPlan, Services, compile};
 use calls::directory::Phones;
 use calls::place::Branch;
-use media::{Command, Conference, ConferenceId, NoPort, OpenPort, Port, PortId, Source};
+use media::{Command, Conference, ConferenceId, NoPort, OpenPort, Port, PortId, Sound, Source};
 use model::plan::Plan;
 use model::{LineId, Timestamp, User, UserId};
 use parking_lot::Mutex;
@@ -150,7 +150,7 @@ struct Told {
     directions: BTreeMap<PortId, media::Direction>,
     echoes: BTreeSet<PortId>,
     tones: BTreeSet<PortId>,
-    music: BTreeSet<PortId>,
+    music: BTreeMap<PortId, Vec<Arc<Sound>>>,
     conferences: u64,
     parties: BTreeMap<PortId, (ConferenceId, bool)>,
     with_video: BTreeMap<SocketAddr, bool>,
@@ -219,9 +219,9 @@ impl Ports for Numbers {
                 told.rest(port);
                 told.echoes.insert(port);
             }
-            Command::Play { port, source: Source::Sounds(_), .. } => {
+            Command::Play { port, source: Source::Sounds(sounds), .. } => {
                 told.rest(port);
-                told.music.insert(port);
+                told.music.insert(port, sounds);
             }
             Command::Play { port, .. } => {
                 told.rest(port);
@@ -245,6 +245,11 @@ impl Ports for Numbers {
 }
 
 impl Told {
+    fn is_heard(&self, port: PortId, address: SocketAddr) -> bool {
+        self.remotes.get(&port) == Some(&address)
+            && self.directions.get(&port).is_some_and(|direction| direction.sends())
+    }
+
     /// Ends what a port did.
     fn rest(&mut self, port: PortId) {
         self.partners.retain(|a, b| *a != port && *b != port);
@@ -265,10 +270,14 @@ impl Numbers {
     /// Does this address hear music, as far as it may hear anything?
     pub fn has_music(&self, address: SocketAddr) -> bool {
         let told = self.state.lock();
-        told.music.iter().any(|port| {
-            told.remotes.get(port) == Some(&address)
-                && told.directions.get(port).is_some_and(|direction| direction.sends())
-        })
+        told.music.keys().any(|port| told.is_heard(*port, address))
+    }
+
+    /// The sounds that this address hears, as far as it may hear anything.
+    pub fn sounds(&self, address: SocketAddr) -> Vec<Arc<Sound>> {
+        let told = self.state.lock();
+        let heard = told.music.iter().find(|(port, _)| told.is_heard(**port, address));
+        heard.map_or_else(Vec::new, |(_, sounds)| sounds.clone())
     }
 
     /// Who is in a conference with this address, and is heard there; the address itself included.

@@ -27,7 +27,15 @@ macro_rules! scripts {
 
 scripts! {
     alternate_routing
+    announcement_before_refusal
     answer_call
+    attendant
+    attendant_after_ringing
+    attendant_extension
+    attendant_hours
+    attendant_menus
+    attendant_nothing_keyed
+    attendant_toll_fraud
     auto_answer
     basic_call
     blind_transfer
@@ -89,6 +97,7 @@ scripts! {
     locations
     loop_protection
     make_call
+    music_of_the_line
     music_on_hold
     no_answer
     not_found
@@ -98,6 +107,12 @@ scripts! {
     overlap
     prack
     prack_with_offer
+    queue
+    queue_broadcast
+    queue_order
+    queue_overflow
+    queue_passes_over
+    queue_without_agents
     recording
     recording_on_demand
     redial

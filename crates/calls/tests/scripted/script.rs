@@ -50,6 +50,7 @@
 //! media echoes to ann                     tone goes to ann
 //! in conference are ann bob               these, and no others, are heard there
 //! ann presses 4711 pound                  media has heard these keys
+//! sounds welcome menu play to ann         these, one after the other
 //! music plays to ann                      no music plays to ann
 //! sound of ann goes with video            sound of ann goes alone
 //! ```
@@ -277,6 +278,10 @@ fn media_is(stage: &mut Stage, words: &[&str]) -> Result<(), String> {
         ["music", "plays", "to", name] => {
             let address = stage.phone(name).media();
             check(stage.ports.has_music(address), "no music")
+        }
+        ["sounds", names @ .., "play", "to", name] => {
+            let heard = stage.sounds_heard(name);
+            check(heard == names, &format!("it hears {heard:?}"))
         }
         ["in", "conference", "are", names @ ..] => {
             let mut wanted: Vec<_> = names.iter().map(|name| stage.phone(name).media()).collect();

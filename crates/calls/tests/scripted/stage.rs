@@ -2,26 +2,27 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use calls::address::Addresses;
 use calls::admission::Pools;
-use calls::call::{Arrival, EXTENSIONS, House, Moved, Now, Post, Shard, Switchboard};
+use calls::call::{Arrival, EXTENSIONS, House, Moved, Now, Post, Reception, Shard, Switchboard};
 use calls::command::{Command, Done, Refusal};
 use calls::directory::PlanDirectory;
 use calls::features::conference::Conferences;
 use calls::features::park::Parking;
+use calls::features::queues::Queues;
 use calls::guard::Guard;
 use calls::line_state::LineStates;
 use calls::place::Caller;
 use calls::snapshot::CallId;
 use calls::trunk::Trunks;
 use calls::{Board, CallLimits, MeetMe};
-use media::Source;
+use media::{Rate, Shelf, Sound, Source};
 use model::{Private, Timestamp};
 use presence::{Engine, Rules};
 use sip::endpoint::{Config, Endpoint, Event, Flow, Output, Transport};
@@ -43,6 +44,8 @@ pub struct Stage {
     conferences: Arc<Conferences>,
     trunks: Arc<Trunks>,
     pub pools: Arc<Pools>,
+    queues: Arc<Queues>,
+    sounds: Arc<Shelf>,
     post: Vec<(usize, Post)>,
     records: VecDeque<CallRecord>,
     start: Instant,
@@ -73,6 +76,28 @@ fn conferences() -> Vec<MeetMe> {
         MeetMe { number: "800".to_owned(), pin: None, parties_max: 3 },
         MeetMe { number: "801".to_owned(), pin, parties_max: 10 },
     ]
+}
+
+/// Sounds of a second each, and the digits: made once for all stages.
+fn sounds() -> Arc<Shelf> {
+    static SHELF: OnceLock<Arc<Shelf>> = OnceLock::new();
+    Arc::clone(SHELF.get_or_init(|| Arc::new(shelf())))
+}
+
+fn shelf() -> Shelf {
+    let shelf = Shelf::default();
+    for name in ["welcome", "menu", "closed", "invalid", "hours", "please-wait", "number", "waltz", "sorry"] {
+        shelf.put(name, Sound::new(Rate::Narrow, &[0; 8_000]));
+    }
+    for digit in 0..10 {
+        shelf.put(&format!("digit-{digit}"), Sound::new(Rate::Narrow, &[0; 4_000]));
+    }
+    shelf
+}
+
+/// Who owns which number.
+fn owners<'a>(lines: impl Iterator<Item = &'a (String, String)>) -> BTreeMap<String, String> {
+    lines.map(|(name, number)| (number.clone(), owner(name).to_owned())).collect()
 }
 
 /// Every name ends in the number of the phone, if it has several: `bob2` is bob's.
@@ -112,11 +137,7 @@ impl Stage {
             let user = format!("{}@localhost", phone.owner).parse().expect("an address");
             states.registered(&phone.line, Some(&user), Timestamp(0));
         }
-        let lines: BTreeMap<String, String> = phones
-            .iter()
-            .chain(&numbers.lines)
-            .map(|(name, number)| (number.clone(), owner(name).to_owned()))
-            .collect();
+        let lines = owners(phones.iter().chain(&numbers.lines));
         let at_name = |name: &str| {
             let found = phones.iter().position(|(known, _)| known == name);
             address(found.unwrap_or_else(|| panic!("no phone is called {name}")))
@@ -140,8 +161,11 @@ impl Stage {
         let time = Arc::clone(&clock);
         let guard = Guard::new(Arc::new(move || Timestamp(time.load(Ordering::Relaxed))));
         let lines = (plan, Arc::default());
-        let directory =
-            Arc::new(PlanDirectory::new(lines, registrations, Arc::clone(&board), Arc::new(guard)));
+        let reception =
+            Reception { sounds: sounds(), music: Some(Source::Sounds(Vec::new())), ..Reception::default() };
+        let (queues, sounds) = (Arc::clone(&reception.queues), Arc::clone(&reception.sounds));
+        let directory = PlanDirectory::new(lines, registrations, Arc::clone(&board), Arc::new(guard));
+        let directory = Arc::new(directory.with_queues(Arc::clone(&queues)));
         let moved = Arc::new(Moved::default());
         let parking = Arc::new(Parking::default());
         let conferences = Arc::new(Conferences::new(conferences()));
@@ -157,10 +181,10 @@ impl Stage {
             moved: Arc::clone(&moved),
             parking: Arc::clone(&parking),
             conferences: Arc::clone(&conferences),
-            music: Some(Source::Sounds(Vec::new())),
             recordings: calls::Recordings::default(),
             trunks: Arc::clone(&trunks),
             pools: Arc::clone(&pools),
+            reception: reception.clone(),
         };
         let config = Config { extensions: EXTENSIONS.to_vec(), ..Config::default() };
         Self {
@@ -180,6 +204,8 @@ impl Stage {
             conferences,
             trunks,
             pools,
+            queues,
+            sounds,
             post: Vec::new(),
             records: VecDeque::new(),
             ports,
@@ -326,6 +352,18 @@ impl Stage {
         }
     }
 
+    /// The names of the sounds that a phone hears.
+    pub fn sounds_heard(&mut self, name: &str) -> Vec<String> {
+        let address = self.phone(name).media();
+        let heard = self.ports.sounds(address);
+        let all = self.sounds.list();
+        let name_of = |sound: &Arc<Sound>| {
+            let is_it = |name: &str| self.sounds.sound(name).is_some_and(|known| Arc::ptr_eq(&known, sound));
+            all.iter().map(|(name, _)| name).find(|name| is_it(name)).cloned().unwrap_or_default()
+        };
+        heard.iter().map(name_of).collect()
+    }
+
     /// Media has heard a key of a phone.
     pub fn key(&mut self, name: &str, key: char) -> Result<(), String> {
         let number = self.phone(name).number.clone();
@@ -392,6 +430,9 @@ impl Stage {
         }
         if !self.pools.is_idle() {
             remains.push(format!("bandwidth: {:?}", self.pools));
+        }
+        if !self.queues.is_empty() {
+            remains.push("callers in queues".to_owned());
         }
         if !self.moved.is_empty() {
             remains.push("dialogs that have moved".to_owned());

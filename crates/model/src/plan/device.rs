@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::LineSpan;
+use super::{LineSpan, SoundName};
 
 /// A device, or with a span of lines one device for each of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +89,9 @@ pub struct Place {
     /// The group of automated alternate routing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alternate_group: Option<String>,
+    /// What callers hear who are put on hold there; the house's music when none is named (`CC-15`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub music: Option<SoundName>,
 }
 
 impl Place {
@@ -108,6 +111,7 @@ impl Place {
             emergency_location: or(&self.emergency_location, &other.emergency_location),
             alternate_search_space: or(&self.alternate_search_space, &other.alternate_search_space),
             alternate_group: or(&self.alternate_group, &other.alternate_group),
+            music: self.music.clone().or_else(|| other.music.clone()),
         }
     }
 }

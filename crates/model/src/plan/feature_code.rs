@@ -80,6 +80,10 @@ pub enum Feature {
     RingerOff,
     /// It rings again.
     RingerOn,
+    /// The line takes calls of the queues that it is an agent of.
+    QueueSignIn,
+    /// It takes none.
+    QueueSignOut,
 }
 
 impl Feature {
@@ -131,6 +135,8 @@ impl Feature {
             Self::Resume => "resume",
             Self::RingerOff => "ringer-off",
             Self::RingerOn => "ringer-on",
+            Self::QueueSignIn => "queue-sign-in",
+            Self::QueueSignOut => "queue-sign-out",
         }
     }
 }
@@ -167,6 +173,8 @@ pub(super) fn usual() -> Vec<FeatureCode> {
         ("*85", Feature::Resume),
         ("*76", Feature::RingerOff),
         ("*74", Feature::RingerOn),
+        ("*45", Feature::QueueSignIn),
+        ("*46", Feature::QueueSignOut),
     ];
     let code = |(pattern, does): (&str, Feature)| {
         Some(FeatureCode { pattern: pattern.parse().ok()?, partition: Partition::default(), does })
@@ -186,7 +194,7 @@ mod tests {
     #[test]
     fn the_usual_codes_can_be_dialled_and_those_that_want_a_number_take_one() {
         let all = usual();
-        assert_eq!(all.len(), 29);
+        assert_eq!(all.len(), 31);
         for code in all {
             assert_eq!(code.pattern.has_dot(), code.does.wants_number(), "{:?}", code.does);
             let word = serde_json::to_string(&code.does).unwrap();

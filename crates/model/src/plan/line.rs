@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Forwards, LineSpan, Mask, Recording, Srtp};
+use super::{Forwards, LineSpan, Mask, Recording, SoundName, Srtp};
 
 /// What holds for a line, or for each line of a span.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct PlanLine {
     /// Whether its calls are recorded; as the settings of the plan say when it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<Recording>,
+    /// What callers hear whom it puts on hold; what its device's place says when none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub music: Option<SoundName>,
     /// May applications control it, for whoever may otherwise (*Allow Control of Device from CTI*, `CT-02`)?
     #[serde(default = "allowed", skip_serializing_if = "Clone::clone")]
     pub cti: bool,

@@ -4,6 +4,7 @@
 //! effect. How a number is routed by it is not decided here but in `calls::dialplan`.
 
 mod alternate;
+mod attendant;
 mod check;
 mod codes;
 mod costs;
@@ -21,12 +22,15 @@ mod outside;
 mod partition;
 mod pattern;
 mod presence;
+mod queue;
+mod reception;
 mod recording;
 mod region;
 mod route;
 mod secret;
 mod settings;
 mod sip_route;
+mod sound;
 mod span;
 mod srtp;
 mod time;
@@ -36,6 +40,7 @@ mod trunk;
 use serde::{Deserialize, Serialize};
 
 pub use alternate::{AlternateGroup, AlternatePrefix};
+pub use attendant::{Attendant, AttendantHours, Choice, Key, NotAKey};
 pub use check::{Finding, Severity};
 pub use codes::{AuthorizationCode, Codes, MatterCode};
 pub use costs::{Allowed, COST_ENTRIES_MAX, CostClass, CostException, CostLimit, CostLimits, Costs};
@@ -53,12 +58,15 @@ pub use outside::{LOCAL_ROUTE_GROUP, Outside, RouteGroup, RouteList, RouteListMe
 pub use partition::{PlanPartition, SearchSpace};
 pub use pattern::{Pattern, PatternError, Symbols};
 pub use presence::{PRESENCE_GROUP_DEFAULT, Presence, PresenceRelation, Relation};
+pub use queue::{Distribution, Queue, QueueSounds};
+pub use reception::{Announcements, Reception};
 pub use recording::Recording;
 pub use region::{AUDIO_KBITS, Allowance, OPUS_KBITS, Region, ToRegion, codec_kbits};
 pub use route::{RoutePattern, RouteTo, Translation};
 pub use secret::HIDDEN;
 pub use settings::{HouseSpeedDial, Settings};
 pub use sip_route::{DomainPattern, DomainPatternError, SipRoute};
+pub use sound::{NotASoundName, SOUND_NAME_BYTES_MAX, SoundName};
 pub use span::{LineSpan, LineSpanError, SPAN_NUMBERS_MAX};
 pub use srtp::Srtp;
 pub use time::{Date, Days, Hours, HoursError, Moment, Period, Schedule, Times};
@@ -108,6 +116,8 @@ pub struct Plan {
     pub emergency: Emergency,
     /// Who may watch whom.
     pub presence: Presence,
+    /// What answers callers before people do.
+    pub reception: Reception,
 }
 
 impl Default for Plan {
@@ -129,6 +139,7 @@ impl Default for Plan {
             codes: Codes::default(),
             emergency: Emergency::default(),
             presence: Presence::default(),
+            reception: Reception::default(),
         }
     }
 }

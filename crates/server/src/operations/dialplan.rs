@@ -1,12 +1,14 @@
 //! The dial plan: shown, checked, applied as a whole, asked, and held against its saved cases.
 
+use std::collections::BTreeSet;
+
 use calls::admission::{PoolShown, Pools};
 use calls::dialplan::{self, Accounts, Case, CaseFailure, DialPlan, Explanation, KeepError, Kept, Summary};
 use model::Timestamp;
-use model::plan::{DocumentError, Finding, Plan, Severity};
+use model::plan::{DocumentError, Finding, Plan, Severity, SoundName};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Failure};
+use super::{Context, Failure, sound};
 use crate::exit::Exit;
 
 /// The dial plan as it is kept.
@@ -122,10 +124,12 @@ struct LookedAt {
 async fn looked_at(context: &Context, plan: Plan, cases: Vec<Case>) -> Result<LookedAt, Failure> {
     let (accounts, services) = (accounts(context).await?, context.services.clone());
     let now = context.runtime.timestamp();
+    let sounds: BTreeSet<String> = sound::list(context).await?.into_iter().map(|sound| sound.name).collect();
     let looked = context.runtime.blocking(move || {
         let compiled = dialplan::compile(&plan, accounts, services);
         let mut findings = plan.check();
         findings.extend(compiled.slots_in_the_way());
+        findings.extend(missing_sounds(&plan, &sounds));
         let failures = dialplan::run_cases(&compiled, &cases, now);
         LookedAt { findings, failures, patterns: compiled.len() }
     });
@@ -165,6 +169,18 @@ pub(crate) async fn apply(context: &Context, new: NewDialPlan) -> Result<DialPla
         tracing::info!(revision = applied.revision, patterns, "a dial plan was applied");
     }
     Ok(applied)
+}
+
+/// What is not right in a plan, the sounds that it names and that are not there included.
+fn missing_sounds(plan: &Plan, there: &BTreeSet<String>) -> Vec<Finding> {
+    let missing = plan.sounds().into_iter().filter(|(_, name)| !there.contains(name.as_str()));
+    let finding = |(path, name): (String, &SoundName)| Finding {
+        severity: Severity::Warning,
+        path,
+        message: format!("there is no sound {name:?}, so it is left out", name = name.as_str()),
+        advice: format!("carillon sound import {name} FILE.wav"),
+    };
+    missing.map(finding).collect()
 }
 
 pub(crate) async fn test(context: &Context, case: &Case) -> Result<DialPlanTested, Failure> {

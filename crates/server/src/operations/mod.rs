@@ -15,8 +15,10 @@ mod line;
 mod log;
 mod migration;
 pub(crate) mod password;
+mod queue;
 mod request;
 mod running;
+mod sound;
 mod storage;
 mod token;
 mod user;
@@ -48,6 +50,7 @@ pub use migration::{AccountExported, AccountGiven, AccountsGiven, AccountsTaken,
 pub use password::{Secret, weakness};
 pub use request::Request;
 pub use running::{ListenerShown, Reloaded, Running, Status};
+pub use sound::SoundShown;
 pub use storage::Verified;
 pub use token::TokenShown;
 pub use user::{NewUser, PasswordSet, UserAdded, UserShown};
@@ -170,6 +173,10 @@ pub async fn perform(
             json(dialplan::cases(context, csv.as_deref(), save, explain).await?)
         }
         Request::DialPlanLocations => json(dialplan::locations(context).await?),
+        Request::SoundImport { name, wav } => json(sound::import(context, name, &wav).await?),
+        Request::SoundList => json(sound::list(context).await?),
+        Request::SoundRemove { name } => json(sound::remove(context, name).await?),
+        Request::QueueList { which } => json(queue::list(context, which.as_deref())?),
         Request::TrunkList => json(running::node(context)?.trunks()),
         Request::TrunkTest { name } => json(running::node(context)?.test_trunk(&name).await?),
         Request::ArchiveDelete { owner, before, with } => {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use calls::dialplan::Case;
+use model::plan::SoundName;
 use model::{BareJid, DomainPart, Jid, LineChange, LineId};
 use serde::{Deserialize, Serialize};
 
@@ -195,6 +196,25 @@ pub enum Request {
     },
     /// The bandwidth between locations.
     DialPlanLocations,
+    /// Takes a sound.
+    SoundImport {
+        /// Its name.
+        name: SoundName,
+        /// The WAV file, in base64.
+        wav: String,
+    },
+    /// All sounds.
+    SoundList,
+    /// Forgets a sound.
+    SoundRemove {
+        /// Its name.
+        name: SoundName,
+    },
+    /// Queues of callers.
+    QueueList {
+        /// The one of this name or number; all when none is said.
+        which: Option<String>,
+    },
     /// How all trunks stand.
     TrunkList,
     /// Asks the servers of a trunk whether they are there.

@@ -20,7 +20,9 @@ pub(crate) async fn backup(context: &Context, path: &Path) -> Result<PathBuf, Fa
         return Err(Failure::invalid("the backup's path must be absolute"));
     }
     let mut files = Vec::new();
-    for file in std::iter::once(folder::config_path(&context.folder)).chain(context.files.clone()) {
+    let sounds = std::fs::read_dir(folder::sounds_path(&context.folder)).into_iter().flatten().flatten();
+    let others = context.files.iter().cloned().chain(sounds.map(|sound| sound.path()));
+    for file in std::iter::once(folder::config_path(&context.folder)).chain(others) {
         // What lies outside the data directory has a place of its own and is the operator's to keep.
         let Some(name) = file.strip_prefix(&context.folder).ok().and_then(Path::to_str) else { continue };
         match std::fs::read(&file) {

@@ -51,7 +51,7 @@ enum Verb {
 }
 
 #[derive(clap::Args)]
-struct Which {
+pub(super) struct Which {
     /// The number: digits, * and #
     number: Number,
     /// The partition that the line is in
@@ -342,6 +342,7 @@ fn show(common: &Common, line: &LineSettingsShown) {
         forward,
         do_not_disturb,
         call_waiting,
+        signed_out_of_queues,
         withhold_number,
         reject_anonymous,
         ringers_off,
@@ -364,6 +365,9 @@ fn show(common: &Common, line: &LineSettingsShown) {
         Some(true) => print::line("call waiting: calls ring while the line is in another one"),
         Some(false) => print::line("call waiting: off, callers hear busy while the line is in a call"),
         None => {}
+    }
+    if *signed_out_of_queues {
+        print::line("signed out of queues");
     }
     match withhold_number {
         Some(true) => print::line("the number is withheld"),

@@ -19,10 +19,12 @@ mod ladder;
 mod line;
 mod log;
 mod man;
+mod queue;
 mod recover_admin;
 mod reload;
 mod restore;
 mod serve;
+mod sound;
 mod status;
 mod trunk;
 mod user;
@@ -66,6 +68,8 @@ enum Verb {
     Device(device::Arguments),
     Dialplan(dialplan::Arguments),
     Trunk(trunk::Arguments),
+    Sound(sound::Arguments),
+    Queue(queue::Arguments),
     Group(group::Arguments),
     Announce(announce::Arguments),
     Archive(archive::Arguments),
@@ -138,6 +142,8 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Device(arguments) => device::run(arguments, &runtime).await,
         Verb::Announce(arguments) => announce::run(arguments, &runtime).await,
         Verb::Dialplan(arguments) => dialplan::run(arguments, &runtime).await,
+        Verb::Sound(arguments) => sound::run(arguments, &runtime).await,
+        Verb::Queue(arguments) => queue::run(arguments, &runtime).await,
         Verb::Trunk(arguments) => trunk::run(arguments, &runtime).await,
         Verb::Group(arguments) => group::run(arguments, &runtime).await,
         Verb::Archive(arguments) => archive::run(arguments, &runtime).await,
@@ -179,6 +185,8 @@ impl Verb {
             Self::Reload(arguments) => arguments.common.json,
             Self::Status(arguments) => arguments.common.json,
             Self::Log(arguments) => arguments.common().json,
+            Self::Sound(arguments) => arguments.common().json,
+            Self::Queue(arguments) => arguments.common().json,
             Self::Trunk(arguments) => arguments.common().json,
             Self::Federation(arguments) => arguments.common().json,
             Self::Check(arguments) => arguments.common.json,

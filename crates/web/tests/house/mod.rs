@@ -154,7 +154,7 @@ async fn calls(store: &Store, runtime: &Runtime) -> Calls {
         sign_in: calls::SignInLimits::default(),
         records: calls::RecordPolicy::default(),
         conferences: Default::default(),
-        music: Default::default(),
+        sounds: Default::default(),
         recordings: Default::default(),
     };
     let bind = any.ip();

@@ -48,10 +48,10 @@ fn twice<'a>(
             add(&Pattern::from(number), line.number.partition(), at, found);
         }
     }
-    for pilot in &plan.hunt_pilots {
-        let Some(number) = super::lookup::digits(&pilot.number) else { continue };
-        let at = super::path("hunt_pilot", pilot.number.as_str(), &pilot.partition);
-        add(&Pattern::from(number), &pilot.partition, at, found);
+    for (kind, _, number, partition) in super::pilots(plan) {
+        let Some(digits) = super::lookup::digits(number) else { continue };
+        let at = super::path(kind.word(), number.as_str(), partition);
+        add(&Pattern::from(digits), partition, at, found);
     }
     for item in items {
         add(&item.pattern, item.partition, item.path(), found);

@@ -27,9 +27,9 @@ impl<'a> Lookup<'a> {
                 }
             }
         }
-        for (index, pilot) in plan.hunt_pilots.iter().enumerate() {
-            if let Some(number) = digits(&pilot.number) {
-                lookup.exact.insert((&pilot.partition, number), (Kind::HuntPilot, index));
+        for (kind, index, number, partition) in super::pilots(plan) {
+            if let Some(number) = digits(number) {
+                lookup.exact.insert((partition, number), (kind, index));
             }
         }
         for item in wild(plan) {

@@ -15,15 +15,14 @@ const SAMPLE_DIGITS: usize = 12;
 const SPACES_MAX: usize = 32;
 
 /// Looks for loops, by trying numbers.
-pub(super) fn check(plan: &Plan, found: &mut Findings) {
-    let lookup = Lookup::new(plan);
-    translations(plan, &lookup, found);
-    forwards(plan, &lookup, found);
-    hunts(plan, &lookup, found);
+pub(super) fn check(plan: &Plan, lookup: &Lookup<'_>, found: &mut Findings) {
+    translations(plan, lookup, found);
+    forwards(plan, lookup, found);
+    hunts(plan, lookup, found);
 }
 
 /// The partitions of a search space by name; of the settings' when none is named.
-fn space<'a>(plan: &'a Plan, name: Option<&str>) -> Vec<&'a Partition> {
+pub(super) fn space<'a>(plan: &'a Plan, name: Option<&str>) -> Vec<&'a Partition> {
     let name = name.or(plan.settings.search_space.as_deref());
     match name.and_then(|name| plan.search_space(name)) {
         Some(space) => space.partitions.iter().collect(),

@@ -5,6 +5,7 @@ mod lookup;
 mod loops;
 mod places;
 mod reach;
+mod reception;
 mod references;
 mod trunks;
 
@@ -14,7 +15,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{LineSpan, Pattern, Plan};
-use crate::Partition;
+use crate::{Number, Partition};
+use lookup::Lookup;
+use references::{named, unique};
 
 /// Findings that are told; of what comes behind them only that there is more.
 const FINDINGS_MAX: usize = 500;
@@ -59,7 +62,9 @@ impl Plan {
         places::check(self, &mut found);
         conflicts::check(self, &mut found);
         reach::check(self, &mut found);
-        loops::check(self, &mut found);
+        let lookup = Lookup::new(self);
+        loops::check(self, &lookup, &mut found);
+        reception::check(self, &lookup, &mut found);
         let mut all = found.all;
         all.sort();
         all.dedup();
@@ -120,6 +125,8 @@ struct Item<'a> {
 enum Kind {
     Line,
     HuntPilot,
+    Attendant,
+    Queue,
     Translation,
     Route,
     FeatureCode,
@@ -130,6 +137,8 @@ impl Kind {
         match self {
             Self::Line => "line",
             Self::HuntPilot => "hunt_pilot",
+            Self::Attendant => "reception.attendant",
+            Self::Queue => "reception.queue",
             Self::Translation => "translation",
             Self::Route => "route",
             Self::FeatureCode => "feature_code",
@@ -179,6 +188,18 @@ fn wild(plan: &Plan) -> Vec<Item<'_>> {
     translations.chain(routes).chain(codes).collect()
 }
 
+/// Numbers that stand for something of their own: hunt pilots, attendants, queues.
+fn pilots(plan: &Plan) -> impl Iterator<Item = (Kind, usize, &Number, &Partition)> {
+    let hunts = plan.hunt_pilots.iter().enumerate();
+    let hunts = hunts.map(|(index, one)| (Kind::HuntPilot, index, &one.number, &one.partition));
+    let attendants = plan.reception.attendants.iter().enumerate();
+    let attendants = attendants
+        .filter_map(|(index, one)| Some((Kind::Attendant, index, one.number.as_ref()?, &one.partition)));
+    let queues = plan.reception.queues.iter().enumerate();
+    let queues = queues.map(|(index, one)| (Kind::Queue, index, &one.number, &one.partition));
+    hunts.chain(attendants).chain(queues)
+}
+
 /// The partitions of each search space; before there is one, a space of all partitions.
 fn spaces(plan: &Plan) -> BTreeMap<&str, Vec<&Partition>> {
     if plan.has_classes() {
@@ -191,7 +212,7 @@ fn spaces(plan: &Plan) -> BTreeMap<&str, Vec<&Partition>> {
 fn partitions(plan: &Plan) -> Vec<&Partition> {
     let mut all: Vec<&Partition> = plan.partitions.iter().map(|partition| &partition.name).collect();
     all.extend(plan.lines.iter().map(|line| line.number.partition()));
-    all.extend(plan.hunt_pilots.iter().map(|pilot| &pilot.partition));
+    all.extend(pilots(plan).map(|(.., partition)| partition));
     all.extend(plan.translations.iter().map(|translation| &translation.partition));
     all.extend(plan.routes.iter().map(|route| &route.partition));
     all.extend(plan.outside.sip_routes.iter().map(|route| &route.partition));

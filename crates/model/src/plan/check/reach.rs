@@ -63,13 +63,11 @@ fn unreachable(plan: &Plan, found: &mut Findings) {
         let message = "nobody can dial it: no search space lists its partition";
         found.warning(super::line_path(&line.number), message, advice(line.number.partition()));
     }
-    for pilot in plan.hunt_pilots.iter().filter(|pilot| !listed.contains(&pilot.partition)) {
-        let at = path("hunt_pilot", pilot.number.as_str(), &pilot.partition);
-        found.warning(
-            at,
-            "nobody can dial it: no search space lists its partition",
-            advice(&pilot.partition),
-        );
+    for (kind, _, number, partition) in
+        super::pilots(plan).filter(|(.., partition)| !listed.contains(partition))
+    {
+        let at = path(kind.word(), number.as_str(), partition);
+        found.warning(at, "nobody can dial it: no search space lists its partition", advice(partition));
     }
 }
 

@@ -102,7 +102,11 @@ impl<'a> Known<'a> {
     }
 }
 
-fn unique<'a>(kind: &str, names: impl Iterator<Item = &'a str>, found: &mut Findings) -> BTreeSet<&'a str> {
+pub(super) fn unique<'a>(
+    kind: &str,
+    names: impl Iterator<Item = &'a str>,
+    found: &mut Findings,
+) -> BTreeSet<&'a str> {
     let mut known = BTreeSet::new();
     for name in names {
         if name.trim().is_empty() {
@@ -114,7 +118,7 @@ fn unique<'a>(kind: &str, names: impl Iterator<Item = &'a str>, found: &mut Find
     known
 }
 
-fn named(at: &str, kind: &str, name: Option<&str>, known: &BTreeSet<&str>, found: &mut Findings) {
+pub(super) fn named(at: &str, kind: &str, name: Option<&str>, known: &BTreeSet<&str>, found: &mut Findings) {
     if let Some(name) = name.filter(|name| !known.contains(name)) {
         found.error(at, format!("there is no {kind} {name:?}"), "add it, or name another");
     }
