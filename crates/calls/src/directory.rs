@@ -312,7 +312,7 @@ impl<P: Phones> PlanDirectory<P> {
                 let mut attempts = self.trunks(plan, way, &route, placing, turn)?;
                 let charge = match is_emergency {
                     true => None,
-                    false => self.charge(plan, &attempts, placing, &course)?,
+                    false => self.charge((plan, &route), &attempts, placing, &course)?,
                 };
                 attempts.iter_mut().for_each(|attempt| attempt.charge.clone_from(&charge));
                 Ok(Destination::Trunk { attempts, is_emergency, course })
@@ -385,7 +385,7 @@ impl<P: Phones> PlanDirectory<P> {
     /// Counts a call to the outside: for the line that sent it there last, else for the one that calls.
     fn charge(
         &self,
-        plan: &DialPlan,
+        (plan, route): (&DialPlan, &Route<'_>),
         attempts: &[TrunkAttempt],
         placing: &Placing<'_>,
         course: &Course,
@@ -397,9 +397,14 @@ impl<P: Phones> PlanDirectory<P> {
         });
         let Some(line) = by else { return Ok(None) };
         let costs = &plan.plan().outside.costs;
-        let numbers = attempts.iter().filter(|attempt| attempt.domain.is_none());
-        let classes = numbers.map(|attempt| costs.class(&attempt.called, attempt.calling.as_deref()));
-        let class = classes.max().unwrap_or(CostClass::National);
+        let before = (route.called.as_str(), route.calling.as_ref().map(Digits::as_str));
+        // What a trunk makes of a number may not tell any more that it is dear, and the other way round.
+        let class = |attempt: &TrunkAttempt| {
+            let shown = [attempt.calling.as_deref(), before.1];
+            let calling = shown.into_iter().flatten().find(|number| number.starts_with('+'));
+            costs.class(&attempt.called, calling).max(costs.class(before.0, calling))
+        };
+        let class = attempts.iter().map(class).max().unwrap_or(CostClass::National);
         let zone = plan.plan().settings.time_zone.as_str();
         let charge = self.guard.admit(line, class, (costs, zone)).map_err(Unplaceable::TooMuch)?;
         Ok(Some(charge))

@@ -63,6 +63,7 @@ scripts! {
     consultative_transfer_refused
     cost_limits
     cost_limits_of_forwards
+    cost_limits_of_rewritten_numbers
     declined
     deflect_call
     destinations_in_turn

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digits, LineSpan, Moment, Pattern};
+use super::{Digits, LineSpan, Moment, Pattern, symbol};
 use crate::{LineId, Timestamp};
 
 /// Exceptions and patterns of one plan.
@@ -174,9 +174,9 @@ impl Costs {
         *self == Self::default()
     }
 
-    /// How dear a number is, as it goes out, for somebody who is shown as `calling`.
+    /// How dear a number, or the user part of an address, is for somebody who is shown as `calling`.
     pub fn class(&self, called: &str, calling: Option<&str>) -> CostClass {
-        let Some(number) = Digits::dialled(called) else { return CostClass::National };
+        let number = leading_number(called);
         // Both ways of writing a number of the world become one.
         let abroad = ["+", "00", "011"].iter().find_map(|prefix| number.as_str().strip_prefix(prefix));
         let premium = |pattern: &Pattern| pattern.matches(&number);
@@ -239,6 +239,19 @@ const ISLANDS: [&str; 21] = [
     "809", "829", "849", "868", "869", "876",
 ];
 
+/// The number that a user part begins with; a carrier looks no further than that, neither at parameters (RFC 3966 §3) nor
+/// at digits that no number has. Empty for a name.
+fn leading_number(user: &str) -> Digits {
+    let mut number = Digits::empty();
+    for byte in user.bytes().filter(|byte| !matches!(byte, b'-' | b'.' | b'(' | b')' | b' ')) {
+        let fits = symbol(byte).is_some() && (byte != b'+' || number.is_empty());
+        if !fits || !number.push(byte) {
+            break;
+        }
+    }
+    number
+}
+
 fn is_island(number: &str) -> bool {
     number.strip_prefix('1').is_some_and(|rest| ISLANDS.iter().any(|code| rest.starts_with(code)))
 }
@@ -295,6 +308,9 @@ mod tests {
             ("+979112345678", berlin, Premium),
             ("+37112345678", Some("+37061234567"), International),
             ("alice", berlin, National),
+            ("0044201234;phone-context=x", berlin, International),
+            ("00-44 201234567890123456789012345678901234567890", berlin, International),
+            ("+8821612345abc", berlin, Premium),
         ] {
             assert_eq!(class(called, calling), expected, "{called} from {calling:?}");
         }
