@@ -57,6 +57,11 @@ impl Outside {
         Some(Box::new(Self { trunk, charge, asked: None, signed: Signed::of(invite) }))
     }
 
+    /// Nobody will talk over this leg.
+    pub(super) fn costs_nothing(&mut self) {
+        self.charge = None;
+    }
+
     /// Of a leg whose caller came in over a trunk.
     pub(crate) fn calling(caller: &Caller, house: &House) -> Option<Box<Self>> {
         let trunk = house.trunks.by_name(&caller.trunk.as_ref()?.name)?;

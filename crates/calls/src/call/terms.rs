@@ -130,6 +130,18 @@ impl Call {
         }
         let is_over = self.phase == Phase::Over;
         release(&mut self.branches, is_over);
+        if self.phase != Phase::Ringing {
+            self.ringing.ways.clear();
+        }
+        for pair in &mut self.pairs {
+            let branch = pair.branch.and_then(|branch| self.branches.get(branch));
+            let is_in_vain = |branch: &BranchLeg| !branch.is_open() && branch.state != BranchState::Answered;
+            if branch.is_some_and(is_in_vain)
+                && let Some(outside) = &mut pair.half_mut(End::Callee).outside
+            {
+                outside.costs_nothing();
+            }
+        }
     }
 }
 
@@ -138,6 +150,10 @@ pub(super) fn release(branches: &mut [BranchLeg], is_over: bool) {
     for branch in branches {
         if is_over || !(branch.is_open() || branch.state == BranchState::Answered) {
             branch.grant = None;
+        }
+        // Once it is answered, the leg itself counts what it costs, and it may leave the call.
+        if is_over || !branch.is_open() {
+            branch.forget_charge();
         }
     }
 }

@@ -60,6 +60,15 @@ impl BranchLeg {
     }
 }
 
+impl BranchLeg {
+    /// Does not hold what a call over a trunk is counted by any longer; other ways of the same call go on holding it.
+    pub(super) fn forget_charge(&mut self) {
+        if let Some(outgoing) = self.place.trunk.as_mut().filter(|outgoing| outgoing.charge.is_some()) {
+            Arc::make_mut(outgoing).charge = None;
+        }
+    }
+}
+
 impl Call {
     /// Goes on to the next server, when there is one and the last one could not.
     pub(super) fn goes_on(&mut self, context: &mut Context<'_>) -> bool {

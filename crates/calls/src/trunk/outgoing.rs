@@ -19,7 +19,7 @@ const CARRIED: [Name; 2] = [Name::Diversion, Name::HistoryInfo];
 const IDENTITY: &str = "Identity";
 
 /// One server of a trunk that a call is sent to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Outgoing {
     /// The trunk.
     pub trunk: Arc<Trunk>,

@@ -64,6 +64,7 @@ scripts! {
     cost_limits
     cost_limits_of_forwards
     cost_limits_of_rewritten_numbers
+    cost_limits_of_transfers
     declined
     deflect_call
     destinations_in_turn
