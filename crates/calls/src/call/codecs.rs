@@ -32,6 +32,8 @@ pub(crate) struct Agreed {
     codecs: Vec<AgreedCodec>,
     /// The keys, when its packets are secret.
     pub crypto: Option<Crypto>,
+    /// Its packets must be secret and there are no keys: nothing is sent.
+    pub is_too_open: bool,
 }
 
 /// One codec of a stream. A side takes it under the payload type that it has written itself (RFC 3264 §5.1).
@@ -161,7 +163,7 @@ impl Agreed {
             let (by_us, by_phone) = if answered { (codec, same) } else { (same, codec) };
             Some(AgreedCodec { codec: codec.clone(), from_phone: by_us.payload, to_phone: by_phone.payload })
         });
-        Self { codecs: both.collect(), crypto: None }
+        Self { codecs: both.collect(), crypto: None, is_too_open: false }
     }
 
     /// What is spoken: the first of the answer.

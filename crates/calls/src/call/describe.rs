@@ -121,9 +121,9 @@ impl Description {
     }
 
     /// Strikes out the lines that are not to be carried.
-    pub(crate) fn strike(&mut self, is_too_open: impl Fn(&mut MediaLine) -> bool) {
-        for line in self.lines.iter_mut().filter(|line| line.kind.is_some()) {
-            if is_too_open(line) {
+    pub(crate) fn strike(&mut self, is_too_open: impl Fn(usize, &mut MediaLine) -> bool) {
+        for (at, line) in self.lines.iter_mut().enumerate().filter(|(_, line)| line.kind.is_some()) {
+            if is_too_open(at, line) {
                 line.kind = None;
                 self.was_too_open = true;
             }
@@ -309,7 +309,7 @@ impl MediaLine {
             rtcp_port: media.rtcp().map(|(port, _)| port),
             telephone_event: telephone_event.map(|codec| codec.payload),
             clock_hertz: codecs.first().map(|codec| codec.clock_rate),
-            keys: if kind.is_some() { Keys::read(media) } else { Keys::default() },
+            keys: Keys::read(media),
         }
     }
 
@@ -373,9 +373,17 @@ impl Said {
         Self { session_id: session_id >> 2, version: 0, body: None, is_answer: false, guard, lines: 0 }
     }
 
-    /// How the media of this dialog is guarded.
-    pub(crate) fn guard(&self) -> &Guard {
-        &self.guard
+    /// Reads a description of the phone; `is_answer`: it answers what we have said last.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn read(
+        &self,
+        body: &Bytes,
+        whereabouts: Whereabouts,
+        is_answer: bool,
+    ) -> Result<Description, Error> {
+        self.guard.read(body, whereabouts, self.body.as_ref().filter(|_| is_answer))
     }
 
     /// May the phone be told anything at all?
@@ -400,6 +408,11 @@ impl Said {
                     agreed
                 }
                 None => Agreed::default(),
+            })
+            .zip(&heard.lines)
+            .map(|(mut agreed, line)| {
+                agreed.is_too_open = agreed.crypto.is_none() && self.guard.wants_secrecy(line);
+                agreed
             })
             .collect()
     }
@@ -489,7 +502,7 @@ mod tests {
 
     fn read(text: &str, whereabouts: Whereabouts) -> Description {
         Guard::off()
-            .read(&Bytes::copy_from_slice(text.replace('\n', "\r\n").as_bytes()), whereabouts)
+            .read(&Bytes::copy_from_slice(text.replace('\n', "\r\n").as_bytes()), whereabouts, None)
             .unwrap()
     }
 

@@ -13,7 +13,7 @@ use super::describe::{Description, Said, Whereabouts};
 use super::house::{Context, House};
 use super::outside::Outside;
 use super::{ALLOW, SUPPORTED};
-use crate::offer::Exchange;
+use crate::offer::{Exchange, Side};
 use crate::snapshot::{Cause, DialogIds};
 
 /// The port of a SIP URI that names none, over UDP and TCP.
@@ -185,9 +185,11 @@ impl Half {
         Whereabouts { source: self.flow.remote.ip(), claimed: host_address(self.dialog.remote_target()) }
     }
 
-    /// Reads a description that came from this phone.
+    /// Reads a description that came from this phone, after the table of offers and answers has let it pass: one that is
+    /// no offer answers ours.
     pub(crate) fn read(&self, body: &Bytes) -> Result<Description, sip::Error> {
-        self.said.guard().read(body, self.whereabouts())
+        let is_offer = self.exchange.outstanding().is_some_and(|offer| offer.side == Side::Remote);
+        self.said.read(body, self.whereabouts(), !is_offer)
     }
 
     /// The refresh is tried again a little later.

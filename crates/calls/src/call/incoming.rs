@@ -195,7 +195,7 @@ pub(crate) fn check(arrival: Arrival, context: &mut Context<'_>) -> Result<(Call
         return Err(488);
     }
     let offer = match described {
-        true => Some(guard.read(request.body(), whereabouts).map_err(|_| 400_u16)?),
+        true => Some(guard.read(request.body(), whereabouts, None).map_err(|_| 400_u16)?),
         false => None,
     };
     if offer.as_ref().is_some_and(|offer| !offer.has_media_for_us()) {

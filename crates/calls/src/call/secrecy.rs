@@ -10,7 +10,7 @@ use bytes::Bytes;
 use media::{Crypto, Secret, Suite};
 use model::plan::Srtp;
 use sip::endpoint::{Endpoint, Transport};
-use sip::sdp::{self, Media};
+use sip::sdp::{self, Media, Sdp};
 
 use super::describe::{Description, MediaLine, Whereabouts};
 use super::streams::STREAMS_MAX;
@@ -42,6 +42,8 @@ impl fmt::Debug for Guard {
 pub(crate) struct Keys {
     /// It wants no packets in the clear (`RTP/SAVP`).
     pub insists: bool,
+    /// Its profile, when it is one of RTP.
+    profile: Option<&'static str>,
     /// The first of its keys that we can use: number of the line, key.
     pub key: Option<(u32, Secret)>,
 }
@@ -53,13 +55,25 @@ impl Keys {
             let suite = Suite::named(line.suite.as_bytes())?;
             Some((line.tag, Secret::new(suite, &line.key)?))
         };
-        Self { insists: insists(media.protocol()), key: media.crypto().find_map(usable) }
+        let key = if media.port() == 0 { None } else { media.crypto().find_map(usable) };
+        let insists = insists(media.protocol());
+        let profile = is_rtp(media.protocol()).then(|| profile(media.protocol(), insists));
+        Self { insists, profile, key }
     }
+}
+
+/// Has a section of ours keys of this suite under this tag?
+fn has_line(ours: &Media, tag: u32, suite: Suite) -> bool {
+    ours.crypto().any(|line| line.tag == tag && line.suite == suite.name())
 }
 
 /// Is this a profile of SRTP (RFC 3711, RFC 5124)?
 pub(crate) fn insists(protocol: &[u8]) -> bool {
     protocol.eq_ignore_ascii_case(b"RTP/SAVP") || protocol.eq_ignore_ascii_case(b"RTP/SAVPF")
+}
+
+fn is_rtp(protocol: &[u8]) -> bool {
+    protocol.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case(b"RTP/"))
 }
 
 /// The same profile with or without secrecy.
@@ -96,20 +110,37 @@ impl Guard {
     }
 
     /// Reads a description of the phone. Lines that are not as secret as they must be, or more than we do, are not
-    /// carried (RFC 3264 §6).
+    /// carried (RFC 3264 §6). When it answers `offer`, its keys must be for a line of that (RFC 4568 §5.1.2).
     ///
     /// # Errors
     /// It is none.
-    pub(crate) fn read(&self, body: &Bytes, whereabouts: Whereabouts) -> Result<Description, sip::Error> {
+    pub(crate) fn read(
+        &self,
+        body: &Bytes,
+        whereabouts: Whereabouts,
+        offer: Option<&Bytes>,
+    ) -> Result<Description, sip::Error> {
         let mut description = Description::read(body, whereabouts)?;
-        description.strike(|line| {
-            if self.policy == Srtp::Off {
+        let has_keys = description.lines().iter().any(|line| line.keys.key.is_some());
+        let ours = offer.filter(|_| has_keys).and_then(|offer| Sdp::parse(offer).ok()).unwrap_or_default();
+        description.strike(|at, line| {
+            let offered = offer.and_then(|_| ours.media().get(at));
+            let has_offered = offered.is_some_and(|offered| offered.crypto().next().is_some());
+            // Keys that answer none of ours are none: such a phone sends in the clear, as it was offered.
+            if self.policy == Srtp::Off || (offer.is_some() && !has_offered) {
                 line.keys.key = None;
             }
-            let must_be_secret = line.keys.insists || self.policy == Srtp::Required;
-            must_be_secret && (line.keys.key.is_none() || !self.may_be_used())
+            let is_unasked = offered.filter(|_| has_offered).is_some_and(|offered| {
+                line.keys.key.as_ref().is_some_and(|(tag, key)| !has_line(offered, *tag, key.suite()))
+            });
+            is_unasked || (self.wants_secrecy(line) && (line.keys.key.is_none() || !self.may_be_used()))
         });
         Ok(description)
+    }
+
+    /// Must no packet of this line be in the clear?
+    pub(crate) fn wants_secrecy(&self, line: &MediaLine) -> bool {
+        line.keys.insists || self.policy == Srtp::Required
     }
 
     fn may_be_used(&self) -> bool {
@@ -131,11 +162,15 @@ impl Guard {
             (true, None) => None,
             (false, _) => self.offers(insists || theirs.is_some()).then_some((1, OFFERED)),
         };
-        let is_rtp = media.protocol().to_ascii_uppercase().starts_with(b"RTP/");
-        if !is_rtp {
+        if !is_rtp(media.protocol()) {
             return;
         }
-        let is_savp = insists || (!is_answer && self.policy == Srtp::Required);
+        if is_answer && media.port() == 0 {
+            // A refused line, too, is answered under its own profile (RFC 3264 §6).
+            return media.set_protocol(keys.and_then(|keys| keys.profile).unwrap_or("RTP/AVP"));
+        }
+        let is_savp =
+            insists && (is_answer || line.is_some()) || (!is_answer && self.policy == Srtp::Required);
         media.set_protocol(profile(media.protocol(), is_savp));
         if media.port() == 0 {
             return;
@@ -158,9 +193,86 @@ impl Guard {
 
     /// The keys of an m-line on which both have given some.
     pub(crate) fn crypto(&self, at: usize, told: &Media, heard: &MediaLine) -> Option<Crypto> {
-        let (_, receive) = heard.keys.key.clone()?;
-        let ours = told.crypto().next()?;
-        let send = self.secret(at, receive.suite()).filter(|_| ours.suite == receive.suite().name())?;
+        let (_, receive) = heard.keys.key.clone().filter(|(tag, key)| has_line(told, *tag, key.suite()))?;
+        let send = self.secret(at, receive.suite())?;
         Some(Crypto { receive, send })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::describe::{Lines, Said};
+    use super::*;
+
+    fn guard(policy: Srtp, is_secure: bool) -> Guard {
+        let secrets = (policy != Srtp::Off).then(|| Box::new([[7; SECRET_BYTES_MAX]; STREAMS_MAX]));
+        Guard { policy, is_secure, secrets }
+    }
+
+    fn described(line: &str, keys: Option<(u32, Suite)>) -> Bytes {
+        let keys = keys.map_or(String::new(), |(tag, suite)| {
+            let line =
+                sdp::Crypto { tag, suite: suite.name().to_owned(), key: vec![9; suite.secret_bytes()] };
+            format!("a=crypto:{tag} {} inline:{}\r\n", line.suite, line.inline())
+        });
+        Bytes::from(format!(
+            "v=0\r\no=- 1 1 IN IP4 10.0.0.5\r\ns=-\r\nc=IN IP4 10.0.0.5\r\nt=0 0\r\nm=audio {line} 8\r\n{keys}"
+        ))
+    }
+
+    fn here() -> Whereabouts {
+        Whereabouts { source: [10, 0, 0, 5].into(), claimed: None }
+    }
+
+    /// What we say after a phone has said `offer`, or as an offer of our own.
+    fn say(said: &mut Said, offer: Option<&Description>) -> String {
+        let mut plain = Guard::off().read(&described("4000 RTP/AVP", None), here(), None).unwrap();
+        if offer.is_some() {
+            plain.refuse_at(0);
+        }
+        let lines = offer.map_or(Lines::Offer(None), Lines::Answer);
+        let body = said.write(&plain, [192, 0, 2, 1].into(), lines, |_, _| offer.is_none().then_some(30_000));
+        String::from_utf8_lossy(&body.unwrap_or_default()).into_owned()
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_has_keys_of_the_offer_or_is_struck_when_it_must(
+            policy in prop::sample::select(vec![Srtp::Off, Srtp::Accepted, Srtp::Required]),
+            is_secure: bool,
+            profile in prop::sample::select(vec!["RTP/AVP", "RTP/SAVP", "RTP/SAVPF"]),
+            keys in prop::option::of((1_u32..3, prop::sample::select(Suite::ALL.to_vec()))),
+        ) {
+            let mut said = Said::new(1, guard(policy, is_secure));
+            let offered = say(&mut said, None).contains("a=crypto:1 ");
+            let heard = said.read(&described(&format!("4000 {profile}"), keys), here(), true).unwrap();
+            let agreed = &said.agreed(&heard)[0];
+            let is_carried = heard.lines()[0].kind.is_some();
+            let must = policy == Srtp::Required || profile != "RTP/AVP";
+            let is_right = offered && keys == Some((1, OFFERED));
+            prop_assert!(!is_carried || agreed.crypto.is_some() == is_right);
+            prop_assert_eq!(agreed.is_too_open, must && agreed.crypto.is_none());
+            prop_assert!(!must || !is_carried || agreed.crypto.is_some(), "in the clear");
+            // Keys for another line are a phone that hears nothing.
+            let is_unasked = offered && keys.is_some() && !is_right;
+            prop_assert!(!(is_unasked && is_carried));
+        }
+    }
+
+    #[test]
+    fn a_refused_line_is_answered_under_its_own_profile() {
+        for profile in ["RTP/SAVP", "RTP/SAVPF", "RTP/AVP"] {
+            for (port, policy) in [(0, Srtp::Accepted), (4_000, Srtp::Off)] {
+                let mut said = Said::new(1, guard(policy, true));
+                let offer = said.read(&described(&format!("{port} {profile}"), None), here(), false).unwrap();
+                let answer = say(&mut said, Some(&offer));
+                if profile == "RTP/AVP" && port > 0 {
+                    continue;
+                }
+                assert!(answer.contains(&format!("m=audio 0 {profile} 8")), "{profile} {port}: {answer}");
+            }
+        }
     }
 }

@@ -263,7 +263,7 @@ impl ServiceCall {
             media.note(line.kind, agreed, Bridge::Relay);
         }
         for (at, line) in heard.lines().iter().enumerate() {
-            let Some(agreed) = agreed.get(at) else { continue };
+            let Some(agreed) = agreed.get(at).filter(|agreed| !agreed.is_too_open) else { continue };
             if let Some(mut remote) = line.remote(Some(line), agreed, with_video) {
                 let spoken = heard.spoken().filter(|(line, _)| *line == at);
                 remote.speech = agreed.speech(agreed, Bridge::Transcode);

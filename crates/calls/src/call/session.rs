@@ -96,6 +96,9 @@ impl Call {
                 [(End::Caller, a, b, (of_a, of_b)), (End::Callee, b, a, (of_b, of_a))]
             {
                 uses[end.index()].note(line.kind, own, bridge);
+                if own.is_too_open {
+                    continue;
+                }
                 if let Some(mut remote) = line.remote(Some(other), own, with_video) {
                     remote.speech = own.speech(theirs, bridge);
                     if bridge == Bridge::Relay {

@@ -136,6 +136,8 @@ scripts! {
     srtp_off
     srtp_offered_over_tls
     srtp_required
+    srtp_wrong_answers
+    srtp_wrong_optional_answer
     t38
     transcoding
     transcoding_begins_and_ends

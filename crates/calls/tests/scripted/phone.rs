@@ -45,6 +45,12 @@ pub struct Extras {
     /// Codecs other than PCMA and telephone events.
     pub codecs: Vec<String>,
     pub keys: Option<Keys>,
+    /// It answers: its keys are for the line of the offer.
+    pub is_answer: bool,
+    /// Its keys are for another suite than it was offered.
+    pub other_suite: bool,
+    /// They are for a line that it was not offered.
+    pub other_tag: bool,
 }
 
 /// What a description says of keys of SRTP.
@@ -421,7 +427,10 @@ impl Phone {
         let protocol = if extras.keys == Some(Keys::Insists) { "RTP/SAVP" } else { protocol };
         if matches!(extras.keys, Some(Keys::Insists | Keys::Optional)) {
             maps += "a=crypto:9 F8_128_HMAC_SHA1_80 inline:AAAA\r\n";
-            maps += &format!("a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:{}|2^31\r\n", self.key());
+            let tag = if extras.is_answer && !extras.other_tag { 1 } else { 4 };
+            let length = if extras.other_suite { 32 } else { 80 };
+            let suite = format!("AES_CM_128_HMAC_SHA1_{length}");
+            maps += &format!("a=crypto:{tag} {suite} inline:{}|2^31\r\n", self.key());
         }
         format!("{head}m=audio 4000 {protocol}{formats}\r\n{maps}{more}")
     }

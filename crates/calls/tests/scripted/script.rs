@@ -21,6 +21,7 @@
 //!   with offer | answer | answer inactive | hold | hold accepted | video | video refused | encrypted offer | the same offer
 //!   with fax | fax beside sound              T.38 in the place of sound, or beside it with sound refused
 //!   with keys | optional keys | no keys     for SRTP: with a profile of SRTP, beside plain RTP, none
+//!   with keys of another suite | tag        for a line that was not offered
 //!   with codecs PCMA opus events            what is described, in this order; `events` are telephone-event
 //!   with header NAME: PART                  `none`: it must not be there, `any`: it must be
 //!   with body TYPE TEXT                     with line TEXT: a line of the body
@@ -364,6 +365,7 @@ fn clauses(sentence: &str) -> Result<(Vec<String>, Extras, Vec<String>), String>
     let mut extras = Extras::default();
     let mut texts = Vec::new();
     for part in parts {
+        extras.is_answer |= part.starts_with("answer") || part.starts_with("hold accepted");
         match part.trim() {
             "answer inactive" | "offer inactive" => extras.session = Some(Session::Inactive),
             "offer" | "answer" | "description" => extras.session = Some(Session::Plain),
@@ -374,6 +376,11 @@ fn clauses(sentence: &str) -> Result<(Vec<String>, Extras, Vec<String>), String>
             "video refused" => extras.session = Some(Session::VideoRefused),
             "fax" => extras.session = Some(Session::Fax),
             "fax beside sound" => extras.session = Some(Session::FaxBeside),
+            "keys of another suite" => (extras.keys, extras.other_suite) = (Some(Keys::Insists), true),
+            "optional keys of another suite" => {
+                (extras.keys, extras.other_suite) = (Some(Keys::Optional), true);
+            }
+            "keys of another tag" => (extras.keys, extras.other_tag) = (Some(Keys::Insists), true),
             "keys" => extras.keys = Some(Keys::Insists),
             "optional keys" => extras.keys = Some(Keys::Optional),
             "no keys" => extras.keys = Some(Keys::None),
