@@ -25,8 +25,14 @@ impl Call {
         self.streams.record(&*context.house.ports, end, path)
     }
 
-    pub(crate) fn stop_recording(&mut self, context: &Context<'_>) {
-        self.streams.stop_recording(&*context.house.ports);
+    /// Is it recorded at the port of this end?
+    pub(crate) fn is_recorded_at(&self, end: End) -> bool {
+        self.streams.is_recorded_at(end)
+    }
+
+    /// Ends the recording at the port of one end.
+    pub(crate) fn stop_recording(&mut self, end: End, context: &Context<'_>) {
+        self.streams.stop_recording(&*context.house.ports, end);
     }
 
     /// Says a tone to both ends.

@@ -233,6 +233,11 @@ impl Streams {
         self.lines.iter().any(|line| line.recorded.contains(&true))
     }
 
+    /// Is a port of this end recorded at?
+    pub(crate) fn is_recorded_at(&self, end: End) -> bool {
+        self.lines.iter().any(|line| line.recorded[end.index()])
+    }
+
     /// Records the first stream at the port of `end`, each side on its channel; false when there is none.
     pub(crate) fn record(&mut self, ports: &dyn Ports, end: End, path: PathBuf) -> bool {
         let at = self.lines.iter_mut().find(|line| line.joined.is_some());
@@ -246,13 +251,12 @@ impl Streams {
         true
     }
 
-    /// Ends all recordings.
-    pub(crate) fn stop_recording(&mut self, ports: &dyn Ports) {
+    /// Ends the recording at the port of `end`; one at the other port is the other end's.
+    pub(crate) fn stop_recording(&mut self, ports: &dyn Ports, end: End) {
         for line in &mut self.lines {
-            for (port, recorded) in line.ports.iter().zip(&mut line.recorded) {
-                if let (Some(port), true) = (port, std::mem::take(recorded)) {
-                    ports.command(Command::StopRecording { port: port.id });
-                }
+            let was_recorded = std::mem::take(&mut line.recorded[end.index()]);
+            if let (Some(port), true) = (line.ports[end.index()], was_recorded) {
+                ports.command(Command::StopRecording { port: port.id });
             }
         }
     }

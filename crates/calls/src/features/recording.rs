@@ -29,19 +29,19 @@ pub(crate) fn command(
     on: bool,
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
-    match policy(&call.member(pair, end), context) {
-        Recording::Never => return Err(Refusal::NotAllowed),
-        // What is always recorded nobody ends.
-        Recording::Always if !on => return Err(Refusal::NotAllowed),
-        _ => {}
+    let policies = [end, end.other()].map(|end| policy(&call.member(pair, end), context));
+    // What is always recorded nobody ends, whichever end it is that wants it.
+    if policies[0] == Recording::Never || (!on && policies.contains(&Recording::Always)) {
+        return Err(Refusal::NotAllowed);
     }
-    if call.is_recorded() == on {
+    let in_state = if on { !call.is_recorded() } else { call.is_recorded_at(end) };
+    if !in_state {
         return Err(Refusal::WrongState);
     }
     if on {
         return begin(call, pair, end, context);
     }
-    call.stop_recording(context);
+    call.stop_recording(end, context);
     Ok(())
 }
 

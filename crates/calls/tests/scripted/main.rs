@@ -116,6 +116,7 @@ scripts! {
     queue_passes_over
     queue_without_agents
     recording
+    recording_of_two_policies
     recording_on_demand
     redial
     refer_refused
