@@ -49,42 +49,61 @@ fn call_of(name: &str) -> Option<CallId> {
 /// # Errors
 /// The folder cannot be read.
 pub fn list(folder: &Path) -> io::Result<Vec<RecordingFile>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
+    let newest_first = |a: &RecordingFile, b: &RecordingFile| (b.at, &b.name).cmp(&(a.at, &a.name));
     let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(call) = call_of(&name) else { continue };
-        let about = entry.metadata()?;
-        let at = timestamp(about.modified()?);
-        found.push(RecordingFile { call, name, at, bytes: about.len() });
-    }
-    found.sort_by(|a, b| (b.at, &b.name).cmp(&(a.at, &a.name)));
+    each(folder, |file| {
+        found.push(file);
+        // Twice the list is in memory at most, however many there are.
+        if found.len() >= 2 * RECORDINGS_LISTED_MAX {
+            found.sort_by(newest_first);
+            found.truncate(RECORDINGS_LISTED_MAX);
+        }
+    })?;
+    found.sort_by(newest_first);
     found.truncate(RECORDINGS_LISTED_MAX);
     Ok(found)
 }
 
-/// Removes what is older than `keep_time`; gives how many.
+/// Says all recordings in a folder, in no order; a file that goes meanwhile is left out.
+fn each(folder: &Path, mut say: impl FnMut(RecordingFile)) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(call) = call_of(&name) else { continue };
+        let about = match entry.metadata() {
+            Ok(about) => about,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let at = timestamp(about.modified()?);
+        say(RecordingFile { call, name, at, bytes: about.len() });
+    }
+    Ok(())
+}
+
+/// Removes what is older than `keep_time`, however many recordings there are; gives how many went.
 pub(crate) fn expire(folder: &Path, now: Timestamp, keep_time: Duration) -> usize {
     let micros = i64::try_from(keep_time.as_micros()).unwrap_or(i64::MAX);
     let before = Timestamp(now.0.saturating_sub(micros));
-    let found = match list(folder) {
-        Ok(found) => found,
-        Err(error) => {
-            tracing::warn!(%error, "the folder of recordings cannot be read");
-            return 0;
+    let mut gone = 0;
+    let read = each(folder, |file| {
+        if file.at >= before {
+            return;
         }
-    };
-    let old = found.iter().filter(|file| file.at < before);
-    let gone = old.map(|file| fs::remove_file(folder.join(&file.name)));
-    gone.filter(|outcome| {
-        outcome.as_ref().inspect_err(|error| tracing::warn!(%error, "an old recording stays for now")).is_ok()
-    })
-    .count()
+        match fs::remove_file(folder.join(&file.name)) {
+            Ok(()) => gone += 1,
+            Err(error) => tracing::warn!(%error, "an old recording stays for now"),
+        }
+    });
+    if let Err(error) = read {
+        tracing::warn!(%error, "the folder of recordings cannot be read");
+    }
+    gone
 }
 
 fn timestamp(time: SystemTime) -> Timestamp {
@@ -127,5 +146,20 @@ mod tests {
         );
         assert!(folder.path().join("notes.txt").exists());
         assert_eq!(expire(&folder.path().join("none"), now, Duration::ZERO), 0);
+    }
+
+    #[test]
+    fn old_ones_go_however_many_newer_ones_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = folder.path().join(name(CallId(1), 1));
+        let file = fs::File::create(&old).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000)).unwrap();
+        for number in 0..=RECORDINGS_LISTED_MAX as u64 {
+            fs::File::create(folder.path().join(name(CallId(2 + number), 1))).unwrap();
+        }
+        let now = Timestamp(2_500_000_000);
+        assert_eq!(list(folder.path()).unwrap().len(), RECORDINGS_LISTED_MAX);
+        assert_eq!(expire(folder.path(), now, Duration::from_secs(1_000)), 1);
+        assert!(!old.exists());
     }
 }
