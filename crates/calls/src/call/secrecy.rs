@@ -15,8 +15,9 @@ use sip::sdp::{self, Media, Sdp};
 use super::describe::{Description, MediaLine, Whereabouts};
 use super::streams::STREAMS_MAX;
 
-/// Key and salt of the largest suite, in bytes.
-const SECRET_BYTES_MAX: usize = 44;
+/// Keys and salts of one line, one for each of [`Suite::ALL`], in bytes: two suites never share a key, for each begins
+/// with a packet number of zero (RFC 3711 §9.1).
+const SECRETS_BYTES: usize = 44 + 28 + 30 + 30;
 /// What we offer: what everybody must know (RFC 4568 §6.2.1).
 const OFFERED: Suite = Suite::AesCm128HmacSha1Tag80;
 
@@ -27,7 +28,7 @@ pub(crate) struct Guard {
     /// Its signalling is secret.
     is_secure: bool,
     /// Our keys, one for each m-line. They stay, so that a stream goes on when the session is described anew.
-    secrets: Option<Box<[[u8; SECRET_BYTES_MAX]; STREAMS_MAX]>>,
+    secrets: Option<Box<[[u8; SECRETS_BYTES]; STREAMS_MAX]>>,
 }
 
 /// Keys are not for logs.
@@ -98,7 +99,7 @@ impl Guard {
         if policy == Srtp::Off {
             return Self::off();
         }
-        let mut secrets = Box::new([[0; SECRET_BYTES_MAX]; STREAMS_MAX]);
+        let mut secrets = Box::new([[0; SECRETS_BYTES]; STREAMS_MAX]);
         secrets.iter_mut().for_each(|secret| endpoint.fill_random(secret));
         let is_secure = matches!(transport, Transport::Tls | Transport::Wss);
         Self { policy, is_secure, secrets: Some(secrets) }
@@ -148,7 +149,9 @@ impl Guard {
     }
 
     fn secret(&self, at: usize, suite: Suite) -> Option<Secret> {
-        Secret::new(suite, self.secrets.as_ref()?.get(at)?.get(..suite.secret_bytes())?)
+        let before = Suite::ALL.into_iter().take_while(|other| *other != suite);
+        let begin: usize = before.map(Suite::secret_bytes).sum();
+        Secret::new(suite, self.secrets.as_ref()?.get(at)?.get(begin..begin + suite.secret_bytes())?)
     }
 
     /// Writes profile and keys of a section of ours. `heard` is the line as the phone has described it last, to be
@@ -207,7 +210,7 @@ mod tests {
     use super::*;
 
     fn guard(policy: Srtp, is_secure: bool) -> Guard {
-        let secrets = (policy != Srtp::Off).then(|| Box::new([[7; SECRET_BYTES_MAX]; STREAMS_MAX]));
+        let secrets = (policy != Srtp::Off).then(|| Box::new([[7; SECRETS_BYTES]; STREAMS_MAX]));
         Guard { policy, is_secure, secrets }
     }
 
@@ -235,6 +238,21 @@ mod tests {
         let lines = offer.map_or(Lines::Offer(None), Lines::Answer);
         let body = said.write(&plain, [192, 0, 2, 1].into(), lines, |_, _| offer.is_none().then_some(30_000));
         String::from_utf8_lossy(&body.unwrap_or_default()).into_owned()
+    }
+
+    #[test]
+    fn each_suite_of_each_line_has_a_key_of_its_own() {
+        let mut guard = guard(Srtp::Accepted, true);
+        let bytes = guard.secrets.iter_mut().flat_map(|secrets| secrets.iter_mut().flatten());
+        // Eight bytes that come nowhere else are in every piece of sixteen.
+        bytes
+            .enumerate()
+            .for_each(|(at, byte)| *byte = if at % 2 == 0 { (at / 2) as u8 } else { (at / 512) as u8 });
+        let keys = (0..STREAMS_MAX).flat_map(|at| Suite::ALL.map(|suite| guard.secret(at, suite).unwrap()));
+        let mut keys: Vec<Vec<u8>> = keys.map(|key| key.bytes()[..16].to_vec()).collect();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), STREAMS_MAX * Suite::ALL.len());
     }
 
     proptest! {
