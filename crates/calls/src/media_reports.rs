@@ -59,7 +59,7 @@ pub(crate) async fn take(
                 }
             },
             Report::Refused(Refusal::NoCodec) => {
-                tracing::warn!(call = %CallId(event.owner), "a call has no codec that the server speaks; it is not recorded");
+                tracing::warn!(call = %CallId(event.owner), "a call has no codec that the server speaks; it hears nothing of the server's own");
             }
             _ => {}
         }

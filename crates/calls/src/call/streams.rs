@@ -59,7 +59,11 @@ pub(crate) struct Streams {
 /// One m-line.
 #[derive(Debug, Default)]
 struct Line {
+    /// What travels over it.
+    kind: Option<Kind>,
     ports: [Option<Port>; 2],
+    /// The ends with whom the server has a codec of its own.
+    speaks: [bool; 2],
     told: [bool; 2],
     /// The keys that media was told of.
     keys: [Option<Crypto>; 2],
@@ -78,6 +82,13 @@ struct Taken {
     port: Port,
     keys: Option<Crypto>,
     recorded: bool,
+}
+
+impl Line {
+    /// Do both ends say something to each other on it?
+    fn is_sound(&self) -> bool {
+        self.joined.is_some() && self.kind == Some(Kind::Audio)
+    }
 }
 
 impl Side {
@@ -171,6 +182,7 @@ impl Streams {
         while self.lines.len() <= index {
             self.lines.push(Line::default());
         }
+        self.lines[index].kind = Some(kind);
         let place = &mut self.lines[index].ports[end.index()];
         if place.is_none() {
             match ports.open(OpenPort { kind, owner: self.owner }) {
@@ -199,6 +211,7 @@ impl Streams {
             line.keys[end.index()].clone_from(&crypto);
             ports.command(Command::SetCrypto { port: port.id, crypto });
         }
+        line.speaks[end.index()] = !remote.speech.encodings.is_empty();
         ports.command(Command::SetRemote { port: port.id, remote });
         line.told[end.index()] = true;
     }
@@ -238,9 +251,10 @@ impl Streams {
         self.lines.iter().any(|line| line.recorded[end.index()])
     }
 
-    /// Records the first stream at the port of `end`, each side on its channel; false when there is none.
+    /// Records the first sound at the port of `end`, each side on its channel; false when there is none that the server
+    /// understands from both ends.
     pub(crate) fn record(&mut self, ports: &dyn Ports, end: End, path: PathBuf) -> bool {
-        let at = self.lines.iter_mut().find(|line| line.joined.is_some());
+        let at = self.lines.iter_mut().find(|line| line.is_sound() && line.speaks == [true; 2]);
         let Some((line, port)) = at.and_then(|line| line.ports[end.index()].map(|port| (line, port))) else {
             return false;
         };
@@ -263,7 +277,7 @@ impl Streams {
 
     /// Says a short tone to both ends.
     pub(crate) fn beep(&self, ports: &dyn Ports) {
-        let line = self.lines.iter().find(|line| line.joined.is_some());
+        let line = self.lines.iter().find(|line| line.is_sound());
         for port in line.iter().flat_map(|line| line.ports.iter().flatten()) {
             ports.command(Command::Beep { port: port.id });
         }
@@ -292,5 +306,66 @@ impl Streams {
 fn close(ports: &dyn Ports, line: &mut Line) {
     for port in std::mem::take(line).ports.into_iter().flatten() {
         ports.command(Command::Close { port: port.id });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use media::{Codec, Encoding};
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    /// Gives ports by number and keeps where recordings are.
+    #[derive(Default)]
+    struct Counted(AtomicU64, Mutex<Vec<PortId>>);
+
+    impl Ports for Counted {
+        fn open(&self, _: OpenPort) -> Result<Port, NoPort> {
+            let number = self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(Port { id: PortId::numbered(number), rtp_port: 30_000, rtcp_port: 30_001 })
+        }
+
+        fn command(&self, command: Command) {
+            if let Command::Record { port, .. } = command {
+                self.1.lock().push(port);
+            }
+        }
+
+        fn conference(&self, _: Conference) -> ConferenceId {
+            ConferenceId::numbered(0)
+        }
+    }
+
+    fn joined(ports: &Counted, kinds: &[(Kind, bool)]) -> Streams {
+        let mut streams = Streams::new(1);
+        for (at, (kind, is_spoken)) in kinds.iter().enumerate() {
+            for end in [End::Caller, End::Callee] {
+                streams.port(ports, at, *kind, end);
+                let mut remote = Remote::new(([10, 0, 0, 5], 4_000).into());
+                remote.speech.encodings.extend(is_spoken.then(|| Encoding::new(Codec::Pcma, 8)));
+                streams.reach(ports, at, end, (remote, None));
+            }
+            streams.bridge(ports, at, Bridge::Relay);
+        }
+        streams
+    }
+
+    #[test]
+    fn the_first_sound_is_recorded_and_no_picture_before_it() {
+        let ports = Counted::default();
+        let mut streams = joined(&ports, &[(Kind::Video, false), (Kind::Audio, true)]);
+        assert!(streams.record(&ports, End::Callee, "a.wav".into()));
+        assert_eq!(*ports.1.lock(), [PortId::numbered(3)]);
+    }
+
+    #[test]
+    fn sound_that_the_server_does_not_understand_is_not_recorded() {
+        let ports = Counted::default();
+        let mut streams = joined(&ports, &[(Kind::Audio, false)]);
+        assert!(!streams.record(&ports, End::Caller, "a.wav".into()));
+        assert!(!streams.is_recorded() && ports.1.lock().is_empty());
     }
 }

@@ -17,8 +17,10 @@ pub(crate) fn by_policy(call: &mut Call, pair: usize, context: &Context<'_>) {
         return;
     }
     let wants = |end| policy(&call.member(pair, end), context) == Recording::Always;
-    if let Some(end) = [End::Caller, End::Callee].into_iter().find(|end| wants(*end)) {
-        begin(call, pair, end, context).ok();
+    if let Some(end) = [End::Caller, End::Callee].into_iter().find(|end| wants(*end))
+        && begin(call, pair, end, context).is_err()
+    {
+        tracing::warn!(call = %call.id(), "a call that must be recorded has no sound that the server speaks; it is not");
     }
 }
 

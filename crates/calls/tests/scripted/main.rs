@@ -118,6 +118,7 @@ scripts! {
     recording
     recording_of_two_policies
     recording_on_demand
+    recording_without_codec
     redial
     refer_refused
     refused_requests
