@@ -80,6 +80,9 @@ const ABLE: &[Scene] = &[
     Scene("presence", &[], &["events/presence", "events/call_lists"]),
     Scene("messages", &[], &[]),
     Scene("trunks", &[], &["trunk_"]),
+    Scene("regions and locations", &[], &["regions", "locations", "alternate_routing"]),
+    Scene("numbers of services", &[], &["services_of_the_plan", "overlap"]),
+    Scene("what a phone is told of a call", &["alerting"], &["auto_answer"]),
 ];
 
 /// What goes wrong with calls.
