@@ -167,10 +167,14 @@ impl Trunk {
         }
     }
 
-    /// Its servers in the order in which they are tried: those that are up, or not known, before those that are down.
+    /// Its servers in the order in which they are tried, with what is true of those that are up, or not known, and have
+    /// not failed lately: the others come behind those of all trunks.
     pub(crate) fn in_order(&self, now: Instant) -> Vec<(Hop, bool)> {
         let live = self.live.lock();
-        let usable = |hop: &Hop| live.health.get(hop).is_none_or(Health::is_usable);
+        let usable = |hop: &Hop| {
+            let is_up = live.health.get(hop).is_none_or(Health::is_usable);
+            is_up && live.servers.rests_until(*hop, now).is_none()
+        };
         let mut order: Vec<(Hop, bool)> =
             live.servers.in_order(now).into_iter().map(|hop| (hop, usable(&hop))).collect();
         order.sort_by_key(|(_, usable)| !usable);
