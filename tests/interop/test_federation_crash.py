@@ -211,7 +211,7 @@ async def test():
 
     # The same with Prosody. What it has acknowledged to its own users and not sent is not ours to keep.
     p.paused = True
-    await until(inward.settled, "Prosody has sent what it has", 30)
+    await reached(inward.settled, "Prosody has sent what it has", (inward,), 120)
     await p.down()
     await queued(peer.domain, QUEUED)
     await a.down()

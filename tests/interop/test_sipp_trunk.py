@@ -12,7 +12,7 @@ from carillon import finish, free_port, main, sipp, until, verb
 from sipp_scenario import challenged, expect, offer, pause, receive, request, respond, ringing, within
 from telephony import apply
 
-PORTS = {"first": free_port(), "second": free_port(), "dead": free_port()}
+PORTS = {name: free_port() for name in ("first", "second", "mute", "dead")}
 PLAN = """
 [[route]]
 pattern = "9.XXXX"
@@ -21,9 +21,16 @@ called = { strip_pre_dot = true }
 [[route]]
 pattern = "8.XXXX"
 to = { trunk = "dead" }
+[[route]]
+pattern = "7.XXXX"
+to = { group = "half" }
+called = { strip_pre_dot = true }
 [[outside.route_group]]
 name = "outside"
 trunks = ["first", "second"]
+[[outside.route_group]]
+name = "half"
+trunks = ["mute", "first"]
 """ + "".join(
     f"""
 [[outside.trunk]]
@@ -44,7 +51,7 @@ def refused(code):
     return [challenged("INVITE", content=offer()), ringing(), receive(code), request("ACK", 2, branch="[branch-5]", to="[last_To:]")]
 
 
-def call(name, caller, dialled="91234", **gateways):
+def call(name, caller, dialled, **gateways):
     """ann calls out; the gateways that are named are there and do what they do."""
     there = [sipp(f"{name}-{gate}", steps, "bob", port=PORTS[gate], wait=False) for gate, steps in gateways.items()]
     sipp(f"{name}-ann", caller, "ann", dialled)
@@ -58,14 +65,15 @@ def usable(trunk):
 
 async def test():
     apply(PLAN)
-    call("failover", TALKS, first=UNAVAILABLE, second=ANSWERS)
+    call("failover", TALKS, "91234", first=UNAVAILABLE, second=ANSWERS)
     # What failed is tried last for a while; who is busy is busy, whatever other ways there are.
-    call("busy", refused(486), second=BUSY)
-    # Nobody is at the second one any more: after three seconds the first has its turn.
+    call("busy", refused(486), "91234", second=BUSY)
+    # Nobody is at the mute one, ever (who came to its port later would get the INVITE that is still repeated, RFC 3261 §9.1):
+    # after three seconds the first has its turn.
     began = time.monotonic()
-    call("silent", TALKS, first=ANSWERS)
+    call("silent", TALKS, "71234", first=ANSWERS)
     assert time.monotonic() - began < 8, "the caller waits"
-    call("none-left", refused(480), first=UNAVAILABLE, second=UNAVAILABLE)
+    call("none-left", refused(480), "91234", first=UNAVAILABLE, second=UNAVAILABLE)
     # A trunk that is known to be down is tried all the same when there is no other, and not for long.
     await until(lambda: not usable("dead"), "the dead trunk is known to be down", 30)
     began = time.monotonic()
