@@ -1,0 +1,34 @@
+// How the pages are built: two of them, the client at / and the console at /admin/, and the service worker at /sw.js.
+
+import { resolve } from 'node:path';
+import { defineConfig } from 'vite';
+import solid from 'vite-plugin-solid';
+import { trustedTemplates } from './build/trusted-templates.ts';
+
+const SERVER = process.env['CARILLON_HTTP'] ?? 'http://localhost:8080';
+
+export default defineConfig({
+  base: '/',
+  plugins: [trustedTemplates(), solid()],
+  build: {
+    target: 'es2022',
+    outDir: 'dist',
+    emptyOutDir: true,
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    rollupOptions: {
+      input: {
+        client: resolve(import.meta.dirname, 'index.html'),
+        admin: resolve(import.meta.dirname, 'admin/index.html'),
+        sw: resolve(import.meta.dirname, 'client/sw.ts'),
+      },
+      output: { entryFileNames: chunk => (chunk.name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js') },
+    },
+  },
+  server: {
+    proxy: Object.fromEntries(
+      ['/api', '/upload', '/.well-known', '/healthz', '/ws', '/cti', '/sip'].map(path => [path, { target: SERVER, ws: true }]),
+    ),
+  },
+  test: { environment: 'node', include: ['{core,kit,client,admin}/**/*.test.ts'] },
+} as import('vite').UserConfig);
