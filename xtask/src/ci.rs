@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::{compliance, floors, interop, process, scenes, setup, tidy};
+use crate::{compliance, floors, interop, process, scenes, setup, tidy, ui};
 
 /// What to run besides the checks.
 #[derive(Args)]
@@ -27,6 +27,7 @@ pub fn run(options: &Options) -> Result<()> {
     steps.push(("fmt", Box::new(|| process::run(&["cargo", "fmt", "--all", "--check"]))));
     steps.push(("floors", Box::new(floors::run)));
     steps.push(("tidy", Box::new(tidy::run)));
+    steps.push(("pages", Box::new(|| ui::run(&ui::Options { check: true }))));
     steps.push(("clippy", Box::new(clippy)));
     steps.push(("tests", Box::new(|| process::run(&["cargo", "test", "--workspace", "--quiet"]))));
     steps.push((

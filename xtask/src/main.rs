@@ -11,6 +11,7 @@ mod process;
 mod scenes;
 mod setup;
 mod tidy;
+mod ui;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,8 @@ enum Task {
     Compliance(compliance::Options),
     /// Write docs/dev/scenes.md from the scripts of calls and from what the tests against foreign phones say
     Scenes(scenes::Options),
+    /// Check, test and build the pages into ui/dist, from the lock file
+    Ui(ui::Options),
     /// Measure side by side with the peers and write docs/benchmarks.md
     Bench(bench::Options),
 }
@@ -70,6 +73,7 @@ fn run(task: Task) -> Result<()> {
         Task::Picture => picture::run(),
         Task::Compliance(options) => compliance::run(&options),
         Task::Scenes(options) => scenes::run(&options),
+        Task::Ui(options) => ui::run(&options),
         Task::Bench(options) => bench::run(&options),
     }
 }
