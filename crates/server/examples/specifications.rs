@@ -4,7 +4,7 @@
 use im::Spec;
 
 fn main() {
-    let server = [server::migration::ABOUT];
+    let server = [operations::migration::ABOUT];
     for about in im::features::ALL.iter().chain(web::SPECIFICATIONS).chain(&server) {
         for spec in about.specs {
             let (kind, number, version, missing) = match spec {

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
+use operations::exit::Exit;
+use operations::folder::{self, Lock};
+use operations::{Context, Failure, Listener, Request, perform};
 use runtime::Runtime;
 use serde::de::DeserializeOwned;
 use store::Store;
 
 use crate::config::{self, Config};
 use crate::control::Client;
-use crate::exit::Exit;
-use crate::folder::{self, Lock};
-use crate::operations::{Context, Failure, Listener, Request, perform};
 
 /// The way in.
 pub enum Access {
@@ -114,7 +114,7 @@ pub async fn context(config: &Config, runtime: &Runtime) -> Result<Context, Fail
         store,
         runtime: runtime.clone(),
         domain: config.domain.clone(),
-        hashes: crate::operations::password::hashes(&config.im.sign_in.mechanisms),
+        hashes: operations::password::hashes(&config.im.sign_in.mechanisms),
         folder: config.folder.clone(),
         uploads: store::Files::new(config.files_path(), runtime),
         files: vec![config.certificate_path(), config.key_path()],

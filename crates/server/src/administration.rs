@@ -2,8 +2,7 @@
 
 use futures::future::BoxFuture;
 use im::Order;
-
-use crate::operations::{Context, Failure, NewUser, Request, Secret, perform};
+use operations::{Context, Failure, NewUser, Request, Secret, perform};
 
 /// Carries out orders over the operations.
 pub struct Administration(pub Context);

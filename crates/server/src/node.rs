@@ -11,6 +11,7 @@ use im::s2s::FederationConfig;
 use im::{Im, ImConfig, Transport};
 use media::{Media, MediaConfig};
 use model::BareJid;
+use operations::Change;
 use presence::{Engine, Rules};
 use runtime::{Runtime, SocketOptions};
 use rustls::ServerConfig;
@@ -20,7 +21,6 @@ use xmpp::sasl::scram::ITERATIONS_DEFAULT;
 
 use crate::certificate;
 use crate::config::{Config, MusicOnHold};
-use crate::operations::Change;
 use crate::outside;
 use crate::status::Rooms;
 
@@ -76,7 +76,7 @@ impl Node {
         let rooms = web::Rooms {
             store: store.clone(),
             presence: Arc::clone(&presence),
-            status: Arc::clone(&rows) as Arc<dyn web::StatusSource>,
+            status: Arc::clone(&rows) as Arc<dyn operations::StatusSource>,
             metrics: web::Metrics::install()?,
             files,
             tls: Arc::clone(&web_tls),
@@ -106,7 +106,7 @@ impl Node {
     }
 
     /// Messaging and call control, in rows.
-    pub fn rows(&self) -> &dyn web::StatusSource {
+    pub fn rows(&self) -> &dyn operations::StatusSource {
         &*self.rows
     }
 
@@ -400,7 +400,7 @@ fn calls_config(config: &Config, tls: ServerConfig) -> Result<CallsConfig> {
         echo_number: Some(ECHO_NUMBER.to_owned()),
         conferences: config.sip.calls.conferences.clone(),
         sounds: calls::Sounds {
-            shelf: Arc::new(media::Shelf::open(&crate::folder::sounds_path(&config.folder))),
+            shelf: Arc::new(media::Shelf::open(&operations::folder::sounds_path(&config.folder))),
             music: music(&config.sip.calls.music_on_hold)?,
         },
         limits: call_limits(config),

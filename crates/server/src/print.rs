@@ -3,9 +3,8 @@
 use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use operations::{Failure, Progress};
 use serde::Serialize;
-
-use crate::operations::{Failure, Progress};
 
 /// Prints a line on standard output. Who reads only the beginning (`| head`) closes it, and that is no fault.
 pub(crate) fn line(text: &str) {

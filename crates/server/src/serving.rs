@@ -7,16 +7,16 @@ use calls::trunk::{ProbeOutcome, TrunkStatus};
 use futures::future::BoxFuture;
 use im::s2s::{FederationState, Step};
 use model::{BareJid, DomainPart};
+use operations::exit::Exit;
+use operations::{Change, Failure, ListenerShown, Reloaded, Running, Status};
 use parking_lot::Mutex;
 use runtime::Runtime;
 use store::StorageState;
 
 use crate::access;
 use crate::config::{Config, Felt};
-use crate::exit::Exit;
 use crate::logging::{self, ALL_MODULES, Levels};
 use crate::node::Node;
-use crate::operations::{Change, Failure, ListenerShown, Reloaded, Running, Status};
 
 /// A node that serves, with what it was started from.
 pub struct Serving {
@@ -99,8 +99,12 @@ impl Running for Serving {
         })
     }
 
-    fn levels(&self) -> &Levels {
-        &self.levels
+    fn levels(&self) -> Vec<(String, String)> {
+        self.levels.list()
+    }
+
+    fn set_level(&self, module: &str, level: &str) -> Result<(), Failure> {
+        self.levels.set(module, level).map_err(|error| Failure::invalid(error.to_string()))
     }
 
     fn reload(&self) -> Result<Reloaded, Failure> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use calls::Calls;
 use calls::snapshot::{CallSnapshot, ConnectionState, Direction};
 use im::Im;
-use web::{CallRow, RegistrationRow, SessionRow, StatusSource};
+use operations::{CallRow, RegistrationRow, SessionRow, StatusSource};
 
 /// The rooms that are asked.
 pub(crate) struct Rooms {

@@ -2,14 +2,13 @@
 //! for sleeping devices.
 //!
 //! Owns: the HTTPS, loopback HTTP and metrics listeners, the administrator's sign-in, the pages. Does not own
-//! what it shows: `im`, `calls` and `presence` are asked through [`StatusSource`]. Chat over
+//! what it shows: `im`, `calls` and `presence` are asked through [`operations::StatusSource`]. Chat over
 //! WebSocket and BOSH is a wire of `im`'s, and what applications say at `/cti` is a session of `calls`'.
 //!
 //! Specs: RFC 9110, RFC 6455 and RFC 7395 (WebSocket), XEP-0124 and XEP-0206 (BOSH), XEP-0156
 //! (host-meta), RFC 8030, RFC 8291 and RFC 8292 (Web Push), RFC 6265 (cookies), RFC 7617 (Basic), Content Security Policy Level 3, WCAG 2.2 AA.
 
 mod about;
-pub mod administrator;
 mod answer;
 mod archive;
 mod bosh;
@@ -28,7 +27,6 @@ pub mod push;
 mod routes;
 mod serve;
 mod sessions;
-mod status;
 mod tls;
 mod upload;
 mod websocket;
@@ -45,7 +43,6 @@ use tokio::sync::Semaphore;
 pub use about::SPECIFICATIONS;
 pub use cti::CtiPolicy;
 pub use metrics_page::Metrics;
-pub use status::{CallRow, RegistrationRow, SessionRow, StatusSource};
 pub use tls::Tls;
 
 use failures::Failures;
@@ -109,7 +106,7 @@ pub struct Rooms {
     /// Presence, with its reasons.
     pub presence: Arc<presence::Engine>,
     /// Sessions, lines, calls.
-    pub status: Arc<dyn StatusSource>,
+    pub status: Arc<dyn operations::StatusSource>,
     /// The recorder of metrics.
     pub metrics: Metrics,
     /// The contents of the files that users upload.

@@ -57,11 +57,6 @@ pub const FAILURE_ADDRESSES_MAX: usize = 10_000;
 /// Password hashes at a time: each takes 19 MiB and some 20 ms of a core.
 pub const HASHES_AT_ONCE_MAX: usize = 2;
 
-/// The administrator's password, in characters, at least.
-pub const PASSWORD_CHARS_MIN: usize = 12;
-/// The administrator's password, in bytes, at most.
-pub const PASSWORD_BYTES_MAX: usize = 256;
-
 /// Messages on a page of an archive when nobody names a number.
 pub const ARCHIVE_PAGE: usize = 50;
 /// Messages on a page of an archive.

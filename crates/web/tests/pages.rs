@@ -6,7 +6,7 @@ mod house;
 use std::time::Duration;
 
 use house::{House, ask};
-use web::administrator;
+use operations::administrator;
 
 const PASSWORD: &str = "correct horse battery";
 

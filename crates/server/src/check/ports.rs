@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 
+use operations::folder;
 use runtime::{Runtime, SocketOptions};
 
 use super::Finding;
 use crate::config::{Config, ListenSection};
 use crate::control::Client;
-use crate::folder;
 
 const WHAT: &str = "ports";
 

@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::path::Path;
 
 use model::DomainPart;
+use operations::folder;
 use toml::de::{DeTable, DeValue};
 
 use super::value::Value;
 use super::{Config, ConfigError, SETTINGS, Setting};
-use crate::folder;
 
 /// Environment variables that override a setting: `CARILLON__SECTION__KEY`, or `CARILLON__KEY` at the top.
 pub const ENVIRONMENT_PREFIX: &str = "CARILLON__";

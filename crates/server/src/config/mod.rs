@@ -28,9 +28,6 @@ pub use template::{Start, template};
 /// The version of the configuration file that this program reads.
 pub const VERSION: i64 = 1;
 
-/// The folder of recordings of calls, in the data directory.
-pub const RECORDINGS: &str = "recordings";
-
 /// All that the operator decided, with the defaults for the rest.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -493,7 +490,7 @@ impl Config {
 
     /// Where recordings of calls go.
     pub fn recordings(&self) -> PathBuf {
-        self.folder.join(RECORDINGS)
+        self.folder.join(operations::folder::RECORDINGS)
     }
 
     /// The folder of the files that users send.

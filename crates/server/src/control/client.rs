@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use operations::exit::Exit;
+use operations::{Failure, Listener, Request};
 use runtime::Runtime;
 use serde_json::Value;
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 
 use super::{Reply, line};
-use crate::exit::Exit;
-use crate::operations::{Failure, Listener, Request};
 
 /// How long the node may be silent. Long work tells its progress, and the longest silent work is a backup.
 const SILENCE_MAX: Duration = Duration::from_secs(600);

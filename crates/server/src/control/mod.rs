@@ -1,6 +1,6 @@
 //! The control socket: `DIR/control.sock`, JSON lines, for whoever may read the data directory.
 //!
-//! A request is one line with an object (see [`crate::operations::Request`]). The answer is one line,
+//! A request is one line with an object (see [`operations::Request`]). The answer is one line,
 //! `{"done": …}` or `{"failed": {…}}`; long work sends `{"progress": {…}}` lines before it. Several requests may
 //! follow each other on one connection.
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use client::Client;
 pub use server::serve;
 
-use crate::operations::{Failure, Progress};
+use operations::{Failure, Progress};
 
 /// The longest line in either direction: an import's file travels in one.
 pub const LINE_BYTES_MAX: usize = 16 << 20;

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use operations::{Context, Failure, Progress, Request, perform};
 use tokio::io::{AsyncWrite, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{CONNECTIONS_MAX, Reply, line};
-use crate::operations::{Context, Failure, Progress, Request, perform};
 
 /// A connection that asks nothing for this long is closed.
 const IDLE_MAX: Duration = Duration::from_secs(300);
@@ -105,8 +105,9 @@ where
     Ok(match work.join().await {
         Some(Ok(value)) => Reply::Done(value),
         Some(Err(failure)) => Reply::Failed(failure),
-        None => {
-            Reply::Failed(Failure::new(crate::exit::Exit::Failed, "the operation broke off: see the log"))
-        }
+        None => Reply::Failed(Failure::new(
+            operations::exit::Exit::Failed,
+            "the operation broke off: see the log",
+        )),
     })
 }

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use operations::folder;
+use operations::{GroupChange, Request, Secret, perform};
 use runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, ListenSection};
 use crate::node::{ECHO_NUMBER, Node};
-use crate::operations::{GroupChange, Request, Secret, perform};
-use crate::{access, certificate, folder, verbs};
+use crate::{access, certificate, verbs};
 
 /// The domain of the demo.
 pub const DOMAIN: &str = "localhost";

@@ -1,10 +1,10 @@
 //! `announce`: something to everybody, now or when they sign in.
 
+use operations::exit::Exit;
+use operations::{Announced, Failure, MessageOfTheDay, Request};
 use runtime::Runtime;
 
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{Announced, Failure, MessageOfTheDay, Request};
 use crate::print;
 
 /// Say something to everybody who is signed in, to all users, or once to each who signs in

@@ -1,11 +1,11 @@
 //! `archive`: what was said and is kept.
 
 use model::{BareJid, Jid};
+use operations::exit::Exit;
+use operations::{Deleted, Failure, Request};
 use runtime::Runtime;
 
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{Deleted, Failure, Request};
 use crate::print;
 
 /// Delete from the archives of users and rooms

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use operations::exit::Exit;
+use operations::{Failure, Request};
 use runtime::Runtime;
 
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{Failure, Request};
 use crate::print;
 
 /// Write database, configuration and certificate into one new file, while the server runs; DIR/files is not in it

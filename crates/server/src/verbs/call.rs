@@ -1,14 +1,14 @@
 //! `call`: who talks, who talked with whom, and what was said on the wire.
 
 use model::{BareJid, LineId, Number};
-use runtime::Runtime;
-
-use super::{Common, ask, ladder};
-use crate::exit::Exit;
-use crate::operations::{
+use operations::exit::Exit;
+use operations::{
     CallShown, CallTraced, CallsWanted, Failure, HistoryShown, LegShown, QualityShown, RecordingShown,
     Request,
 };
+use runtime::Runtime;
+
+use super::{Common, ask, ladder};
 use crate::print;
 
 /// Show calls: live ones, records of those that have ended, SIP messages, and users' histories

@@ -1,14 +1,15 @@
 //! `check`: is the server set up so that it can work?
 
 use clap::ValueEnum;
+use operations::exit::Exit;
+use operations::folder;
+use operations::{Failure, Request, Status};
 use runtime::Runtime;
 
 use super::{Common, ask};
 use crate::check::{Finding, Grade, alerts, certificates, dns, ports};
 use crate::control::Client;
-use crate::exit::Exit;
-use crate::operations::{Failure, Request, Status};
-use crate::{config, folder, print};
+use crate::{config, print};
 
 /// Check configuration, certificates, ports and DNS, and say what to do about what is not right
 #[derive(clap::Args)]

@@ -1,8 +1,8 @@
 //! `completions`: what a shell needs to complete our command lines.
 
 use clap_complete::Shell;
+use operations::exit::Exit;
 
-use crate::exit::Exit;
 use crate::print;
 
 /// Print the completions for a shell

@@ -1,8 +1,9 @@
 //! `demo`: a whole server in a temporary directory, and the scene that it plays.
 
+use operations::Failure;
+use operations::exit::Exit;
+
 use crate::demo;
-use crate::exit::Exit;
-use crate::operations::Failure;
 
 /// Play the demonstration: a server of its own, three users, a call that chat sees; then stay up to be joined
 #[derive(clap::Args)]

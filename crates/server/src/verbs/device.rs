@@ -1,12 +1,12 @@
 //! `device`: which telephones sign in with an account of their own.
 
 use model::{LineId, Number, Partition};
+use operations::exit::Exit;
+use operations::{DeviceShown, Failure, NewDevice, Request};
 use runtime::Runtime;
 
 use super::user::password_set;
 use super::{Common, ask, secret_from_stdin};
-use crate::exit::Exit;
-use crate::operations::{DeviceShown, Failure, NewDevice, Request};
 use crate::print;
 
 /// Give devices accounts of their own, and list devices; what a device is says the dial plan

@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 use calls::admission::PoolShown;
 use calls::dialplan::{Case, CaseFailure};
 use model::plan::{DOCUMENT_BYTES_MAX, Finding, Severity};
+use operations::exit::Exit;
+use operations::{CasesRun, DialPlanApplied, DialPlanShown, DialPlanTested, Failure, NewDialPlan, Request};
 use runtime::Runtime;
 
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{
-    CasesRun, DialPlanApplied, DialPlanShown, DialPlanTested, Failure, NewDialPlan, Request,
-};
 use crate::print;
 
 /// Failed cases that are told with their explanation.

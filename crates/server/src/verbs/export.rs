@@ -5,13 +5,13 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use operations::exit::Exit;
+use operations::migration::{MAM, PIE};
+use operations::{AccountExported, Failure, Listener, Progress, Request, UserShown};
 use runtime::Runtime;
 
 use super::Common;
 use crate::access::Access;
-use crate::exit::Exit;
-use crate::migration::{MAM, PIE};
-use crate::operations::{AccountExported, Failure, Listener, Progress, Request, UserShown};
 use crate::print;
 
 /// Write all accounts into a file for other XMPP servers

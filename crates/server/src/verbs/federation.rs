@@ -2,11 +2,11 @@
 
 use im::s2s::{FederationState, Grade, Step};
 use model::DomainPart;
+use operations::exit::Exit;
+use operations::{Failure, Request};
 use runtime::Runtime;
 
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{Failure, Request};
 use crate::print;
 
 /// Show how other XMPP servers stand, and find out why one cannot be reached

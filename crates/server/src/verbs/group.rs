@@ -1,11 +1,11 @@
 //! `group`: who works with whom.
 
 use model::BareJid;
+use operations::exit::Exit;
+use operations::{Failure, GroupChange, GroupShown, Request};
 use runtime::Runtime;
 
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{Failure, GroupChange, GroupShown, Request};
 use crate::print;
 
 /// Add, list, share, fill and remove groups of people

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
+use operations::Failure;
+use operations::exit::Exit;
+use operations::migration::{Extent, Files, Origin};
 use runtime::Runtime;
 use serde_json::json;
 
 use super::Common;
 use crate::access::Access;
-use crate::exit::Exit;
-use crate::migration::import::{Import, Imported};
-use crate::migration::{Extent, Files, Origin};
-use crate::operations::Failure;
+use crate::moving::{Import, Imported};
 use crate::print;
 
 /// What is told of a file's mistakes on the terminal.

@@ -4,14 +4,15 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use model::DomainPart;
+use operations::exit::Exit;
+use operations::folder;
+use operations::{Failure, set_administrator_password};
 use runtime::Runtime;
 use serde::Serialize;
 
 use super::DATA_DEFAULT;
 use crate::config::{self, Start, template};
-use crate::exit::Exit;
-use crate::operations::{Failure, set_administrator_password};
-use crate::{access, certificate, folder, print};
+use crate::{access, certificate, print};
 
 /// Make a data directory: configuration, database, self-signed certificate, administrator
 #[derive(clap::Args)]

@@ -1,11 +1,11 @@
 //! `user invite`, `user invitations`, `user uninvite`: links that make accounts.
 
 use model::BareJid;
+use operations::exit::Exit;
+use operations::{Failure, InvitationMade, InvitationShown, Request};
 use runtime::Runtime;
 
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{Failure, InvitationMade, InvitationShown, Request};
 use crate::print;
 
 #[derive(clap::Args)]

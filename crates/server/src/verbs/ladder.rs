@@ -2,8 +2,7 @@
 //! terminal has.
 
 use model::Timestamp;
-
-use crate::operations::{CallTraced, MessageShown};
+use operations::{CallTraced, MessageShown};
 
 /// From one lifeline to the next.
 const STEP: usize = 36;
@@ -141,7 +140,7 @@ fn push(out: &mut String, row: &Row) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operations::PartyShown;
+    use operations::PartyShown;
 
     fn message(at: i64, party: usize, sent: bool, text: &str) -> MessageShown {
         let text = text.replace('\n', "\r\n");

@@ -6,12 +6,12 @@ use model::{
     BareJid, DoNotDisturb, ForwardWhen, LineChange, LineId, LineSettings, Number, Origin, Partition,
     SPEED_DIAL_PLACES, SpeedDial,
 };
+use operations::exit::Exit;
+use operations::{Failure, LineAdded, LineSettingsShown, LineShown, NewLine, Request};
 use runtime::Runtime;
 
 use super::user::password_set;
 use super::{Common, ask, secret_from_stdin};
-use crate::exit::Exit;
-use crate::operations::{Failure, LineAdded, LineSettingsShown, LineShown, NewLine, Request};
 use crate::print;
 
 /// Add, list, change and remove lines

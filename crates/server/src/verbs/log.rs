@@ -1,10 +1,10 @@
 //! `log`: what the running server writes into its log.
 
+use operations::exit::Exit;
+use operations::{Failure, Request};
 use runtime::Runtime;
 
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{Failure, Request};
 use crate::print;
 
 /// See and change what the running server logs

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::exit::Exit;
-use crate::operations::Failure;
+use operations::Failure;
+use operations::exit::Exit;
+
 use crate::print;
 
 /// Write the manual pages: one file per verb into a directory, or the first page to standard output

@@ -37,11 +37,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use operations::exit::{self, Exit};
+use operations::{Failure, Request, Secret};
 use runtime::Runtime;
 
 use crate::access::Access;
-use crate::exit::{self, Exit};
-use crate::operations::{Failure, Request, Secret};
 use crate::print;
 
 /// Where data lies unless said otherwise.
@@ -232,7 +232,7 @@ async fn ask_with<T: serde::de::DeserializeOwned>(
     common: &Common,
     runtime: &Runtime,
     request: Request,
-    progress: crate::operations::Listener<'_>,
+    progress: operations::Listener<'_>,
 ) -> Result<T, Failure> {
     let mut access = Access::open(&common.data, runtime).await?;
     let answer = access.perform(request, progress).await;

@@ -2,12 +2,12 @@
 
 use calls::QueueShown;
 use model::{LineChange, LineId};
+use operations::exit::Exit;
+use operations::{Failure, LineSettingsShown, Request};
 use runtime::Runtime;
 
 use super::line::Which;
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{Failure, LineSettingsShown, Request};
 use crate::print;
 
 /// Show queues of callers, sign agents in and out

@@ -1,11 +1,11 @@
 //! `recover-admin`: another password for the administrator of the web pages.
 
+use operations::exit::Exit;
+use operations::{Failure, Request};
 use runtime::Runtime;
 
 use super::user::password_set;
 use super::{Common, ask, secret_from_stdin};
-use crate::exit::Exit;
-use crate::operations::{Failure, Request};
 
 /// Give the administrator of the web pages another password; without --password-stdin it is made up and shown once
 #[derive(clap::Args)]

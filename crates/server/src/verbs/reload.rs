@@ -1,10 +1,10 @@
 //! `reload`: the running server reads its configuration and certificates again.
 
+use operations::exit::Exit;
+use operations::{Failure, Reloaded, Request};
 use runtime::Runtime;
 
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{Failure, Reloaded, Request};
 use crate::print;
 
 /// Let the running server read its configuration and certificates again; sessions and calls go on

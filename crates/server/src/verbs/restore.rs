@@ -2,12 +2,13 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use operations::Failure;
+use operations::exit::Exit;
+use operations::folder;
 use runtime::Runtime;
 
 use super::Common;
-use crate::exit::Exit;
-use crate::operations::Failure;
-use crate::{access, config, folder, print};
+use crate::{access, config, print};
 
 /// The database's file while its backup is being taken apart.
 const COPY_NAME: &str = "restore.new";

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use operations::exit::Exit;
+use operations::folder;
+use operations::{Context, Failure, Running};
 use runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Common;
 use crate::administration::Administration;
 use crate::config::Config;
-use crate::exit::Exit;
 use crate::logging::Levels;
 use crate::node::Node;
 use crate::notify::Notify;
-use crate::operations::{Context, Failure, Running};
 use crate::serving::Serving;
-use crate::{access, control, folder, logging};
+use crate::{access, control, logging};
 
 /// How long a node may take to end after SIGTERM, below the promised 5 s.
 const STOP_TIME_MAX: Duration = Duration::from_millis(4_500);

@@ -6,11 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use media::{SOUND_LENGTH_MAX, Sound, Sounds};
 use model::plan::SoundName;
+use operations::exit::Exit;
+use operations::{Failure, Request, SoundShown};
 use runtime::Runtime;
 
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{Failure, Request, SoundShown};
 use crate::print;
 
 /// Import, list and remove sounds: music, announcements, menus

@@ -1,10 +1,10 @@
 //! `status`: what the running server does at this moment.
 
+use operations::exit::Exit;
+use operations::{Failure, Request, Status};
 use runtime::Runtime;
 
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{Failure, Request, Status};
 use crate::print;
 
 /// Show who is signed in, which phones are registered, the live calls, and how the running server is

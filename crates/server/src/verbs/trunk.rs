@@ -1,11 +1,11 @@
 //! `trunk`: how the ways to other telephone systems stand.
 
 use calls::trunk::{ProbeOutcome, TrunkStatus};
+use operations::exit::Exit;
+use operations::{Failure, Request};
 use runtime::Runtime;
 
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{Failure, Request};
 use crate::print;
 
 /// Show how trunks stand, and find out why one does not work

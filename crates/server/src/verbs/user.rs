@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use model::{BareJid, LineId, Number};
+use operations::exit::Exit;
+use operations::{
+    Failure, Imported, NewUser, PasswordSet, Request, Secret, TokenShown, UserAdded, UserShown,
+};
 use runtime::Runtime;
 
 use super::{Common, ask, ask_with, invitation, secret_from_stdin, secrets_from_stdin};
-use crate::exit::Exit;
-use crate::operations::{
-    Failure, Imported, NewUser, PasswordSet, Request, Secret, TokenShown, UserAdded, UserShown,
-};
 use crate::print;
 
 /// Add, show, change and remove users

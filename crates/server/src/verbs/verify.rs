@@ -1,10 +1,10 @@
 //! `verify`: is everything that is kept whole?
 
+use operations::exit::Exit;
+use operations::{Failure, Request, Verified};
 use runtime::Runtime;
 
 use super::{Common, ask};
-use crate::exit::Exit;
-use crate::operations::{Failure, Request, Verified};
 use crate::print;
 
 /// Check that everything that is kept is whole, while the server runs

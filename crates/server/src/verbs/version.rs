@@ -1,12 +1,13 @@
 //! `version`: of this program, and of the node that runs.
 
+use operations::exit::Exit;
+use operations::folder;
+use operations::{Failure, Request};
 use runtime::Runtime;
 
 use super::Common;
 use crate::control::Client;
-use crate::exit::Exit;
-use crate::operations::{Failure, Request};
-use crate::{folder, print};
+use crate::print;
 
 /// Show the version of this program and of the server that runs
 #[derive(clap::Args)]

@@ -7,13 +7,13 @@ use axum::Form;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use operations::administrator::{self, PASSWORD_CHARS_MIN};
 use serde::Deserialize;
 
-use crate::limits::PASSWORD_CHARS_MIN;
+use crate::answer;
 use crate::pages::sign_in;
 use crate::routes::Place;
 use crate::sessions::Session;
-use crate::{administrator, answer};
 
 #[derive(Template)]
 #[template(path = "password.html")]

@@ -10,9 +10,9 @@ use axum::http::header::{HeaderValue, RETRY_AFTER};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use model::Private;
+use operations::administrator::{self, Checked};
 use serde::Deserialize;
 
-use crate::administrator::{self, Checked};
 use crate::answer;
 use crate::routes::Place;
 

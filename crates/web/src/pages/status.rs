@@ -7,12 +7,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use model::{Timestamp, User};
+use operations::{CallRow, RegistrationRow, SessionRow};
 use presence::State as PresenceState;
 use store::StorageState;
 
+use crate::answer;
 use crate::limits::ROWS_MAX;
 use crate::routes::Place;
-use crate::{CallRow, RegistrationRow, SessionRow, answer};
 
 #[derive(Template)]
 #[template(path = "status.html")]

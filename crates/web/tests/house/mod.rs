@@ -9,6 +9,7 @@ use std::time::Duration;
 use calls::{Calls, CallsConfig, Listen};
 use media::{Media, MediaConfig};
 use model::{BareJid, LineId, Number, Timestamp};
+use operations::{CallRow, RegistrationRow, SessionRow, StatusSource};
 use presence::{Engine, Observation, Observed, Rules, Show, Source};
 use runtime::Runtime;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
@@ -16,7 +17,7 @@ use sip::digest::{Algorithm, ha1};
 use store::{DigestSecret, Files, NewLine, NewUser, ScramRecord, Store};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use web::{CallRow, Metrics, RegistrationRow, Rooms, SessionRow, StatusSource, Tls, Web, WebConfig};
+use web::{Metrics, Rooms, Tls, Web, WebConfig};
 use xmpp::sasl::Credentials;
 use xmpp::sasl::scram::Hash;
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Failure, running};
+use crate::{Context, Failure, running};
 
 /// What came of an announcement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use calls::QueueShown;
 
-use super::{Context, Failure, running};
+use crate::{Context, Failure, running};
 
 /// All queues, or those of one name or number.
 pub(crate) fn list(context: &Context, which: Option<&str>) -> Result<Vec<QueueShown>, Failure> {

@@ -9,7 +9,6 @@ pub mod account;
 pub mod document;
 pub mod ejabberd;
 pub mod erlang;
-pub mod import;
 pub mod lua;
 pub mod prosody;
 pub mod source;
@@ -22,7 +21,7 @@ use std::sync::Arc;
 use im::{About, Spec};
 use xmpp::Element;
 
-use crate::operations::Failure;
+use crate::Failure;
 
 /// What this feature is.
 pub const ABOUT: About =

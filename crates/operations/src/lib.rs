@@ -1,22 +1,30 @@
-//! Operations: what an administrator can do, each written once, over the store. The verbs, the control socket and
-//! the administration over HTTP all come here.
+//! What an administrator can do, each thing written once, over the store and the running node. The verbs, the control
+//! socket, chat administration and the programming interface over HTTP all come here.
+//!
+//! Owns: the requests, what they do and what they answer, the exit codes, the administrator's password, the files of other
+//! servers that accounts are read from. Does not own how anybody asks ([`Request`] is the one way in, by [`perform`]) nor what a
+//! node is ([`Running`]).
 
-mod administrator;
+mod account;
+pub mod administrator;
 mod announcement;
 mod archive;
 mod call;
 mod device;
 mod dialplan;
+pub mod exit;
 mod failure;
+pub mod folder;
 mod group;
 mod import;
 mod invitation;
 mod line;
 mod log;
-mod migration;
-pub(crate) mod password;
+pub mod migration;
+pub mod password;
 mod queue;
 mod request;
+mod rows;
 mod running;
 mod sound;
 mod storage;
@@ -32,7 +40,8 @@ use serde::{Deserialize, Serialize};
 use store::{Files, Store};
 use xmpp::sasl::scram::Hash;
 
-pub use administrator::set_password as set_administrator_password;
+pub use account::{AccountExported, AccountGiven, AccountsGiven, AccountsTaken, Counts, LeftOut};
+pub use administrator::change_password as set_administrator_password;
 pub use announcement::{Announced, MessageOfTheDay};
 pub use archive::Deleted;
 pub use call::{
@@ -46,9 +55,9 @@ pub use group::{GroupChange, GroupShown};
 pub use import::{Imported, Row, read_rows};
 pub use invitation::{InvitationMade, InvitationShown};
 pub use line::{LineAdded, LineSettingsShown, LineShown, NewLine};
-pub use migration::{AccountExported, AccountGiven, AccountsGiven, AccountsTaken, Counts, LeftOut};
 pub use password::{Secret, weakness};
 pub use request::Request;
+pub use rows::{CallRow, RegistrationRow, SessionRow, StatusSource};
 pub use running::{ListenerShown, Reloaded, Running, Status};
 pub use sound::SoundShown;
 pub use storage::Verified;
@@ -141,8 +150,8 @@ pub async fn perform(
         Request::InvitationList => json(invitation::list(context).await?),
         Request::InvitationRemove { id } => json(invitation::remove(context, &id).await?),
         Request::UserImport { csv } => json(import::import(context, &csv, progress).await?),
-        Request::AccountsTake(given) => json(migration::take(context, given).await?),
-        Request::AccountExport { jid, after } => json(migration::export(context, &jid, after).await?),
+        Request::AccountsTake(given) => json(account::take(context, given).await?),
+        Request::AccountExport { jid, after } => json(account::export(context, &jid, after).await?),
         Request::LineAdd(new) => json(line::add(context, new).await?),
         Request::LineList => json(line::list(context).await?),
         Request::LineShow { line } => json(line::show(context, &line).await?),
@@ -195,7 +204,7 @@ pub async fn perform(
         Request::LogLevel { module, level } => json(log::set_level(context, &module, &level)?),
         Request::LogLevels => json(log::levels(context)?),
         Request::AdministratorSetPassword { password } => {
-            json(administrator::set_password(context, password).await?)
+            json(administrator::change_password(context, password).await?)
         }
         Request::Reload => json(running::node(context)?.reload()?),
         Request::Status => json(running::node(context)?.status()),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use model::{BareJid, LineId, User};
 use serde::{Deserialize, Serialize};
 
-use super::line::secrets_for;
-use super::{Change, Context, Failure, Secret, password};
+use crate::line::secrets_for;
+use crate::{Change, Context, Failure, Secret, password};
 
 /// The mechanisms that accounts have records for.
 const MECHANISMS: [&str; 3] = ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"];

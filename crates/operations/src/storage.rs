@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Failure};
 use crate::exit::Exit;
 use crate::folder;
+use crate::{Context, Failure};
 
 /// What verification found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,9 +7,9 @@ use model::{BareJid, LineId, Number};
 use serde::{Deserialize, Serialize};
 use store::NewUser;
 
-use super::line::secrets_for;
-use super::{Context, Failure, Listener, Progress, RowFailure, Secret, password, user};
 use crate::exit::Exit;
+use crate::line::secrets_for;
+use crate::{Context, Failure, Listener, Progress, RowFailure, Secret, password, user};
 
 /// The most bytes of one file.
 pub const CSV_BYTES_MAX: usize = 12 << 20;

@@ -6,8 +6,8 @@ use model::{BareJid, LineChange, LineId, LineSettings};
 use serde::{Deserialize, Serialize};
 use store::DigestSecret;
 
-use super::user::{given_or_random, warn_of_weakness};
-use super::{Change, Context, Failure, PasswordSet, Secret, password};
+use crate::user::{given_or_random, warn_of_weakness};
+use crate::{Change, Context, Failure, PasswordSet, Secret, password};
 
 /// A line to be added.
 #[derive(Clone, Debug, Serialize, Deserialize)]

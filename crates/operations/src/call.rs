@@ -7,7 +7,7 @@ use model::{BareJid, LineId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{CallLeg, CallPlace, CallQuery, CallRecord, CallsOf, HistoryEntry, HistoryKind};
 
-use super::{Context, Failure, running};
+use crate::{Context, Failure, running};
 
 /// Which calls are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,7 +186,7 @@ pub struct HistoryCall {
 
 /// The recordings that are kept, the newest first.
 pub(crate) async fn recordings(context: &Context) -> Result<Vec<RecordingShown>, Failure> {
-    let folder = context.folder.join(crate::config::RECORDINGS);
+    let folder = context.folder.join(crate::folder::RECORDINGS);
     let listed = {
         let folder = folder.clone();
         context.runtime.blocking(move || calls::recordings::list(&folder)).join().await

@@ -6,8 +6,8 @@ use im::Wish;
 use model::{BareJid, NodePart};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Failure, user};
 use crate::exit::Exit;
+use crate::{Context, Failure, user};
 
 /// The digits of an invitation's hash that name it.
 const ID_DIGITS: usize = 12;

@@ -9,7 +9,7 @@ use sip::digest::Algorithm;
 use store::{DigestSecret, ScramRecord};
 use xmpp::sasl::{Credentials, Mechanism, PasswordError, scram};
 
-use super::{Context, Failure};
+use crate::{Context, Failure};
 
 /// The longest password, in bytes.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
@@ -95,7 +95,7 @@ pub(crate) fn entropy(runtime: &Runtime) -> [u8; scram::SALT_BYTES] {
 
 /// The hash functions that a password gets a record for: the usual ones, and those of all mechanisms that the domain
 /// allows, for one that somebody has no record for is offered to nobody.
-pub(crate) fn hashes(mechanisms: &[Mechanism]) -> Vec<scram::Hash> {
+pub fn hashes(mechanisms: &[Mechanism]) -> Vec<scram::Hash> {
     let allowed = mechanisms.iter().filter_map(|mechanism| mechanism.hash());
     let mut hashes: Vec<_> = scram::HASHES_DEFAULT.into_iter().chain(allowed).collect();
     hashes.sort_unstable();

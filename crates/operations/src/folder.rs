@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+/// Where recordings of calls lie, in the data directory.
+pub const RECORDINGS: &str = "recordings";
+
 /// The configuration file.
 pub fn config_path(data: &Path) -> PathBuf {
     data.join("carillon.toml")

@@ -1,17 +1,17 @@
 //! The levels of the running node's log.
 
-use super::{Context, Failure, running};
+use crate::{Context, Failure, running};
 
 pub(crate) fn set_level(
     context: &Context,
     module: &str,
     level: &str,
 ) -> Result<Vec<(String, String)>, Failure> {
-    let levels = running::node(context)?.levels();
-    levels.set(module, level).map_err(|error| Failure::invalid(error.to_string()))?;
-    Ok(levels.list())
+    let node = running::node(context)?;
+    node.set_level(module, level)?;
+    Ok(node.levels())
 }
 
 pub(crate) fn levels(context: &Context) -> Result<Vec<(String, String)>, Failure> {
-    Ok(running::node(context)?.levels().list())
+    Ok(running::node(context)?.levels())
 }

@@ -3,7 +3,7 @@
 use model::BareJid;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Failure, user};
+use crate::{Context, Failure, user};
 
 /// A token as an administrator sees it: whose it is, not what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

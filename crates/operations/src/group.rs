@@ -4,7 +4,7 @@ use model::BareJid;
 use serde::{Deserialize, Serialize};
 use store::Group;
 
-use super::{Change, Context, Failure};
+use crate::{Change, Context, Failure};
 
 /// What is to be done with a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

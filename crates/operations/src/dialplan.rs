@@ -8,8 +8,8 @@ use model::Timestamp;
 use model::plan::{DocumentError, Finding, Plan, Severity, SoundName};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Failure, sound};
 use crate::exit::Exit;
+use crate::{Context, Failure, sound};
 
 /// The dial plan as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct DialPlanShown {
 impl DialPlanShown {
     /// The line above a document that is shown: by it, whoever applies the document again is told when another one
     /// came into force in between.
-    pub(crate) fn heading(&self) -> String {
+    pub fn heading(&self) -> String {
         let changed = self.changed.map_or_else(|| "never".to_owned(), |changed| changed.to_string());
         format!("{HEADING}{}, changed {changed}, {} saved cases", self.revision, self.cases.len())
     }

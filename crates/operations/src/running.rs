@@ -6,11 +6,10 @@ use futures::future::BoxFuture;
 use im::s2s::{FederationState, Step};
 use model::{BareJid, DomainPart};
 use serde::{Deserialize, Serialize};
-use web::{CallRow, RegistrationRow, SessionRow};
 
-use super::{Change, Context, Failure};
 use crate::exit::Exit;
-use crate::logging::Levels;
+use crate::rows::{CallRow, RegistrationRow, SessionRow};
+use crate::{Change, Context, Failure};
 
 /// A running node, as operations see it.
 pub trait Running: Send + Sync {
@@ -30,8 +29,13 @@ pub trait Running: Send + Sync {
     /// # Errors
     /// There is no such trunk.
     fn test_trunk<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<ProbeOutcome>, Failure>>;
-    /// The levels of its log.
-    fn levels(&self) -> &Levels;
+    /// The levels of its log: of all modules first, then of those with one of their own.
+    fn levels(&self) -> Vec<(String, String)>;
+    /// Changes a level of its log.
+    ///
+    /// # Errors
+    /// It is no level, or no module.
+    fn set_level(&self, module: &str, level: &str) -> Result<(), Failure>;
     /// Reads the configuration and the certificates again.
     ///
     /// # Errors

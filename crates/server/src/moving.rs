@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use model::BareJid;
-
-use super::{AccountHead, Files, Place, Step};
-use crate::access::Access;
-use crate::operations::{
+use operations::migration::{AccountHead, Files, Place, Step};
+use operations::{
     AccountGiven, AccountsGiven, AccountsTaken, Counts, Failure, Listener, Progress, Request, Secret,
 };
+
+use crate::access::Access;
 
 /// Text that is handed over at once, in bytes.
 const BATCH_BYTES_MAX: usize = 2 << 20;

@@ -5,7 +5,14 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use runtime::Runtime;
 use store::Store;
 
-use crate::limits::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
+use crate::exit::Exit;
+use crate::user::warn_of_weakness;
+use crate::{Context, Failure, PasswordSet, Secret, password};
+
+/// The password, in characters, at least.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// The password, in bytes, at most.
+pub const PASSWORD_BYTES_MAX: usize = 256;
 
 /// The setting that holds the hash of the chosen password.
 const PASSWORD: &str = "administrator.password";
@@ -39,7 +46,7 @@ pub enum Error {
 
 /// What a password is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Checked {
+pub enum Checked {
     /// Not the administrator's.
     Wrong,
     /// The one that the administrator chose.
@@ -72,7 +79,10 @@ pub async fn set_one_time_password(store: &Store, runtime: &Runtime, password: &
 }
 
 /// Tells what a password is. Takes the same time whether it is right, wrong, or none is set.
-pub(crate) async fn check(store: &Store, runtime: &Runtime, password: &str) -> Result<Checked, store::Error> {
+///
+/// # Errors
+/// The storage does not answer.
+pub async fn check(store: &Store, runtime: &Runtime, password: &str) -> Result<Checked, store::Error> {
     let chosen = store.setting(PASSWORD).await?.unwrap_or_else(|| NOBODYS.to_owned());
     let one_time = store.setting(ONE_TIME_PASSWORD).await?.unwrap_or_else(|| NOBODYS.to_owned());
     let password = password.to_owned();
@@ -87,6 +97,32 @@ pub(crate) async fn check(store: &Store, runtime: &Runtime, password: &str) -> R
         }
     });
     Ok(task.join().await.unwrap_or(Checked::Wrong))
+}
+
+/// Gives the administrator another password. Without one, a one-time password is made up, which the administrator
+/// replaces when signing in.
+///
+/// # Errors
+/// The password is not one, or the storage takes no writes.
+pub async fn change_password(context: &Context, given: Option<Secret>) -> Result<PasswordSet, Failure> {
+    let (store, runtime) = (&context.store, &context.runtime);
+    let Some(Secret(password)) = given else {
+        let password = password::random(runtime);
+        set_one_time_password(store, runtime, &password).await.map_err(refused)?;
+        return Ok(PasswordSet { password: Some(password), warnings: Vec::new() });
+    };
+    let mut warnings = Vec::new();
+    warn_of_weakness(&mut warnings, "the password", &password, &["admin", "administrator"]);
+    set_password(store, runtime, &password).await.map_err(refused)?;
+    Ok(PasswordSet { password: None, warnings })
+}
+
+fn refused(error: Error) -> Failure {
+    match error {
+        Error::Store(error) => error.into(),
+        Error::TooShort | Error::TooLong => Failure::invalid(error.to_string()),
+        error => Failure::new(Exit::Failed, error.to_string()),
+    }
 }
 
 async fn hash(runtime: &Runtime, password: &str) -> Result<String, Error> {

@@ -9,9 +9,9 @@ use media::{OF_THE_HOUSE, Shelf, ShelfError};
 use model::plan::SoundName;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Failure};
 use crate::exit::Exit;
 use crate::folder;
+use crate::{Context, Failure};
 
 /// A sound as an administrator sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,9 +10,9 @@ use store::{
     ARCHIVE_PAGE_MAX, Account, AccountsAdded, ArchiveQuery, Archives, Entry, PageFrom, SPOOLED_PAGE_MAX, Seq,
 };
 
-use super::{Context, Failure, Secret, password, user};
 use crate::migration::account::{self, Message, Reading};
 use crate::migration::document;
+use crate::{Context, Failure, Secret, password, user};
 
 /// The kind of the document that says which waiting messages came with an import: they are not brought again.
 const BROUGHT: &str = "import-brought";

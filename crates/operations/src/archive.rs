@@ -4,7 +4,7 @@ use model::{BareJid, Jid, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::ArchiveRemoval;
 
-use super::{Change, Context, Failure};
+use crate::{Change, Context, Failure};
 
 /// What came of a deletion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use model::LineId;
 use serde::{Deserialize, Serialize};
 
-use super::user::{given_or_random, warn_of_weakness};
-use super::{Context, Failure, PasswordSet, Secret, password};
+use crate::user::{given_or_random, warn_of_weakness};
+use crate::{Context, Failure, PasswordSet, Secret, password};
 
 /// Characters that the name of a device has at most.
 const NAME_CHARACTERS_MAX: usize = 128;

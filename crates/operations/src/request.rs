@@ -8,14 +8,14 @@ use model::plan::SoundName;
 use model::{BareJid, DomainPart, Jid, LineChange, LineId};
 use serde::{Deserialize, Serialize};
 
-use super::Secret;
-use super::call::CallsWanted;
-use super::device::NewDevice;
-use super::dialplan::NewDialPlan;
-use super::group::GroupChange;
-use super::line::NewLine;
-use super::migration::AccountsGiven;
-use super::user::NewUser;
+use crate::Secret;
+use crate::account::AccountsGiven;
+use crate::call::CallsWanted;
+use crate::device::NewDevice;
+use crate::dialplan::NewDialPlan;
+use crate::group::GroupChange;
+use crate::line::NewLine;
+use crate::user::NewUser;
 
 /// One thing to do. On the wire an object with the member `operation`.
 #[derive(Clone, Serialize, Deserialize)]
