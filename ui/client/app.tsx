@@ -1,0 +1,99 @@
+// The frame of the client: sign-in, or the rail with its areas, the banner and the place of a call.
+
+import { type Component, For, Match, Show, Suspense, Switch, createEffect, lazy } from 'solid-js';
+import { Dynamic } from 'solid-js/web';
+import { session } from '../core/session.ts';
+import { Icon, type IconName } from '../kit/icons.tsx';
+import { Button } from '../kit/controls.tsx';
+import { Notices } from '../kit/overlay.tsx';
+import { follow, go, route } from '../kit/route.ts';
+import { Skeleton } from '../kit/state.tsx';
+import { Banner } from './banner.tsx';
+import { CallBar } from './calls/bar.tsx';
+import { t } from './words-shell.ts';
+import './shell.css';
+
+const SignIn = lazy(() => import('./sign-in/page.tsx'));
+
+type Area = { path: string; icon: IconName; text: 'chats' | 'calls' | 'contacts' | 'settings'; page: Component; badge?: () => number };
+
+/** The areas of the rail. An area's page looks at the rest of the path itself. */
+const AREAS: Area[] = [
+  { path: '/chats', icon: 'chat', text: 'chats', page: lazy(() => import('./chat/page.tsx')) },
+  { path: '/calls', icon: 'phone', text: 'calls', page: lazy(() => import('./calls/page.tsx')) },
+  { path: '/contacts', icon: 'people', text: 'contacts', page: lazy(() => import('./contacts/page.tsx')) },
+  { path: '/settings', icon: 'settings', text: 'settings', page: lazy(() => import('./settings/page.tsx')) },
+];
+
+const signedIn = () => session.known() === 'somebody' && session.state().is !== 'refused';
+const area = () => AREAS.find(one => route().path === one.path || route().path.startsWith(`${one.path}/`));
+
+/** Everything on the page. */
+export function App(props: { elsewhere: () => boolean; takeOver: () => void }) {
+  return (
+    <Suspense fallback={<Skeleton />}>
+      <Switch fallback={<Skeleton />}>
+        <Match when={props.elsewhere()}>
+          <main class="elsewhere">
+            <h1>{t('otherTab')}</h1>
+            <p class="soft">{t('otherTabText')}</p>
+            <Button kind="main" onClick={() => props.takeOver()}>
+              {t('useHere')}
+            </Button>
+          </main>
+        </Match>
+        <Match when={session.known() !== 'unknown' && !signedIn()}>
+          <SignIn />
+        </Match>
+        <Match when={signedIn()}>
+          <Shell />
+        </Match>
+      </Switch>
+      <Notices />
+    </Suspense>
+  );
+}
+
+function Shell() {
+  createEffect(() => {
+    if (!area()) go('/chats', { replace: true });
+  });
+  return (
+    <div class="shell">
+      <a class="skip" href="#content" onClick={skip}>
+        {t('skip')}
+      </a>
+      <Rail area={area()} />
+      <div class="stage">
+        <Banner />
+        <main id="content" class="content" tabindex="-1">
+          <Suspense fallback={<Skeleton rows={6} />}>
+            <Show when={area()}>{one => <Dynamic component={one().page} />}</Show>
+          </Suspense>
+        </main>
+        <CallBar />
+      </div>
+    </div>
+  );
+}
+
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById('content')?.focus();
+}
+
+function Rail(props: { area: Area | undefined }) {
+  return (
+    <nav class="rail" aria-label={t('main')}>
+      <For each={AREAS}>
+        {area => (
+          <a href={area.path} class="rail-item" aria-current={props.area === area ? 'page' : undefined} onClick={follow}>
+            <Icon name={area.icon} size={22} />
+            <span>{t(area.text)}</span>
+            <Show when={area.badge?.()}>{count => <span class="badge">{count()}</span>}</Show>
+          </a>
+        )}
+      </For>
+    </nav>
+  );
+}

@@ -1,0 +1,5 @@
+// The area Calls.
+
+export default function Calls() {
+  return null;
+}

@@ -1,0 +1,5 @@
+// The area Chat.
+
+export default function Page() {
+  return null;
+}

@@ -1,0 +1,5 @@
+// The area Contacts.
+
+export default function Page() {
+  return null;
+}

@@ -1,0 +1,5 @@
+// The area Settings.
+
+export default function Page() {
+  return null;
+}
