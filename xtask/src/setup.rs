@@ -49,7 +49,8 @@ const DEBIAN: &[&str] = &[
 /// What the tests need from PyPI.
 const PYPI: &[&str] = &["slixmpp==1.17.0", "aiohttp==3.14.5", "http_ece==1.2.1", "cryptography==50.0.2"];
 /// What the tests need from npm, and in Debian what runs it where there is no other.
-const NPM: &[&str] = &["@xmpp/client@0.14.0", "converse.js@14.0.0", "strophe.js@5.0.0", "ws@8.23.0"];
+const NPM: &[&str] =
+    &["@xmpp/client@0.14.0", "converse.js@14.0.0", "jssip@3.13.8", "strophe.js@5.0.0", "ws@8.23.0"];
 const NODE: &[&str] = &["nodejs", "npm"];
 /// The file that asks Debian's maintainer scripts to start nothing.
 const POLICY: &str = "/usr/sbin/policy-rc.d";

@@ -42,7 +42,7 @@ use crate::shard::mailbox::{Delivery, Input, Mailbox, TraceAsked};
 use crate::shard::{Parts, Shard};
 use crate::snapshot::{CallId, CallSnapshot};
 use crate::trace::{Room, Trace, Traces};
-use crate::transport::{BoundUdp, Transport, UdpSockets};
+use crate::transport::{BoundUdp, PhoneSocket, Transport, UdpSockets};
 use crate::trunk::{Local, Names, ProbeOutcome, TrunkStatus, Trunks};
 use crate::{
     CallLimits, CallsConfig, Error, Listen, MessageAnswer, MessageGateway, MessageRefusal, Registration,
@@ -209,6 +209,13 @@ impl Calls {
         self.transport.tls.store(Some(tls));
     }
 
+    /// Takes a phone that comes over a WebSocket (RFC 7118), from `remote` to our listener at `bound`; `None` when there
+    /// are too many connections. Whoever has the WebSocket carries the messages.
+    pub fn take_socket(&self, bound: SocketAddr, remote: SocketAddr, is_secure: bool) -> Option<PhoneSocket> {
+        let kind = if is_secure { Kind::Wss } else { Kind::Ws };
+        PhoneSocket::open(&self.transport, kind, self.transport.local_address(bound, remote), remote)
+    }
+
     /// Sends a message to all phones of a user. The future ends when a phone has taken it (`Ok`), or none does.
     pub fn deliver(&self, message: TextMessage) -> MessageAnswer {
         let lines: Vec<LineId> = self.rooms.plan.load().accounts().lines_of(&message.to).to_vec();
@@ -335,7 +342,9 @@ impl Calls {
             let listening = match kind {
                 Kind::Udp => &bound.udp,
                 Kind::Tcp => &bound.tcp,
-                _ => &bound.tls,
+                Kind::Tls => &bound.tls,
+                // Only browsers open those, and none outlives its server.
+                Kind::Ws | Kind::Wss => return None,
             };
             let fits = listening.iter().find(|address| address.is_ipv4() == remote.is_ipv4())?;
             Some(transport.local_address(*fits, remote))

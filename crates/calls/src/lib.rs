@@ -50,6 +50,7 @@ pub use config::{CallLimits, CallsConfig, Listen, RecordPolicy, Recordings, Sign
 pub use features::conference::MeetMe;
 pub use records::recordings;
 pub use snapshot::CallSnapshot;
+pub use transport::PhoneSocket;
 
 /// Why call control could not start, or do what it was asked.
 #[derive(Debug, thiserror::Error)]

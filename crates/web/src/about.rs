@@ -5,6 +5,7 @@ use im::{About, Spec};
 /// The specifications that are served over HTTP.
 pub const SPECIFICATIONS: &[About] = &[
     About { name: "websocket", specs: &[Spec::rfc(7395, "")], disco: &[], account: &[] },
+    About { name: "sip_websocket", specs: &[Spec::rfc(7118, "")], disco: &[], account: &[] },
     About {
         name: "bosh",
         specs: &[

@@ -5,7 +5,7 @@
 //! what it shows: `im`, `calls` and `presence` are asked through [`operations::StatusSource`]. Chat over
 //! WebSocket and BOSH is a wire of `im`'s, and what applications say at `/cti` is a session of `calls`'.
 //!
-//! Specs: RFC 9110, RFC 6455 and RFC 7395 (WebSocket), XEP-0124 and XEP-0206 (BOSH), XEP-0156
+//! Specs: RFC 9110, RFC 6455, RFC 7395 and RFC 7118 (WebSocket), XEP-0124 and XEP-0206 (BOSH), XEP-0156
 //! (host-meta), RFC 8030, RFC 8291 and RFC 8292 (Web Push), RFC 6265 (cookies), RFC 7617 (Basic), Content Security Policy Level 3, WCAG 2.2 AA.
 
 mod about;

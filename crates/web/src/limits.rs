@@ -93,6 +93,13 @@ pub const THUMBNAILS_AT_ONCE_MAX: usize = 2;
 /// Requests that wait for a small picture; more are asked to come again.
 pub const THUMBNAILS_WAITING_MAX: usize = 32;
 
+/// How often a phone on a WebSocket is asked whether it is there.
+pub const SIP_HEARTBEAT: Duration = Duration::from_secs(30);
+/// Silence of such a phone after which its connection is cut.
+pub const SIP_SILENCE_MAX: Duration = Duration::from_secs(75);
+/// Time for such a phone to take its end in.
+pub const SIP_CLOSING_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// Sessions of applications at a time.
 pub const CTI_SESSIONS_MAX: usize = 4_096;
 /// Of those, sessions of one user.

@@ -52,6 +52,7 @@ pub(crate) fn router(web: &Arc<Web>, door: Door) -> Router {
 fn for_all() -> Router<Place> {
     Router::new()
         .route("/ws", any(websocket::connect))
+        .route("/sip", any(websocket::sip::connect))
         .route("/cti", any(cti::connect))
         .route("/bosh", post(bosh::post).options(bosh::preflight).fallback(bosh::about))
         .route("/.well-known/host-meta", get(host_meta::xml).options(host_meta::preflight))

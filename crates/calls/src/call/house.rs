@@ -158,6 +158,10 @@ impl House {
         let port = flow.local.port();
         match flow.transport {
             sip::endpoint::Transport::Udp => format!("<sip:{host}:{port}>"),
+            // RFC 7118 §5.4: the URI of either kind says `ws`.
+            sip::endpoint::Transport::Ws | sip::endpoint::Transport::Wss => {
+                format!("<sip:{host}:{port};transport=ws>")
+            }
             transport => {
                 format!("<sip:{host}:{port};transport={}>", transport.name().to_ascii_lowercase())
             }

@@ -210,6 +210,13 @@ impl Binding {
         reach(&self.contact, arrived).into()
     }
 
+    /// Does it end with its connection? A browser cannot be reached but over the WebSocket that it opened (RFC 7118 §5),
+    /// and a failed flow is of no use (RFC 5626 §5.3); a phone that registered without `reg-id` may still listen at
+    /// its contact address.
+    pub fn ends_with_connection(&self) -> bool {
+        self.identity.is_flow() || self.flow.transport.is_web_socket()
+    }
+
     /// Seconds left.
     pub fn seconds_left(&self, now: Timestamp) -> u32 {
         u32::try_from(self.expires_at.since(now).as_secs()).unwrap_or(u32::MAX)
@@ -292,7 +299,8 @@ pub fn reach(contact: &Uri, arrived: Flow) -> Flow {
     if arrived.connection.is_some() || !seen {
         return arrived;
     }
-    let transport = contact.transport().and_then(Transport::from_name).unwrap_or(arrived.transport);
+    let named = contact.transport().and_then(Transport::from_name);
+    let transport = named.filter(|named| !named.is_web_socket()).unwrap_or(arrived.transport);
     let default = if transport.is_secure() { SIPS_PORT } else { SIP_PORT };
     let remote = SocketAddr::new(arrived.remote.ip(), contact.port().unwrap_or(default));
     Flow { transport, remote, ..arrived }

@@ -92,7 +92,12 @@ impl Registrar {
                         self.store.binding_remove(line, &gone.stored_key());
                     }
                     for kept in &applied.written {
-                        self.store.binding_put(kept.to_stored());
+                        // A WebSocket is not there after a restart.
+                        if kept.flow.transport.is_web_socket() {
+                            self.store.binding_remove(line, &kept.stored_key());
+                        } else {
+                            self.store.binding_put(kept.to_stored());
+                        }
                     }
                     *all = applied.bindings;
                 }
@@ -171,15 +176,16 @@ impl Registrar {
         }
     }
 
-    /// A connection is gone, and with it the flows over it (RFC 5626 §5.3: the flow has failed). Phones that
-    /// registered without `reg-id` may still listen at their contact address.
+    /// A connection is gone, and with it the bindings that end with it; those of other phones lose their flow.
     pub fn connection_lost(&self, connection: ConnectionId, now: Timestamp) {
         let Some(lines) = self.by_connection.lock().remove(&connection) else { return };
         let over = |binding: &Binding| binding.flow.connection == Some(connection);
         for line in lines {
             let known = self.shard(&line).lock().bindings.get(&line).map(|all| all[0].owner.clone());
             let Some(owner) = known else { continue };
-            self.remove(&line, owner.as_ref(), now, |binding| over(binding) && binding.identity.is_flow());
+            self.remove(&line, owner.as_ref(), now, |binding| {
+                over(binding) && binding.ends_with_connection()
+            });
             self.change(&line, owner.as_ref(), now, |all| {
                 for binding in all.iter_mut().filter(|binding| over(binding)) {
                     Arc::make_mut(binding).flow.connection = None;

@@ -17,6 +17,7 @@ struct Bench {
     store: Store,
     line: LineId,
     bob: BareJid,
+    url: String,
     _folder: tempfile::TempDir,
 }
 
@@ -32,6 +33,7 @@ async fn bench() -> Bench {
         store,
         line: "1002".parse::<model::Number>().unwrap().into(),
         bob: "bob@example.org".parse().unwrap(),
+        url,
         _folder: folder,
     }
 }
@@ -235,4 +237,21 @@ async fn what_a_database_cannot_keep_is_refused_and_a_long_user_agent_is_cut() {
     }
     let update = read(&format!("Contact: <sip:1002@10.0.0.5>\r\nUser-Agent: a\0b{long}\r\n")).unwrap();
     assert_eq!(update.user_agent.map(|agent| (agent.len(), agent.starts_with("abx"))), Some((128, true)));
+}
+
+#[tokio::test]
+async fn what_a_browser_registered_ends_with_its_websocket_and_is_not_kept() {
+    let bench = bench().await;
+    let here = Flow { transport: Transport::Wss, ..flow("10.0.0.5:50000", Some(9)) };
+    let contact = "Contact: <sip:b@df7jal23ls0d.invalid;transport=ws>\r\n";
+    bench.take(&register("a", 1, contact), here, NOW).unwrap();
+    let binding = bench.registrar.contacts(&bench.line, NOW).remove(0);
+    assert_eq!(binding.target().flow, here, "the name leads nowhere, the flow does");
+    assert_eq!(bench.registrar.registrations()[0].source, "WSS 10.0.0.5:50000");
+    bench.udp("b", 1, "Contact: <sip:b@10.0.0.6>\r\n").unwrap();
+    bench.registrar.connection_lost(ConnectionId(9), NOW);
+    assert_eq!(bench.targets(NOW), ["10.0.0.5:5062"]);
+    bench.store.close().await;
+    let kept = Store::open(&bench.url, &Runtime::real()).await.unwrap().bindings(NOW).await.unwrap();
+    assert_eq!(kept.iter().map(|binding| &*binding.contact).collect::<Vec<_>>(), ["sip:b@10.0.0.6"]);
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use sip::endpoint::{Flow, Transmit, Transport as Kind};
@@ -10,14 +10,10 @@ use sip::framing::{Frame, StreamDecoder};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
+use super::patience::Patience;
 use super::{Admitted, Connection, Transport, WRITES_WAITING_MAX};
 use crate::shard::mailbox::Input;
 
-/// How long a message may be incomplete, and how long a connection may stay without a message over which nobody has
-/// proved who he is. Keep-alives are no messages.
-const INCOMPLETE_MAX: Duration = Duration::from_secs(30);
-/// How long a connection of somebody known may be idle: longer than the longest registration.
-const IDLE_MAX: Duration = Duration::from_secs(3 * 3600);
 /// How long a peer may take to read what we write.
 const WRITE_MAX: Duration = Duration::from_secs(20);
 /// How long a broken connection stays for its last answer.
@@ -42,40 +38,6 @@ pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     transport.opened(admitted.id, connection.clone());
     serve(&transport, stream, connection, waiting).await;
     transport.closed(admitted);
-}
-
-/// Until when a connection may stay as it is.
-struct Patience {
-    /// When it was opened, or the last message was complete.
-    message_at: Instant,
-    /// When the message that is incomplete began.
-    began_at: Option<Instant>,
-    /// When anything was last read or written.
-    heard_at: Instant,
-}
-
-impl Patience {
-    fn new(now: Instant) -> Self {
-        Self { message_at: now, began_at: None, heard_at: now }
-    }
-
-    /// Something was read: were messages completed, and is a further one incomplete?
-    fn read(&mut self, completed: bool, incomplete: bool, now: Instant) {
-        self.heard_at = now;
-        if completed {
-            self.message_at = now;
-            self.began_at = None;
-        }
-        self.began_at = if incomplete { self.began_at.or(Some(now)) } else { None };
-    }
-
-    fn ends_at(&self, is_proved: bool) -> Instant {
-        match self.began_at {
-            Some(began_at) => began_at + INCOMPLETE_MAX,
-            None if is_proved => self.heard_at + IDLE_MAX,
-            None => self.message_at + INCOMPLETE_MAX,
-        }
-    }
 }
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
@@ -107,7 +69,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                 if write(&mut stream, message, &mut waiting).await.is_err() {
                     return;
                 }
-                patience.heard_at = runtime.now();
+                patience.written(runtime.now());
             }
             read = read => {
                 let Ok(1..) = read else { return };
@@ -213,38 +175,4 @@ pub(super) fn dial(transport: &Arc<Transport>, transmit: Transmit, shard: usize)
         serve(&inside, stream, connection, waiting).await;
         inside.closed(admitted);
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn a_message_that_trickles_in_is_not_waited_for_longer_than_one_that_stops() {
-        let start = runtime::Runtime::real().now();
-        let mut patience = Patience::new(start);
-        for seconds in 1..20 {
-            patience.read(false, true, start + seconds * SECOND);
-            assert_eq!(patience.ends_at(true), start + SECOND + INCOMPLETE_MAX);
-        }
-        patience.read(true, true, start + 20 * SECOND);
-        assert_eq!(
-            patience.ends_at(true),
-            start + 20 * SECOND + INCOMPLETE_MAX,
-            "the next one has its own time"
-        );
-        patience.read(true, false, start + 21 * SECOND);
-        assert_eq!(patience.ends_at(true), start + 21 * SECOND + IDLE_MAX);
-    }
-
-    #[test]
-    fn keep_alives_keep_a_connection_only_of_somebody_known() {
-        let start = runtime::Runtime::real().now();
-        let mut patience = Patience::new(start);
-        patience.read(false, false, start + 20 * SECOND);
-        assert_eq!(patience.ends_at(false), start + INCOMPLETE_MAX);
-        assert_eq!(patience.ends_at(true), start + 20 * SECOND + IDLE_MAX);
-    }
 }

@@ -7,6 +7,8 @@ mod connection;
 mod listener;
 mod local;
 mod newcomers;
+mod patience;
+mod phone_socket;
 mod udp;
 
 use std::net::{IpAddr, SocketAddr};
@@ -26,6 +28,7 @@ use crate::{CallsConfig, Error, Listen};
 
 pub(crate) use local::LocalAddresses;
 use newcomers::{Newcomer, Newcomers};
+pub use phone_socket::PhoneSocket;
 pub(crate) use udp::{BoundUdp, UdpSockets};
 
 /// Connections at once, in and out.

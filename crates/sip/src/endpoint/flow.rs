@@ -28,6 +28,11 @@ impl Transport {
         matches!(self, Self::Tls | Self::Wss)
     }
 
+    /// True for messages of a WebSocket, which only the other side can open (RFC 7118).
+    pub fn is_web_socket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
+    }
+
     /// The name as Via spells it (RFC 3261 §20.42, RFC 7118 §5.2).
     pub fn name(self) -> &'static str {
         match self {

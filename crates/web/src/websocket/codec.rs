@@ -47,7 +47,7 @@ impl CloseCode {
 /// What the client sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
-    /// A whole text message; whether it is UTF-8 is for its reader to find out.
+    /// A whole message, of text unless binary ones are taken too; whether it is UTF-8 is for its reader to find out.
     Text(Bytes),
     /// It wants to know whether we are there; the answer repeats these bytes (RFC 6455 §5.5.3).
     Ping(Bytes),
@@ -103,9 +103,15 @@ pub(crate) struct Codec {
     buffer: BytesMut,
     /// The message so far, of which more fragments come (RFC 6455 §5.4).
     partial: Option<BytesMut>,
+    takes_binary: bool,
 }
 
 impl Codec {
+    /// From now on, messages may be binary.
+    pub(crate) fn take_binary(&mut self) {
+        self.takes_binary = true;
+    }
+
     /// Takes bytes that were read.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
@@ -131,9 +137,10 @@ impl Codec {
                 Opcode::Ping => return Ok(Some(Message::Ping(payload.freeze()))),
                 Opcode::Pong => return Ok(Some(Message::Pong)),
                 Opcode::Close => return close(&payload).map(Some),
-                Opcode::Binary => return Err(CloseCode::UnsupportedData),
-                Opcode::Text if header.is_final => return Ok(Some(Message::Text(payload.freeze()))),
-                Opcode::Text => self.partial = Some(payload),
+                Opcode::Text | Opcode::Binary if header.is_final => {
+                    return Ok(Some(Message::Text(payload.freeze())));
+                }
+                Opcode::Text | Opcode::Binary => self.partial = Some(payload),
                 Opcode::Continuation => {
                     let Some(mut whole) = self.partial.take() else { return Err(CloseCode::ProtocolError) };
                     whole.unsplit(payload);
@@ -175,8 +182,8 @@ impl Codec {
             }
             _ if opcode.is_control() => {}
             Opcode::Continuation if self.partial.is_none() => return Err(CloseCode::ProtocolError),
-            Opcode::Text if self.partial.is_some() => return Err(CloseCode::ProtocolError),
-            Opcode::Binary => return Err(CloseCode::UnsupportedData),
+            Opcode::Binary if !self.takes_binary => return Err(CloseCode::UnsupportedData),
+            Opcode::Text | Opcode::Binary if self.partial.is_some() => return Err(CloseCode::ProtocolError),
             _ if length > bytes_max.saturating_sub(before) as u64 => return Err(CloseCode::MessageTooBig),
             _ => {}
         }
@@ -290,6 +297,17 @@ mod tests {
         ] {
             assert_eq!(read(&bytes), Err(code), "{:x?}", &bytes[..2]);
         }
+    }
+
+    #[test]
+    fn binary_messages_are_read_where_they_are_taken() {
+        let mut codec = Codec::default();
+        codec.take_binary();
+        codec.push(&[frame(0x82, b"\xff"), frame(0x02, b"a"), frame(0x80, b"b"), frame(0x02, b"")].concat());
+        assert_eq!(codec.next(9), Ok(Some(Message::Text(Bytes::from_static(b"\xff")))));
+        assert_eq!(codec.next(9), Ok(Some(Message::Text(Bytes::from_static(b"ab")))));
+        codec.push(&frame(0x82, b"x"));
+        assert_eq!(codec.next(9), Err(CloseCode::ProtocolError), "another one is not at its end");
     }
 
     #[test]

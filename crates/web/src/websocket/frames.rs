@@ -38,6 +38,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
         self.send(Opcode::Text, pieces);
     }
 
+    /// Queues a message that is not text, in pieces.
+    pub(crate) fn binary(&mut self, pieces: &[&[u8]]) {
+        self.send(Opcode::Binary, pieces);
+    }
+
+    /// From now on, the client may send binary messages as well as text.
+    pub(crate) fn take_binary(&mut self) {
+        self.codec.take_binary();
+    }
+
     /// Asks whether the client is there (RFC 6455 §5.5.2).
     pub(crate) fn ping(&mut self) {
         self.send(Opcode::Ping, &[]);
@@ -50,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
         }
     }
 
-    /// The next text. After an error nothing can be read.
+    /// The next message. After an error nothing can be read.
     pub(crate) fn next_text(&mut self) -> Result<Option<Bytes>, CloseCode> {
         while !self.closed {
             match self.codec.next(self.message_bytes_max) {

@@ -1,10 +1,12 @@
-//! WebSockets: the handshake (RFC 6455 §4.2), and XMPP over one at `/ws` (RFC 7395), a session like any other.
+//! WebSockets: the handshake (RFC 6455 §4.2), XMPP over one at `/ws` (RFC 7395), a session like
+//! any other, and SIP over one at `/sip` (RFC 7118), a phone like any other.
 //!
 //! Pages of any origin may connect: nothing of a browser's (no cookie) signs a client in, only what the page itself
 //! sends, so that a foreign page can do no more than any program.
 
 mod codec;
 mod frames;
+pub(crate) mod sip;
 mod wire;
 
 use std::net::SocketAddr;

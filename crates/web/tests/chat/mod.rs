@@ -41,6 +41,7 @@ pub fn body(stanza: &Stanza) -> Option<String> {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Heard {
     Text(String),
+    Binary(Vec<u8>),
     Ping,
     Pong(Vec<u8>),
     Close(u16),
@@ -199,6 +200,7 @@ fn frame(bytes: &[u8]) -> Option<(Heard, usize)> {
     let payload = bytes.get(start..start + length)?;
     let heard = match first {
         0x81 => Heard::Text(String::from_utf8(payload.to_vec()).unwrap()),
+        0x82 => Heard::Binary(payload.to_vec()),
         0x88 => match (u16::from_be_bytes(payload[..2].try_into().unwrap()), &payload[2..]) {
             (code, []) => Heard::Close(code),
             (code, reason) => Heard::Closed(code, String::from_utf8(reason.to_vec()).unwrap()),
