@@ -1,1 +1,0 @@
-import{b as e,d as t,t as n}from"./controls-DLCF31wI.js";var r=document.getElementById(`page`);r&&t(()=>e(n,{kind:`main`,children:`Carillon`}),r);
