@@ -76,6 +76,7 @@ const ABLE: &[Scene] = &[
         &["answer", "clear", "deflect", "make_call"],
         &["answer_call", "deflect_call", "make_call", "server_"],
     ),
+    Scene("route point", &["applications"], &["route_point"]),
     Scene("lamps", &[], &["events/"]),
     Scene("presence", &[], &["events/presence", "events/call_lists"]),
     Scene("messages", &[], &[]),
@@ -111,6 +112,7 @@ const FAILING: &[Scene] = &[
     Scene("forward loop", &[], &["forward_loop"]),
     Scene("call limit", &[], &["call_limit", "line_limits"]),
     Scene("cost limits", &[], &["cost_limits"]),
+    Scene("no application at a route point", &[], &["route_point_failure", "route_point_no_application"]),
     Scene("trunk down", &[], &["trunk_failover"]),
     Scene("forgotten parked call", &[], &["call_park"]),
 ];

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use store::CallRecord;
 use tokio::sync::Notify;
 
+use crate::features::applications::Applications;
 use crate::features::last_calls::LastCalls;
 use crate::feed::{Feed, Happened};
 use crate::records::{Draft, Finished, FinishedCalls};
@@ -24,6 +25,7 @@ pub struct Board {
     listeners: Mutex<Vec<Arc<Dirty>>>,
     /// Those who hear of all lines.
     feeds: Mutex<Vec<Arc<Feed>>>,
+    applications: Applications,
     finished: FinishedCalls,
     /// The live calls of each trunk that has any.
     trunks: Mutex<BTreeMap<String, BTreeSet<CallId>>>,
@@ -87,9 +89,15 @@ impl Board {
             lines: (0..BOARD_SHARDS).map(|_| Mutex::default()).collect(),
             listeners: Mutex::default(),
             feeds: Mutex::default(),
+            applications: Applications::default(),
             finished: FinishedCalls::default(),
             trunks: Mutex::default(),
         }
+    }
+
+    /// The applications of route points, and the calls that wait for them.
+    pub fn applications(&self) -> &Applications {
+        &self.applications
     }
 
     /// Starts to listen.

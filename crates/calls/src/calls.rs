@@ -1,5 +1,6 @@
 //! Call control as the rooms around it see it: started once, asked, told.
 
+mod applications;
 mod outside;
 mod queues;
 mod settings;

@@ -8,6 +8,7 @@ use model::plan::Digits;
 use model::{DoNotDisturb, ForwardWhen, LineChange, LineId, Origin, SpeedDial};
 use serde::{Deserialize, Serialize};
 
+use crate::call::outcome::Verdict;
 use crate::place::Unplaceable;
 use crate::snapshot::{CallId, Cause};
 
@@ -32,6 +33,8 @@ pub const OPERATIONS: &[&str] = &[
     "directedPickup",
     "callBack",
     "cancelCallBack",
+    "routeSelect",
+    "routeReject",
     "setForwarding",
     "setDoNotDisturb",
     "setCallWaiting",
@@ -193,6 +196,21 @@ pub enum Command {
         /// The line.
         line: LineId,
     },
+    /// A call at a route point goes on to a number (ECMA-269, Route Select).
+    RouteSelect {
+        /// The call.
+        call: CallId,
+        /// Where it goes.
+        target: String,
+    },
+    /// A call at a route point is refused (ECMA-269, Route Reject).
+    RouteReject {
+        /// The call.
+        call: CallId,
+        /// Why.
+        #[serde(default)]
+        cause: RouteRefusal,
+    },
     /// The calls of a line go elsewhere, or no longer (ECMA-269 §22.1).
     SetForwarding {
         /// The line.
@@ -251,6 +269,37 @@ pub enum Command {
         #[serde(default)]
         label: String,
     },
+}
+
+/// Why an application refuses a call at a route point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RouteRefusal {
+    /// It is not wanted.
+    #[default]
+    Declined,
+    /// Whoever it is for is busy.
+    Busy,
+    /// There is no such number.
+    NotObtainable,
+    /// The caller may not call there.
+    NotAllowed,
+    /// Nobody is there.
+    DestinationOutOfService,
+}
+
+impl RouteRefusal {
+    /// What the caller is told.
+    pub(crate) fn verdict(self) -> Verdict {
+        let (status, cause) = match self {
+            Self::Declined => (603, Cause::Declined),
+            Self::Busy => (486, Cause::Busy),
+            Self::NotObtainable => (404, Cause::NotObtainable),
+            Self::NotAllowed => (403, Cause::NotAllowed),
+            Self::DestinationOutOfService => (480, Cause::DestinationOutOfService),
+        };
+        Verdict { status, cause }
+    }
 }
 
 /// What a command led to, as far as that is known at once.
@@ -334,6 +383,8 @@ impl Command {
             | Self::JoinConference { call, .. }
             | Self::SetPrivacy { call, .. }
             | Self::SetRecording { call, .. }
+            | Self::RouteSelect { call, .. }
+            | Self::RouteReject { call, .. }
             | Self::DirectedPickup { call, .. } => Some(*call),
         }
     }
@@ -352,7 +403,7 @@ impl Command {
     /// The line that it is for.
     pub fn line(&self) -> Option<&LineId> {
         match self {
-            Self::ClearCall { .. } => None,
+            Self::ClearCall { .. } | Self::RouteSelect { .. } | Self::RouteReject { .. } => None,
             Self::MakeCall { line, .. }
             | Self::AnswerCall { line, .. }
             | Self::ClearConnection { line, .. }

@@ -3,6 +3,7 @@
 use model::LineId;
 use sip::{Headers, Name};
 
+use crate::features::applications::Visit;
 use crate::features::hunt::Hunt;
 
 /// Diversions that one call may go through, here and before it came here.
@@ -31,12 +32,14 @@ pub enum RingsAt {
     Line(LineId),
     /// Members of a hunt pilot.
     Hunt(Box<Hunt>),
+    /// Nothing yet: an application says where the call goes from this route point.
+    RoutePoint(Box<Visit>),
 }
 
 /// One diversion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diversion {
-    /// The line, or hunt pilot, that the call would have reached.
+    /// The line, hunt pilot or route point that the call would have reached.
     pub from: LineId,
     /// Why it went elsewhere.
     pub reason: Why,

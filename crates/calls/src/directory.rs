@@ -1,5 +1,7 @@
 //! Where calls go: the dial plan, the registrar and the board, as placing a call asks them.
 
+mod route_points;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -22,8 +24,8 @@ use crate::features::{
 };
 use crate::guard::{Charge, Guard};
 use crate::place::{
-    Branch, Caller, Destination, Dialled, Directory, Failed, Limits, LineRoom, OwnPlace, Pilot, TrunkAttempt,
-    Unplaceable,
+    Branch, Caller, Destination, Dialled, Directory, Failed, Limits, LineRoom, OwnPlace, Pilot, Selected,
+    TrunkAttempt, Unplaceable,
 };
 use crate::registrar::Registrar;
 use crate::snapshot::Cause;
@@ -130,7 +132,15 @@ impl<P: Phones> Directory for PlanDirectory<P> {
                 let (hunt, course) = ((**hunt).clone(), failed.course.clone());
                 self.hunt_on(&plan, (pilot, hunt), &placing, course, failed.cause).ok()
             }
+            RingsAt::RoutePoint(visit) => {
+                let to = visit.point.on_failure.as_ref()?;
+                self.route_onward(&plan, (visit, to, Why::Unavailable), &placing, failed.course).ok()
+            }
         }
+    }
+
+    fn selected(&self, selected: &Selected<'_>) -> Result<Destination, Unplaceable> {
+        self.select_onward(selected)
     }
 
     fn set(&self, caller: &Caller, change: &LineChange) -> Result<(), Unplaceable> {
@@ -288,6 +298,7 @@ impl<P: Phones> PlanDirectory<P> {
                 Ok(Destination::Pilot { pilot: Pilot::Attendant(attendant.name.clone()), course })
             }
             Outcome::Queue(queue) => self.queued(plan, queue, placing, course),
+            Outcome::RoutePoint(point) => route_points::arrive(point, &route.called, course),
             Outcome::Feature(feature, keyed) => {
                 let line = placing.caller.line.as_ref().ok_or(Unplaceable::NotAllowed)?;
                 let settings = self.lines.of(line);

@@ -7,6 +7,7 @@ use model::LineId;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::features::applications::{RouteEnd, RouteRequest};
 use crate::snapshot::CallSnapshot;
 
 /// What may wait for a reader; whoever lets more come together has lost the thread, and must begin anew.
@@ -19,6 +20,10 @@ pub enum Happened {
     Call(Arc<CallSnapshot>),
     /// A line's phones have come or gone.
     Line(LineId),
+    /// A call has come to a route point, and the reader is asked where it shall go.
+    RouteRequest(Arc<RouteRequest>),
+    /// It need not say so any more.
+    RouteEnd(Arc<RouteEnd>),
 }
 
 /// The reader was too slow: something that happened is not in the feed.

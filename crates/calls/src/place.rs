@@ -140,6 +140,11 @@ pub enum Destination {
         /// How the call came there, and where it can go on.
         course: Course,
     },
+    /// A route point: an application says where it goes on.
+    RoutePoint {
+        /// How the call came there, and which it is.
+        course: Course,
+    },
     /// A service of this server.
     Service(Service),
     /// An attendant, or a queue.
@@ -350,6 +355,13 @@ pub trait Directory: Send + Sync {
     fn next(&self, _failed: &Failed<'_>) -> Option<Destination> {
         None
     }
+    /// Where a call goes from a route point.
+    ///
+    /// # Errors
+    /// The number that was selected leads nowhere.
+    fn selected(&self, _selected: &Selected<'_>) -> Result<Destination, Unplaceable> {
+        Err(Unplaceable::NotFound)
+    }
 }
 
 /// A destination that failed.
@@ -361,6 +373,17 @@ pub struct Failed<'a> {
     pub course: &'a Course,
     /// Why it failed; of several phones, why the best of them did.
     pub cause: Cause,
+}
+
+/// What the application of a route point has selected.
+#[derive(Clone, Copy, Debug)]
+pub struct Selected<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// How the call came to the route point.
+    pub course: &'a Course,
+    /// The number.
+    pub target: &'a str,
 }
 
 /// Limits of placing.
@@ -458,6 +481,37 @@ fn called(
 /// Places a call anew whose destination has failed; `None` when it has failed with it.
 pub fn place_next(directory: &dyn Directory, failed: &Failed<'_>, limits: Limits) -> Option<Destination> {
     settle(directory, directory.next(failed)?, failed.caller, limits).ok()
+}
+
+/// Places a call from a route point.
+///
+/// # Errors
+/// It goes nowhere.
+pub fn place_selected(
+    directory: &dyn Directory,
+    selected: &Selected<'_>,
+    limits: Limits,
+) -> Result<Destination, Unplaceable> {
+    settle(directory, directory.selected(selected)?, selected.caller, limits)
+}
+
+/// The same destination or, when it is a route point, where that leads when no application says where: for calls that
+/// no application can be asked about.
+///
+/// # Errors
+/// It leads nowhere.
+pub(crate) fn past_route_points(
+    directory: &dyn Directory,
+    mut destination: Destination,
+    caller: &Caller,
+    limits: Limits,
+) -> Result<Destination, Unplaceable> {
+    // Every step is one more diversion of the course, so that this ends.
+    while let Destination::RoutePoint { course } = &destination {
+        let failed = Failed { caller, course, cause: Cause::DestinationOutOfService };
+        destination = place_next(directory, &failed, limits).ok_or(Unplaceable::NotRegistered)?;
+    }
+    Ok(destination)
 }
 
 /// Shared by all shards.

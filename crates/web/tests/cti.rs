@@ -1,5 +1,5 @@
 //! Applications that control calls over a WebSocket, with phones on loopback that they drive (`CT-01`, `CT-02`,
-//! `CT-05`, `CT-07`).
+//! `CT-05`, `CT-07`, `CC-19`).
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 
 mod chat;
@@ -440,4 +440,94 @@ async fn a_reader_that_is_too_slow_is_cut_off_with_a_reason() {
     }
     assert_eq!(bob.socket.hear().await, Heard::Closed(1008, "slowReader".to_owned()));
     ann.done("listLines", json!({})).await;
+}
+
+/// Ann's and bob's applications may route the calls of a route point; what none routes goes to carol.
+const ROUTE_POINT: &str = "[[outside.route_point]]\nname = \"desk\"\npattern = \"40XX\"\nusers = [\"ann\", \"bob\"]\n\
+                           answer_seconds = 30\non_failure = { to = \"1003\" }\n";
+
+async fn with_route_point() -> House {
+    let house = House::start().await;
+    let kept = calls::dialplan::Kept { document: ROUTE_POINT.to_owned(), ..Default::default() };
+    calls::dialplan::keep(&house.store, kept, house.runtime.timestamp()).await.unwrap();
+    house.calls.take_plan().await.unwrap();
+    house
+}
+
+#[tokio::test]
+async fn an_application_says_where_the_calls_of_a_route_point_go() {
+    let house = with_route_point().await;
+    let (ann_phone, mut carol_phone) = (phone(&house, "1001").await, phone(&house, "1003").await);
+    let mut bob = App::sign_in(&house, "bob").await;
+    let desk = json!({"routePoint": "desk"});
+    bob.done("routeRegister", desk.clone()).await;
+    let from_ann = ann_phone.call("4012").await.unwrap();
+    let asked = bob.event().await;
+    let told = ["event", "routePoint", "called", "calling", "seconds"].map(|field| asked[field].clone());
+    let expected = [json!("routeRequest"), json!("desk"), json!("4012"), json!("1001"), json!(30)];
+    assert_eq!(told, expected);
+    assert_eq!(states(&asked["call"], "1001"), ["initiated"]);
+    from_ann.until(|state| *state == CallState::Ringing).await;
+
+    // Nobody else has a say, not even whoever might have been asked.
+    let select = |target: &str| json!({"call": id(&asked), "target": target});
+    let mut ann = App::sign_in(&house, "ann").await;
+    ann.done("routeRegister", desk.clone()).await;
+    assert_eq!(ann.refused("routeSelect", select("1003")).await, "noSuchCall");
+    let nowhere = bob.ask("routeSelect", select("9999")).await;
+    assert_eq!(nowhere["error"]["cause"], "notObtainable", "{nowhere}");
+    bob.done("routeSelect", select("1003")).await;
+    let at_carol = ring(&mut carol_phone).await;
+    assert_eq!(bob.refused("routeReject", json!({"call": id(&asked)})).await, "noSuchCall");
+    at_carol.answer().await.unwrap();
+    from_ann.connected().await.unwrap();
+    from_ann.hang_up().await.unwrap();
+
+    // Bob's application leaves, and ann's is asked.
+    bob.done("routeRegisterCancel", desk).await;
+    let from_carol = carol_phone.call("4000").await.unwrap();
+    let asked = ann.event().await;
+    ann.done("routeReject", json!({"call": id(&asked), "cause": "busy"})).await;
+    from_carol.ended().await;
+    assert!(bob.events.is_empty());
+}
+
+#[tokio::test]
+async fn what_an_application_leaves_behind_goes_on_without_it() {
+    let house = with_route_point().await;
+    let (ann_phone, mut carol_phone) = (phone(&house, "1001").await, phone(&house, "1003").await);
+    let mut bob = App::sign_in(&house, "bob").await;
+    bob.done("routeRegister", json!({"routePoint": "desk"})).await;
+    let gives_up = ann_phone.call("4000").await.unwrap();
+    let asked = bob.event().await;
+    gives_up.hang_up().await.unwrap();
+    let end = bob.event().await;
+    let told = ["event", "routePoint", "cause", "call"].map(|field| end[field].clone());
+    assert_eq!(told, [json!("routeEnd"), json!("desk"), json!("callCancelled"), id(&asked)]);
+
+    let from_ann = ann_phone.call("4000").await.unwrap();
+    bob.event().await;
+    drop(bob);
+    ring(&mut carol_phone).await.answer().await.unwrap();
+    from_ann.connected().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_the_plan_does_not_name_registers_for_nothing() {
+    let house = with_route_point().await;
+    let mut carol = App::sign_in(&house, "carol").await;
+    for name in ["desk", "nothing"] {
+        let answer = carol.ask("routeRegister", json!({"routePoint": name})).await;
+        let expected = json!({"code": "noSuchDevice", "text": "there is no such route point"});
+        assert_eq!(answer["error"], expected);
+    }
+    let mut bob = App::sign_in(&house, "bob").await;
+    assert_eq!(bob.refused("routeRegisterCancel", json!({"routePoint": "desk"})).await, "noSuchDevice");
+    bob.done("routeRegister", json!({"routePoint": "desk"})).await;
+    bob.done("routeRegisterCancel", json!({"routePoint": "desk"})).await;
+    let ann_phone = phone(&house, "1001").await;
+    let mut carol_phone = phone(&house, "1003").await;
+    ann_phone.call("4000").await.unwrap();
+    ring(&mut carol_phone).await;
+    assert!(bob.events.is_empty());
 }

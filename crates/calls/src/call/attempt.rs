@@ -83,7 +83,8 @@ impl Attempt {
             | Destination::CallBack(_)
             | Destination::Resume
             | Destination::Again { .. }
-            | Destination::Pilot { .. } => {
+            | Destination::Pilot { .. }
+            | Destination::RoutePoint { .. } => {
                 return Err(Verdict::from(place::Unplaceable::NotAllowed));
             }
             Destination::Trunk { attempts, is_emergency, course } => {

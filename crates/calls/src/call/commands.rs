@@ -144,6 +144,8 @@ impl Call {
             Command::SetRecording { line, recording, .. } => {
                 recording::command(self, self.talking(line)?, *recording, context)?;
             }
+            Command::RouteSelect { target, .. } => self.route_select(target, context)?,
+            Command::RouteReject { cause, .. } => self.route_reject(*cause, context)?,
             Command::DeflectCall { line, target, .. } => {
                 deflect::deflect(self, Some(line), &Place::Dialled(dialled(target)), context)?;
             }

@@ -331,6 +331,7 @@ impl Call {
     pub(crate) fn ring(&mut self, phones: Destination, context: &mut Context<'_>) {
         self.ringing.ways.clear();
         self.ringing.is_emergency = false;
+        self.unask(Some(Cause::Redirected), context);
         match phones {
             Destination::Phones { branches, address, name, ring_time, course } => {
                 self.course = course;
@@ -347,6 +348,7 @@ impl Call {
                 let letter = Letter::TakeIn { call: self.id, pilot, course };
                 context.index.letters.push_back(letter);
             }
+            Destination::RoutePoint { course } => self.come_to_route_point(course, context),
             Destination::Service(_)
             | Destination::Setting(_)
             | Destination::CallBack(_)

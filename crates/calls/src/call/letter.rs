@@ -65,6 +65,8 @@ pub(crate) enum Letter {
     TakeIn { call: CallId, pilot: Pilot, course: Course },
     /// All others have left the conference.
     LeftAlone { call: CallId },
+    /// The application that a call waits for is gone.
+    Unrouted { call: CallId },
     /// The answer to the BYE of this dialog must have come by now.
     Forget { call_id: Bytes },
 }
@@ -262,6 +264,7 @@ impl Letter {
             | Self::Forget { .. } => own.index,
             Self::Fetched { to: call, .. }
             | Self::LeftAlone { call }
+            | Self::Unrouted { call }
             | Self::Kept { lender: call }
             | Self::Returned { lender: call, .. } => call.shard(),
             Self::Fetch(fetch) => match &fetch.wanted {

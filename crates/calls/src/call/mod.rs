@@ -39,6 +39,7 @@ mod recorded;
 mod refresh;
 mod reliable;
 mod ringing;
+mod routed;
 mod secrecy;
 pub(crate) mod service;
 mod session;
@@ -154,6 +155,8 @@ pub(crate) struct Timers {
     pub length: Option<Instant>,
     /// When a server of a trunk that has said nothing is given up.
     pub answer: Option<Instant>,
+    /// When the application of a route point is given up.
+    pub route: Option<Instant>,
 }
 
 /// The destination that rings, and what comes after it.
@@ -167,6 +170,10 @@ pub(crate) struct Ringing {
     ways: VecDeque<place::Branch>,
     /// Its caller goes to an attendant or a queue in this very moment.
     leaves: bool,
+    /// What was asked at a route point, if it is one.
+    routing: Option<routed::Routing>,
+    /// The route point in the view.
+    point: Option<usize>,
 }
 
 /// A call through this server.
@@ -288,6 +295,9 @@ impl Call {
         if due(self.timers.answer) {
             self.way_is_silent(context);
         }
+        if due(self.timers.route) {
+            self.unrouted(context);
+        }
         if due(self.timers.length) {
             let causes = self.pairs.iter().flat_map(Pair::halves).map(half::Half::cause_of_length);
             let cause = causes.max_by_key(|cause| *cause == Cause::CostLimit);
@@ -315,7 +325,7 @@ impl Call {
             Some(Change::Join(join)) => join.next_timeout(),
             _ => None,
         };
-        [self.timers.ring, self.timers.length, self.timers.answer, session, change]
+        [self.timers.ring, self.timers.length, self.timers.answer, self.timers.route, session, change]
             .into_iter()
             .flatten()
             .min()
@@ -453,6 +463,7 @@ impl Call {
         }
         self.phase = Phase::Over;
         self.dissolve_change(context);
+        self.unask(Some(cause), context);
         self.timers = Timers::default();
         self.ringing.ways.clear();
         self.streams.close(&*context.house.ports);

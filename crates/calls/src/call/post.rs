@@ -14,7 +14,7 @@ use super::switchboard::{Held, Switchboard};
 use super::{Call, End, Phase};
 use crate::features::announcement::Announcement;
 use crate::features::{confer, conference, transfer};
-use crate::place::{Destination, Dialled};
+use crate::place::{self, Destination, Dialled, Limits};
 use crate::snapshot::{CallId, Cause, ConnectionState, Event};
 
 /// How long a letter waits for a call that is busy with something else.
@@ -30,6 +30,13 @@ const DELAYED_MAX: usize = 1_000;
 /// What a call has to say to a call of another shard.
 #[derive(Debug)]
 pub struct Post(Letter);
+
+impl Post {
+    /// To a call at a route point: the application that it waits for is gone.
+    pub fn unrouted(call: CallId) -> Self {
+        Self(Letter::Unrouted { call })
+    }
+}
 
 impl Switchboard {
     /// Delivers all letters; those for other shards are left in the outbox.
@@ -124,6 +131,13 @@ impl Switchboard {
             }
             Letter::TakeIn { call, pilot, course } => self.take_in(call, (pilot, course), endpoint, now),
             Letter::LeftAlone { call } => self.end(call, Cause::NormalClearing, endpoint, now),
+            Letter::Unrouted { call: id } => {
+                let mut context = Context { endpoint, house: &self.house, index: &mut self.index, now };
+                if let Some(Held::Bridge(call)) = self.calls.get_mut(&id) {
+                    call.unrouted(&mut context);
+                }
+                self.tidy(id);
+            }
             Letter::Forget { call_id } => self.forgotten.push((now.instant + FORGET_AFTER, call_id)),
         }
     }
@@ -131,7 +145,11 @@ impl Switchboard {
     fn ring(&mut self, order: &Order, endpoint: &mut Endpoint, now: Now) {
         let id = self.new_id();
         let mut asked_by = order.allowed_as.clone();
-        let found = match order.place.phones(&mut asked_by, &self.house) {
+        let limits = Limits { calls_per_line_max: self.house.limits.calls_per_line_max };
+        let found = order.place.phones(&mut asked_by, &self.house);
+        let found = found
+            .and_then(|found| place::past_route_points(&*self.house.directory, found, &asked_by, limits));
+        let found = match found {
             Ok(Destination::Pilot { pilot, course }) => {
                 return self.take_in(order.host, (pilot, course), endpoint, now);
             }

@@ -238,6 +238,7 @@ impl Call {
         let Some(transaction) = self.caller.as_ref().map(|caller| caller.transaction) else { return };
         self.phase = Phase::Answered(pair);
         (self.timers.ring, self.timers.answer) = (None, None);
+        self.unask(Some(Cause::AnsweredElsewhere), context);
         self.timers.length = Some(self.pairs[pair].half(End::Callee).ends_at(context));
         let caller = self.pairs[pair].half_mut(End::Caller);
         if let Err(refusal) = caller.exchange.pass(Side::Local, Carrier::Success, body.is_some()) {
@@ -343,20 +344,28 @@ impl Call {
 
     /// Refuses the caller when no branch can answer any more.
     pub(crate) fn conclude(&mut self, context: &mut Context<'_>) {
-        let rings = self.ringing.leaves || self.branches.iter().any(super::BranchLeg::is_open);
-        if self.phase != Phase::Ringing || rings {
+        if self.phase != Phase::Ringing {
+            return;
+        }
+        self.ask_application(context);
+        let waits = self.ringing.leaves || self.waits_for_application();
+        if waits || self.branches.iter().any(super::BranchLeg::is_open) {
             return;
         }
         if self.goes_on(context) {
             return self.conclude(context);
         }
-        let failures = self.branches.iter().filter_map(super::BranchLeg::failure);
+        let failures =
+            self.branches.iter().filter_map(super::BranchLeg::failure).chain(self.routing_failure());
         // A call that nothing at all was tried for had to go out, and every trunk is full or nowhere to be found.
         let nothing = if self.branches.is_empty() { Failure::Overloaded } else { Failure::Unreachable };
         let verdict = best(failures).unwrap_or(nothing).verdict();
         match self.next_destination(context) {
             Some(
-                next @ (Destination::Phones { .. } | Destination::Trunk { .. } | Destination::Pilot { .. }),
+                next @ (Destination::Phones { .. }
+                | Destination::Trunk { .. }
+                | Destination::Pilot { .. }
+                | Destination::RoutePoint { .. }),
             ) => {
                 self.ring(next, context);
                 self.publish(Event::Diverted, verdict.cause, context);

@@ -180,6 +180,23 @@ impl View {
         &self.connections[connection]
     }
 
+    /// The call comes to a route point, which is a device like others: it is there, and takes no part.
+    pub(crate) fn add_route_point(&mut self, address: &str, now: Timestamp) -> usize {
+        self.enter(Connection {
+            line: None,
+            owner: None,
+            address: address.to_owned(),
+            name: None,
+            direction: Direction::Recipient,
+            state: ConnectionState::Initiated,
+            since: now,
+            dialog: None,
+            particulars: Particulars::default(),
+            trunk: None,
+            withheld: false,
+        })
+    }
+
     /// A service of this server takes the call.
     pub(crate) fn add_service(&mut self, address: &str, now: Timestamp) {
         self.connections.push(Connection {

@@ -17,6 +17,9 @@ pub enum Fault {
     /// No such line, or not one that this session may use.
     #[error("there is no such line")]
     NoSuchDevice,
+    /// No such route point, or not one whose calls this user's applications may route.
+    #[error("there is no such route point")]
+    NoSuchRoutePoint,
     /// The user may not do that on any line.
     #[error("the user may not do that")]
     NotAllowed,
@@ -34,7 +37,7 @@ impl Fault {
         match self {
             Self::BadRequest(_) => "badRequest",
             Self::NotSupported(_) => "notSupported",
-            Self::NoSuchDevice => "noSuchDevice",
+            Self::NoSuchDevice | Self::NoSuchRoutePoint => "noSuchDevice",
             Self::NotAllowed => "notAllowed",
             Self::Storage => "storage",
             Self::Refused(refusal) => match refusal {

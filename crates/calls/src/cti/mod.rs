@@ -11,6 +11,7 @@
 
 mod error;
 mod request;
+mod routes;
 mod session;
 mod shown;
 
@@ -23,5 +24,7 @@ pub const VERSION: u32 = 1;
 pub const LINES_WATCHED_MAX: usize = 1_000;
 /// Lines, or calls of a history, in one answer.
 pub const PAGE_MAX: usize = 500;
+/// Route points that one session may register for.
+pub const ROUTE_POINTS_MAX: usize = 100;
 /// What may be dialled in a request, in bytes.
 pub const TARGET_BYTES_MAX: usize = 256;

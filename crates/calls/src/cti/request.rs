@@ -43,6 +43,10 @@ pub(super) enum Question {
     DialRules,
     /// The number of a contact is called, as these rules have it.
     CallContact { line: LineId, contact: String },
+    /// From now on the session is asked where calls at a route point go (ECMA-269, Route Register).
+    RouteRegister { route_point: String },
+    /// No longer (ECMA-269, Route Register Cancel).
+    RouteRegisterCancel { route_point: String },
 }
 
 /// A list of the history.
@@ -64,6 +68,8 @@ const QUESTIONS: &[&str] = &[
     "callHistorySeen",
     "dialRules",
     "callContact",
+    "routeRegister",
+    "routeRegisterCancel",
 ];
 
 /// What is asked for.
@@ -135,7 +141,7 @@ mod tests {
             let call = "0001000000000001";
             let line = r#"{"number":"1001","partition":"internal"}"#;
             let text = format!(
-                r#"{{"id":1,"op":"{op}","line":{line},"call":"{call}","held":"{call}","active":"{call}","conference":"{call}","private":true,"recording":true,"when":"all","place":7,"contact":"1","target":"1"}}"#
+                r#"{{"id":1,"op":"{op}","line":{line},"call":"{call}","held":"{call}","active":"{call}","conference":"{call}","private":true,"recording":true,"when":"all","place":7,"contact":"1","target":"1","routePoint":"a"}}"#
             );
             assert!(read(text.as_bytes()).1.is_ok(), "{op}");
         }

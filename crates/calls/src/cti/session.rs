@@ -8,6 +8,7 @@ use store::HistoryKind;
 
 use super::error::Fault;
 use super::request::{self, Kind, Question, Request};
+use super::routes::Routes;
 use super::shown::{Answer, CallShown, LineEvent, LineShown, Message, PastCall};
 use super::{LINES_WATCHED_MAX, PAGE_MAX};
 use crate::Calls;
@@ -26,10 +27,10 @@ pub enum Scope {
 
 /// See the module.
 pub struct Session {
-    calls: Calls,
-    user: BareJid,
+    pub(super) calls: Calls,
+    pub(super) user: BareJid,
     scope: Scope,
-    feed: Arc<Feed>,
+    pub(super) feed: Arc<Feed>,
     /// The lines that are watched one by one.
     lines: BTreeSet<LineId>,
     watches_all: bool,
@@ -37,8 +38,10 @@ pub struct Session {
     told: BTreeMap<CallId, u64>,
     /// What was told of lines: whether they are in service.
     in_service: BTreeMap<LineId, bool>,
+    /// The route points, and the calls at them, that it is asked about.
+    pub(super) routes: Routes,
     /// Of the last event.
-    sequence: u64,
+    pub(super) sequence: u64,
 }
 
 impl Session {
@@ -53,6 +56,7 @@ impl Session {
             watches_all: false,
             told: BTreeMap::new(),
             in_service: BTreeMap::new(),
+            routes: Routes::default(),
             sequence: 0,
         }
     }
@@ -90,6 +94,8 @@ impl Session {
             let event = match happened {
                 Happened::Call(call) => self.call_event(&call),
                 Happened::Line(line) => self.line_event(line),
+                Happened::RouteRequest(request) => self.route_request(&request),
+                Happened::RouteEnd(end) => self.route_end(&end),
             };
             if event.is_some() {
                 return Ok(event);
@@ -166,7 +172,7 @@ impl Session {
         if known { Ok(()) } else { Err(Fault::Refused(Refusal::NoSuchCall)) }
     }
 
-    fn shown(&self, call: &CallSnapshot) -> CallShown {
+    pub(super) fn shown(&self, call: &CallSnapshot) -> CallShown {
         CallShown::of(call, |line| self.reaches(line))
     }
 
@@ -177,7 +183,10 @@ impl Session {
         LineShown { line: line.clone(), name, owner, in_service: self.calls.is_registered(line) }
     }
 
-    async fn command(&self, command: Command) -> Result<Answer, Fault> {
+    async fn command(&mut self, command: Command) -> Result<Answer, Fault> {
+        if let Command::RouteSelect { call, .. } | Command::RouteReject { call, .. } = command {
+            return self.route(call, command).await;
+        }
         if let Some(line) = command.line() {
             self.require(line)?;
         }
@@ -207,6 +216,8 @@ impl Session {
                 Ok(Answer::Snapshot { sequence: self.sequence, lines: vec![self.line_shown(&line)], calls })
             }
             Question::SnapshotCall { call } => Ok(Answer::Call { call: self.shown(&*self.call(call)?) }),
+            Question::RouteRegister { route_point } => self.route_register(&route_point),
+            Question::RouteRegisterCancel { route_point } => self.route_register_cancel(&route_point),
             Question::CallHistory { kind, after, max } => self.history(kind, after, max).await,
             Question::DialRules => {
                 Ok(Answer::DialRules(self.calls.plan().plan().settings.dial_rules.clone()))
@@ -339,12 +350,13 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.calls.application_gone(&self.feed);
         let board = self.calls.board();
         board.unwatch_all(&self.feed);
         self.lines.iter().for_each(|line| board.unwatch(line, &self.feed));
     }
 }
 
-fn write(message: &Message<'_>) -> String {
+pub(super) fn write(message: &Message<'_>) -> String {
     serde_json::to_string(message).expect("what is shown has texts for keys and no number that JSON lacks")
 }

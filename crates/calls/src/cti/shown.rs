@@ -24,9 +24,35 @@ pub(super) enum Message<'a> {
     },
     /// Something has happened to a call.
     Event { sequence: u64, event: Event, cause: Cause, call: CallShown },
+    /// A call has come to a route point.
+    #[serde(rename = "event")]
+    RouteRequest {
+        sequence: u64,
+        event: RouteEvent,
+        route_point: &'a str,
+        called: &'a str,
+        calling: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+        seconds: u16,
+        call: CallShown,
+    },
+    /// The session need not say any more where it goes.
+    #[serde(rename = "event")]
+    RouteEnd { sequence: u64, event: RouteEvent, route_point: &'a str, cause: Cause, call: CallId },
     /// The phones of a line have come, or gone.
     #[serde(rename = "event")]
     LineEvent { sequence: u64, event: LineEvent, line: LineShown },
+}
+
+/// What a session is told of the calls of a route point (ECMA-269, routeing services).
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum RouteEvent {
+    /// A call wants to know where it goes.
+    RouteRequest,
+    /// It does not any more.
+    RouteEnd,
 }
 
 /// What happens to a line beside its calls (ECMA-269 "logical device features").

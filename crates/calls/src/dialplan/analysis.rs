@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::plan::Digits;
+use model::plan::{Digits, RoutePoint};
 
 use super::explanation::{Explanation, Silent, Step, Witness};
 use super::outside::transformed;
@@ -138,6 +138,13 @@ impl DialPlan {
                     return nowhere(Outcome::Attendant(&self.plan.reception.attendants[index]));
                 }
                 Target::Queue(index) => return nowhere(Outcome::Queue(&self.plan.reception.queues[index])),
+                Target::RoutePoint(index) => {
+                    let point = &self.plan.outside.route_points[index];
+                    if W::WATCHES {
+                        witness.tell(route_point_step(point));
+                    }
+                    return nowhere(Outcome::RoutePoint(point));
+                }
                 Target::Feature(index) => {
                     let behind = number.as_bytes().get(usize::from(entry.pre_dot)..).unwrap_or_default();
                     let keyed = if entry.pre_dot == 0 { &[] } else { behind };
@@ -263,4 +270,16 @@ pub(super) fn change_step(
         text += &format!(", the calling number {} into {}", shown(calling), shown(new_calling));
     }
     Step::new(text)
+}
+
+/// What becomes of a call at a route point.
+fn route_point_step(point: &RoutePoint) -> Step {
+    let otherwise = match &point.on_failure {
+        Some(to) => format!("else it goes to {}", to.to),
+        None => "else it is refused".to_owned(),
+    };
+    let (name, users, seconds) = (&point.name, point.users.join(", "), point.patience());
+    Step::new(format!(
+        "route point {name}: an application of {users} has {seconds} s to say where; {otherwise}"
+    ))
 }

@@ -114,6 +114,7 @@ fn named_partitions(plan: &Plan, accounts: &Accounts) -> Vec<Partition> {
     names.extend(plan.hunt_pilots.iter().map(|pilot| pilot.partition.clone()));
     names.extend(plan.reception.attendants.iter().map(|attendant| attendant.partition.clone()));
     names.extend(plan.reception.queues.iter().map(|queue| queue.partition.clone()));
+    names.extend(plan.outside.route_points.iter().map(|point| point.partition.clone()));
     names.extend(plan.feature_codes.iter().map(|code| code.partition.clone()));
     names.extend(plan.translations.iter().map(|translation| translation.partition.clone()));
     names.extend(plan.routes.iter().map(|route| route.partition.clone()));
@@ -298,6 +299,9 @@ fn entries(
         if let Some(pattern) = exact(queue.number.as_str()) {
             add(pattern, &queue.partition, Target::Queue(index), false);
         }
+    }
+    for (index, point) in plan.outside.route_points.iter().enumerate() {
+        add(point.pattern.clone(), &point.partition, Target::RoutePoint(index), false);
     }
     for (index, translation) in plan.translations.iter().enumerate() {
         let space = spaces.find(translation.search_space.as_deref());

@@ -145,6 +145,7 @@ pub(super) fn kind(target: Target) -> &'static str {
         Target::HuntPilot(_) => "hunt pilot",
         Target::Attendant(_) => "attendant",
         Target::Queue(_) => "queue",
+        Target::RoutePoint(_) => "route point",
         Target::Translation(..) => "translation",
         Target::Route(_) => "route",
         Target::Feature(_) => "feature code",

@@ -93,6 +93,7 @@ impl DialPlan {
             | Outcome::HuntPilot(_)
             | Outcome::Attendant(_)
             | Outcome::Queue(_)
+            | Outcome::RoutePoint(_)
             | Outcome::Service(_) => Ok(()),
             // Nobody shall have rescuers called by whoever calls them.
             Outcome::Outside(way) if !way.is_emergency => Ok(()),

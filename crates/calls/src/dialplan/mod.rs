@@ -99,6 +99,7 @@ enum Target {
     HuntPilot(usize),
     Attendant(usize),
     Queue(usize),
+    RoutePoint(usize),
     Translation(usize, Option<usize>),
     Route(usize),
     Feature(usize),

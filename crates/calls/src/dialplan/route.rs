@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::plan::{Attendant, Digits, Feature, HuntPilot, Queue};
+use model::plan::{Attendant, Digits, Feature, HuntPilot, Queue, RoutePoint};
 use model::{BareJid, LineId, Timestamp};
 
 use super::codes::{CodeRefused, Keyed, NeedsCode};
@@ -83,6 +83,8 @@ pub enum Outcome<'a> {
     Attendant(&'a Attendant),
     /// To a queue.
     Queue(&'a Queue),
+    /// To an application that is registered for a route point.
+    RoutePoint(&'a RoutePoint),
     /// To a feature of the line that dials it, with the number that was dialled behind the code.
     Feature(Feature, Digits),
     /// Out, over trunks.

@@ -45,6 +45,7 @@ impl DialPlan {
             Outcome::HuntPilot(pilot) => format!("hunt {}", pilot.number),
             Outcome::Attendant(attendant) => format!("attendant {}", attendant.name),
             Outcome::Queue(queue) => format!("queue {}", queue.name),
+            Outcome::RoutePoint(point) => format!("route point {}", point.name),
             Outcome::Feature(feature, _) => format!("feature {}", feature.word()),
             Outcome::Outside(way) => {
                 let kind = if way.is_emergency { "emergency" } else { "trunk" };

@@ -141,6 +141,12 @@ const PLAN: &str = r#"
     algorithm = "circular"
     members = ["1001-1003"]
 
+    [[outside.route_point]]
+    name = "desk"
+    pattern = "51XX"
+    users = ["ann", "bob"]
+    on_failure = { to = "1002" }
+
     [[outside.trunk]]
     name = "berlin-1"
     search_space = "inside"
@@ -497,7 +503,12 @@ fn a_line_on_two_devices_dials_by_the_device_it_is_on() {
 fn services_and_hunt_pilots_are_numbers_like_others() {
     check("1001", "600", "echo");
     check("1001", "5000", "hunt 5000");
+    check("1001", "5117", "route point desk");
     assert_eq!(plan().address("600", now()), Resolution::Service(Service::Echo));
+    let (plan, from) = (plan(), line("1001"));
+    let explained = plan.explain(&Ask::new("5117", Who::Line(&from, None), now())).0.to_string();
+    let said = "route point desk: an application of ann, bob has 10 s to say where; else it goes to 1002";
+    assert!(explained.contains(said), "{explained}");
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(crate) fn deflect(
     let (count, course) = match &mut destination {
         Destination::Phones { branches, course, .. } => (branches.len(), course),
         Destination::Trunk { course, .. } => (WAYS_MAX, course),
-        Destination::Pilot { course, .. } => (0, course),
+        Destination::Pilot { course, .. } | Destination::RoutePoint { course } => (0, course),
         Destination::Service(_)
         | Destination::Setting(_)
         | Destination::CallBack(_)

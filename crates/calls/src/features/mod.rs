@@ -24,11 +24,13 @@
 //! | a phone of a line goes on with what another one holds, or turns its ringer off | `shared_line` |
 //! | a line that called in vain wishes to be called back | `call_back` |
 //! | a code before a number, or in place of one | `codes`, with `last_calls` and `intercom` |
+//! | a call comes to a CTI route point, a command of the application that is asked | `applications`, by `call::routed` |
 //! | a line forwards, or a destination has failed | `forward`, `hunt`, by `place::Directory` |
 
 pub(crate) mod alerting;
 pub(crate) mod announcement;
 pub(crate) mod answer;
+pub mod applications;
 pub(crate) mod attendant;
 pub mod call_back;
 pub(crate) mod call_waiting;

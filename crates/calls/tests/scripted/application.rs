@@ -1,9 +1,13 @@
 //! What an application of a script wants, as a command.
 
+use std::sync::Arc;
+
 use calls::command::Command;
+use calls::feed::Happened;
 use calls::snapshot::CallId;
 
 use crate::directory::line;
+use crate::script::check;
 use crate::stage::Stage;
 
 /// The live calls of a line, oldest first.
@@ -46,6 +50,54 @@ pub fn command(stage: &Stage, number: &str, what: &[&str]) -> Result<Command, St
             let call = calls_of(stage, other).last().copied().unwrap_or(gone);
             Command::DirectedPickup { call, line }
         }
+        ["select", target] => Command::RouteSelect { call, target: text(target) },
+        ["reject", cause] => {
+            let cause = serde_json::from_value((*cause).into()).map_err(|error| error.to_string())?;
+            Command::RouteReject { call, cause }
+        }
         _ => return Err(format!("what is {what:?}?")),
     })
+}
+
+/// What the application of route points does, and what it is told.
+pub fn at_route_points(stage: &mut Stage, words: &[&str]) -> Result<(), String> {
+    match words {
+        ["application", "of", user, "registers", "for", point] => {
+            let user = format!("{user}@localhost").parse().map_err(|_| "a name")?;
+            let feed = Arc::clone(&stage.told);
+            check(stage.board.applications().register(point, &user, &feed), "it cannot")
+        }
+        ["application", "of", _, "leaves", point] => {
+            stage.board.applications().cancel(point, &stage.told);
+            Ok(())
+        }
+        ["application", "is", "gone"] => {
+            stage.application_gone();
+            Ok(())
+        }
+        ["application", "is", "asked", "by", calling, "for", called] => match next(stage)? {
+            Some(Happened::RouteRequest(asked)) => {
+                let at = stage.board.call(asked.call).is_some();
+                let right = at && asked.calling == *calling && asked.called == *called;
+                check(right, &format!("it is asked {asked:?}"))
+            }
+            other => Err(format!("it is told {other:?}")),
+        },
+        ["application", "is", "told", "the", "end:", cause] => match next(stage)? {
+            Some(Happened::RouteEnd(end)) => {
+                let found = serde_json::to_value(end.cause).map_err(|error| error.to_string())?;
+                check(found == **cause, &format!("it is told {found}"))
+            }
+            other => Err(format!("it is told {other:?}")),
+        },
+        ["application", "hears", "nothing"] => match next(stage)? {
+            None => Ok(()),
+            other => Err(format!("it is told {other:?}")),
+        },
+        _ => Err("no such sentence".to_owned()),
+    }
+}
+
+fn next(stage: &Stage) -> Result<Option<Happened>, String> {
+    stage.told.take().map_err(|_| "it was too slow".to_owned())
 }

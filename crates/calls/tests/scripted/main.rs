@@ -126,6 +126,10 @@ scripts! {
     replaces_refused
     replaces_talking
     retransmissions
+    route_point
+    route_point_and_reception
+    route_point_failure
+    route_point_no_application
     server_hold
     server_transfer
     services_of_the_plan

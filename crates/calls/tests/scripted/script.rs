@@ -34,6 +34,12 @@
 //!                                         park at 701, call 1003, consult 1003, transfer to 1003, deflect to 1003,
 //!                                         record, stop recording, pick up from 1001; of several calls the oldest counts as held
 //! application cannot have 1002 hold: WrongState
+//! application of ann registers for desk   for a route point; also: leaves desk
+//! application is asked by 1001 for 4000   the next thing that it is told: who calls, and what was called
+//! application is told the end: callCancelled
+//! application hears nothing
+//! application is gone
+//! application has 1001 select 1002        the call at a route point; also: reject busy
 //! wait 30 seconds
 //! record says 1002 normal_clearing by 1001 | 1001 placed talked normal_clearing PCMA | ...
 //!                                         of the next call that has ended: what was dialled, cause, who ended it;
@@ -175,6 +181,7 @@ fn perform(stage: &mut Stage, sentence: &str, words: &[&str]) -> Result<(), Stri
             stage.wait(Duration::from_secs_f64(number.parse().map_err(|_| "not a number")?));
             Ok(())
         }
+        ["application", "of" | "is" | "hears", ..] => application::at_route_points(stage, words),
         ["application", "has", number, what @ ..] => {
             let command = application::command(stage, number, what)?;
             stage.command(&command).map(|_| ()).map_err(|refusal| format!("{refusal:?}"))
@@ -307,7 +314,7 @@ fn media_is(stage: &mut Stage, words: &[&str]) -> Result<(), String> {
     }
 }
 
-fn check(holds: bool, fault: &str) -> Result<(), String> {
+pub fn check(holds: bool, fault: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(fault.to_owned()) }
 }
 

@@ -16,6 +16,7 @@ use calls::directory::PlanDirectory;
 use calls::features::conference::Conferences;
 use calls::features::park::Parking;
 use calls::features::queues::Queues;
+use calls::feed::Feed;
 use calls::guard::Guard;
 use calls::line_state::LineStates;
 use calls::place::Caller;
@@ -42,6 +43,8 @@ pub struct Stage {
     moved: Arc<Moved>,
     parking: Arc<Parking>,
     conferences: Arc<Conferences>,
+    /// What the application of route points that a script plays is told.
+    pub told: Arc<Feed>,
     trunks: Arc<Trunks>,
     pub pools: Arc<Pools>,
     queues: Arc<Queues>,
@@ -148,8 +151,7 @@ impl Stage {
         let plan = directory::plan(&document, &lines).expect("a plan");
         let start = Instant::now();
         let trunks = Arc::new(Trunks::new(Arc::clone(&board)));
-        let server: SocketAddr = SERVER.parse().expect("an address");
-        trunks.settle(Arc::new(move |_, _| Some(server)), "secret".to_owned());
+        trunks.settle(Arc::new(move |_, _| SERVER.parse().ok()), "secret".to_owned());
         trunks.follow(plan.plan());
         let pools = Arc::new(Pools::default());
         pools.follow(plan.plan());
@@ -166,8 +168,7 @@ impl Stage {
         let (queues, sounds) = (Arc::clone(&reception.queues), Arc::clone(&reception.sounds));
         let directory = PlanDirectory::new(lines, registrations, Arc::clone(&board), Arc::new(guard));
         let directory = Arc::new(directory.with_queues(Arc::clone(&queues)));
-        let moved = Arc::new(Moved::default());
-        let parking = Arc::new(Parking::default());
+        let (moved, parking) = (Arc::<Moved>::default(), Arc::<Parking>::default());
         let conferences = Arc::new(Conferences::new(conferences()));
         let house = |index| House {
             domain: "localhost".to_owned(),
@@ -202,6 +203,7 @@ impl Stage {
             moved,
             parking,
             conferences,
+            told: Arc::default(),
             trunks,
             pools,
             queues,
@@ -235,6 +237,14 @@ impl Stage {
             (Ok(_), Some(then)) => self.command(&then),
             (done, _) => done,
         }
+    }
+
+    /// The application of route points is gone.
+    pub fn application_gone(&mut self) {
+        for call in self.board.applications().gone(&self.told) {
+            self.post.push((call.shard(), Post::unrouted(call)));
+        }
+        self.pump();
     }
 
     pub fn phone(&mut self, name: &str) -> &mut Phone {
@@ -424,6 +434,9 @@ impl Stage {
         }
         if !self.parking.is_empty() {
             remains.push("parked calls".to_owned());
+        }
+        if !self.board.applications().is_idle() {
+            remains.push("calls that wait for an application".to_owned());
         }
         if !self.conferences.is_empty() {
             remains.push("conferences".to_owned());

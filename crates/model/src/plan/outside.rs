@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AlternateGroup, Costs, Location, Place, Region, SipRoute, Transformation, TrunkSip};
+use super::{AlternateGroup, Costs, Location, Place, Region, RoutePoint, SipRoute, Transformation, TrunkSip};
 
 /// The name that stands for the local route group of whoever calls (`CC-11`).
 pub const LOCAL_ROUTE_GROUP: &str = "local";
@@ -26,6 +26,9 @@ pub struct Outside {
     /// Groups of automated alternate routing.
     #[serde(rename = "alternate_group", skip_serializing_if = "Vec::is_empty")]
     pub alternate_groups: Vec<AlternateGroup>,
+    /// CTI route points: applications outside say where their calls go.
+    #[serde(rename = "route_point", skip_serializing_if = "Vec::is_empty")]
+    pub route_points: Vec<RoutePoint>,
     /// What calls out may cost.
     #[serde(skip_serializing_if = "Costs::is_usual")]
     pub costs: Costs,

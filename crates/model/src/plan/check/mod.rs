@@ -7,6 +7,7 @@ mod places;
 mod reach;
 mod reception;
 mod references;
+mod route_points;
 mod trunks;
 
 use std::collections::BTreeMap;
@@ -64,6 +65,7 @@ impl Plan {
         reach::check(self, &mut found);
         let lookup = Lookup::new(self);
         loops::check(self, &lookup, &mut found);
+        route_points::check(self, &lookup, &mut found);
         reception::check(self, &lookup, &mut found);
         let mut all = found.all;
         all.sort();
@@ -129,6 +131,7 @@ enum Kind {
     Queue,
     Translation,
     Route,
+    RoutePoint,
     FeatureCode,
 }
 
@@ -141,6 +144,7 @@ impl Kind {
             Self::Queue => "reception.queue",
             Self::Translation => "translation",
             Self::Route => "route",
+            Self::RoutePoint => "outside.route_point",
             Self::FeatureCode => "feature_code",
         }
     }
@@ -160,7 +164,7 @@ fn line_path(span: &LineSpan) -> String {
     format!("line {span}")
 }
 
-/// Everything with a pattern that is no single number: translations and routes.
+/// Everything with a pattern that is no single number: translations, routes, route points and feature codes.
 fn wild(plan: &Plan) -> Vec<Item<'_>> {
     let translations = plan.translations.iter().enumerate().map(|(index, t)| Item {
         kind: Kind::Translation,
@@ -176,6 +180,13 @@ fn wild(plan: &Plan) -> Vec<Item<'_>> {
         partition: &r.partition,
         urgent: r.urgent,
     });
+    let points = plan.outside.route_points.iter().enumerate().map(|(index, point)| Item {
+        kind: Kind::RoutePoint,
+        index,
+        pattern: std::borrow::Cow::Borrowed(&point.pattern),
+        partition: &point.partition,
+        urgent: false,
+    });
     // Whoever wrote no codes wants to hear nothing of the usual ones.
     let codes = if plan.has_usual_feature_codes() { &[] } else { plan.feature_codes.as_slice() };
     let codes = codes.iter().enumerate().map(|(index, code)| Item {
@@ -185,7 +196,7 @@ fn wild(plan: &Plan) -> Vec<Item<'_>> {
         partition: &code.partition,
         urgent: false,
     });
-    translations.chain(routes).chain(codes).collect()
+    translations.chain(routes).chain(points).chain(codes).collect()
 }
 
 /// Numbers that stand for something of their own: hunt pilots, attendants, queues.
@@ -213,6 +224,7 @@ fn partitions(plan: &Plan) -> Vec<&Partition> {
     let mut all: Vec<&Partition> = plan.partitions.iter().map(|partition| &partition.name).collect();
     all.extend(plan.lines.iter().map(|line| line.number.partition()));
     all.extend(pilots(plan).map(|(.., partition)| partition));
+    all.extend(plan.outside.route_points.iter().map(|point| &point.partition));
     all.extend(plan.translations.iter().map(|translation| &translation.partition));
     all.extend(plan.routes.iter().map(|route| &route.partition));
     all.extend(plan.outside.sip_routes.iter().map(|route| &route.partition));

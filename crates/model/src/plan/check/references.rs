@@ -16,6 +16,12 @@ pub(super) fn check(plan: &Plan, found: &mut Findings) {
     settings(plan, &known, found);
     patterns(plan, &known, found);
     people(plan, &known, found);
+    for point in &plan.outside.route_points {
+        let at = path("outside.route_point", point.pattern.as_str(), &point.partition);
+        known.space(&at, point.search_space.as_deref(), found);
+        let on_failure = point.on_failure.as_ref().and_then(|to| to.search_space.as_deref());
+        known.space(&format!("{at} on_failure"), on_failure, found);
+    }
     outside(plan, &known, found);
     times(plan, found);
     emergency(plan, &known, found);
@@ -42,6 +48,7 @@ impl<'a> Known<'a> {
     fn of(plan: &'a Plan, found: &mut Findings) -> Self {
         let (out, time) = (&plan.outside, &plan.time);
         unique("partition", plan.partitions.iter().map(|p| p.name.as_str()), found);
+        unique("outside.route_point", plan.outside.route_points.iter().map(|p| p.name.as_str()), found);
         unique("device", plan.devices.iter().map(|d| d.name.as_str()), found);
         unique("time.period", time.periods.iter().map(|p| p.name.as_str()), found);
         unique("time.schedule", time.schedules.iter().map(|s| s.name.as_str()), found);
