@@ -3,13 +3,14 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vite';
 import solid from 'vite-plugin-solid';
+import { consoleAddresses } from './build/console-addresses.ts';
 import { trustedTemplates } from './build/trusted-templates.ts';
 
 const SERVER = process.env['CARILLON_HTTP'] ?? 'http://localhost:8080';
 
 export default defineConfig({
   base: '/',
-  plugins: [trustedTemplates(), solid()],
+  plugins: [trustedTemplates(), consoleAddresses(), solid()],
   build: {
     target: 'es2022',
     outDir: 'dist',

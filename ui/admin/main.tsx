@@ -3,7 +3,9 @@
 import { render } from 'solid-js/web';
 import '../kit/tokens.css';
 import '../kit/base.css';
-import { Button } from '../kit/controls.tsx';
+import { applyLooks } from '../kit/preferences.ts';
+import { App } from './shell/app.tsx';
 
+applyLooks();
 const place = document.getElementById('page');
-if (place) render(() => <Button kind="main">Carillon</Button>, place);
+if (place) render(() => <App />, place);

@@ -1,0 +1,57 @@
+// The pages of the console: where each is, and which right it needs.
+
+import { type Component, lazy } from 'solid-js';
+import type { IconName } from '../../kit/icons.tsx';
+import type { Right } from '../rights.ts';
+import type { say } from '../words/shell.ts';
+
+type Word = Parameters<typeof say>[0];
+
+/** A page: its pattern of addresses, and what shows it. */
+export type Entry = {
+  key: Word;
+  /** The address of the page itself. */
+  to: string;
+  /** Further addresses that it shows, as patterns. */
+  also?: readonly string[];
+  icon: IconName;
+  right: Right | '';
+  page: Component;
+};
+
+/** A part of the menu. */
+export type Part = { key: Word; entries: readonly Entry[] };
+
+const page = (key: Word, to: string, icon: IconName, right: Right | '', load: () => Promise<{ default: Component }>, also: readonly string[] = []): Entry => ({
+  key,
+  to: `/admin/${to}`,
+  icon,
+  right,
+  page: lazy(load),
+  also: also.map(pattern => `/admin/${pattern}`),
+});
+
+/** The menu. */
+export const MENU: readonly Part[] = [
+  {
+    key: 'nav.overview',
+    entries: [
+      page('dashboard', '', 'dashboard', 'status:read', () => import('../pages/dashboard.tsx')),
+    ],
+  },
+  {
+    key: 'nav.people',
+    entries: [
+      page('users', 'users', 'people', 'users:read', () => import('../pages/users.tsx'), ['users/:jid', 'users/:jid/:tab']),
+    ],
+  },
+  {
+    key: 'nav.telephony',
+    entries: [
+      page('lines', 'lines', 'number', 'lines:read', () => import('../pages/lines.tsx'), ['lines/:line']),
+    ],
+  },
+];
+
+/** All pages. */
+export const ENTRIES: readonly Entry[] = MENU.flatMap(part => part.entries);
