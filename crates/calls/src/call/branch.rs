@@ -11,7 +11,7 @@ use super::describe::Said;
 use super::house::{Context, House};
 use super::incoming::Reliability;
 use super::outcome::Failure;
-use super::secrecy::Guard;
+use super::secrecy::Secrecy;
 use super::{ALLOW, SUPPORTED, wire};
 use crate::admission::Grant;
 use crate::course::Diversion;
@@ -92,7 +92,7 @@ impl BranchLeg {
             Some(outgoing) => outgoing.trunk.srtp(),
             None => context.house.directory.srtp(place.line.as_ref()),
         };
-        let guard = Guard::new(srtp, target.flow.transport, context.endpoint);
+        let secrecy = Secrecy::new(srtp, target.flow.transport, context.endpoint);
         Self {
             place,
             connection: 0,
@@ -102,7 +102,7 @@ impl BranchLeg {
             transaction: None,
             invite: None,
             state: BranchState::Calling,
-            said: Said::new(session_id, guard),
+            said: Said::new(session_id, secrecy),
             policy,
             nonce: None,
             challenges: 0,

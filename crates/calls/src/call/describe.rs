@@ -10,7 +10,7 @@ use sip::Error;
 use sip::sdp::{Direction, Media, Sdp};
 
 use super::codecs::Agreed;
-use super::secrecy::{self, Guard, Keys};
+use super::secrecy::{self, Keys, Secrecy};
 
 /// Where a phone says it is, and where its signalling came from: together they show a NAT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(crate) struct Said {
     body: Option<Bytes>,
     /// The latest description was an answer.
     is_answer: bool,
-    guard: Guard,
+    secrecy: Secrecy,
     /// m-lines of the session: there are never fewer than before (RFC 3264 §8).
     lines: usize,
 }
@@ -368,9 +368,9 @@ impl crate::place::Branch {
 
 impl Said {
     /// Nothing was said yet. The number only has to be unlike others (RFC 8866 §5.2).
-    pub(crate) fn new(session_id: u64, guard: Guard) -> Self {
+    pub(crate) fn new(session_id: u64, secrecy: Secrecy) -> Self {
         // COMPAT: some phones read it into a signed 64-bit number.
-        Self { session_id: session_id >> 2, version: 0, body: None, is_answer: false, guard, lines: 0 }
+        Self { session_id: session_id >> 2, version: 0, body: None, is_answer: false, secrecy, lines: 0 }
     }
 
     /// Reads a description of the phone; `is_answer`: it answers what we have said last.
@@ -383,12 +383,12 @@ impl Said {
         whereabouts: Whereabouts,
         is_answer: bool,
     ) -> Result<Description, Error> {
-        self.guard.read(body, whereabouts, self.body.as_ref().filter(|_| is_answer))
+        self.secrecy.read(body, whereabouts, self.body.as_ref().filter(|_| is_answer))
     }
 
     /// May the phone be told anything at all?
     pub(crate) fn can_offer(&self) -> bool {
-        self.guard.can_offer()
+        self.secrecy.can_offer()
     }
 
     /// The latest description that we sent.
@@ -404,14 +404,14 @@ impl Said {
             .map(|(at, (media, line))| match told.media().get(at) {
                 Some(told) => {
                     let mut agreed = Agreed::of(told, media, self.is_answer);
-                    agreed.crypto = self.guard.crypto(at, told, line);
+                    agreed.crypto = self.secrecy.crypto(at, told, line);
                     agreed
                 }
                 None => Agreed::default(),
             })
             .zip(&heard.lines)
             .map(|(mut agreed, line)| {
-                agreed.is_too_open = agreed.crypto.is_none() && self.guard.wants_secrecy(line);
+                agreed.is_too_open = agreed.crypto.is_none() && self.secrecy.wants_secrecy(line);
                 agreed
             })
             .collect()
@@ -468,7 +468,7 @@ impl Said {
         };
         for (at, media) in sdp.media_mut().iter_mut().enumerate() {
             let heard = heard.and_then(|heard| heard.lines.get(at));
-            self.guard.write(at, media, heard, self.is_answer);
+            self.secrecy.write(at, media, heard, self.is_answer);
         }
         // Bundled lines would share one port; ours have one each.
         sdp.remove_session_attribute("group");

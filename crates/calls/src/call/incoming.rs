@@ -15,7 +15,7 @@ use super::house::Context;
 use super::letter::{FetchPurpose, Letter, Wanted};
 use super::outcome::{Failure, Verdict};
 use super::outside::Outside;
-use super::secrecy::Guard;
+use super::secrecy::Secrecy;
 use super::streams::Streams;
 use super::switchboard::Arrival;
 use super::view::View;
@@ -60,8 +60,8 @@ pub(crate) struct CallerLeg {
     pub offer: Option<Description>,
     /// When it comes over a trunk.
     pub outside: Option<Box<Outside>>,
-    /// How its media is guarded.
-    pub guard: Guard,
+    /// How secret its media is.
+    pub secrecy: Secrecy,
 }
 
 impl CallerLeg {
@@ -190,12 +190,12 @@ pub(crate) fn check(arrival: Arrival, context: &mut Context<'_>) -> Result<(Call
         Some(trunk) => trunk.srtp(),
         None => context.house.directory.srtp(caller.line.as_ref()),
     };
-    let guard = Guard::new(srtp, flow.transport, context.endpoint);
-    if !guard.can_offer() {
+    let secrecy = Secrecy::new(srtp, flow.transport, context.endpoint);
+    if !secrecy.can_offer() {
         return Err(488);
     }
     let offer = match described {
-        true => Some(guard.read(request.body(), whereabouts, None).map_err(|_| 400_u16)?),
+        true => Some(secrecy.read(request.body(), whereabouts, None).map_err(|_| 400_u16)?),
         false => None,
     };
     if offer.as_ref().is_some_and(|offer| !offer.has_media_for_us()) {
@@ -226,7 +226,7 @@ pub(crate) fn check(arrival: Arrival, context: &mut Context<'_>) -> Result<(Call
         tag,
         exchange,
         offer,
-        guard,
+        secrecy,
         invite: request,
         outside,
     };

@@ -72,7 +72,7 @@ impl Call {
         let mut invited = Exchange::new();
         invited.pass(Side::Local, Carrier::Invite, asker.offer.is_some()).ok()?;
         let session_id = u64::from_str_radix(&caller_tag, 16).unwrap_or(self.id.0);
-        let said_to_caller = Said::new(session_id, asker.guard.clone());
+        let said_to_caller = Said::new(session_id, asker.secrecy.clone());
         let headers = asker.invite.headers();
         let mut caller = Half::new(caller, asker.flow, asker.exchange, said_to_caller, headers);
         caller.heard.clone_from(&asker.offer);

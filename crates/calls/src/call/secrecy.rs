@@ -21,9 +21,9 @@ const SECRETS_BYTES: usize = 44 + 28 + 30 + 30;
 /// What we offer: what everybody must know (RFC 4568 §6.2.1).
 const OFFERED: Suite = Suite::AesCm128HmacSha1Tag80;
 
-/// How one leg is guarded.
+/// How secret the media of one leg is.
 #[derive(Clone)]
-pub(crate) struct Guard {
+pub(crate) struct Secrecy {
     policy: Srtp,
     /// Its signalling is secret.
     is_secure: bool,
@@ -32,9 +32,9 @@ pub(crate) struct Guard {
 }
 
 /// Keys are not for logs.
-impl fmt::Debug for Guard {
+impl fmt::Debug for Secrecy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("policy", &self.policy).finish_non_exhaustive()
+        f.debug_struct("Secrecy").field("policy", &self.policy).finish_non_exhaustive()
     }
 }
 
@@ -88,7 +88,7 @@ fn profile(protocol: &[u8], is_secret: bool) -> &'static str {
     }
 }
 
-impl Guard {
+impl Secrecy {
     /// A leg whose packets are in the clear.
     pub(crate) fn off() -> Self {
         Self { policy: Srtp::Off, is_secure: false, secrets: None }
@@ -209,9 +209,9 @@ mod tests {
     use super::super::describe::{Lines, Said};
     use super::*;
 
-    fn guard(policy: Srtp, is_secure: bool) -> Guard {
+    fn secrecy(policy: Srtp, is_secure: bool) -> Secrecy {
         let secrets = (policy != Srtp::Off).then(|| Box::new([[7; SECRETS_BYTES]; STREAMS_MAX]));
-        Guard { policy, is_secure, secrets }
+        Secrecy { policy, is_secure, secrets }
     }
 
     fn described(line: &str, keys: Option<(u32, Suite)>) -> Bytes {
@@ -231,7 +231,7 @@ mod tests {
 
     /// What we say after a phone has said `offer`, or as an offer of our own.
     fn say(said: &mut Said, offer: Option<&Description>) -> String {
-        let mut plain = Guard::off().read(&described("4000 RTP/AVP", None), here(), None).unwrap();
+        let mut plain = Secrecy::off().read(&described("4000 RTP/AVP", None), here(), None).unwrap();
         if offer.is_some() {
             plain.refuse_at(0);
         }
@@ -242,13 +242,13 @@ mod tests {
 
     #[test]
     fn each_suite_of_each_line_has_a_key_of_its_own() {
-        let mut guard = guard(Srtp::Accepted, true);
-        let bytes = guard.secrets.iter_mut().flat_map(|secrets| secrets.iter_mut().flatten());
+        let mut secrecy = secrecy(Srtp::Accepted, true);
+        let bytes = secrecy.secrets.iter_mut().flat_map(|secrets| secrets.iter_mut().flatten());
         // Eight bytes that come nowhere else are in every piece of sixteen.
         bytes
             .enumerate()
             .for_each(|(at, byte)| *byte = if at % 2 == 0 { (at / 2) as u8 } else { (at / 512) as u8 });
-        let keys = (0..STREAMS_MAX).flat_map(|at| Suite::ALL.map(|suite| guard.secret(at, suite).unwrap()));
+        let keys = (0..STREAMS_MAX).flat_map(|at| Suite::ALL.map(|suite| secrecy.secret(at, suite).unwrap()));
         let mut keys: Vec<Vec<u8>> = keys.map(|key| key.bytes()[..16].to_vec()).collect();
         keys.sort();
         keys.dedup();
@@ -263,7 +263,7 @@ mod tests {
             profile in prop::sample::select(vec!["RTP/AVP", "RTP/SAVP", "RTP/SAVPF"]),
             keys in prop::option::of((1_u32..3, prop::sample::select(Suite::ALL.to_vec()))),
         ) {
-            let mut said = Said::new(1, guard(policy, is_secure));
+            let mut said = Said::new(1, secrecy(policy, is_secure));
             let offered = say(&mut said, None).contains("a=crypto:1 ");
             let heard = said.read(&described(&format!("4000 {profile}"), keys), here(), true).unwrap();
             let agreed = &said.agreed(&heard)[0];
@@ -283,7 +283,7 @@ mod tests {
     fn a_refused_line_is_answered_under_its_own_profile() {
         for profile in ["RTP/SAVP", "RTP/SAVPF", "RTP/AVP"] {
             for (port, policy) in [(0, Srtp::Accepted), (4_000, Srtp::Off)] {
-                let mut said = Said::new(1, guard(policy, true));
+                let mut said = Said::new(1, secrecy(policy, true));
                 let offer = said.read(&described(&format!("{port} {profile}"), None), here(), false).unwrap();
                 let answer = say(&mut said, Some(&offer));
                 if profile == "RTP/AVP" && port > 0 {

@@ -104,7 +104,7 @@ impl ServiceCall {
             Plays::Confirmation => CONFIRMATION,
             _ => context.house.limits.call_length_max,
         };
-        let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(id.0), leg.guard);
+        let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(id.0), leg.secrecy);
         let mut call = Box::new(Self {
             id,
             half: Half::new(dialog, leg.flow, leg.exchange, said, invite.headers()),

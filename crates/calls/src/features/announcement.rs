@@ -73,7 +73,7 @@ impl Announcement {
             refuse(&leg, verdict.status, context);
             return None;
         };
-        let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(id.0), leg.guard.clone());
+        let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(id.0), leg.secrecy.clone());
         let half = Half::new(dialog, leg.flow, leg.exchange, said, leg.invite.headers());
         let streams = Streams::new(id.0);
         let mut call = Box::new(Self { id, leg, half, streams, verdict, until, over: false });

@@ -133,7 +133,7 @@ impl Newcomer {
             context.index.letters.push_back(letter);
             return None;
         };
-        let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(self.id.0), leg.guard.clone());
+        let said = Said::new(u64::from_str_radix(&leg.tag, 16).unwrap_or(self.id.0), leg.secrecy.clone());
         let mut half = Half::new(dialog, leg.flow, leg.exchange, said, leg.invite.headers());
         half.heard.clone_from(&leg.offer);
         half.outside.clone_from(&leg.outside);

@@ -9,14 +9,14 @@ fn at(source: &str, claimed: Option<&str>) -> Whereabouts {
 }
 
 fn read(text: &str, whereabouts: Whereabouts) -> Description {
-    Guard::off()
+    Secrecy::off()
         .read(&Bytes::copy_from_slice(text.replace('\n', "\r\n").as_bytes()), whereabouts, None)
         .unwrap()
 }
 
 fn written(text: &str) -> String {
     let description = read(text, at("10.0.0.5", None));
-    let body = Said::new(400, Guard::off()).write(
+    let body = Said::new(400, Secrecy::off()).write(
         &description,
         OURS.parse().unwrap(),
         Lines::Offer(None),
@@ -66,15 +66,19 @@ fn what_we_do_not_carry_is_refused_by_port_0() {
 fn without_a_port_for_any_line_there_is_no_description() {
     let description = read(AUDIO, at("10.0.0.5", None));
     assert_eq!(
-        Said::new(1, Guard::off())
-            .write(&description, OURS.parse().unwrap(), Lines::Offer(None), |_, _| None),
+        Said::new(1, Secrecy::off()).write(
+            &description,
+            OURS.parse().unwrap(),
+            Lines::Offer(None),
+            |_, _| None
+        ),
         None
     );
 }
 
 #[test]
 fn the_version_rises_only_with_a_change() {
-    let mut said = Said::new(400, Guard::off());
+    let mut said = Said::new(400, Secrecy::off());
     let mut say = |text: &str| {
         let description = read(text, at("10.0.0.5", None));
         let body =
