@@ -1,7 +1,5 @@
 //! What is watched over trunks, in both directions: by whom, what is relayed, and who is refused.
 
-use calls::dialplan::{Kept, keep};
-use model::Timestamp;
 use sip::message::Edit;
 use sip::{CSeq, Method, Name, NameAddr, Request};
 
@@ -59,9 +57,7 @@ async fn house(group: &str) -> (House, Phone) {
     // Each shard subscribes for its own watchers.
     let house = House::of_shards(1).await;
     let partner = Phone::udp(&house, "2001").await;
-    let kept = Kept { document: plan(&partner, group), ..Kept::default() };
-    keep(&house.store, kept, Timestamp(0)).await.unwrap();
-    house.calls.take_plan().await.unwrap();
+    house.apply(&plan(&partner, group)).await;
     (house, partner)
 }
 

@@ -1,7 +1,6 @@
 //! Devices: which one a phone is, by the account that it signs in with or by the instance that it names.
 
-use calls::dialplan::{Kept, keep};
-use model::{LineId, Timestamp};
+use model::LineId;
 use sip::digest::{Algorithm, ha1};
 use sip::{Method, Name, Request};
 use store::DigestSecret;
@@ -47,9 +46,7 @@ async fn house() -> House {
     };
     let line: LineId = "1001".parse::<model::Number>().unwrap().into();
     house.store.device_set_account("desk", &line, vec![secret]).await.unwrap();
-    let kept = Kept { document: PLAN.to_owned(), ..Kept::default() };
-    keep(&house.store, kept, Timestamp(0)).await.unwrap();
-    house.calls.take_plan().await.unwrap();
+    house.apply(PLAN).await;
     house
 }
 

@@ -1,7 +1,5 @@
 //! The dial plan in force: what phones get when they call by it, and after it was changed.
 
-use calls::dialplan::{Kept, keep, kept};
-use model::Timestamp;
 use sip::Method;
 
 use crate::phone::{House, Phone};
@@ -41,18 +39,6 @@ const PLAN: &str = r#"
     last = { to = "1009" }
 "#;
 
-async fn house() -> House {
-    let house = House::open().await;
-    apply(&house, PLAN).await;
-    house
-}
-
-async fn apply(house: &House, document: &str) {
-    let new = Kept { document: document.to_owned(), ..kept(&house.store).await.unwrap() };
-    keep(&house.store, new, Timestamp(0)).await.unwrap();
-    house.calls.take_plan().await.unwrap();
-}
-
 /// The final status of a call that nobody takes. Over a stream, so that nothing is repeated.
 async fn status(house: &House, from: &str, dialled: &str) -> u16 {
     let mut phone = Phone::tcp(house, from).await;
@@ -61,7 +47,7 @@ async fn status(house: &House, from: &str, dialled: &str) -> u16 {
 
 #[tokio::test]
 async fn the_class_of_service_decides_who_may_call_out() {
-    let house = house().await;
+    let house = House::with_plan(PLAN).await;
     assert_eq!(status(&house, "1001", "0301234").await, 404);
     assert_eq!(status(&house, "1002", "0900123").await, 403);
     assert_eq!(status(&house, "1002", "0301234").await, 503, "no trunk is in service");
@@ -69,14 +55,14 @@ async fn the_class_of_service_decides_who_may_call_out() {
 
 #[tokio::test]
 async fn an_emergency_call_is_never_taken_for_a_wrong_number() {
-    let house = house().await;
+    let house = House::with_plan(PLAN).await;
     assert_eq!(status(&house, "1001", "112").await, 503);
     assert_eq!(status(&house, "1001", "113").await, 404);
 }
 
 #[tokio::test]
 async fn a_translated_forwarded_or_hunted_call_rings_where_it_leads() {
-    let house = house().await;
+    let house = House::with_plan(PLAN).await;
     for dialled in ["81009", "1002", "5000"] {
         let (mut ann, mut lobby) = (Phone::tcp(&house, "1001").await, Phone::tcp(&house, "1009").await);
         lobby.register().await;
@@ -92,7 +78,7 @@ async fn a_translated_forwarded_or_hunted_call_rings_where_it_leads() {
 
 #[tokio::test]
 async fn a_busy_phone_is_followed_by_where_its_line_forwards() {
-    let house = house().await;
+    let house = House::with_plan(PLAN).await;
     let (mut bob, mut lobby) = (Phone::tcp(&house, "1002").await, Phone::tcp(&house, "1009").await);
     bob.register().await;
     lobby.register().await;
@@ -110,23 +96,23 @@ async fn a_busy_phone_is_followed_by_where_its_line_forwards() {
 
 #[tokio::test]
 async fn a_changed_plan_holds_for_the_next_call() {
-    let house = house().await;
+    let house = House::with_plan(PLAN).await;
     assert_eq!(status(&house, "1001", "0301234").await, 404);
-    apply(&house, &PLAN.replace("search_space = \"inside\"", "search_space = \"all\"")).await;
+    house.apply(&PLAN.replace("search_space = \"inside\"", "search_space = \"all\"")).await;
     assert_eq!(status(&house, "1001", "0301234").await, 503);
-    apply(&house, "").await;
+    house.apply("").await;
     assert_eq!(status(&house, "1001", "0301234").await, 404);
 }
 
 #[tokio::test]
 async fn whoever_has_no_subscribe_search_space_watches_nobody() {
-    let house = house().await;
+    let house = House::with_plan(PLAN).await;
     let mut ann = Phone::tcp(&house, "1001").await;
     let subscribe = |phone: &mut Phone| {
         phone.request(Method::Subscribe, "1002").header(sip::Name::Event, "dialog").finish()
     };
     assert_eq!(ann.ask(subscribe).await.status(), 404);
-    apply(&house, &PLAN.replace("[settings]", "[settings]\nsubscribe_search_space = \"inside\"")).await;
+    house.apply(&PLAN.replace("[settings]", "[settings]\nsubscribe_search_space = \"inside\"")).await;
     let mut ann = Phone::tcp(&house, "1001").await;
     assert_eq!(ann.ask(subscribe).await.status() / 100, 2);
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use calls::address::Addresses;
+use calls::dialplan::{Kept, keep, kept};
 use calls::{CallLimits, Calls, CallsConfig, Listen, SignInLimits};
-use model::DomainPart;
+use model::{DomainPart, Timestamp};
 use presence::{Engine, Rules};
 use runtime::Runtime;
 use sip::digest::{Account, Algorithm, answer, ha1};
@@ -97,6 +98,20 @@ impl House {
             .await
             .unwrap();
         Self { calls, store, engine, _folder: folder }
+    }
+
+    /// A server with this dial plan.
+    pub async fn with_plan(document: &str) -> Self {
+        let house = Self::open().await;
+        house.apply(document).await;
+        house
+    }
+
+    /// This dial plan is in force from now on.
+    pub async fn apply(&self, document: &str) {
+        let new = Kept { document: document.to_owned(), ..kept(&self.store).await.unwrap() };
+        keep(&self.store, new, Timestamp(0)).await.unwrap();
+        self.calls.take_plan().await.unwrap();
     }
 
     /// One more line that nobody owns; the server knows it when this is over.

@@ -1,7 +1,5 @@
 //! Trunks that sign in: what they reach, and who may have a call made by REFER outside of a dialog.
 
-use calls::dialplan::{Kept, keep};
-use model::Timestamp;
 use sip::{Message, Method, Name};
 
 use crate::phone::{House, Phone};
@@ -30,21 +28,13 @@ const PLAN: &str = r#"
     sip = { account = { username = "plain", password = "pw-plain", inbound = true } }
 "#;
 
-async fn house(plan: &str) -> House {
-    let house = House::open().await;
-    let kept = Kept { document: plan.to_owned(), ..Kept::default() };
-    keep(&house.store, kept, Timestamp(0)).await.unwrap();
-    house.calls.take_plan().await.unwrap();
-    house
-}
-
 fn refer(phone: &mut Phone, to: &str) -> sip::Request {
     phone.request(Method::Refer, to).header(Name::ReferTo, "<sip:1009@example.org>").finish()
 }
 
 #[tokio::test]
 async fn a_flagged_trunk_has_a_call_made_by_refer() {
-    let house = house(PLAN).await;
+    let house = House::with_plan(PLAN).await;
     let mut ann = Phone::tcp(&house, "1001").await;
     ann.register().await;
     let board = house.calls.board().listen();
@@ -70,7 +60,7 @@ async fn a_flagged_trunk_has_a_call_made_by_refer() {
 
 #[tokio::test]
 async fn nobody_else_has_a_call_made_by_refer() {
-    let house = house(PLAN).await;
+    let house = House::with_plan(PLAN).await;
     let mut ann = Phone::tcp(&house, "1001").await;
     ann.register().await;
     let mut other = Phone::tcp(&house, "7000").await;
@@ -87,7 +77,7 @@ async fn nobody_else_has_a_call_made_by_refer() {
 
 #[tokio::test]
 async fn without_a_flagged_trunk_nobody_is_asked_who_he_is() {
-    let house = house(&PLAN.replace("accept_out_of_dialog_refer = true", "")).await;
+    let house = House::with_plan(&PLAN.replace("accept_out_of_dialog_refer = true", "")).await;
     let mut stranger = Phone::tcp(&house, "7000").await;
     let request = refer(&mut stranger, "1001");
     stranger.send(&request.bytes().clone()).await;
@@ -96,7 +86,7 @@ async fn without_a_flagged_trunk_nobody_is_asked_who_he_is() {
 
 #[tokio::test]
 async fn a_trunk_that_signs_in_reaches_its_search_space_and_never_another_trunk() {
-    let house = house(PLAN).await;
+    let house = House::with_plan(PLAN).await;
     let mut ann = Phone::tcp(&house, "1001").await;
     ann.register().await;
     let mut plain = Phone::tcp(&house, "7000").await;
