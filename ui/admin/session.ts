@@ -50,7 +50,7 @@ export async function signOut(): Promise<void> {
 
 /** Chooses the own password, in place of the one that was given. */
 export async function choosePassword(present: string, password: string): Promise<void> {
-  await send('PUT', '/session/password', { body: { current: present, password } });
+  await send('PUT', '/session/password', { body: present ? { current: present, password } : { password } });
   await begin();
 }
 

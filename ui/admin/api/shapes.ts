@@ -3,7 +3,7 @@
 /** A user. */
 export type User = { jid: string; name: string; enabled: boolean; lines: string[] };
 /** What came of adding a user; passwords are here only when they were made up. */
-export type UserAdded = { jid: string; password: string | null; line: string | null; line_password: string | null; warnings: string[] };
+export type UserAdded = { user: User; password: string | null; line_password: string | null; warnings: string[] };
 /** What came of setting a password. */
 export type PasswordSet = { password: string | null; warnings: string[] };
 /** A token that a client signs in with in place of the password. */
@@ -123,3 +123,11 @@ export type Sound = { name: string; of_the_house?: boolean; seconds?: number };
 export type Group = { name: string; shared: boolean; in_rosters: boolean; members: string[] };
 /** An invitation that stands. */
 export type Invitation = { id: string; username: string | null; inviter: string | null; created_at: string; expires_at: string };
+/** A case that failed. */
+export type CaseFailure = { row: number; case: Record<string, string>; found: string; explanation: string };
+/** What came of applying a dial plan. */
+export type PlanApplied = { applied: boolean; revision: number; findings: Finding[]; cases: number; failures: CaseFailure[] };
+/** What came of running cases. */
+export type CasesRun = { cases: number; failures: CaseFailure[]; saved: boolean };
+/** Bandwidth at a place. */
+export type Bandwidth = { name: string; audio_taken: number; audio_kbits: number; video_taken: number; video_kbits: number; calls: number };

@@ -3,7 +3,7 @@
 import { Empty } from '../../kit/state.tsx';
 import type { Call, Leg } from '../api/shapes.ts';
 import { Go, Mark, When, duration } from '../parts/page.tsx';
-import { type Column, Table, remoteRows } from '../parts/table.tsx';
+import { type Column, Table, localRows, remoteRows } from '../parts/table.tsx';
 import { say } from '../words/calls.ts';
 
 /** What a device in a call is called. */
@@ -23,7 +23,7 @@ export function stateText(state: string): string {
 }
 
 /** Calls of a list of the interface. */
-export function CallTable(props: { path: string; live?: boolean }) {
+export function CallTable(props: { path: string; live?: boolean; only?: (call: Call) => boolean }) {
   const columns = (): Column<Call>[] => [
     { key: 'from', title: say('from'), value: call => legName(call.legs.find(leg => leg.calling)), cell: call => <Go to={`/admin/calls/${call.id}`}>{legName(call.legs.find(leg => leg.calling)) || call.id}</Go> },
     { key: 'to', title: say('to'), value: call => legName(call.legs.find(leg => !leg.calling)) || call.dialled },
@@ -38,7 +38,8 @@ export function CallTable(props: { path: string; live?: boolean }) {
     { key: 'codecs', title: say('codecs'), value: call => call.legs[0]?.codecs, extra: true },
     { key: 'id', title: say('call'), value: call => call.id, extra: true },
   ];
-  const rows = remoteRows<Call>(() => props.path, props.live ? { seconds: 2 } : {});
+  const all = remoteRows<Call>(() => props.path, props.live ? { seconds: 2 } : {});
+  const rows = props.only ? localRows(() => all.asked.value()?.items.filter(call => props.only?.(call)), all.asked) : all;
   return (
     <Table
       name="calls"

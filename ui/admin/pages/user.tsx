@@ -127,7 +127,7 @@ function SignInsOf(props: { jid: string }) {
   const keys = () => Object.keys(rows.asked.value()?.items[0] ?? { client: '' });
   const text = (row: SignIn, key: string) => row[key];
   const columns = (): Column<SignIn>[] => keys().map(key => ({ key, title: key === 'client' ? say('client') : key.replaceAll('_', ' '), value: row => text(row, key), ...(/_at$|^since|seen|used/.test(key) ? { cell: (row: SignIn) => <When at={String(row[key] ?? '')} /> } : {}) }));
-  const revoke = (client?: string) => attempt(async () => { await send('DELETE', client ? `${path()}/${encodeURIComponent(client)}` : path()); rows.asked.again(); }, say('revoke.done'));
+  const revoke = (client?: string) => attempt(async () => { await send('DELETE', withQuery(path(), { client })); rows.asked.again(); }, say('revoke.done'));
   return (
     <>
       <Show when={may('passwords:write') && (rows.asked.value()?.items.length ?? 0) > 0}>

@@ -43,12 +43,23 @@ export const MENU: readonly Part[] = [
     key: 'nav.people',
     entries: [
       page('users', 'users', 'people', 'users:read', () => import('../pages/users.tsx'), ['users/:jid', 'users/:jid/:tab']),
+      page('groups', 'groups', 'group', 'groups:read', () => import('../pages/groups.tsx')),
+      page('invitations', 'invitations', 'send', 'invitations:read', () => import('../pages/invitations.tsx')),
+      page('sessions', 'sessions', 'chat', 'sessions:read', () => import('../pages/sessions.tsx')),
+      page('presence', 'presence', 'clock', 'presence:read', () => import('../pages/presence.tsx')),
+      page('announcements', 'announcements', 'bell', 'announcements:write', () => import('../pages/announcements.tsx')),
     ],
   },
   {
     key: 'nav.telephony',
     entries: [
       page('lines', 'lines', 'number', 'lines:read', () => import('../pages/lines.tsx'), ['lines/:line']),
+      page('devices', 'devices', 'device', 'devices:read', () => import('../pages/devices.tsx'), ['devices/:name']),
+      page('dialplan', 'dialplan', 'plan', 'dialplan:read', () => import('../pages/dialplan.tsx'), ['dialplan/:tab']),
+      page('trunks', 'trunks', 'trunk', 'trunks:read', () => import('../pages/trunks.tsx'), ['trunks/:name']),
+      page('calls', 'calls', 'phone', 'calls:read', () => import('../pages/calls.tsx'), ['calls/:id']),
+      page('queues', 'queues', 'people', 'queues:read', () => import('../pages/queues.tsx')),
+      page('sounds', 'sounds', 'play', 'sounds:read', () => import('../pages/sounds.tsx')),
     ],
   },
 ];

@@ -5,7 +5,7 @@ import { Button, Field } from '../../kit/controls.tsx';
 import { notify } from '../../kit/overlay.tsx';
 import { asProblem } from '../parts/ask.ts';
 import { inWords } from '../parts/problem.tsx';
-import { choosePassword, signIn, signOut } from '../session.ts';
+import { choosePassword, session, signIn, signOut } from '../session.ts';
 import { say } from '../words/shell.ts';
 
 /** Asks who administers. */
@@ -26,7 +26,7 @@ export function SignIn() {
       const problem = asProblem(error);
       const asksForCode = /code/.test(problem.type) || 'code' in problem.fields;
       if (asksForCode && !wantsCode()) setWantsCode(true);
-      else setFailure(problem.status === 401 ? say('signIn.wrong') : inWords(problem));
+      else setFailure(problem.status === 401 || problem.type.endsWith(':wrong-password') ? say('signIn.wrong') : inWords(problem));
     } finally {
       setBusy(false);
     }
@@ -52,6 +52,10 @@ export function SignIn() {
 
 /** Asks for a password of one's own. */
 export function ChoosePassword() {
+  const mustChoose = () => {
+    const now = session();
+    return now.state === 'in' && now.person.must_choose_password;
+  };
   const [present, setPresent] = createSignal('');
   const [password, setPassword] = createSignal('');
   const [again, setAgain] = createSignal('');
@@ -76,7 +80,9 @@ export function ChoosePassword() {
       <form class="card" onSubmit={event => void act(event)}>
         <h1>{say('choose.title')}</h1>
         <p>{say('choose.text')}</p>
-        <Field label={say('choose.present')} type="password" name="current" autocomplete="current-password" value={present()} onInput={setPresent} required />
+        <Show when={!mustChoose()}>
+          <Field label={say('choose.present')} type="password" name="current" autocomplete="current-password" value={present()} onInput={setPresent} required />
+        </Show>
         <Field label={say('choose.new')} type="password" name="new" autocomplete="new-password" value={password()} onInput={setPassword} required />
         <Field label={say('choose.again')} type="password" name="again" autocomplete="new-password" value={again()} onInput={setAgain} required />
         <Show when={failure()}><p class="error" role="alert">{failure()}</p></Show>
