@@ -26,6 +26,7 @@ const DEBIAN: &[&str] = &[
     "kamailio",
     "kamailio-presence-modules",
     "kamailio-sqlite-modules",
+    "kamailio-tls-modules",
     "rtpengine-daemon",
     "sip-tester",
     "baresip",

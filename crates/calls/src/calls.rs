@@ -131,12 +131,13 @@ impl Calls {
             engine,
         });
         let mailboxes = (0..shards).map(|_| Arc::new(Mailbox::default())).collect();
-        let transport = Transport::new(&runtime, mailboxes, &config);
+        let transport = Transport::new(&runtime, mailboxes, &trunks, &config);
         let (sockets, udp) = UdpSockets::bind(&runtime, &config, shards)?;
         let bound = Listen { udp, ..transport.listen(&config)? };
         let calls = Self { rooms, board, transport, quality: Arc::default(), bound };
         let secret = trunk_secret(&calls.rooms).await?;
         trunks.settle(calls.local(), secret);
+        trunks.believe(config.tls.clone());
         trunks.follow(calls.rooms.plan.load().plan());
         calls.rooms.pools.follow(calls.rooms.plan.load().plan());
         calls.restore().await?;
@@ -205,8 +206,9 @@ impl Calls {
         runtime.spawn("media reports", taking);
     }
 
-    /// Other certificates for connections that begin from now on.
-    pub fn set_tls(&self, tls: Arc<rustls::ServerConfig>) {
+    /// Another certificate, and other authorities, for connections that begin from now on.
+    pub fn set_tls(&self, tls: Arc<crate::Tls>) {
+        self.rooms.trunks.believe(Some(Arc::clone(&tls)));
         self.transport.tls.store(Some(tls));
     }
 

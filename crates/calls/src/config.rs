@@ -17,8 +17,8 @@ pub struct CallsConfig {
     pub domain: DomainPart,
     /// Where to listen.
     pub listen: Listen,
-    /// TLS for the TLS listeners; exchanged on reload.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// TLS for those who connect and for trunks that we connect to; exchanged on reload.
+    pub tls: Option<Arc<crate::Tls>>,
     /// Which addresses phones are told.
     pub addresses: Addresses,
     /// Digest algorithms offered, in this order (`[sip] digest`).

@@ -51,6 +51,7 @@ pub use features::conference::MeetMe;
 pub use records::recordings;
 pub use snapshot::CallSnapshot;
 pub use transport::PhoneSocket;
+pub use transport::Tls;
 
 /// Why call control could not start, or do what it was asked.
 #[derive(Debug, thiserror::Error)]

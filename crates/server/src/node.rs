@@ -14,7 +14,6 @@ use model::BareJid;
 use operations::Change;
 use presence::{Engine, Rules};
 use runtime::{Runtime, SocketOptions};
-use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use store::{Files, Store};
 use xmpp::sasl::scram::ITERATIONS_DEFAULT;
@@ -60,7 +59,7 @@ impl Node {
         let im = start_im(config, &store, &presence, &runtime, &im_tls).await?;
         let (media, reports) = Media::start(media_config(config), &runtime).context("media")?;
         let calls = Calls::start(
-            calls_config(config, sip_tls(&chain, &key)?)?,
+            calls_config(config, sip_tls(config, &chain, &key)?)?,
             store.clone(),
             Arc::clone(&presence),
             runtime.clone(),
@@ -122,7 +121,7 @@ impl Node {
     /// A certificate is not right; then all stays as it was.
     pub fn reload(&self, config: &Config) -> Result<()> {
         let (chain, key) = certificate::load(&config.certificate_path(), &config.key_path())?;
-        let (sip_tls, federation) = (Arc::new(sip_tls(&chain, &key)?), federation_config(config)?);
+        let (sip_tls, federation) = (Arc::new(sip_tls(config, &chain, &key)?), federation_config(config)?);
         self.im_tls.replace(chain.clone(), key.clone_key())?;
         self.web_tls.replace(chain.clone(), key.clone_key())?;
         self.calls.set_tls(sip_tls);
@@ -363,13 +362,14 @@ fn media_config(config: &Config) -> MediaConfig {
     }
 }
 
-/// TLS for phones: nothing special, TLS 1.2 for the old ones.
-fn sip_tls(chain: &[CertificateDer<'static>], key: &PrivateKeyDer<'static>) -> Result<ServerConfig> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    Ok(ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_no_client_auth()
-        .with_single_cert(chain.to_vec(), key.clone_key())?)
+/// TLS for phones and trunks: TLS 1.2 for the old ones, and the authorities of the system for trunks that name none.
+fn sip_tls(
+    config: &Config,
+    chain: &[CertificateDer<'static>],
+    key: &PrivateKeyDer<'static>,
+) -> Result<calls::Tls> {
+    let (authorities, folder) = (outside::system_authorities(), config.folder.clone());
+    Ok(calls::Tls::new(chain.to_vec(), key.clone_key(), authorities, folder)?)
 }
 
 /// The numbers that the server itself answers.
@@ -378,7 +378,7 @@ pub(crate) fn services(config: &Config) -> calls::dialplan::Services {
     calls::dialplan::Services::new(Some(ECHO_NUMBER.to_owned()), conferences)
 }
 
-fn calls_config(config: &Config, tls: ServerConfig) -> Result<CallsConfig> {
+fn calls_config(config: &Config, tls: calls::Tls) -> Result<CallsConfig> {
     let listen = &config.listen;
     Ok(CallsConfig {
         domain: config.domain.clone(),

@@ -102,8 +102,8 @@ pub(crate) fn secret(config: &Config, given: &str, file: &str, section: &str) ->
     Ok(Some(text.trim().to_owned()).filter(|secret| !secret.is_empty()))
 }
 
-/// Those that the system trusts, and those that the operator adds for a push service of their own.
-fn authorities(config: &Config) -> Result<RootCertStore> {
+/// The authorities that the system trusts.
+pub(crate) fn system_authorities() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     for path in AUTHORITIES {
         if let Ok(certificates) = CertificateDer::pem_file_iter(path) {
@@ -111,6 +111,12 @@ fn authorities(config: &Config) -> Result<RootCertStore> {
             break;
         }
     }
+    roots
+}
+
+/// Those that the system trusts, and those that the operator adds for a push service of their own.
+fn authorities(config: &Config) -> Result<RootCertStore> {
+    let mut roots = system_authorities();
     if let Some(path) = &config.outside.push.authorities {
         let chain = certificate::load_chain(&config.folder.join(path)).context("[push] authorities")?;
         let (added, _) = roots.add_parsable_certificates(chain);

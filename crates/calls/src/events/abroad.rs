@@ -348,7 +348,8 @@ fn first(watch: &Watch, desk: &mut Desk<'_>) -> Option<Asked> {
     let reached = watch.abroad.ways.iter().find_map(|(name, called)| {
         let trunk = trunks.by_name(name)?;
         let (hop, _) = trunk.in_order(desk.now.instant).into_iter().next()?;
-        Some((trunk, trunks.target(hop)?, called.clone()))
+        let target = trunks.target(&trunk, hop)?;
+        Some((trunk, target, called.clone()))
     });
     let (trunk, target, called) = reached?;
     let to = match &watch.abroad.domain {

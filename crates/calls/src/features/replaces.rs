@@ -38,7 +38,12 @@ pub(crate) struct Newcomer {
 
 /// What an INVITE says about other calls.
 pub(crate) fn is_asked(arrival: &Arrival) -> bool {
-    let headers = arrival.request.headers();
+    is_named(&arrival.request)
+}
+
+/// Does an INVITE name another call?
+pub(crate) fn is_named(invite: &sip::Request) -> bool {
+    let headers = invite.headers();
     headers.has(Name::Replaces) || headers.has(Name::Join)
 }
 

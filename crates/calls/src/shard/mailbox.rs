@@ -66,6 +66,8 @@ pub(crate) enum Input {
     Trace(TraceAsked),
     /// The name service has answered for a trunk.
     TrunkFound(Found),
+    /// A connection to a trunk that was open has ended.
+    TrunkLost(ConnectionId),
     /// An administrator wants the servers of a trunk to be asked.
     TrunkTest(Arc<Trunk>, Probed),
 }

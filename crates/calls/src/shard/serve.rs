@@ -67,6 +67,9 @@ impl Shard {
             Input::TrunkFound(found) => {
                 self.with_keeper(|keeper, hands| keeper.found(found, hands));
             }
+            Input::TrunkLost(connection) => {
+                self.with_keeper(|keeper, hands| keeper.connection_lost(connection, hands));
+            }
             Input::TrunkTest(trunk, answer) => {
                 self.with_keeper(|keeper, hands| keeper.test(&trunk, answer, hands));
             }
@@ -171,7 +174,7 @@ impl Shard {
             return;
         }
         if matches!(request.method(), Method::Invite | Method::Refer | Method::Subscribe)
-            && let Some(trunk) = self.rooms.trunks.sender(&request, &flow)
+            && let Some(trunk) = self.sender(&request, &flow)
         {
             return self.trunk_request(&trunk, (transaction, request, flow));
         }
@@ -224,7 +227,7 @@ impl Shard {
     ) {
         match proof {
             Proof::Given(account) => self.authenticated(transaction, request, flow, account),
-            Proof::Trunk(trunk) if trunk.may_come_from(&flow) => {
+            Proof::Trunk(trunk) if self.may_come_from(&trunk, &flow) => {
                 self.trunk_request(&trunk, (transaction, request, flow));
             }
             Proof::Trunk(_) => self.desk(|desk| desk.answer(transaction, &request, 403)),

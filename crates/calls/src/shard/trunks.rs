@@ -14,8 +14,8 @@ use crate::call::{Arrival, Shard as Place};
 use crate::command::Command;
 use crate::dialplan::{Reached, Resolution, Who};
 use crate::events;
-use crate::features::transfer;
-use crate::trunk::{Found, Hands, Keeper, Trunk};
+use crate::features::{replaces, transfer};
+use crate::trunk::{Found, Hands, Keeper, Origin, Trunk};
 
 impl Shard {
     /// Lets the keeper do what is due, and asks the name service what it wants to know.
@@ -51,6 +51,19 @@ impl Shard {
         Some(done)
     }
 
+    /// The trunk that a request is from, when that needs no password.
+    pub(super) fn sender(&self, request: &Request, flow: &Flow) -> Option<Arc<Trunk>> {
+        let trunks = &self.rooms.trunks;
+        let peer = if trunks.is_empty() { None } else { self.transport.peer(flow) };
+        trunks.sender(request, Origin { flow, peer: peer.as_deref() })
+    }
+
+    /// May a request that was signed with the credentials of a trunk come from there?
+    pub(super) fn may_come_from(&self, trunk: &Arc<Trunk>, flow: &Flow) -> bool {
+        let peer = self.transport.peer(flow);
+        self.rooms.trunks.may_come_from(trunk, Origin { flow, peer: peer.as_deref() })
+    }
+
     /// A request outside of any dialog, from a trunk that was recognised.
     pub(super) fn trunk_request(
         &mut self,
@@ -59,6 +72,9 @@ impl Shard {
     ) {
         self.transport.prove(&flow);
         match request.method() {
+            Method::Invite if !trunk.accepts_replaces() && replaces::is_named(&request) => {
+                self.desk(|desk| desk.answer(transaction, &request, 403));
+            }
             Method::Invite => {
                 let full = self.rooms.trunks.is_full(trunk);
                 let (name, outcome) = (trunk.name().to_owned(), if full { "full" } else { "taken" });

@@ -13,13 +13,14 @@ use tokio::sync::mpsc;
 use super::patience::Patience;
 use super::{Admitted, Connection, Transport, WRITES_WAITING_MAX};
 use crate::shard::mailbox::Input;
+use crate::trunk::Peer;
 
 /// How long a peer may take to read what we write.
 const WRITE_MAX: Duration = Duration::from_secs(20);
 /// How long a broken connection stays for its last answer.
 const LAST_ANSWER_MAX: Duration = Duration::from_millis(500);
 /// How long opening a connection may take: less than the 32 s of a transaction.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Bytes that one write takes together.
 const WRITE_BYTES_MAX: usize = 64 * 1024;
 /// Room made for a read.
@@ -30,22 +31,23 @@ pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     transport: Arc<Transport>,
     stream: S,
     (kind, local, remote): (Kind, SocketAddr, SocketAddr),
-    admitted: Admitted,
+    (admitted, peer): (Admitted, Option<Arc<Peer>>),
 ) {
     let flow = Flow { transport: kind, local, remote, connection: Some(admitted.id) };
     let (writer, waiting) = mpsc::channel(WRITES_WAITING_MAX);
-    let connection = Connection { writer, flow, newcomer: Arc::clone(&admitted.newcomer) };
+    let connection = Connection { writer, flow, newcomer: Arc::clone(&admitted.newcomer), peer };
     transport.opened(admitted.id, connection.clone());
     serve(&transport, stream, connection, waiting).await;
     transport.closed(admitted);
 }
 
-async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+/// Reads and writes until the connection ends; gives the error that it ended by.
+pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     transport: &Arc<Transport>,
     mut stream: S,
-    Connection { flow, newcomer, writer }: Connection,
+    Connection { flow, newcomer, writer, .. }: Connection,
     mut waiting: mpsc::Receiver<Bytes>,
-) {
+) -> Option<std::io::Error> {
     // The queue ends with the table's own sender.
     drop(writer);
     let received = crate::metrics::received(flow.transport);
@@ -62,17 +64,21 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         };
         tokio::select! {
             biased;
-            () = runtime.stopping() => return,
-            () = runtime.sleep_until(patience.ends_at(newcomer.is_proved())) => return,
+            () = runtime.stopping() => return None,
+            () = runtime.sleep_until(patience.ends_at(newcomer.is_proved())) => return None,
             message = waiting.recv() => {
-                let Some(message) = message else { return };
-                if write(&mut stream, message, &mut waiting).await.is_err() {
-                    return;
+                let message = message?;
+                if let Err(error) = write(&mut stream, message, &mut waiting).await {
+                    return Some(error);
                 }
                 patience.written(runtime.now());
             }
             read = read => {
-                let Ok(1..) = read else { return };
+                match read {
+                    Ok(1..) => {}
+                    Ok(0) => return None,
+                    Err(error) => return Some(error),
+                }
                 let mut completed = false;
                 loop {
                     match decoder.next_frame() {
@@ -80,8 +86,9 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                         Some(Frame::Pong) => {}
                         Some(Frame::Ping) => {
                             // RFC 5626 §4.4.1: a double CRLF is answered by one.
-                            if write(&mut stream, Bytes::from_static(b"\r\n"), &mut waiting).await.is_err() {
-                                return;
+                            let pong = Bytes::from_static(b"\r\n");
+                            if let Err(error) = write(&mut stream, pong, &mut waiting).await {
+                                return Some(error);
                             }
                         }
                         Some(Frame::Message(message)) => {
@@ -95,7 +102,8 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                         }
                         Some(Frame::Broken(malformed)) => {
                             transport.route(Err(malformed), flow, None);
-                            return say_last(&mut stream, &mut waiting).await;
+                            say_last(&mut stream, &mut waiting).await;
+                            return None;
                         }
                     }
                 }
@@ -143,7 +151,8 @@ async fn write<S: AsyncWrite + Unpin>(
     written.await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
 }
 
-/// Opens a connection for a message. Only TCP: a phone on TLS or WebSocket opens its connection to us.
+/// Opens a connection for a message. Only TCP: a phone on TLS or WebSocket opens its connection to us, and the connections
+/// to trunks over TLS have numbers of their own.
 pub(super) fn dial(transport: &Arc<Transport>, transmit: Transmit, shard: usize) {
     let inside = Arc::clone(transport);
     transport.runtime.spawn_session(async move {
@@ -170,7 +179,7 @@ pub(super) fn dial(transport: &Arc<Transport>, transmit: Transmit, shard: usize)
         // The queue is new and has room.
         let queued = writer.try_send(transmit.bytes).is_ok();
         debug_assert!(queued, "a new queue has room");
-        let connection = Connection { writer, flow, newcomer: Arc::clone(&admitted.newcomer) };
+        let connection = Connection { writer, flow, newcomer: Arc::clone(&admitted.newcomer), peer: None };
         inside.opened(admitted.id, connection.clone());
         serve(&inside, stream, connection, waiting).await;
         inside.closed(admitted);

@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::{CertificateDer, UnixTime};
 use sip::endpoint::Transport as Kind;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::{Transport, connection};
 use crate::Error;
+use crate::trunk::Peer;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
@@ -35,12 +37,21 @@ async fn begin(transport: Arc<Transport>, stream: TcpStream, remote: SocketAddr,
         return;
     };
     if kind == Kind::Tcp {
-        return connection::run(transport, stream, (kind, local, remote), admitted).await;
+        return connection::run(transport, stream, (kind, local, remote), (admitted, None)).await;
     }
-    let Some(config) = transport.tls.load_full() else { return transport.closed(admitted) };
+    let Some(tls) = transport.tls.load_full() else { return transport.closed(admitted) };
+    let config = tls.server(transport.trunks.any_knows_by_certificate());
     let handshake = tokio::time::timeout(HANDSHAKE_MAX, TlsAcceptor::from(config).accept(stream));
     match handshake.await {
-        Ok(Ok(stream)) => connection::run(transport, stream, (kind, local, remote), admitted).await,
+        Ok(Ok(stream)) => {
+            let seconds = u64::try_from(transport.runtime.timestamp().seconds()).unwrap_or(0);
+            let shown_at = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+            let shown = stream.get_ref().1.peer_certificates();
+            let owned =
+                |chain: &[CertificateDer<'_>]| chain.iter().map(|one| one.clone().into_owned()).collect();
+            let peer = shown.map(|chain| Arc::new(Peer::new(owned(chain), shown_at)));
+            connection::run(transport, stream, (kind, local, remote), (admitted, peer)).await;
+        }
         _ => transport.closed(admitted),
     }
 }

@@ -9,6 +9,8 @@ mod local;
 mod newcomers;
 mod patience;
 mod phone_socket;
+mod standing;
+mod tls;
 mod udp;
 
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +19,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use runtime::{Runtime, SocketOptions};
 use sip::endpoint::{ConnectionId, Flow, Transmit, Transport as Kind};
 use sip::{Malformed, Message, Method, Name, Response};
@@ -24,11 +27,13 @@ use tokio::sync::mpsc;
 
 use crate::call::{Moved, Shard};
 use crate::shard::mailbox::{Input, Mailbox};
+use crate::trunk::{Peer, Trunks, is_standing};
 use crate::{CallsConfig, Error, Listen};
 
 pub(crate) use local::LocalAddresses;
 use newcomers::{Newcomer, Newcomers};
 pub use phone_socket::PhoneSocket;
+pub use tls::Tls;
 pub(crate) use udp::{BoundUdp, UdpSockets};
 
 /// Connections at once, in and out.
@@ -46,7 +51,11 @@ pub(crate) struct Transport {
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
     /// The dialogs that left the shard of their Call-ID.
     pub(crate) moved: Arc<Moved>,
-    pub(crate) tls: ArcSwapOption<rustls::ServerConfig>,
+    pub(crate) tls: ArcSwapOption<Tls>,
+    /// Some have connections of their own.
+    trunks: Arc<Trunks>,
+    /// Held while such a connection begins to be opened.
+    opening: Mutex<()>,
     connections: papaya::HashMap<ConnectionId, Connection>,
     by_remote: papaya::HashMap<(Kind, SocketAddr), ConnectionId>,
     local: LocalAddresses,
@@ -61,6 +70,8 @@ struct Connection {
     writer: mpsc::Sender<Bytes>,
     flow: Flow,
     newcomer: Arc<Newcomer>,
+    /// Who connected to us, when it showed a certificate.
+    peer: Option<Arc<Peer>>,
 }
 
 /// A connection that there is room for.
@@ -75,13 +86,20 @@ struct Admitted {
 pub(crate) struct NotSent;
 
 impl Transport {
-    pub(crate) fn new(runtime: &Runtime, mailboxes: Vec<Arc<Mailbox>>, config: &CallsConfig) -> Arc<Self> {
+    pub(crate) fn new(
+        runtime: &Runtime,
+        mailboxes: Vec<Arc<Mailbox>>,
+        trunks: &Arc<Trunks>,
+        config: &CallsConfig,
+    ) -> Arc<Self> {
         Arc::new(Self {
             runtime: runtime.clone(),
             options: SocketOptions { dscp: Some(config.dscp), ..SocketOptions::default() },
             mailboxes,
             moved: Arc::default(),
             tls: ArcSwapOption::new(config.tls.clone()),
+            trunks: Arc::clone(trunks),
+            opening: Mutex::default(),
             connections: papaya::HashMap::new(),
             by_remote: papaya::HashMap::new(),
             local: LocalAddresses::new(runtime),
@@ -175,7 +193,16 @@ impl Transport {
 
     /// Opens a connection for a message, and sends it; the shard hears when that fails.
     pub(crate) fn connect(self: &Arc<Self>, transmit: Transmit, shard: usize) {
-        connection::dial(self, transmit, shard);
+        match transmit.flow.connection {
+            Some(id) if is_standing(id) => standing::send(self, id, transmit, shard),
+            _ => connection::dial(self, transmit, shard),
+        }
+    }
+
+    /// Who connected to us over this flow, when it showed a certificate.
+    pub(crate) fn peer(&self, flow: &Flow) -> Option<Arc<Peer>> {
+        let id = flow.connection.filter(|_| flow.transport == Kind::Tls)?;
+        self.connections.pin().get(&id).and_then(|connection| connection.peer.clone())
     }
 
     /// A request over this flow was authenticated: its connection may stay.
@@ -199,6 +226,11 @@ impl Transport {
     /// Makes room for a connection of our own to `address`.
     fn admit_own(&self, address: IpAddr) -> Option<Admitted> {
         self.admit_as(self.newcomers.known(address))
+    }
+
+    /// Makes room for a connection to a trunk at `address`, which has its number already.
+    fn admit_standing(&self, id: ConnectionId, address: IpAddr) -> Option<Admitted> {
+        Some(Admitted { id, ..self.admit_own(address)? })
     }
 
     fn admit_as(&self, newcomer: Arc<Newcomer>) -> Option<Admitted> {

@@ -45,7 +45,7 @@ impl PhoneSocket {
         };
         let flow = Flow { transport: kind, local, remote, connection: Some(admitted.id) };
         let (writer, waiting) = mpsc::channel(WRITES_WAITING_MAX);
-        let connection = Connection { writer, flow, newcomer: Arc::clone(&admitted.newcomer) };
+        let connection = Connection { writer, flow, newcomer: Arc::clone(&admitted.newcomer), peer: None };
         transport.opened(admitted.id, connection.clone());
         Some(Self {
             transport: Arc::clone(transport),

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use model::plan::{Digits, Plan};
-use sip::endpoint::Flow;
+use model::plan::{Digits, Plan, SecurityMode, TrunkTransport};
+use sip::endpoint::{Flow, Transport as Kind};
 use sip::{Name, Request, Uri};
 
-use super::{Trunk, Trunks};
+use super::{Peer, Trunk, Trunks};
 use crate::features::caller_identity;
 use crate::place::{Caller, Dialled};
 
@@ -20,23 +20,59 @@ pub struct FromTrunk {
     pub number: String,
 }
 
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The path that it came by.
+    pub flow: &'a Flow,
+    /// The certificate of whoever opened the connection.
+    pub peer: Option<&'a Peer>,
+}
+
 impl Trunks {
-    /// The trunk that a request is from, when where it comes from or what it calls is proof enough: an address that the
-    /// plan names, or the token that only the registrar knows. One whose callers must sign in is none of these.
-    pub fn sender(&self, request: &Request, flow: &Flow) -> Option<Arc<Trunk>> {
+    /// The trunk that a request is from, when where it comes from or what it calls is proof enough: the connection that we
+    /// opened to it, its certificate, an address that the plan names, or the token that only the registrar knows. One whose
+    /// callers must sign in is none of these.
+    pub fn sender(&self, request: &Request, origin: Origin<'_>) -> Option<Arc<Trunk>> {
         if self.is_empty() {
             return None;
         }
+        if let Some(trunk) = self.by_connection(origin.flow) {
+            return Some(trunk).filter(|trunk| !trunk.signs_in());
+        }
         let user = request.uri().ok().and_then(|uri| uri.user().map(<[u8]>::to_vec));
         let all = self.all();
-        let open = all.iter().filter(|trunk| !trunk.signs_in());
+        let open = all.iter().filter(|trunk| !trunk.signs_in() && self.has_shown_itself(trunk, origin));
         let has_token = |trunk: &Trunk| trunk.registers() && user.as_deref() == Some(trunk.token.as_bytes());
-        let mut by_token = open.clone();
+        let is_by_certificate =
+            |trunk: &Trunk| trunk.profile.knows_by_certificate() && trunk.sip.from.is_empty();
+        let (mut by_certificate, mut by_token) = (open.clone(), open.clone());
         let mut by_source = open;
         by_source
-            .find(|trunk| trunk.is_source(flow))
+            .find(|trunk| trunk.is_source(origin.flow))
+            .or_else(|| by_certificate.find(|trunk| is_by_certificate(trunk)))
             .or_else(|| by_token.find(|trunk| has_token(trunk)))
             .cloned()
+    }
+
+    /// Does a request come in over a transport, and with a certificate, that the trunk's profile wants?
+    fn has_shown_itself(&self, trunk: &Arc<Trunk>, origin: Origin<'_>) -> bool {
+        let is_good = |peer: &Peer| peer.is(trunk, self.state(), || self.all());
+        trunk.lets_in(origin.flow.transport)
+            && (!trunk.profile.knows_by_certificate() || origin.peer.is_some_and(is_good))
+    }
+
+    /// May a request that was signed with the credentials of a trunk come from there? Anywhere, unless the plan names
+    /// addresses, transports or certificates.
+    pub(crate) fn may_come_from(&self, trunk: &Arc<Trunk>, origin: Origin<'_>) -> bool {
+        let ours = || self.by_connection(origin.flow).is_some_and(|opened| Arc::ptr_eq(&opened, trunk));
+        let from = trunk.sip.from.is_empty() || trunk.is_source(origin.flow);
+        ours() || (from && self.has_shown_itself(trunk, origin))
+    }
+
+    /// Is any trunk known by the certificate that it shows?
+    pub(crate) fn any_knows_by_certificate(&self) -> bool {
+        self.by_name.load().values().any(|trunk| trunk.profile.knows_by_certificate())
     }
 
     /// Does any trunk have calls made by REFER (`CC-27`)?
@@ -58,7 +94,20 @@ impl Trunks {
 impl Trunk {
     /// Must its callers sign in?
     fn signs_in(&self) -> bool {
-        self.sip.account.as_ref().is_some_and(|account| account.inbound)
+        self.sip.account.as_ref().is_some_and(|account| account.inbound || self.profile.digest)
+    }
+
+    /// May a request come in over this transport?
+    fn lets_in(&self, transport: Kind) -> bool {
+        match transport {
+            Kind::Udp => self.profile.lets_in(TrunkTransport::Udp),
+            Kind::Tcp => self.profile.lets_in(TrunkTransport::Tcp),
+            Kind::Tls => self.profile.lets_in(TrunkTransport::Tls),
+            // No other system comes over WebSocket; a profile that names transports means others.
+            Kind::Ws | Kind::Wss => {
+                self.profile.incoming.is_empty() && self.profile.mode == SecurityMode::NonSecure
+            }
+        }
     }
 
     pub(super) fn registers(&self) -> bool {
@@ -66,13 +115,8 @@ impl Trunk {
     }
 
     /// Does a request come from an address of this trunk?
-    pub(crate) fn is_source(&self, flow: &Flow) -> bool {
+    fn is_source(&self, flow: &Flow) -> bool {
         self.sip.from.iter().any(|source| source.contains(flow.remote.ip()))
-    }
-
-    /// May a request that was signed with its credentials come from there? Anywhere, unless addresses are named.
-    pub(crate) fn may_come_from(&self, flow: &Flow) -> bool {
-        self.sip.from.is_empty() || self.is_source(flow)
     }
 
     /// The password that its callers sign in with.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sip::endpoint::{ClientTransaction, Endpoint};
+use sip::endpoint::{ClientTransaction, ConnectionId, Endpoint};
 use sip::location::Hop;
 use sip::registration::{Registration, State as Registered, Then};
 use sip::uri::Scheme;
@@ -289,7 +289,7 @@ impl Keeper {
 
     /// Sends OPTIONS.
     fn ask(&mut self, trunk: &Arc<Trunk>, hop: Hop, kind: Kind, hands: &mut Hands<'_>) -> bool {
-        let Some(target) = hands.trunks.target(hop) else { return false };
+        let Some(target) = hands.trunks.target(trunk, hop) else { return false };
         let call_id = hands.house.shard.call_id(hands.endpoint);
         let from = Uri::compose(Scheme::Sip, None, &hands.house.domain, None, "");
         let (Some(to), Ok(from)) = (trunk.uri(None), from) else { return false };
@@ -328,6 +328,28 @@ impl Keeper {
         }
     }
 
+    /// A connection to a server has ended: it is asked at once whether it is there, and a registration that went over it is
+    /// renewed, since calls would come in over it (RFC 5626 §4.4).
+    pub(crate) fn connection_lost(&mut self, connection: ConnectionId, hands: &mut Hands<'_>) {
+        let Some((trunk, hop)) = hands.trunks.standing(connection) else { return };
+        let Some(kept) = self.kept.get_mut(&trunk.name).filter(|kept| Arc::ptr_eq(&kept.trunk, &trunk))
+        else {
+            return;
+        };
+        let now = hands.now.instant;
+        let at = trunk.opens_at(hop).map_or(now, |at| at.max(now));
+        if let Some(probe) = kept.probes.get_mut(&hop) {
+            *probe = at;
+        }
+        if kept.registers.hop == Some(hop)
+            && let Some(registration) = &mut kept.registration
+            && matches!(registration.state(now), Registered::Registered { .. })
+        {
+            registration.ask_now(at);
+        }
+        self.handle_timeout(hands);
+    }
+
     /// Takes the registration back of a trunk that is gone from the plan; nobody waits for the answer.
     fn unregister(&mut self, kept: &mut Kept, hands: &mut Hands<'_>) {
         let now = hands.now.instant;
@@ -353,7 +375,7 @@ impl Keeper {
         kind: Kind,
         hands: &mut Hands<'_>,
     ) -> bool {
-        let Some(target) = hands.trunks.target(hop) else { return false };
+        let Some(target) = hands.trunks.target(trunk, hop) else { return false };
         let target = hands.house.target(target);
         match hands.endpoint.send_request(request, &target, hands.now.instant) {
             Ok(transaction) => {
@@ -514,7 +536,7 @@ fn register(
     hands: &mut Hands<'_>,
 ) -> Option<(Request, Option<String>)> {
     let trunk = &kept.trunk;
-    let target = hands.trunks.target(hop)?;
+    let target = hands.trunks.target(trunk, hop)?;
     let registrar = trunk.uri(None)?;
     let own = trunk.uri(Some(&trunk.sip.account.as_ref()?.username))?;
     let own = NameAddr::compose(None, &own, None);

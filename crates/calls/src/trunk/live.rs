@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use model::plan::{self, Recording, Srtp, TrunkSip, TrunkTransport};
+use arc_swap::ArcSwap;
+use model::plan::{self, Recording, SecurityMode, SecurityProfile, Srtp, TrunkSip, TrunkTransport};
 use parking_lot::Mutex;
+use rustls::RootCertStore;
 use sip::Uri;
 use sip::digest::{Account, Session};
 use sip::endpoint::Transport as Kind;
@@ -15,17 +17,23 @@ use sip::registration::State as Registered;
 use sip::uri::Scheme;
 
 use super::health::{Health, State};
+use super::standing::Way;
 
 /// A trunk of the plan that calls can go over. Shared by all shards; locks are short and never held across an await.
 #[derive(Debug)]
 pub struct Trunk {
     pub(super) name: String,
     pub(super) sip: TrunkSip,
+    pub(super) profile: SecurityProfile,
     pub(super) accepts_refer: bool,
     /// The user part of the Contact that we register: who calls it was told it by the registrar.
     pub(super) token: String,
     digest: Option<Mutex<Session>>,
     live: Mutex<Live>,
+    /// Its connections over TLS.
+    pub(super) ways: Mutex<BTreeMap<Hop, Way>>,
+    /// Who vouches for the other side, or why that is not known.
+    pub(super) authorities: ArcSwap<Result<Arc<RootCertStore>, String>>,
     half_open: AtomicU32,
 }
 
@@ -58,17 +66,24 @@ pub(super) struct Seen {
 }
 
 impl Trunk {
-    pub(super) fn new(plan: &plan::Trunk, sip: &TrunkSip, token: String) -> Self {
+    pub(super) fn new(
+        plan: &plan::Trunk,
+        (sip, profile): (&TrunkSip, Option<&SecurityProfile>),
+        token: String,
+    ) -> Self {
         let account = |account: &plan::TrunkAccount| {
             let (username, password) = (account.username.clone(), account.password.clone());
             Mutex::new(Session::new(Account { username, password }))
         };
         Self {
             name: plan.name.clone(),
-            accepts_refer: plan.accept_out_of_dialog_refer,
+            accepts_refer: refers(plan, profile),
+            profile: profile.cloned().unwrap_or_default(),
             token,
             digest: sip.account.as_ref().map(account),
             live: Mutex::default(),
+            ways: Mutex::default(),
+            authorities: ArcSwap::from_pointee(Ok(Arc::new(RootCertStore::empty()))),
             half_open: AtomicU32::new(0),
             sip: sip.clone(),
         }
@@ -77,6 +92,18 @@ impl Trunk {
     /// Its name in the dial plan.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Is it what the plan says now?
+    pub(super) fn is(&self, plan: &plan::Trunk, sip: &TrunkSip, profile: Option<&SecurityProfile>) -> bool {
+        let same_profile =
+            profile.map_or(self.profile == SecurityProfile::default(), |its| self.profile == *its);
+        self.sip == *sip && same_profile && self.accepts_refer == refers(plan, profile)
+    }
+
+    /// May an INVITE over it take the place of another call (RFC 3891)?
+    pub(crate) fn accepts_replaces(&self) -> bool {
+        self.profile.accept_replaces
     }
 
     /// Does a REFER outside of a dialog originate a call (`CC-27`)?
@@ -104,7 +131,7 @@ impl Trunk {
 
     /// Whether its media is secret.
     pub(crate) fn srtp(&self) -> Srtp {
-        self.sip.srtp
+        if self.profile.mode == SecurityMode::Encrypted { Srtp::Required } else { self.sip.srtp }
     }
 
     /// Whether calls over it are recorded.
@@ -115,12 +142,13 @@ impl Trunk {
     /// Where it is, for the look-up; `None`: calls only come in over it.
     pub(crate) fn destination(&self) -> Option<Destination> {
         let (host, port) = self.sip.host_and_port();
-        let transport = self.sip.transport.map(|transport| match transport {
+        let secure = self.profile.mode != SecurityMode::NonSecure;
+        let transport = self.sip.transport.or(self.profile.transport).map(|transport| match transport {
             TrunkTransport::Udp => Kind::Udp,
             TrunkTransport::Tcp => Kind::Tcp,
             TrunkTransport::Tls => Kind::Tls,
         });
-        let secure = transport == Some(Kind::Tls);
+        let secure = secure || transport == Some(Kind::Tls);
         (!host.is_empty()).then(|| Destination { host: host.to_owned(), port, transport, secure })
     }
 
@@ -241,4 +269,9 @@ impl Trunk {
         let live = self.live.lock();
         live.servers.hops().iter().any(|hop| live.health.get(hop).is_none_or(Health::is_usable))
     }
+}
+
+/// Does a REFER outside of a dialog originate a call here: by the trunk, or by its profile?
+fn refers(plan: &plan::Trunk, profile: Option<&SecurityProfile>) -> bool {
+    plan.accept_out_of_dialog_refer || profile.is_some_and(|profile| profile.accept_out_of_dialog_refer)
 }

@@ -9,6 +9,8 @@
 //! | `names` | the questions of RFC 3263, asked of the system's name servers |
 //! | `outgoing` | what an INVITE over a trunk says: who calls, and credentials |
 //! | `incoming` | who is a trunk, and who calls over it |
+//! | `standing` | the connections that are kept to trunks over TLS |
+//! | `trust` | what a certificate of another side is worth |
 //! | `status` | what administrators see |
 //!
 //! A call out tries servers one after the other (`call/ways.rs`). Nobody reaches a trunk without having proved who he
@@ -20,16 +22,20 @@ mod keeper;
 mod live;
 mod names;
 mod outgoing;
+mod standing;
 mod status;
 mod table;
+mod trust;
 
-pub use incoming::FromTrunk;
+pub use incoming::{FromTrunk, Origin};
 pub use live::Trunk;
 pub use outgoing::Outgoing;
 pub use status::{ProbeOutcome, ServerStatus, TrunkStatus};
 pub use table::{Local, Trunks, WAYS_MAX};
+pub use trust::Peer;
 
 pub(crate) use keeper::{Found, Hands, Keeper, Probed, retry_after};
 pub(crate) use live::HalfOpen;
 pub(crate) use names::Names;
 pub(crate) use outgoing::{anonymous, carried_identity};
+pub(crate) use standing::is_standing;

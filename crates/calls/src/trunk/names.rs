@@ -9,7 +9,8 @@ use runtime::Runtime;
 use sip::endpoint::Transport as Kind;
 use sip::location::{Answer, Destination, Hop, Lookup, Naptr, Next, Question, Srv};
 
-/// The transports that we open connections for, the preferred one first (RFC 3263 §4.1).
+/// The transports that we choose among where the plan names none, the preferred one first (RFC 3263 §4.1). TLS is used where
+/// the plan wants it: whom to believe is for an administrator to say.
 const ABLE: [Kind; 2] = [Kind::Udp, Kind::Tcp];
 
 /// The name service. Cheap to clone.
@@ -30,7 +31,8 @@ impl Names {
     /// # Errors
     /// The name service did not answer.
     pub(crate) async fn look_up(&self, destination: Destination) -> Result<Vec<Hop>, String> {
-        let mut lookup = Lookup::new(destination, &ABLE);
+        let able: &[Kind] = if destination.secure { &[Kind::Tls] } else { &ABLE };
+        let mut lookup = Lookup::new(destination, able);
         loop {
             match lookup.proceed() {
                 Next::Done(hops) => return Ok(hops),

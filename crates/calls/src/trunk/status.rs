@@ -29,7 +29,7 @@ pub struct TrunkStatus {
     pub from: Vec<String>,
     /// Its servers, in the order of the name service.
     pub servers: Vec<ServerStatus>,
-    /// Why its name leads nowhere, while it does.
+    /// Why its name leads nowhere, or a server cannot be connected to, while it is so.
     pub problem: Option<String>,
 }
 
@@ -44,6 +44,9 @@ pub struct ServerStatus {
     pub seconds: u64,
     /// Calls try it last for so many seconds, because one failed there.
     pub rests_seconds: Option<u64>,
+    /// Why it cannot be connected to, while it cannot.
+    #[serde(default)]
+    pub problem: Option<String>,
 }
 
 /// What came of asking a server whether it is there.
@@ -72,7 +75,8 @@ impl Trunks {
 impl Trunk {
     fn status(&self, calls: usize, now: Instant) -> TrunkStatus {
         let registered = self.registered();
-        let servers = self.seen(now).into_iter().map(|seen| ServerStatus {
+        let seen = self.seen(now).into_iter().map(|seen| ServerStatus {
+            problem: self.connection_problem(seen.hop),
             server: server(seen.hop),
             state: match seen.state {
                 State::Up => "up",
@@ -83,6 +87,8 @@ impl Trunk {
             seconds: seen.since.map_or(0, |since| now.saturating_duration_since(since).as_secs()),
             rests_seconds: seen.rests_until.map(|until| until.saturating_duration_since(now).as_secs()),
         });
+        let servers: Vec<ServerStatus> = seen.collect();
+        let unconnected = servers.iter().find_map(|server| server.problem.clone());
         TrunkStatus {
             name: self.name.clone(),
             address: self.sip.address.clone(),
@@ -92,8 +98,8 @@ impl Trunk {
             calls,
             calls_max: self.sip.calls_max,
             from: self.sip.from.iter().map(ToString::to_string).collect(),
-            servers: servers.collect(),
-            problem: self.nowhere(),
+            servers,
+            problem: self.nowhere().or(unconnected),
         }
     }
 }

@@ -3,20 +3,24 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use model::plan::Plan;
+use parking_lot::Mutex;
 use sip::Uri;
 use sip::digest::{Algorithm, ha1};
 use sip::endpoint::{Flow, Target, Transport as Kind};
 use sip::location::Hop;
 use sip::uri::Scheme;
 
+use super::standing::Standing;
 use super::{Outgoing, Trunk};
 use crate::board::Board;
 use crate::place::{Branch, TrunkAttempt};
+use crate::transport::Tls;
 
 /// Servers that one call tries in all, over all trunks.
 pub const WAYS_MAX: usize = 16;
@@ -33,6 +37,12 @@ pub struct Trunks {
     local: OnceLock<Local>,
     /// What tokens are made of, so that they are the same after a restart.
     secret: OnceLock<String>,
+    pub(super) standing: Mutex<Standing>,
+    /// Counts connections that are kept.
+    pub(super) numbered: AtomicU64,
+    /// Counts changes of the plan and of authorities.
+    state: AtomicU64,
+    tls: ArcSwapOption<Tls>,
 }
 
 impl fmt::Debug for Trunks {
@@ -44,7 +54,16 @@ impl fmt::Debug for Trunks {
 impl Trunks {
     /// None yet.
     pub fn new(board: Arc<Board>) -> Self {
-        Self { by_name: ArcSwap::default(), board, local: OnceLock::new(), secret: OnceLock::new() }
+        Self {
+            by_name: ArcSwap::default(),
+            board,
+            local: OnceLock::new(),
+            secret: OnceLock::new(),
+            standing: Mutex::default(),
+            numbered: AtomicU64::new(0),
+            state: AtomicU64::new(0),
+            tls: ArcSwapOption::empty(),
+        }
     }
 
     /// Sets what is known only later, once: which of our addresses others see, and what tokens are made of.
@@ -59,14 +78,34 @@ impl Trunks {
         let mut by_name = BTreeMap::new();
         for trunk in &plan.outside.trunks {
             let Some(sip) = &trunk.sip else { continue };
-            let same = |known: &&Arc<Trunk>| {
-                known.sip == *sip && known.accepts_refer == trunk.accept_out_of_dialog_refer
-            };
+            let profile = plan.outside.security_profile(trunk);
+            let same = |known: &&Arc<Trunk>| known.is(trunk, sip, profile);
             let live = old.get(&trunk.name).filter(same).cloned();
-            let live = live.unwrap_or_else(|| Arc::new(Trunk::new(trunk, sip, self.token(&trunk.name))));
+            let new = || Arc::new(Trunk::new(trunk, (sip, profile), self.token(&trunk.name)));
+            let live = live.unwrap_or_else(new);
+            self.tell_authorities(&live);
             by_name.insert(trunk.name.clone(), live);
         }
         self.by_name.store(Arc::new(by_name));
+        self.state.fetch_add(1, Ordering::Release);
+    }
+
+    /// Takes other authorities, and reads again those that trunks name.
+    pub(crate) fn believe(&self, tls: Option<Arc<Tls>>) {
+        self.tls.store(tls);
+        self.by_name.load().values().for_each(|trunk| self.tell_authorities(trunk));
+        self.state.fetch_add(1, Ordering::Release);
+    }
+
+    fn tell_authorities(&self, trunk: &Trunk) {
+        if let Some(tls) = &*self.tls.load() {
+            trunk.believe(tls.authorities(), |path| tls.read_authorities(path));
+        }
+    }
+
+    /// Changes when the plan or the authorities do.
+    pub(super) fn state(&self) -> u64 {
+        self.state.load(Ordering::Acquire)
     }
 
     fn token(&self, name: &str) -> String {
@@ -109,9 +148,10 @@ impl Trunks {
     }
 
     /// The path to a server.
-    pub(crate) fn target(&self, hop: Hop) -> Option<Target> {
+    pub(crate) fn target(&self, trunk: &Arc<Trunk>, hop: Hop) -> Option<Target> {
         let local = self.local.get()?(hop.transport, hop.address)?;
-        Some(Target::from(Flow { transport: hop.transport, local, remote: hop.address, connection: None }))
+        let connection = self.connection(trunk, hop);
+        Some(Target::from(Flow { transport: hop.transport, local, remote: hop.address, connection }))
     }
 
     /// The servers that a call tries, one after the other: in the order of the attempts, and within a trunk of its
@@ -139,7 +179,7 @@ impl Trunks {
     }
 
     fn branch(&self, trunk: &Arc<Trunk>, hop: Hop, attempt: &TrunkAttempt) -> Option<Branch> {
-        let target = self.target(hop)?;
+        let target = self.target(trunk, hop)?;
         let contact = match &attempt.domain {
             Some(domain) => {
                 Uri::compose(Scheme::Sip, Some(attempt.called.as_bytes()), domain, None, "").ok()?

@@ -9,6 +9,7 @@ mod lists;
 mod phone;
 mod scanner;
 mod script;
+mod secure_trunks;
 mod settings;
 mod trunks;
 

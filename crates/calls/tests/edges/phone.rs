@@ -52,6 +52,11 @@ impl House {
     }
 
     pub async fn of_shards(shards: usize) -> Self {
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        Self::listening(shards, Listen { udp: vec![any], tcp: vec![any], tls: Vec::new() }, None).await
+    }
+
+    pub async fn listening(shards: usize, listen: Listen, tls: Option<Arc<calls::Tls>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = Runtime::real();
         let store =
@@ -75,11 +80,10 @@ impl House {
             groups: Vec::new(),
         };
         store.roster_put(&format!("bob@{DOMAIN}").parse().unwrap(), granted).await.unwrap();
-        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let config = CallsConfig {
             domain: DomainPart::new(DOMAIN).unwrap().into_owned(),
-            listen: Listen { udp: vec![any], tcp: vec![any], tls: Vec::new() },
-            tls: None,
+            listen,
+            tls,
             addresses: Addresses::default(),
             digest: vec![Algorithm::Md5],
             trusted: Vec::new(),

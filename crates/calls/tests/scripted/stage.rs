@@ -21,7 +21,7 @@ use calls::guard::Guard;
 use calls::line_state::LineStates;
 use calls::place::Caller;
 use calls::snapshot::CallId;
-use calls::trunk::Trunks;
+use calls::trunk::{Origin, Trunks};
 use calls::{Board, CallLimits, MeetMe};
 use media::{Rate, Shelf, Sound, Source};
 use model::{Private, Timestamp};
@@ -333,7 +333,7 @@ impl Stage {
             return;
         };
         if *request.method() == Method::Invite && request.headers().to_tag().is_none() {
-            if let Some(trunk) = self.trunks.sender(&request, &flow) {
+            if let Some(trunk) = self.trunks.sender(&request, Origin { flow: &flow, peer: None }) {
                 let caller = trunk.caller(&request, &model::plan::Plan::default());
                 let arrival = Arrival { transaction, request, flow, caller };
                 return switchboard.handle_invite(arrival, endpoint, now);

@@ -29,6 +29,7 @@ mod region;
 mod route;
 mod route_point;
 mod secret;
+mod security;
 mod settings;
 mod sip_route;
 mod sound;
@@ -66,6 +67,7 @@ pub use region::{AUDIO_KBITS, Allowance, OPUS_KBITS, Region, ToRegion, codec_kbi
 pub use route::{RoutePattern, RouteTo, Translation};
 pub use route_point::{ROUTE_SECONDS, ROUTE_SECONDS_MAX, RoutePoint};
 pub use secret::HIDDEN;
+pub use security::{CERTIFICATES_MAX, Fingerprint, FingerprintError, SecurityMode, SecurityProfile};
 pub use settings::{HouseSpeedDial, Settings};
 pub use sip_route::{DomainPattern, DomainPatternError, SipRoute};
 pub use sound::{NotASoundName, SOUND_NAME_BYTES_MAX, SoundName};

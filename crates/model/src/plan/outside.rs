@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AlternateGroup, Costs, Location, Place, Region, RoutePoint, SipRoute, Transformation, TrunkSip};
+use super::{
+    AlternateGroup, Costs, Location, Place, Region, RoutePoint, SecurityProfile, SipRoute, Transformation,
+    TrunkSip,
+};
 
 /// The name that stands for the local route group of whoever calls (`CC-11`).
 pub const LOCAL_ROUTE_GROUP: &str = "local";
@@ -14,6 +17,9 @@ pub struct Outside {
     /// Trunks.
     #[serde(rename = "trunk", skip_serializing_if = "Vec::is_empty")]
     pub trunks: Vec<Trunk>,
+    /// Security profiles of trunks.
+    #[serde(rename = "security_profile", skip_serializing_if = "Vec::is_empty")]
+    pub security_profiles: Vec<SecurityProfile>,
     /// Route groups.
     #[serde(rename = "route_group", skip_serializing_if = "Vec::is_empty")]
     pub route_groups: Vec<RouteGroup>,
@@ -38,6 +44,14 @@ pub struct Outside {
     /// Locations: bandwidth between places.
     #[serde(rename = "location", skip_serializing_if = "Vec::is_empty")]
     pub locations: Vec<Location>,
+}
+
+impl Outside {
+    /// The security profile of a trunk, when it names one.
+    pub fn security_profile(&self, trunk: &Trunk) -> Option<&SecurityProfile> {
+        let name = trunk.security_profile.as_ref()?;
+        self.security_profiles.iter().find(|profile| profile.name == *name)
+    }
 }
 
 /// A trunk.
@@ -70,6 +84,9 @@ pub struct Trunk {
     /// A REFER outside a dialog originates a call here (`CC-27`).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub accept_out_of_dialog_refer: bool,
+    /// Its security profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_profile: Option<String>,
     /// The device pool whose place it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,

@@ -122,6 +122,9 @@ fn show(trunk: &TrunkStatus) {
             .map_or_else(String::new, |seconds| format!("; a call failed there, tried last for {seconds} s"));
         let (name, state, seconds) = (&server.server, &server.state, server.seconds);
         print::line(&format!("server        {name}  {state} for {seconds} s{rests}"));
+        if let Some(problem) = &server.problem {
+            print::line(&format!("              {problem}"));
+        }
     }
 }
 

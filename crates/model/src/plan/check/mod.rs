@@ -8,6 +8,7 @@ mod reach;
 mod reception;
 mod references;
 mod route_points;
+mod security;
 mod trunks;
 
 use std::collections::BTreeMap;
@@ -60,6 +61,7 @@ impl Plan {
         let mut found = Findings::default();
         references::check(self, &mut found);
         trunks::check(self, &mut found);
+        security::check(self, &mut found);
         places::check(self, &mut found);
         conflicts::check(self, &mut found);
         reach::check(self, &mut found);

@@ -1,7 +1,7 @@
 //! What is said of trunks: that they can be reached, and that not everybody is one.
 
 use super::super::{
-    COST_ENTRIES_MAX, CallerId, Costs, Plan, Selection, TRUNKS_MAX, Trunk, TrunkSip, TrunkTransport,
+    COST_ENTRIES_MAX, CallerId, Costs, Plan, SecurityProfile, Selection, TRUNKS_MAX, Trunk, TrunkSip,
 };
 use super::Findings;
 
@@ -33,7 +33,7 @@ pub(super) fn check(plan: &Plan, found: &mut Findings) {
     for (index, trunk) in trunks.iter().enumerate() {
         let at = format!("outside.trunk {}", trunk.name);
         if let Some(sip) = &trunk.sip {
-            one(&at, trunk, sip, found);
+            one(&at, (trunk, plan.outside.security_profile(trunk)), sip, found);
             sources(&at, sip, &trunks[..index], found);
         }
     }
@@ -56,7 +56,7 @@ fn costs(costs: &Costs, found: &mut Findings) {
     }
 }
 
-fn one(at: &str, trunk: &Trunk, sip: &TrunkSip, found: &mut Findings) {
+fn one(at: &str, (trunk, profile): (&Trunk, Option<&SecurityProfile>), sip: &TrunkSip, found: &mut Findings) {
     if !sip.address.is_empty() && !is_place(&sip.address) {
         found.error(
             at,
@@ -65,11 +65,14 @@ fn one(at: &str, trunk: &Trunk, sip: &TrunkSip, found: &mut Findings) {
         );
     }
     let account = sip.account.as_ref();
-    if sip.address.is_empty() && sip.from.is_empty() && account.is_none_or(|account| !account.inbound) {
+    let signs_in = account.is_some_and(|account| account.inbound || profile.is_some_and(|p| p.digest));
+    let is_known =
+        signs_in || !sip.from.is_empty() || profile.is_some_and(SecurityProfile::knows_by_certificate);
+    if sip.address.is_empty() && !is_known {
         found.error(
             at,
             "no call can go out over it or come in",
-            "give it an address, or from, or an account with inbound",
+            "give it an address, or from, or an account with inbound, or a security profile with subject_names",
         );
     }
     if sip.from.iter().any(super::super::Source::is_everybody) {
@@ -94,13 +97,6 @@ fn one(at: &str, trunk: &Trunk, sip: &TrunkSip, found: &mut Findings) {
             );
         }
     }
-    if sip.transport == Some(TrunkTransport::Tls) && !sip.address.is_empty() {
-        found.error(
-            at,
-            "no connection is opened over TLS yet, so no call can go out over it",
-            "use tcp within a network of your own",
-        );
-    }
     if sip.options_seconds != 0 && u32::from(sip.options_seconds) < SECONDS_MIN {
         found.error(at, format!("options_seconds is below {SECONDS_MIN}"), "set 30, or 0 for never");
     }
@@ -113,14 +109,12 @@ fn one(at: &str, trunk: &Trunk, sip: &TrunkSip, found: &mut Findings) {
     if sip.calls_max == Some(0) {
         found.warning(at, "calls_max is 0: no call goes over it", "leave it out, or raise it");
     }
-    if trunk.accept_out_of_dialog_refer
-        && sip.from.is_empty()
-        && account.is_none_or(|account| !account.inbound)
-    {
+    let is_flagged = profile.is_some_and(|profile| profile.accept_out_of_dialog_refer);
+    if (trunk.accept_out_of_dialog_refer || is_flagged) && !is_known {
         found.warning(
             at,
             "it accepts REFER outside a dialog, but nobody can be told to be this trunk",
-            "set from, or account.inbound",
+            "set from, or account.inbound, or subject_names of a security profile",
         );
     }
     if sip.trust_identity && sip.caller_id == CallerId::From && sip.from.is_empty() && account.is_none() {
@@ -190,7 +184,6 @@ mod tests {
             ("sip = { address = \"sip:x\" }", "neither a host"),
             ("sip = { address = \"x:0\" }", "neither a host"),
             ("sip = {}", "no call can go out"),
-            ("sip = { address = \"x\", transport = \"tls\" }", "over TLS yet"),
             ("sip = { from = [\"0.0.0.0/0\"] }", "everybody"),
             ("sip = { address = \"x\", account = { username = \"a\", password = \"\" } }", "no password"),
             (
