@@ -9,7 +9,7 @@ import { Notices } from '../kit/overlay.tsx';
 import { follow, go, route } from '../kit/route.ts';
 import { Skeleton } from '../kit/state.tsx';
 import { Banner } from './banner.tsx';
-import { CallBar } from './calls/bar.tsx';
+import { CallBar, missedCalls } from './calls/bar.tsx';
 import { t } from './words-shell.ts';
 import './shell.css';
 
@@ -20,7 +20,7 @@ type Area = { path: string; icon: IconName; text: 'chats' | 'calls' | 'contacts'
 /** The areas of the rail. An area's page looks at the rest of the path itself. */
 const AREAS: Area[] = [
   { path: '/chats', icon: 'chat', text: 'chats', page: lazy(() => import('./chat/page.tsx')) },
-  { path: '/calls', icon: 'phone', text: 'calls', page: lazy(() => import('./calls/page.tsx')) },
+  { path: '/calls', icon: 'phone', text: 'calls', page: lazy(() => import('./calls/page.tsx')), badge: missedCalls },
   { path: '/contacts', icon: 'people', text: 'contacts', page: lazy(() => import('./contacts/page.tsx')) },
   { path: '/settings', icon: 'settings', text: 'settings', page: lazy(() => import('./settings/page.tsx')) },
 ];

@@ -8,7 +8,7 @@ import type { Connection, ControlledCall, LineId } from './words.ts';
 const isOurs = (line: LineId | null) => line?.number === '1001';
 
 function connection(number: string, state: Connection['state']): Connection {
-  return { line: { number, partition: 'internal' }, address: number, name: '', direction: 'recipient', state, since: 0 };
+  return { line: { number, partition: 'internal' }, owner: '', address: number, name: '', direction: 'recipient', state, since: 0 };
 }
 
 function control(id: string, started: number, dialled: string | null, ...connections: Connection[]): ControlledCall {

@@ -27,7 +27,7 @@ export function sides(call: ControlledCall, isOurs: IsOurs): { ours: Connection;
 
 /** Somebody as we name them. */
 export function peerOf(connection: Connection): Peer {
-  return { number: connection.address === ANONYMOUS ? '' : connection.address, name: connection.name };
+  return { number: connection.address === ANONYMOUS ? '' : connection.address, name: connection.name, ...(connection.owner && { jid: connection.owner }) };
 }
 
 /** Did we call? What was dialled is told to the caller alone, and the caller stands first. */

@@ -14,6 +14,7 @@ export type ConnectionState = 'initiated' | 'alerting' | 'connected' | 'hold' | 
 /** One device in a call. */
 export type Connection = {
   line: LineId | null;
+  owner: string;
   address: string;
   name: string;
   direction: 'initiator' | 'recipient';
@@ -102,6 +103,7 @@ function readConnection(value: unknown): Connection | null {
   if (!of || !STATES.has(state)) return null;
   return {
     line: readLineId(of['line']),
+    owner: text(of['owner']),
     address: text(of['address']),
     name: text(of['name']),
     direction: of['direction'] === 'initiator' ? 'initiator' : 'recipient',

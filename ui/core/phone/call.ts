@@ -11,8 +11,8 @@ export type Direction = 'in' | 'out';
 /** Which phone has it: the one in this page, or another one of the line, which is controlled from here. */
 export type Device = 'browser' | 'desk';
 
-/** Who is at the other side; a name may be missing, and so may the number of somebody who withholds it. */
-export type Peer = { number: string; name: string };
+/** Who is at the other side; a name may be missing, and so may the number of somebody who withholds it. `jid`: for a chat. */
+export type Peer = { number: string; name: string; jid?: string | undefined };
 
 /** What is seen besides the sound. */
 export type Pictures = { mine: boolean; theirs: boolean; screen: boolean };
@@ -112,6 +112,11 @@ export function advance(call: Call, what: Happening): Call {
 export function inOrder(calls: readonly Call[]): Call[] {
   const rank = (call: Call) => (call.state === 'held' ? 0 : call.state === 'ended' ? 2 : 1);
   return calls.toSorted((one, other) => rank(one) - rank(other) || one.startedAt - other.startedAt);
+}
+
+/** The server's own name for where several people talk. */
+export function isConference(peer: Peer): boolean {
+  return /^conference-[0-9a-f]+$/.test(peer.number);
 }
 
 /** What to call somebody. */

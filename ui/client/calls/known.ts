@@ -1,0 +1,41 @@
+// Whom this page knows already: the calls of the history and the speed dials, read once and again when they change.
+
+import { createMemo, createResource, createRoot } from 'solid-js';
+import type { PastCall } from '../../core/cti/words.ts';
+import { self, telephony } from './telephone.ts';
+import type { Found } from './target.tsx';
+
+/** The first page of the history, and how many missed calls are new. */
+export const [recent] = createRoot(() =>
+  createResource(
+    () => telephony.controlState() === 'ready' && telephony.historyChanged(),
+    () => telephony.history(),
+    { initialValue: { calls: [] as PastCall[], unseen: 0 } },
+  ),
+);
+
+/** What is set on the line that calls are made from. */
+export const [settings, { refetch: readSettings }] = createRoot(() =>
+  createResource(
+    () => telephony.lines().length > 0 && telephony.line(),
+    line => self.line(line),
+  ),
+);
+
+/** The speed dials, as far as they can be read. */
+export const speedDials = () => (hasSettings() ? (settings.latest?.speedDials ?? []) : []);
+
+/** Could they be read at all? */
+export const hasSettings = () => settings.state === 'ready' || settings.state === 'refreshing';
+
+/** New missed calls, for a badge. */
+export const missed = () => (recent.state === 'ready' || recent.state === 'refreshing' ? (recent.latest?.unseen ?? 0) : 0);
+
+/** Everybody whom one has called or been called by, and the speed dials. */
+export const known = createRoot(() =>
+  createMemo((): Found[] => {
+    const dials = speedDials().map(one => ({ name: one.label || one.target, number: one.target, jid: '' }));
+    const calls = recent.state === 'errored' ? [] : (recent.latest?.calls ?? []);
+    return [...dials, ...calls.filter(call => call.name !== '' && call.peer !== '').map(call => ({ name: call.name, number: call.peer, jid: '' }))];
+  }),
+);
