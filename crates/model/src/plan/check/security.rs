@@ -191,6 +191,9 @@ mod tests {
             account("a"),
             account("b")
         );
-        assert!(findings(&format!("{NAMED}\ndigest = true"), &signing).is_empty());
+        let profile = format!("{NAMED}\ndigest = true");
+        assert!(findings(&profile, &signing).is_empty());
+        let found = findings(&profile, &signing.replace(&account("b"), &account("a")));
+        assert!(found.iter().any(|text| text.contains("user name is also that")), "{found:?}");
     }
 }

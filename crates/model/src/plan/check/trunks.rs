@@ -34,7 +34,7 @@ pub(super) fn check(plan: &Plan, found: &mut Findings) {
         let at = format!("outside.trunk {}", trunk.name);
         if let Some(sip) = &trunk.sip {
             one(&at, (trunk, plan.outside.security_profile(trunk)), sip, found);
-            sources(&at, sip, &trunks[..index], found);
+            sources(&at, (trunk, sip), (plan, &trunks[..index]), found);
         }
     }
 }
@@ -123,7 +123,18 @@ fn one(at: &str, (trunk, profile): (&Trunk, Option<&SecurityProfile>), sip: &Tru
 }
 
 /// One address must not be two trunks: the search space of a call would hang on the order of the document.
-fn sources(at: &str, sip: &TrunkSip, before: &[Trunk], found: &mut Findings) {
+fn sources(
+    at: &str,
+    (trunk, sip): (&Trunk, &TrunkSip),
+    (plan, before): (&Plan, &[Trunk]),
+    found: &mut Findings,
+) {
+    // Whoever signs in is known by this name.
+    let name = |trunk: &Trunk| {
+        let wants_all = plan.outside.security_profile(trunk).is_some_and(|profile| profile.digest);
+        let account = trunk.sip.as_ref()?.account.as_ref()?;
+        (account.inbound || wants_all).then(|| account.username.clone())
+    };
     for other in before {
         let theirs = other.sip.as_ref().map_or(&[][..], |sip| &sip.from);
         if let Some(source) = sip.from.iter().find(|source| theirs.iter().any(|their| their.overlaps(source)))
@@ -134,10 +145,7 @@ fn sources(at: &str, sip: &TrunkSip, before: &[Trunk], found: &mut Findings) {
                 "name each network once",
             );
         }
-        let name = |sip: &TrunkSip| {
-            sip.account.as_ref().filter(|account| account.inbound).map(|a| a.username.clone())
-        };
-        if name(sip).is_some() && name(sip) == other.sip.as_ref().and_then(name) {
+        if name(trunk).is_some() && name(trunk) == name(other) {
             found.error(
                 at,
                 format!("its user name is also that of the trunk {}", other.name),
