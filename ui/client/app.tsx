@@ -1,6 +1,6 @@
 // The frame of the client: sign-in, or the rail with its areas, the banner and the place of a call.
 
-import { type Component, For, Match, Show, Suspense, Switch, createEffect, lazy } from 'solid-js';
+import { type Component, For, Match, Show, Suspense, Switch, createEffect, createSignal, lazy, onCleanup } from 'solid-js';
 import { Dynamic } from 'solid-js/web';
 import { session } from '../core/session.ts';
 import { Icon, type IconName } from '../kit/icons.tsx';
@@ -9,17 +9,25 @@ import { Notices } from '../kit/overlay.tsx';
 import { follow, go, route } from '../kit/route.ts';
 import { Skeleton } from '../kit/state.tsx';
 import { Banner } from './banner.tsx';
+import { messenger } from './im.ts';
+import { jump, openJump } from './jump-state.ts';
+import { OwnStatus } from './own-status.tsx';
 import { CallBar, missedCalls } from './calls/bar.tsx';
+import { listenToKeys } from './shortcuts.ts';
+import { tour } from './tour-state.ts';
 import { t } from './words-shell.ts';
 import './shell.css';
 
+const Jump = lazy(async () => ({ default: (await import('./jump.tsx')).Jump }));
+const Shortcuts = lazy(() => import('./shortcuts-sheet.tsx'));
+const Tour = lazy(() => import('./tour.tsx'));
 const SignIn = lazy(() => import('./sign-in/page.tsx'));
 
 type Area = { path: string; icon: IconName; text: 'chats' | 'calls' | 'contacts' | 'settings'; page: Component; badge?: () => number };
 
 /** The areas of the rail. An area's page looks at the rest of the path itself. */
 const AREAS: Area[] = [
-  { path: '/chats', icon: 'chat', text: 'chats', page: lazy(() => import('./chat/page.tsx')) },
+  { path: '/chats', icon: 'chat', text: 'chats', page: lazy(() => import('./chat/page.tsx')), badge: () => messenger()?.chats.unread() ?? 0 },
   { path: '/calls', icon: 'phone', text: 'calls', page: lazy(() => import('./calls/page.tsx')), badge: missedCalls },
   { path: '/contacts', icon: 'people', text: 'contacts', page: lazy(() => import('./contacts/page.tsx')) },
   { path: '/settings', icon: 'settings', text: 'settings', page: lazy(() => import('./settings/page.tsx')) },
@@ -54,7 +62,11 @@ export function App(props: { elsewhere: () => boolean; takeOver: () => void }) {
   );
 }
 
+const [sheet, setSheet] = createSignal(false);
+
 function Shell() {
+  const stop = listenToKeys(() => setSheet(true));
+  onCleanup(stop);
   createEffect(() => {
     if (!area()) go('/chats', { replace: true });
   });
@@ -73,6 +85,15 @@ function Shell() {
         </main>
         <CallBar />
       </div>
+      <Suspense>
+        <Show when={messenger() && jump()}>{where => <Jump within={where().within} />}</Show>
+        <Show when={sheet()}>
+          <Shortcuts onClose={() => setSheet(false)} />
+        </Show>
+        <Show when={messenger() && tour()}>
+          <Tour />
+        </Show>
+      </Suspense>
     </div>
   );
 }
@@ -85,6 +106,7 @@ function skip(event: MouseEvent): void {
 function Rail(props: { area: Area | undefined }) {
   return (
     <nav class="rail" aria-label={t('main')}>
+      <OwnStatus />
       <For each={AREAS}>
         {area => (
           <a href={area.path} class="rail-item" aria-current={props.area === area ? 'page' : undefined} onClick={follow}>
@@ -94,6 +116,11 @@ function Rail(props: { area: Area | undefined }) {
           </a>
         )}
       </For>
+      <span class="rail-space" />
+      <button type="button" class="rail-item rail-search" aria-keyshortcuts="Control+K Meta+K" title={`${t('search')} (Ctrl+K)`} onClick={() => openJump()}>
+        <Icon name="search" size={22} />
+        <span>{t('searchShort')}</span>
+      </button>
     </nav>
   );
 }

@@ -9,6 +9,7 @@ import { begin, client } from '../core/session.ts';
 import { language } from '../kit/language.ts';
 import { applyLooks } from '../kit/preferences.ts';
 import { App } from './app.tsx';
+import { beginNotices } from './notices.ts';
 
 const LOCK = 'carillon-session';
 const [elsewhere, setElsewhere] = createSignal(false);
@@ -29,6 +30,7 @@ function hold(steal: boolean): void {
 }
 
 applyLooks();
+beginNotices();
 document.documentElement.lang = language();
 const place = document.getElementById('page');
 if (place) render(() => <App elsewhere={elsewhere} takeOver={() => hold(true)} />, place);
