@@ -105,7 +105,7 @@ export type Finding = { severity: string; path: string; message: string; advice:
 /** What a call would do, and why. */
 export type Tested = {
   summary: { goes_to: string; called: string; calling: string };
-  explanation: { steps: { text: string; candidates?: { kind: string; partition: string; pattern: string; taken: boolean; why: string }[] }[] };
+  explanation: { steps: { text: string; candidates?: { kind: string; partition: string; pattern: string; taken: boolean; why: string }[]; more?: number }[] };
   text: string;
 };
 /** A queue of callers. */

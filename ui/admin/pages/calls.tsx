@@ -86,7 +86,7 @@ function CallPage(props: { id: string }) {
                   [say('answered'), <When at={shown().answered} />],
                   [say('ended'), <When at={shown().ended} />],
                   [say('length'), shown().seconds === null ? '–' : duration(shown().seconds ?? 0)],
-                  [say('cause'), shown().cause ?? '–'],
+                  [say('cause'), shown().cause?.replaceAll('_', ' ') ?? '–'],
                   ...(shown().linked ? [[say('linked'), <Go to={`/admin/calls/${shown().linked}`}>{shown().linked}</Go>] as const] : []),
                 ]}
               />
@@ -123,7 +123,7 @@ function LegCard(props: { leg: Leg }) {
           [say('state'), <CallState state={props.leg.state} />],
           [say('rang'), <When at={props.leg.alerted} short />],
           [say('answered'), <When at={props.leg.answered} short />],
-          [say('cause'), props.leg.cause ?? '–'],
+          [say('cause'), props.leg.cause?.replaceAll('_', ' ') ?? '–'],
           [say('codecs'), props.leg.codecs || '–'],
           [say('quality'), quality()],
           ['Call-ID', props.leg.sip_call_id],

@@ -20,8 +20,8 @@ export type Rung = {
 /** A ladder to draw. */
 export type Ladder = { poles: Pole[]; rungs: Rung[]; width: number; height: number };
 
-const POLE_STEP = 210;
-const POLE_FIRST = 150;
+const POLE_STEP = 185;
+const POLE_FIRST = 130;
 const RUNG_FIRST = 74;
 const RUNG_STEP = 34;
 

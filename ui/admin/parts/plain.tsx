@@ -22,7 +22,7 @@ export function Plain(props: { name?: string; value: unknown }) {
   const list = () => (Array.isArray(props.value) ? (props.value as unknown[]) : []);
   const entries = () => Object.entries(props.value as Record<string, unknown>);
   return (
-    <div class="plain">
+    <div class="plain-value">
       <Show when={props.name}>{name => <h3>{title(name())}</h3>}</Show>
       <Switch>
         <Match when={scalar(props.value)}><p>{text(props.value)}</p></Match>

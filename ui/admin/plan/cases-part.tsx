@@ -5,7 +5,7 @@ import { Button } from '../../kit/controls.tsx';
 import { notify } from '../../kit/overlay.tsx';
 import { go } from '../../kit/route.ts';
 import { Empty } from '../../kit/state.tsx';
-import { getTagged, send, withQuery } from '../api/client.ts';
+import { Problem, getTagged, send, withQuery } from '../api/client.ts';
 import type { CaseFailure, CasesRun } from '../api/shapes.ts';
 import { ask } from '../parts/ask.ts';
 import { Go, Mark } from '../parts/page.tsx';
@@ -26,7 +26,9 @@ async function saved(): Promise<{ cases: Case[]; etag: string | null }> {
 }
 
 async function save(cases: readonly Partial<Case>[], etag: string | null): Promise<void> {
-  await send('PUT', '/dialplan/cases', { etag, body: { csv: toText(cases) } });
+  const ran = await send<CasesRun>('PUT', '/dialplan/cases', { etag, body: { csv: toText(cases) } });
+  const failed = ran.failures[0];
+  if (!ran.saved && failed) throw new Problem(422, { detail: `${failed.case['name'] ?? ''}: ${say('found')} ${failed.found}` });
 }
 
 /** Saves one case more. */

@@ -110,6 +110,7 @@ function Step(props: { step: Tested['explanation']['steps'][number] }) {
               </li>
             )}
           </For>
+          <Show when={props.step.more}>{count => <li><span class="small more">{say('more', { count: count() })}</span></li>}</Show>
         </ul>
       </Show>
     </li>

@@ -37,6 +37,7 @@ export const MENU: readonly Part[] = [
     key: 'nav.overview',
     entries: [
       page('dashboard', '', 'dashboard', 'status:read', () => import('../pages/dashboard.tsx')),
+      page('setup', 'setup', 'check', 'users:write', () => import('../pages/setup.tsx'), ['setup/:step']),
     ],
   },
   {
@@ -60,6 +61,26 @@ export const MENU: readonly Part[] = [
       page('calls', 'calls', 'phone', 'calls:read', () => import('../pages/calls.tsx'), ['calls/:id']),
       page('queues', 'queues', 'people', 'queues:read', () => import('../pages/queues.tsx')),
       page('sounds', 'sounds', 'play', 'sounds:read', () => import('../pages/sounds.tsx')),
+    ],
+  },
+  {
+    key: 'nav.messaging',
+    entries: [
+      page('rooms', 'rooms', 'group', 'rooms:read', () => import('../pages/rooms.tsx')),
+      page('federation', 'federation', 'globe', 'federation:read', () => import('../pages/federation.tsx')),
+    ],
+  },
+  {
+    key: 'nav.system',
+    entries: [
+      page('parameters', 'parameters', 'settings', 'parameters:read', () => import('../pages/parameters.tsx')),
+      page('certificates', 'certificates', 'certificate', 'certificates:read', () => import('../pages/certificates.tsx')),
+      page('administrators', 'administrators', 'shield', 'administrators:read', () => import('../pages/administrators.tsx')),
+      page('tokens', 'tokens', 'lock', 'administrators:read', () => import('../pages/tokens.tsx')),
+      page('audit', 'audit', 'log', 'audit:read', () => import('../pages/audit.tsx')),
+      page('logs', 'logs', 'edit', 'log:read', () => import('../pages/logs.tsx')),
+      page('backup', 'backup', 'download', 'backup:write', () => import('../pages/backup.tsx')),
+      page('own', 'own', 'people', '', () => import('../pages/own.tsx')),
     ],
   },
 ];
