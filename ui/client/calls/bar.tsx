@@ -15,6 +15,14 @@ export function wantTelephone(): void {
   setWanted(true);
 }
 
+/** Calls a number, a name or an address, from anywhere on the page. */
+export async function callTo(target: string, options: { video?: boolean } = {}): Promise<void> {
+  wantTelephone();
+  const telephone = await import('./telephone.ts');
+  telephone.begin();
+  await telephone.dialSoon(target, options);
+}
+
 /** The calls that are under way, and those that come in. */
 export function CallBar() {
   createEffect(() => {

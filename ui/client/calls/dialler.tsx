@@ -79,10 +79,11 @@ function Preview(props: { typed: string; name: string }) {
     const of = found();
     if (!of) return props.name ? t('preview.named', { name: props.name, number: props.typed }) : '';
     if (of.emergency) return of.location ? t('preview.emergency', { location: of.location }) : t('preview.noLocation');
-    if (of.refused) return t('preview.refused', { reason: of.refused });
+    if (of.refused) return t('preview.refused', { reason: worded('why', of.refused) });
     const who = of.name || props.name;
     const number = of.number || asked();
-    return [who ? t('preview.named', { name: who, number }) : t('preview.calls', { number }), of.route].filter(Boolean).join(' · ');
+    const calls = who ? t('preview.named', { name: who, number }) : t('preview.calls', { number });
+    return [calls, worded('goes', of.goesTo), worded('costs', of.costs)].filter(Boolean).join(' · ');
   };
   return (
     <p class="dialler-preview small" role="status" classList={{ bad: Boolean(found()?.refused), emergency: Boolean(found()?.emergency) }}>
@@ -90,4 +91,11 @@ function Preview(props: { typed: string; name: string }) {
       {says()}
     </p>
   );
+}
+
+/** A word of the server in the language of the page, as far as it is known here. */
+function worded(kind: 'goes' | 'costs' | 'why', said: string): string {
+  const key = `${kind}.${said}`;
+  const words = t(key as Parameters<typeof t>[0]);
+  return words === key ? (kind === 'why' ? said : '') : words;
 }

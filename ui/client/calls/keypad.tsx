@@ -29,9 +29,8 @@ export function Keypad(props: { onDigit: (digit: string) => void; plus?: boolean
     <div class={`keypad ${props.class ?? ''}`} role="group" aria-label={t('dial.pad')}>
       <For each={KEYS}>
         {([digit, letters]) => (
-          <button type="button" class="key" aria-label={t('dial.key', { digit, letters }).trim()} onPointerDown={() => hold(digit)} onPointerLeave={() => clearTimeout(held)} onClick={() => press(digit)}>
-            <span>{digit}</span>
-            <small>{letters}</small>
+          <button type="button" class="key" onPointerDown={() => hold(digit)} onPointerLeave={() => clearTimeout(held)} onClick={() => press(digit)}>
+            <span>{digit}</span> <small>{letters.toUpperCase()}</small>
           </button>
         )}
       </For>

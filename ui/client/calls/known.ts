@@ -2,6 +2,7 @@
 
 import { createMemo, createResource, createRoot } from 'solid-js';
 import type { PastCall } from '../../core/cti/words.ts';
+import { messenger } from '../im.ts';
 import { self, telephony } from './telephone.ts';
 import type { Found } from './target.tsx';
 
@@ -31,11 +32,12 @@ export const hasSettings = () => settings.state === 'ready' || settings.state ==
 /** New missed calls, for a badge. */
 export const missed = () => (recent.state === 'ready' || recent.state === 'refreshing' ? (recent.latest?.unseen ?? 0) : 0);
 
-/** Everybody whom one has called or been called by, and the speed dials. */
+/** The speed dials, one's contacts, and everybody whom one has called or been called by. */
 export const known = createRoot(() =>
   createMemo((): Found[] => {
     const dials = speedDials().map(one => ({ name: one.label || one.target, number: one.target, jid: '' }));
     const calls = recent.state === 'errored' ? [] : (recent.latest?.calls ?? []);
-    return [...dials, ...calls.filter(call => call.name !== '' && call.peer !== '').map(call => ({ name: call.name, number: call.peer, jid: '' }))];
+    const contacts = (messenger()?.people.list() ?? []).map(one => ({ name: messenger()?.people.nameOf(one.jid) ?? one.jid, number: '', jid: one.jid }));
+    return [...dials, ...contacts, ...calls.filter(call => call.name !== '' && call.peer !== '').map(call => ({ name: call.name, number: call.peer, jid: '' }))];
   }),
 );

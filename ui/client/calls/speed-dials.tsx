@@ -17,8 +17,9 @@ export function SpeedDials() {
             <For each={speedDials()}>
               {one => (
                 <li>
-                  <button type="button" class="speed-dial" disabled={!canCall()} aria-label={t('speed.call', { who: one.label || one.target, number: one.target })} onClick={() => void dial(one.target)}>
+                  <button type="button" class="speed-dial" disabled={!canCall()} onClick={() => void dial(one.target)}>
                     <Avatar name={one.label || one.target} address={one.target} size="small" />
+                    <span class="hidden">{t('speed.call')} </span>
                     <span>
                       <bdi>{one.label || one.target}</bdi>
                       <bdi class="soft small">{one.label ? one.target : ''}</bdi>

@@ -6,15 +6,18 @@ import { type Call, type Device, isIncoming, isUp, nameOf } from '../../core/pho
 import { isFailure } from '../../core/phone/ending.ts';
 import { selfOf } from '../../core/phone/self.ts';
 import { Telephony } from '../../core/phone/telephony.ts';
-import { ApiError, api, apiToken, client, session } from '../../core/session.ts';
-import { element } from '../../core/xml.ts';
-import { CLIENT } from '../../core/xmpp/namespaces.ts';
+import { ApiError, api, apiToken, session } from '../../core/session.ts';
 import { notify } from '../../kit/overlay.tsx';
 import { go } from '../../kit/route.ts';
+import { chatPath } from '../chat/path.ts';
+import { im } from '../im.ts';
 import { t, whoIs } from '../words-calls.ts';
 import * as headset from './headset.ts';
 import { nameOfKey, preferences } from './preferences.ts';
 import { MELODIES, PROGRESS, loop, once, silence } from './ring.ts';
+
+const SOON_MILLISECONDS = 10_000;
+const SOON_STEP_MILLISECONDS = 100;
 
 const page = new URL(location.href);
 
@@ -235,10 +238,17 @@ function lights(): void {
 
 /** Goes to the chat with somebody. */
 export function chatWith(jid: string): void {
-  go(`/chats/${encodeURIComponent(jid)}`);
+  go(chatPath(jid));
 }
 
 /** Says something to somebody who called. */
 export function sendText(jid: string, text: string): void {
-  client.send(element('message', CLIENT, { type: 'chat', to: jid, id: client.id() }, element('body', CLIENT, {}, text)));
+  void attempt(() => im().outbox.send(jid, { body: text }));
+}
+
+/** Calls as soon as anything can be called with; a page that has just been opened needs a moment. */
+export async function dialSoon(target: string, options: { video?: boolean }): Promise<void> {
+  const end = Date.now() + SOON_MILLISECONDS;
+  while (!canCall() && Date.now() < end) await new Promise(resolve => setTimeout(resolve, SOON_STEP_MILLISECONDS));
+  await dial(target, options);
 }

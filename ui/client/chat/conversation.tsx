@@ -8,6 +8,7 @@ import { Dialog, Menu, type MenuItem, notify } from '../../kit/overlay.tsx';
 import { Avatar } from '../../kit/person.tsx';
 import { follow, go, route } from '../../kit/route.ts';
 import { words } from '../../kit/words.ts';
+import { callTo } from '../calls/bar.tsx';
 import { im } from '../im.ts';
 import { openJump } from '../jump-state.ts';
 import { PersonAvatar, reason } from '../person.tsx';
@@ -271,7 +272,7 @@ function Head(props: { jid: string; room: boolean; panel: boolean; onPanel: () =
       </div>
       <IconButton icon="search" label={t('searchHere')} onClick={() => openJump(props.jid)} />
       <Show when={!props.room}>
-        <IconButton icon="phone" label={t('call')} onClick={() => go(`/calls?to=${encodeURIComponent(props.jid)}`)} />
+        <IconButton icon="phone" label={t('call')} onClick={() => void callTo(props.jid)} />
       </Show>
       <Show when={props.room}>
         <IconButton icon="people" label={t('members')} pressed={props.panel} onClick={() => props.onPanel()} />

@@ -9,6 +9,7 @@ import { Dialog, notify } from '../../kit/overlay.tsx';
 import { follow, go, match, route } from '../../kit/route.ts';
 import { Empty } from '../../kit/state.tsx';
 import { words } from '../../kit/words.ts';
+import { callTo } from '../calls/bar.tsx';
 import { chatPath, contactPath } from '../chat/path.ts';
 import '../chat/chat.css';
 import { im, messenger } from '../im.ts';
@@ -155,7 +156,7 @@ function Card(props: { jid: string }) {
         <Button kind="main" icon="chat" onClick={() => go(chatPath(props.jid))}>
           {t('message')}
         </Button>
-        <Button icon="phone" onClick={() => go(`/calls?to=${encodeURIComponent(props.jid)}`)}>
+        <Button icon="phone" onClick={() => void callTo(props.jid)}>
           {t('call')}
         </Button>
       </div>

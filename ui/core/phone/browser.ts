@@ -70,6 +70,8 @@ export class BrowserPhone {
   #account: Account | null = null;
   #calls = new Map<string, Held>();
   #count = 0;
+  /** Calls whose answer waits for the microphone. */
+  #answering = new Set<string>();
 
   constructor(listener: BrowserListener, capture: Capture, make: MakeStack = jssip) {
     this.#listener = listener;
@@ -133,10 +135,12 @@ export class BrowserPhone {
   /** Answers a call that rings. */
   async answer(id: string, options: { video?: boolean } = {}): Promise<void> {
     const held = this.#calls.get(id);
-    if (!held || !isIncoming(held.call) || held.local) return;
+    if (!held || !isIncoming(held.call) || this.#answering.has(id)) return;
+    this.#answering.add(id);
     const video = options.video ?? false;
     const stream = await this.#sound(held.call, video);
-    if (!stream || !isIncoming(held.call)) return stream?.getTracks().forEach(track => track.stop());
+    this.#answering.delete(id);
+    if (!stream || held.local || !isIncoming(held.call)) return stream?.getTracks().forEach(track => track.stop());
     held.local = stream;
     held.session.answer({ mediaStream: stream, pcConfig: this.#ice() });
     if (video) this.#happen(id, { kind: 'pictures', pictures: { mine: true } });

@@ -17,15 +17,17 @@ export type LineSettings = { forwards: Forward[]; doNotDisturb: DoNotDisturb; sp
 
 /** What a call to a target would do (S25). */
 export type Preview = {
-  /** As it will be dialled; empty when it leads nowhere. */
+  /** As it will be called there; empty when it leads nowhere. */
   number: string;
   name: string;
-  /** Where it leads: a person, a service, a route. */
-  route: string;
-  /** Why it would not be placed. */
+  /** Where it leads, in the server's words: `line`, `person`, `outside`, `emergency`, `nowhere`, … */
+  goesTo: string;
+  /** What a call to the outside costs, roughly; empty for others. */
+  costs: string;
+  /** Why it would not be placed; empty when it would. */
   refused: string;
   emergency: boolean;
-  /** Where rescuers would be sent. */
+  /** Where rescuers would look; empty when that is not known. */
   location: string;
 };
 
@@ -82,14 +84,16 @@ function readIceServer(value: unknown): IceServer | null {
 /** Reads what a call would do. */
 export function readPreview(value: unknown): Preview {
   const of = fields(value);
-  const any = (...names: string[]) => names.map(name => text(of?.[name])).find(found => found !== '') ?? '';
+  const place = fields(of?.['emergency_location']);
+  const goesTo = text(of?.['goes_to']);
   return {
-    number: any('number', 'normalised', 'normalized'),
-    name: any('name'),
-    route: any('route', 'class', 'leads_to'),
-    refused: any('refused', 'reason'),
-    emergency: of?.['emergency'] === true || text(of?.['class']) === 'emergency',
-    location: any('location', 'emergency_location'),
+    number: text(of?.['called']) || text(of?.['dialled']),
+    name: text(of?.['name']),
+    goesTo,
+    costs: text(of?.['class']),
+    refused: text(of?.['refused']),
+    emergency: goesTo === 'emergency' || place !== null,
+    location: [text(place?.['name']), text(place?.['address'])].filter(Boolean).join(', '),
   };
 }
 
