@@ -11,6 +11,9 @@ import { Skeleton } from '../kit/state.tsx';
 import { Banner } from './banner.tsx';
 import { messenger } from './im.ts';
 import { jump, openJump } from './jump-state.ts';
+import { openJoin } from './join-state.ts';
+import { JoinDialog } from './join.tsx';
+import { targetOf } from './open.ts';
 import { OwnStatus } from './own-status.tsx';
 import { CallBar, missedCalls } from './calls/bar.tsx';
 import { listenToKeys } from './shortcuts.ts';
@@ -19,6 +22,9 @@ import { t } from './words-shell.ts';
 import './shell.css';
 
 const Jump = lazy(async () => ({ default: (await import('./jump.tsx')).Jump }));
+/** Fetched when nothing else is to do, so that it opens at the first key. */
+const fetchAhead = () => setTimeout(() => void import('./jump.tsx'), AHEAD_MILLISECONDS);
+const AHEAD_MILLISECONDS = 1500;
 const Shortcuts = lazy(() => import('./shortcuts-sheet.tsx'));
 const Tour = lazy(() => import('./tour.tsx'));
 const SignIn = lazy(() => import('./sign-in/page.tsx'));
@@ -65,9 +71,11 @@ export function App(props: { elsewhere: () => boolean; takeOver: () => void }) {
 const [sheet, setSheet] = createSignal(false);
 
 function Shell() {
+  fetchAhead();
   const stop = listenToKeys(() => setSheet(true));
   onCleanup(stop);
   createEffect(() => {
+    if (route().path === '/open') return openLink(route().query);
     if (!area()) go('/chats', { replace: true });
   });
   return (
@@ -87,6 +95,9 @@ function Shell() {
       </div>
       <Suspense>
         <Show when={messenger() && jump()}>{where => <Jump within={where().within} />}</Show>
+        <Show when={messenger()}>
+          <JoinDialog />
+        </Show>
         <Show when={sheet()}>
           <Shortcuts onClose={() => setSheet(false)} />
         </Show>
@@ -96,6 +107,13 @@ function Shell() {
       </Suspense>
     </div>
   );
+}
+
+/** A link of another program, or `?to=`: leads on, and does nothing by itself. */
+function openLink(query: URLSearchParams): void {
+  const target = targetOf(query.get('uri') ?? `tel:${query.get('to') ?? ''}`);
+  go(target?.path ?? '/chats', { replace: true });
+  if (target?.join) openJoin(target.join);
 }
 
 function skip(event: MouseEvent): void {

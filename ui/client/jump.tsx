@@ -20,6 +20,8 @@ import { t } from './words-chat.ts';
 const PAUSE_MILLISECONDS = 250;
 const SHOWN = 8;
 const LETTERS_MIN = 2;
+/** Each room has an archive of its own; so many of the newest are asked. */
+const ROOMS_SEARCHED = 12;
 const DIALLED = /^[+*#\d][\d\s*#()/-]{1,30}$/;
 
 type Hit =
@@ -55,14 +57,17 @@ export function Jump(props: { within?: string | undefined }) {
   const ask = async (text: string, before?: string) => {
     const services = im().services();
     setBusy(true);
-    const [people, history] = await Promise.all([
+    const rooms = props.within || before ? [] : im().chats.list().filter(chat => chat.kind === 'room').slice(0, ROOMS_SEARCHED);
+    const [people, history, ...others] = await Promise.all([
       !before && !props.within && services.people ? findPeople(im().client, services.people, text).catch(() => []) : [],
       services.fullText || props.within ? im().history.search(text, where(), before).catch(() => ({ messages: [], more: undefined })) : { messages: [], more: undefined },
+      ...rooms.map(chat => im().history.search(text, { room: chat.jid }).catch(() => ({ messages: [] }))),
     ]);
+    const fresh = [...history.messages, ...others.flatMap(one => one.messages)].sort((a, b) => b.at - a.at);
     if (text !== words().trim()) return;
     setBusy(false);
     if (!before) setFound(people);
-    setMessages(before ? [...messages(), ...history.messages] : history.messages);
+    setMessages(before ? [...messages(), ...fresh] : fresh);
     setMore(history.more);
   };
   createEffect(

@@ -10,6 +10,7 @@ import { language } from '../kit/language.ts';
 import { applyLooks } from '../kit/preferences.ts';
 import { App } from './app.tsx';
 import { beginNotices } from './notices.ts';
+import { registerWorker } from './worker.ts';
 
 const LOCK = 'carillon-session';
 const [elsewhere, setElsewhere] = createSignal(false);
@@ -35,3 +36,4 @@ document.documentElement.lang = language();
 const place = document.getElementById('page');
 if (place) render(() => <App elsewhere={elsewhere} takeOver={() => hold(true)} />, place);
 hold(false);
+registerWorker();

@@ -91,8 +91,9 @@ export function Composer(props: Props) {
 
   const keys = (event: KeyboardEvent) => {
     const first = matching()[0];
+    const whole = first?.toLowerCase() === wanted()?.toLowerCase();
     if (event.isComposing) return;
-    if ((event.key === 'Tab' || event.key === 'Enter') && first !== undefined) {
+    if ((event.key === 'Tab' || (event.key === 'Enter' && !whole)) && first !== undefined) {
       event.preventDefault();
       complete(first);
     } else if (event.key === 'Enter' && !event.shiftKey) {

@@ -7,6 +7,7 @@ import { formatTime, language } from '../../kit/language.ts';
 import { Menu, type MenuItem } from '../../kit/overlay.tsx';
 import { Avatar } from '../../kit/person.tsx';
 import { im } from '../im.ts';
+import { reach } from '../reach.ts';
 import { bytes, isLarge, pieces, plain } from '../text.ts';
 import { t, why } from '../words-chat.ts';
 
@@ -194,13 +195,13 @@ function FileView(props: { file: NonNullable<Message['file']> }) {
   return (
     <figure class="file">
       <Show when={picture()}>
-        <a href={props.file.url} target="_blank" rel="noopener noreferrer">
-          <img src={props.file.url} alt={t('imageOf', { name: plain(props.file.name) })} loading="lazy" decoding="async" referrerPolicy="no-referrer" onError={() => setBroken(true)} width={props.file.width} height={props.file.height} />
+        <a href={reach(props.file.url)} target="_blank" rel="noopener noreferrer">
+          <img src={reach(props.file.url)} alt={t('imageOf', { name: plain(props.file.name) })} loading="lazy" decoding="async" referrerPolicy="no-referrer" onError={() => setBroken(true)} width={props.file.width} height={props.file.height} />
         </a>
       </Show>
       <figcaption>
         <Icon name="attach" size={16} />
-        <a href={props.file.url} target="_blank" rel="noopener noreferrer" download={plain(props.file.name)}>
+        <a href={reach(props.file.url)} target="_blank" rel="noopener noreferrer" download={plain(props.file.name)}>
           <bdi>{plain(props.file.name)}</bdi>
         </a>
         <Show when={props.file.size}>{size => <span class="soft small">{bytes(size(), language())}</span>}</Show>

@@ -3,6 +3,7 @@
 import { createStore, produce } from 'solid-js/store';
 import { FileError, type Put, upload } from '../../core/im/files.ts';
 import { im } from '../im.ts';
+import { reach } from '../reach.ts';
 
 export type Upload = { id: number; chat: string; file: File; share: number; problem: FileError | null; stop: AbortController };
 
@@ -15,7 +16,7 @@ export const uploadsTo = (chat: string): Upload[] => uploads.all.filter(one => o
 const put: Put = (url, headers, body, progress, stop) =>
   new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open('PUT', url);
+    request.open('PUT', reach(url));
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.addEventListener('progress', event => event.lengthComputable && progress(event.loaded / event.total));
     request.addEventListener('load', () => (request.status < 300 ? resolve() : reject(new FileError('refused', `HTTP ${request.status}`))));

@@ -3,9 +3,10 @@
 import { element } from '../xml.ts';
 import type { Client } from '../xmpp/client.ts';
 import { DISCO_INFO, DISCO_ITEMS, FORMS, FULL_TEXT, MUC, SEARCH, UPLOAD } from '../xmpp/namespaces.ts';
+import { PUSH_SERVICE } from './push.ts';
 import { type UploadService, uploadService } from './files.ts';
 
-export type Services = { rooms?: string | undefined; upload: UploadService | null; people?: string | undefined; fullText: boolean };
+export type Services = { rooms?: string | undefined; upload: UploadService | null; people?: string | undefined; push?: string | undefined; fullText: boolean };
 export type FoundPerson = { jid: string; name: string };
 
 const ITEMS_MAX = 20;
@@ -23,6 +24,7 @@ export async function findServices(client: Client): Promise<Services> {
       const info = (await client.iq('get', jid, element('query', DISCO_INFO)).catch(() => null))?.child('query', DISCO_INFO);
       const features = new Set(info?.childrenOf('feature').map(one => one.attribute('var')));
       if (features.has(UPLOAD)) services.upload = await uploadService(client, jid).catch(() => null);
+      if (features.has(PUSH_SERVICE)) services.push ??= jid;
       if (features.has(SEARCH)) services.people ??= jid;
       const conference = info?.childrenOf('identity').some(one => one.attribute('category') === 'conference' && one.attribute('type') === 'text');
       if (features.has(MUC) && conference && !jid.includes('@')) services.rooms ??= jid;

@@ -132,6 +132,9 @@ export class Messenger {
       case 'invitation':
         if (!this.rooms.has(happening.room)) this.invitations.set([...this.invitations().filter(one => one.room !== happening.room), happening].slice(-INVITATIONS_MAX));
         return;
+      case 'edit':
+        this.typing(happening.chat, happening.from, false);
+        break;
       case 'message':
         this.typing(happening.message.chat, happening.message.from, false);
         void this.history.arrived(happening.message.archive, stanza.attribute('type') === 'groupchat' ? happening.message.chat : undefined);

@@ -1,0 +1,23 @@
+// Registers the service worker and the schemes of links that this page can open.
+
+const SCHEMES = ['xmpp', 'im', 'tel', 'sip', 'web+ciscotel'];
+
+/** After the first screen is there: nothing of it waits for this. */
+export function registerWorker(): void {
+  if (!('serviceWorker' in navigator) || import.meta.env.DEV) return;
+  addEventListener('load', () => void navigator.serviceWorker.register('/sw.js').catch(() => {}));
+}
+
+/** On demand only, because the browser asks; those that it does not allow are left out. */
+export function registerLinks(): number {
+  let taken = 0;
+  for (const scheme of SCHEMES) {
+    try {
+      navigator.registerProtocolHandler(scheme, `${location.origin}/open?uri=%s`);
+      taken += 1;
+    } catch {
+      // RFC 8820 and the HTML standard's list: another browser may allow it.
+    }
+  }
+  return taken;
+}
