@@ -94,6 +94,20 @@ export function Notices() {
 
 export type MenuItem = { text: string; icon?: IconName; danger?: boolean; do: () => void };
 
+/** Puts a list over everything else, at the end of the place that it belongs to: nothing around it cuts it off. */
+function layOver(list: HTMLElement, place: HTMLElement): void {
+  if (!list.showPopover) return;
+  list.showPopover();
+  const [at, size] = [place.getBoundingClientRect(), list.getBoundingClientRect()];
+  const below = at.bottom + MENU_GAP + size.height <= innerHeight || at.top < size.height;
+  list.style.inset = 'auto';
+  list.style.insetBlockStart = `${below ? at.bottom + MENU_GAP : at.top - MENU_GAP - size.height}px`;
+  list.style.insetInlineStart = `${Math.max(MENU_GAP, Math.min(at.right - size.width, innerWidth - size.width - MENU_GAP))}px`;
+}
+
+/** Pixels between a menu and what it belongs to. */
+const MENU_GAP = 4;
+
 /** A button that opens a list of acts; arrows move, Escape closes. */
 export function Menu(props: { label: string; icon?: IconName; items: MenuItem[]; class?: string }) {
   const [open, setOpen] = createSignal(false);
@@ -104,7 +118,11 @@ export function Menu(props: { label: string; icon?: IconName; items: MenuItem[];
     setOpen(wanted);
     if (wanted) {
       document.addEventListener('pointerdown', outside, { capture: true });
-      queueMicrotask(() => items()[0]?.focus());
+      queueMicrotask(() => {
+        const list = place.querySelector<HTMLElement>('.menu-list');
+        if (list) layOver(list, place);
+        items()[0]?.focus();
+      });
     } else {
       document.removeEventListener('pointerdown', outside, { capture: true });
       place.querySelector<HTMLElement>('button')?.focus();
@@ -126,7 +144,7 @@ export function Menu(props: { label: string; icon?: IconName; items: MenuItem[];
     <div class={`menu ${props.class ?? ''}`} ref={place} onKeyDown={keys}>
       <IconButton icon={props.icon ?? 'more'} label={props.label} aria-haspopup="menu" aria-expanded={open()} onClick={() => show(!open())} />
       <Show when={open()}>
-        <div class="menu-list" role="menu" aria-label={props.label}>
+        <div class="menu-list" popover="manual" role="menu" aria-label={props.label}>
           <For each={props.items}>
             {item => (
               <button

@@ -37,7 +37,7 @@ export function Failure(props: { title: string; text?: string | undefined; onRet
     <div class="failure" role="alert">
       <Icon name="warning" />
       <div>
-        <h3>{props.title}</h3>
+        <strong>{props.title}</strong>
         <Show when={props.text}>
           <p>{props.text}</p>
         </Show>

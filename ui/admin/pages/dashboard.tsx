@@ -10,28 +10,8 @@ import { Card, Facts, Go, Mark, Page, When, duration } from '../parts/page.tsx';
 import { Waiting } from '../parts/problem.tsx';
 import { type Column, Table, localRows } from '../parts/table.tsx';
 import { say } from '../words/dashboard.ts';
+import { type Trouble, troublesOf } from './troubles.ts';
 import './dashboard.css';
-
-/** Something that needs somebody. */
-export type Trouble = { grade: 'warn' | 'bad'; text: string; advice: string; to?: string; act?: string };
-
-/** More trunks than this are one trouble together. */
-const TRUNKS_NAMED = 2;
-
-/** What needs somebody, the worst first. */
-export function troublesOf(status: Status | undefined, checks: readonly Check[], trunks: readonly Trunk[]): Trouble[] {
-  const found: Trouble[] = [];
-  if (status?.storage_failure) found.push({ grade: 'bad', text: say('storageBad', { why: status.storage_failure }), advice: '' });
-  for (const listener of status?.listeners ?? []) if (!listener.is_up) found.push({ grade: 'bad', text: say('listenerDown', { name: listener.name }), advice: listener.address });
-  for (const check of checks) {
-    if (check.grade === 'fine') continue;
-    found.push({ grade: check.grade === 'failed' ? 'bad' : 'warn', text: check.text, advice: check.advice, ...(check.what === 'certs' ? { to: '/admin/certificates', act: say('act.certificate') } : {}) });
-  }
-  const bad = trunks.filter(trunk => !trunk.usable || trunk.problem);
-  if (bad.length > TRUNKS_NAMED) found.push({ grade: 'bad', text: say('trunksBad', { count: bad.length, all: trunks.length }), advice: bad.map(trunk => trunk.name).join(', '), to: '/admin/trunks', act: say('act.trunks') });
-  else for (const trunk of bad) found.push({ grade: 'bad', text: say('trunkBad', { name: trunk.name }), advice: trunk.problem ?? '', to: `/admin/trunks/${encodeURIComponent(trunk.name)}`, act: say('act.trunk') });
-  return found.sort((one, other) => Number(one.grade === 'warn') - Number(other.grade === 'warn'));
-}
 
 const listOf = <T,>(given: readonly T[] | { items: T[] } | { checks: T[] } | undefined): readonly T[] => {
   if (given === undefined) return [];
@@ -42,10 +22,10 @@ const listOf = <T,>(given: readonly T[] | { items: T[] } | { checks: T[] } | und
 /** The dashboard. */
 export default function Dashboard() {
   const status = ask(() => get<Status>('/status'), { seconds: 5 });
-  const checks = ask(() => get<Check[] | { checks: Check[] }>('/health'), { seconds: 60 });
+  const checks = ask(() => get<Check[] | { checks: Check[] }>('/health'), { seconds: 15 });
   const trunks = ask(() => get<ListPage<Trunk>>(withQuery('/trunks', { limit: 200 })), { seconds: 15 });
   const users = ask(() => get<ListPage<User>>(withQuery('/users', { limit: 1 })));
-  const troubles = createMemo(() => troublesOf(status.value(), listOf(checks.value()), listOf(trunks.value())));
+  const troubles = createMemo(() => troublesOf(listOf(checks.value())));
   const up = () => listOf(trunks.value()).filter(trunk => trunk.usable).length;
   return (
     <Page title={say('title')}>
@@ -56,7 +36,7 @@ export default function Dashboard() {
       <Show when={status.value()}>
         {now => (
           <>
-            <Troubles found={troubles()} />
+            <Show when={checks.value()}><Troubles found={troubles()} /></Show>
             <div class="tiles">
               <Tile icon="people" label={say('users')} to="/admin/users" value={users.value()?.total} />
               <Tile icon="chat" label={say('signedIn')} to="/admin/sessions" value={now().sessions.length} />

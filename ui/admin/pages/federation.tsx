@@ -15,7 +15,7 @@ import { say } from '../words/system.ts';
 /** Steps that were tried, each with how it went and what to do. */
 export function Steps(props: { steps: readonly Check[] }) {
   return (
-    <ul class="findings" role="status">
+    <div role="status"><ul class="findings">
       <For each={props.steps}>
         {step => (
           <li>
@@ -24,7 +24,7 @@ export function Steps(props: { steps: readonly Check[] }) {
           </li>
         )}
       </For>
-    </ul>
+    </ul></div>
   );
 }
 

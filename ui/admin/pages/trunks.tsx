@@ -91,11 +91,11 @@ function TrunkPage(props: { name: string }) {
             </Card>
             <Card title={say('test')}>
               <p class="soft">{say('test.text')}</p>
-              <ul class="stack" role="status">
+              <div role="status"><ul class="stack">
                 <For each={tested() ?? []}>
                   {one => <li class="row"><Mark grade={one.status === null ? 'bad' : 'good'}>{one.status === null ? say('test.none') : say('test.ok', { status: one.status })}</Mark><span>{one.server}</span><span class="soft small">{one.milliseconds} ms</span></li>}
                 </For>
-              </ul>
+              </ul></div>
             </Card>
           </div>
         )}

@@ -18,7 +18,7 @@ import { say } from '../words/people.ts';
 import { say as sayPart } from '../words/parts.ts';
 import { CallTable } from './call-table.tsx';
 import { lineAddress } from './lines.tsx';
-import { Seen } from './presence.tsx';
+import { SeenOf } from './presence.tsx';
 import { userActs, userAddress } from './users.tsx';
 
 const TABS = ['identity', 'lines', 'devices', 'sessions', 'signIns', 'presence', 'calls'] as const;
@@ -44,7 +44,7 @@ export default function UserPage(props: { jid: string }) {
         <Match when={tab() === 'devices'}><PhonesOf jid={props.jid} /></Match>
         <Match when={tab() === 'sessions'}><SessionsOf jid={props.jid} /></Match>
         <Match when={tab() === 'signIns'}><SignInsOf jid={props.jid} /></Match>
-        <Match when={tab() === 'presence'}><Seen user={props.jid} watcher="" /></Match>
+        <Match when={tab() === 'presence'}><SeenOf user={props.jid} watcher="" /></Match>
         <Match when={tab() === 'calls'}><CallTable path={withQuery('/calls', { user: props.jid })} /></Match>
       </Switch>
       <acts.Place />

@@ -18,7 +18,7 @@ import { type DnsRecord, recordsFor, zoneOf } from './records.ts';
 
 /** The domain, and what the server says of itself. */
 export function DomainStep() {
-  const checks = ask(() => get<Check[]>('/health'));
+  const checks = ask(() => get<Check[] | { checks: Check[] }>('/health'));
   return (
     <div class="cards">
       <Card title={say('domain')}>
@@ -39,7 +39,7 @@ export function DomainStep() {
 /** The records to copy. */
 export function DnsStep() {
   const status = ask(() => get<Status>('/status'));
-  const checks = ask(() => get<Check[]>('/health'));
+  const checks = ask(() => get<Check[] | { checks: Check[] }>('/health'));
   const [host, setHost] = createSignal(domain());
   const records = () => recordsFor(domain(), host(), status.value()?.listeners ?? []);
   const columns: Column<DnsRecord>[] = [

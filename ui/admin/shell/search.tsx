@@ -54,6 +54,7 @@ export function Search(props: { onClose: () => void }) {
     if (event.key === 'ArrowDown') setAt(now => Math.min(now + 1, count - 1));
     else if (event.key === 'ArrowUp') setAt(now => Math.max(now - 1, 0));
     else if (event.key === 'Enter') open(found()[at()]);
+    else if (event.key === 'Escape') props.onClose();
     else return;
     event.preventDefault();
   };
