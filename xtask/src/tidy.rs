@@ -9,6 +9,11 @@ use crate::process;
 
 /// A file of code without its tests may have this many lines; about half is where it wants splitting.
 const FILE_LINES_MAX: usize = 1000;
+/// A file of the pages may have this many; what is generated says so.
+const PAGE_FILE_LINES_MAX: usize = 500;
+/// The half of the pages that has no DOM; the one folder of that name.
+const PAGES_WITHOUT_DOM: &str = "ui/core";
+const PAGES_BUILT: &str = "ui/dist/";
 /// A struct with more fields is two structs.
 const STRUCT_FIELDS_MAX: usize = 15;
 /// The root of a document has a field for each of its tables.
@@ -55,11 +60,14 @@ pub fn run() -> Result<()> {
         wrong.push(format!("{document}: missing"));
     }
     for file in &files {
-        if let Some(name) = empty_name(Path::new(file)) {
+        if let Some(name) = empty_name(Path::new(file.strip_prefix(PAGES_WITHOUT_DOM).unwrap_or(file))) {
             wrong.push(format!("{file}: `{name}` says nothing about what is inside"));
         }
         if Path::new(file).extension().is_some_and(|e| e == "rs") {
             check_source(file, &fs::read_to_string(file)?, &mut wrong);
+        }
+        if is_page_source(file) {
+            check_page_source(file, &fs::read_to_string(file)?, &mut wrong);
         }
         if Path::new(file).extension().is_some_and(|e| e == "md") {
             let text = fs::read_to_string(file)?;
@@ -110,6 +118,25 @@ fn check_source(file: &str, text: &str, wrong: &mut Vec<String>) {
         if fields > STRUCT_FIELDS_MAX && !DOCUMENT_ROOTS.contains(&name.as_str()) {
             wrong.push(format!("{file}: struct {name} has {fields} fields; {STRUCT_FIELDS_MAX} at most"));
         }
+    }
+}
+
+fn is_page_source(file: &str) -> bool {
+    let kind = Path::new(file).extension().and_then(|kind| kind.to_str()).unwrap_or_default();
+    file.starts_with("ui/")
+        && !file.starts_with(PAGES_BUILT)
+        && matches!(kind, "ts" | "tsx" | "mjs" | "css")
+        && !file.ends_with(".test.ts")
+}
+
+fn check_page_source(file: &str, text: &str, wrong: &mut Vec<String>) {
+    let first = text.lines().next().unwrap_or_default();
+    if !["// ", "/* ", "#!", "/** "].iter().any(|begin| first.starts_with(begin)) {
+        wrong.push(format!("{file}: the first line does not say (`// …`) what the file is for"));
+    }
+    let lines = text.lines().count();
+    if lines > PAGE_FILE_LINES_MAX && !first.contains("Generated") {
+        wrong.push(format!("{file}: {lines} lines; {PAGE_FILE_LINES_MAX} at most"));
     }
 }
 
