@@ -14,6 +14,8 @@ pub const PASSWORD_CHARS_MIN: usize = 12;
 /// The password, in bytes, at most.
 pub const PASSWORD_BYTES_MAX: usize = 256;
 
+/// The name of the first administrator, who is always there and may do everything.
+pub const FIRST: &str = "admin";
 /// The setting that holds the hash of the chosen password.
 const PASSWORD: &str = "administrator.password";
 /// The setting that holds the hash of the one-time password, until one is chosen.

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use crate::{Context, Failure, running};
 
 /// What came of an announcement.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Announced {
     /// How many users it was for.
     pub users: usize,
 }
 
 /// The message that everybody gets when they sign in, once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MessageOfTheDay {
     /// What it says; nothing when there is none.
     pub text: Option<String>,

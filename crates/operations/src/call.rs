@@ -32,17 +32,20 @@ pub struct CallsWanted {
 }
 
 /// A call as an administrator sees it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CallShown {
     /// Its number.
     pub id: String,
     /// `dialling`, `ringing`, `talking`, `held` or `ended`.
     pub state: String,
     /// When the caller dialled.
+    #[schema(value_type = String, format = DateTime)]
     pub started: Timestamp,
     /// When it was first answered.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub answered: Option<Timestamp>,
     /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub ended: Option<Timestamp>,
     /// How long it was talked, in seconds.
     pub seconds: Option<f64>,
@@ -59,7 +62,7 @@ pub struct CallShown {
 }
 
 /// A device in a call as an administrator sees it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LegShown {
     /// Its line.
     pub line: Option<String>,
@@ -74,10 +77,13 @@ pub struct LegShown {
     /// `dialling`, `ringing`, `talking`, `held` or `ended`.
     pub state: String,
     /// When it rang, was connected, and left.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub alerted: Option<Timestamp>,
     /// When it was connected.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub answered: Option<Timestamp>,
     /// When it left.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub ended: Option<Timestamp>,
     /// Why it left.
     pub cause: Option<String>,
@@ -90,7 +96,7 @@ pub struct LegShown {
 }
 
 /// How well packets arrived.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct QualityShown {
     /// Packets received.
     pub packets: u64,
@@ -105,7 +111,7 @@ pub struct QualityShown {
 }
 
 /// What was said in a call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CallTraced {
     /// The call's number, or the Call-ID that was asked for.
     pub id: String,
@@ -118,7 +124,7 @@ pub struct CallTraced {
 }
 
 /// A party of a trace: a leg and the address that it was spoken with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PartyShown {
     /// The line's number, or what is known of it.
     pub label: String,
@@ -127,9 +133,10 @@ pub struct PartyShown {
 }
 
 /// A message of a trace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MessageShown {
     /// When it came or went.
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// The place of the party, from 0.
     pub party: usize,
@@ -144,11 +151,12 @@ pub struct MessageShown {
 }
 
 /// A recording of a call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RecordingShown {
     /// The call's number.
     pub call: String,
     /// When it was written last.
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// How large it is, in bytes.
     pub bytes: u64,
@@ -157,7 +165,7 @@ pub struct RecordingShown {
 }
 
 /// A user's history.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HistoryShown {
     /// Missed calls that the user has not seen.
     pub unseen: u64,
@@ -166,7 +174,7 @@ pub struct HistoryShown {
 }
 
 /// A call in a user's history.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HistoryCall {
     /// The call's number.
     pub id: String,
@@ -177,6 +185,7 @@ pub struct HistoryCall {
     /// The name of the other side.
     pub peer_name: Option<String>,
     /// When it began.
+    #[schema(value_type = String, format = DateTime)]
     pub started: Timestamp,
     /// How long it was talked, in seconds.
     pub seconds: Option<f64>,

@@ -23,7 +23,7 @@ pub struct NewDevice {
 }
 
 /// A device as an administrator sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DeviceShown {
     /// Its name.
     pub name: String,

@@ -26,7 +26,7 @@ pub enum GroupChange {
 }
 
 /// A group as an administrator sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct GroupShown {
     /// Its name.
     pub name: String,
@@ -35,6 +35,7 @@ pub struct GroupShown {
     /// They do: it is shared and not too large.
     pub in_rosters: bool,
     /// Who belongs to it.
+    #[schema(value_type = Vec<String>)]
     pub members: Vec<BareJid>,
 }
 

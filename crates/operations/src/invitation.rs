@@ -17,7 +17,7 @@ const DAY: u64 = 24 * 60 * 60;
 const DAYS_MAX: u32 = 365;
 
 /// What came of inviting. The link is told this once: of its token only a hash is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct InvitationMade {
     /// The link, for one account.
     pub uri: String,
@@ -28,13 +28,14 @@ pub struct InvitationMade {
 }
 
 /// An invitation as an administrator sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct InvitationShown {
     /// What it is called.
     pub id: String,
     /// The only name that it is good for.
     pub username: Option<String>,
     /// Who becomes a contact of the new account.
+    #[schema(value_type = Option<String>)]
     pub inviter: Option<BareJid>,
     /// When it was made.
     pub created_at: String,

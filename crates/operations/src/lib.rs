@@ -24,6 +24,7 @@ pub mod migration;
 pub mod password;
 mod queue;
 mod request;
+pub mod role;
 mod rows;
 mod running;
 mod sound;
@@ -137,6 +138,7 @@ pub async fn perform(
         Request::UserList => json(user::list(context).await?),
         Request::UserListWithout { mechanism } => json(user::list_without(context, &mechanism).await?),
         Request::UserShow { jid } => json(user::show(context, &jid).await?),
+        Request::UserSetName { jid, name } => json(user::set_name(context, &jid, &name).await?),
         Request::UserSetEnabled { jid, enabled } => json(user::set_enabled(context, &jid, enabled).await?),
         Request::UserRemove { jid } => json(user::remove(context, &jid).await?),
         Request::UserSetPassword { jid, password } => {

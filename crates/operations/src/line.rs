@@ -32,13 +32,14 @@ pub struct LineAdded {
 }
 
 /// A line as an administrator sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LineShown {
     /// The number.
     pub number: String,
     /// The partition.
     pub partition: String,
     /// The user whose line it is.
+    #[schema(value_type = Option<String>)]
     pub owner: Option<BareJid>,
 }
 

@@ -35,6 +35,13 @@ pub enum Request {
         /// Whom.
         jid: BareJid,
     },
+    /// Changes the name of a user that people are shown.
+    UserSetName {
+        /// Whom.
+        jid: BareJid,
+        /// The name.
+        name: String,
+    },
     /// Lets a user sign in, or no longer.
     UserSetEnabled {
         /// Whom.

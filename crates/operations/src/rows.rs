@@ -4,13 +4,14 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// One signed-in client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SessionRow {
     /// The full address.
     pub jid: String,
     /// Where the client is.
     pub address: String,
     /// Since when it is signed in.
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
     /// What it says of itself: `online`, `away`; `None` when it sent no presence.
     pub show: Option<String>,
@@ -21,7 +22,7 @@ pub struct SessionRow {
 }
 
 /// One phone registered on a line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RegistrationRow {
     /// The line.
     pub line: String,
@@ -32,11 +33,12 @@ pub struct RegistrationRow {
     /// The transport and address that it registered over.
     pub source: String,
     /// When it lapses.
+    #[schema(value_type = String, format = DateTime)]
     pub expires: Timestamp,
 }
 
 /// One live call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CallRow {
     /// Who calls, as shown to people.
     pub from: String,
@@ -45,8 +47,10 @@ pub struct CallRow {
     /// What the call is doing, in words: "Ringing", "Talking", "On hold".
     pub state: String,
     /// When it started.
+    #[schema(value_type = String, format = DateTime)]
     pub started: Timestamp,
     /// When it was answered.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub answered: Option<Timestamp>,
 }
 

@@ -54,7 +54,7 @@ pub trait Running: Send + Sync {
 }
 
 /// What a reload did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Reloaded {
     /// The settings that have changed and hold from now on.
     pub applied: Vec<String>,
@@ -87,7 +87,7 @@ pub struct Status {
 }
 
 /// One address that is listened on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ListenerShown {
     /// What is spoken there.
     pub name: String,

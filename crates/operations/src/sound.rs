@@ -14,7 +14,7 @@ use crate::folder;
 use crate::{Context, Failure};
 
 /// A sound as an administrator sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SoundShown {
     /// What the dial plan calls it.
     pub name: String,

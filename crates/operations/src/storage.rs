@@ -9,7 +9,7 @@ use crate::folder;
 use crate::{Context, Failure};
 
 /// What verification found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Verified {
     /// What is wrong; empty when all is well.
     pub findings: Vec<String>,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Context, Failure, user};
 
 /// A token as an administrator sees it: whose it is, not what it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TokenShown {
     /// The client that it was given to.
     pub client: String,

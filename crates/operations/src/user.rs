@@ -43,7 +43,7 @@ pub struct UserAdded {
 }
 
 /// What came of setting a password. It is here only when it was made up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PasswordSet {
     /// The password that was made up.
     pub password: Option<String>,
@@ -52,9 +52,10 @@ pub struct PasswordSet {
 }
 
 /// A user as an administrator sees them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UserShown {
     /// The address.
+    #[schema(value_type = String)]
     pub jid: BareJid,
     /// The name shown to people.
     pub name: String,
@@ -144,6 +145,14 @@ pub(crate) async fn show(context: &Context, jid: &BareJid) -> Result<UserShown, 
     };
     let lines = context.store.lines_of(jid).await?;
     Ok(shown(user, lines.into_iter().map(|line| line.line.to_string()).collect()))
+}
+
+pub(crate) async fn set_name(context: &Context, jid: &BareJid, name: &str) -> Result<UserShown, Failure> {
+    if name.trim().is_empty() || name.chars().any(char::is_control) {
+        return Err(Failure::invalid("a name has at least one letter, and no control characters"));
+    }
+    context.store.user_set_name(jid, name).await?;
+    show(context, jid).await
 }
 
 pub(crate) async fn set_enabled(

@@ -81,6 +81,12 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 }
 
 impl Levels {
+    /// Those of a process that writes no log.
+    pub fn silent() -> Self {
+        let inner = Inner { default: "off".to_owned(), modules: BTreeMap::new(), handle: None };
+        Self { inner: Arc::new(Mutex::new(inner)) }
+    }
+
     /// Sets the level of a module, such as `im` or `store::writer`, or of [`ALL_MODULES`].
     ///
     /// # Errors

@@ -8,13 +8,16 @@ use futures::future::BoxFuture;
 use im::s2s::{FederationState, Step};
 use model::{BareJid, DomainPart};
 use operations::exit::Exit;
-use operations::{Change, Failure, ListenerShown, Reloaded, Running, Status};
+use operations::folder;
+use operations::{Change, Context, Failure, ListenerShown, Reloaded, Running, Status};
 use parking_lot::Mutex;
 use runtime::Runtime;
 use store::StorageState;
 
 use crate::access;
+use crate::administration::Administration;
 use crate::config::{Config, Felt};
+use crate::control;
 use crate::logging::{self, ALL_MODULES, Levels};
 use crate::node::Node;
 
@@ -56,6 +59,30 @@ impl Serving {
         *current = config;
         Ok(reloaded)
     }
+}
+
+/// Starts a node with all ways to administrate it: the control socket, chat and HTTP.
+///
+/// # Errors
+/// The node cannot be started, or its socket not be made.
+pub async fn start(
+    config: &Config,
+    context: Context,
+    levels: Levels,
+    runtime: &Runtime,
+) -> Result<(Arc<Node>, Arc<Serving>), Failure> {
+    let node = Node::start(config, context.store.clone(), runtime.clone())
+        .await
+        .map_err(|error| Failure::new(Exit::Unavailable, format!("{error:#}")))?;
+    let serving = Arc::new(Serving::new(Arc::clone(&node), config.clone(), levels, runtime.clone()));
+    let context = Context { node: Some(Arc::clone(&serving) as Arc<dyn Running>), ..context };
+    node.im().set_administration(Administration(context.clone()));
+    node.web().operate(context.clone());
+    let socket = folder::socket_path(&config.folder);
+    control::serve(&socket, context).map_err(|error| {
+        Failure::new(Exit::Unavailable, format!("{} cannot be made: {error}", socket.display()))
+    })?;
+    Ok((node, serving))
 }
 
 impl Running for Serving {

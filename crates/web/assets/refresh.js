@@ -18,7 +18,7 @@ async function update() {
   if (paused || document.hidden) return;
   let answer;
   try {
-    answer = await fetch("/", { cache: "no-store", credentials: "same-origin" });
+    answer = await fetch("/status", { cache: "no-store", credentials: "same-origin" });
   } catch {
     say("This page is not up to date: the server does not answer.");
     return;

@@ -4,11 +4,12 @@ use axum::extract::Request;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
+use crate::admin::Problem;
 use crate::answer;
 use crate::routes::Place;
-use crate::sessions::Session;
+use crate::sessions::{Session, SignedIn};
 use crate::{Door, Web};
 
 /// Nothing but what this node itself serves: no inline script or style, no frames, no foreign anything.
@@ -27,17 +28,18 @@ const HEADERS: &[(&str, &str)] = &[
 /// Refuses forms from other sites, and adds the headers that browsers obey.
 pub(crate) async fn protect(request: Request, next: Next) -> Response {
     let mut response = if is_forged(request.method(), request.uri().authority(), request.headers()) {
-        answer::message(
-            StatusCode::FORBIDDEN,
-            "This form came from another site",
-            "Open this page directly and try again.",
-        )
+        let (title, text) = ("This form came from another site", "Open this page directly and try again.");
+        match request.uri().path().starts_with("/api/") {
+            true => Problem::forbidden("cross-site", "The request comes from another site.").into_response(),
+            false => answer::message(StatusCode::FORBIDDEN, title, text),
+        }
     } else {
         next.run(request).await
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        // The pages that were built have a policy of their own.
+        headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }
     // Pages show who talks to whom: nothing of them is to be kept.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -87,12 +89,16 @@ impl Place {
     }
 
     /// Starts a session; gives the `Set-Cookie` value.
-    pub(crate) fn start_session(&self, must_choose_password: bool) -> String {
+    pub(crate) fn start_session(&self, who: SignedIn) -> String {
+        self.begin_session(who).0
+    }
+
+    /// Starts a session; gives the `Set-Cookie` value and the session.
+    pub(crate) fn begin_session(&self, who: SignedIn) -> (String, Session) {
         let Web { runtime, sign_in, .. } = &*self.web;
         let (cookie, form_token) = (runtime.random_token(32), runtime.random_token(32));
         let header = self.set_cookie(&cookie, crate::limits::SESSION_TIME.as_secs());
-        sign_in.sessions.add(cookie, form_token, must_choose_password, runtime.now());
-        header
+        (header, sign_in.sessions.add(cookie, form_token, who, runtime.now()))
     }
 
     /// The `Set-Cookie` value that makes the browser forget its session.

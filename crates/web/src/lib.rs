@@ -9,9 +9,11 @@
 //! (host-meta), RFC 8030, RFC 8291 and RFC 8292 (Web Push), RFC 6265 (cookies), RFC 7617 (Basic), Content Security Policy Level 3, WCAG 2.2 AA.
 
 mod about;
+mod admin;
 mod answer;
 mod archive;
 mod bosh;
+mod browser;
 mod cti;
 mod failures;
 mod guard;
@@ -128,6 +130,7 @@ pub struct Web {
     uploads: upload::Uploads,
     bosh: bosh::Table,
     cti: cti::Cti,
+    admin: admin::Admin,
     addresses: Addresses,
     started: Instant,
 }
@@ -194,6 +197,7 @@ impl Web {
             uploads: upload::Uploads::default(),
             bosh: bosh::Table::default(),
             cti: cti::Cti::new(config.cti.clone()),
+            admin: admin::Admin::default(),
             config,
             runtime: runtime.clone(),
             rooms,
@@ -215,6 +219,16 @@ impl Web {
     /// Where it listens.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// Lets administrators work by HTTP: what they ask for is done on this.
+    pub fn operate(&self, context: operations::Context) {
+        self.admin.operate(context);
+    }
+
+    /// The programming interface for administrators, as OpenAPI describes it.
+    pub fn openapi() -> serde_json::Value {
+        serde_json::to_value(admin::document()).expect("the document is made of plain structs")
     }
 
     /// A path that signs its first visitor in as the administrator, once, within `time`.

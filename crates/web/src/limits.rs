@@ -122,3 +122,16 @@ pub const CTI_HEARTBEAT: Duration = Duration::from_secs(30);
 pub const CTI_SILENCE_MAX: Duration = Duration::from_secs(75);
 /// Time for an application to take its end in.
 pub const CTI_CLOSING_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Items on a page of a list of the administration when nobody names a number.
+pub const ADMIN_PAGE: usize = 50;
+/// Items on such a page.
+pub const ADMIN_PAGE_MAX: usize = 500;
+/// The body of a request to the administration, in bytes: a sound in base64, or a list of users.
+pub const ADMIN_BODY_BYTES_MAX: usize = 16 << 20;
+/// Requests of one administrator in a second, in the long run; more are refused.
+pub const ADMIN_REQUESTS_PER_SECOND_MAX: u32 = 50;
+/// Requests of one administrator at once, before the rate counts.
+pub const ADMIN_REQUESTS_AT_ONCE_MAX: u32 = 200;
+/// Callers of the administration whose pace is remembered.
+pub const ADMIN_CALLERS_MAX: usize = 10_000;

@@ -15,7 +15,9 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::limits::{BODY_BYTES_MAX, REQUEST_TIME_MAX};
 use crate::pages::{password, sign_in, status};
-use crate::{Door, Web, answer, archive, bosh, cti, guard, health, host_meta, upload, websocket};
+use crate::{
+    Door, Web, admin, answer, archive, bosh, browser, cti, guard, health, host_meta, upload, websocket,
+};
 
 const STYLE: &str = include_str!("../assets/style.css");
 const REFRESH: &str = include_str!("../assets/refresh.js");
@@ -41,10 +43,16 @@ pub(crate) fn router(web: &Arc<Web>, door: Door) -> Router {
         .layer(middleware::from_fn(guard::protect))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIME_MAX))
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX));
-    let paths = paths.fallback(not_found).layer(layers);
+    let paths = match door {
+        Door::Metrics => paths.fallback(not_found),
+        Door::Https(_) | Door::Http(_) => paths.fallback(browser::page),
+    };
+    let paths = paths.layer(layers);
     match door {
         Door::Metrics => paths.with_state(place),
-        Door::Https(_) | Door::Http(_) => paths.merge(for_all()).merge(upload::router()).with_state(place),
+        Door::Https(_) | Door::Http(_) => {
+            paths.merge(admin::router()).merge(for_all()).merge(upload::router()).with_state(place)
+        }
     }
 }
 
@@ -61,7 +69,7 @@ fn for_all() -> Router<Place> {
 
 fn pages() -> Router<Place> {
     Router::new()
-        .route("/", get(status::show))
+        .route("/status", get(status::show))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-in/link/{token}", get(sign_in::by_link))
         .route("/sign-out", post(sign_in::sign_out))
@@ -86,14 +94,14 @@ async fn metrics(State(place): State<Place>, headers: HeaderMap) -> Response {
 }
 
 async fn unknown() -> Response {
-    let detail = "GET /api/v1/archive/search is what there is.";
+    let detail = "GET /api/v1/openapi.json says what there is.";
     answer::problem(StatusCode::NOT_FOUND, "The programming interface has no such path", detail)
 }
 
-async fn not_found(State(place): State<Place>, headers: HeaderMap) -> Response {
+pub(crate) async fn not_found(State(place): State<Place>, headers: HeaderMap) -> Response {
     let text = match place.door {
         Door::Metrics => "Here are /metrics, /healthz/live and /healthz/ready.",
-        _ => "The status page is at /, health at /healthz/live and /healthz/ready.",
+        _ => "The status page is at /status, health at /healthz/live and /healthz/ready.",
     };
     answer::message_for(&headers, StatusCode::NOT_FOUND, "There is no such page", text)
 }

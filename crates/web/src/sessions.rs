@@ -3,14 +3,30 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use operations::role::Role;
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 
 use crate::limits::{SESSION_TIME, SESSIONS_MAX};
 
+/// Who has signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SignedIn {
+    /// The administrator's name.
+    pub(crate) name: String,
+    /// What they are there for.
+    pub(crate) role: Role,
+    /// They signed in by a one-time password and can do nothing but choose another.
+    pub(crate) must_choose_password: bool,
+}
+
 /// One signed-in browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Session {
+    /// The administrator's name.
+    pub(crate) name: String,
+    /// What they are there for.
+    pub(crate) role: Role,
     /// Must come with every form of this session.
     pub(crate) form_token: String,
     /// It signed in by the one-time password and can do nothing but choose another.
@@ -31,7 +47,7 @@ pub(crate) struct Sessions(Mutex<BTreeMap<String, Session>>);
 
 impl Sessions {
     /// Signs a browser in under a random cookie value.
-    pub(crate) fn add(&self, cookie: String, form_token: String, must_choose_password: bool, now: Instant) {
+    pub(crate) fn add(&self, cookie: String, form_token: String, who: SignedIn, now: Instant) -> Session {
         let mut sessions = self.0.lock();
         sessions.retain(|_, session| now < session.expires);
         if sessions.len() >= SESSIONS_MAX {
@@ -40,8 +56,10 @@ impl Sessions {
                 sessions.remove(&oldest);
             }
         }
-        let session = Session { form_token, must_choose_password, expires: now + SESSION_TIME };
-        sessions.insert(cookie, session);
+        let SignedIn { name, role, must_choose_password } = who;
+        let session = Session { name, role, form_token, must_choose_password, expires: now + SESSION_TIME };
+        sessions.insert(cookie, session.clone());
+        session
     }
 
     /// The session of a cookie.
@@ -54,9 +72,9 @@ impl Sessions {
         self.0.lock().remove(cookie);
     }
 
-    /// Signs everybody out: the password was changed.
-    pub(crate) fn clear(&self) {
-        self.0.lock().clear();
+    /// Signs an administrator out everywhere: the password was changed.
+    pub(crate) fn remove_all_of(&self, name: &str) {
+        self.0.lock().retain(|_, session| session.name != name);
     }
 }
 
@@ -70,10 +88,24 @@ mod tests {
         tokio::time::Instant::now().into_std()
     }
 
+    fn admin() -> SignedIn {
+        SignedIn { name: "admin".to_owned(), role: Role::Administrator, must_choose_password: false }
+    }
+
+    #[test]
+    fn an_administrator_is_signed_out_everywhere_and_others_are_not() {
+        let (sessions, now) = (Sessions::default(), now());
+        sessions.add("a".to_owned(), String::new(), admin(), now);
+        sessions.add("b".to_owned(), String::new(), SignedIn { name: "eve".to_owned(), ..admin() }, now);
+        sessions.remove_all_of("admin");
+        assert_eq!(sessions.find("a", now), None);
+        assert!(sessions.find("b", now).is_some());
+    }
+
     #[test]
     fn a_session_ends_by_its_time_and_by_signing_out() {
         let (sessions, now) = (Sessions::default(), now());
-        sessions.add("a".to_owned(), "form".to_owned(), false, now);
+        sessions.add("a".to_owned(), "form".to_owned(), admin(), now);
         assert!(sessions.find("a", now).is_some_and(|session| session.owns_form("form")));
         assert_eq!(sessions.find("a", now + SESSION_TIME), None);
         sessions.remove("a");
@@ -85,7 +117,7 @@ mod tests {
         let (sessions, now) = (Sessions::default(), now());
         for number in 0..=SESSIONS_MAX {
             let at = now + Duration::from_millis(number as u64);
-            sessions.add(number.to_string(), String::new(), false, at);
+            sessions.add(number.to_string(), String::new(), admin(), at);
         }
         assert_eq!(sessions.find("0", now), None);
         assert!(sessions.find("1", now).is_some());

@@ -52,7 +52,7 @@ async fn a_node_whose_storage_fails_is_not_ready() {
     let answer = house.get("/healthz/ready", "").await;
     assert_eq!(answer.status, 503);
     assert!(answer.body.contains(r#""storage":"failing""#));
-    let page = house.get("/", &house.signed_in().await).await;
+    let page = house.get("/status", &house.signed_in().await).await;
     assert!(page.body.contains("Takes no writes"), "the administrator sees why");
 }
 
@@ -67,7 +67,7 @@ async fn a_node_with_a_listener_whose_task_ended_is_not_ready() {
     let answer = house.get("/healthz/ready", "").await;
     assert_eq!(answer.status, 503);
     assert!(answer.body.contains(r#"{"name":"XMPP","up":false}"#), "{}", answer.body);
-    let page = house.get("/", &house.signed_in().await).await;
+    let page = house.get("/status", &house.signed_in().await).await;
     assert!(page.body.contains("Down:</span> XMPP <code>127.0.0.1:5222"), "{}", page.body);
 }
 
@@ -84,7 +84,7 @@ async fn metrics_are_on_their_own_listener_only() {
 #[tokio::test]
 async fn an_unknown_path_is_told_to_people_and_to_programs() {
     let house = House::start().await;
-    let page = ask(house.http(), "GET", "/nowhere", &[("Accept", "text/html,*/*")], "").await;
+    let page = ask(house.http(), "GET", "/.well-known/nowhere", &[("Accept", "text/html,*/*")], "").await;
     assert_eq!(page.status, 404);
     assert!(page.body.contains("<h1>There is no such page</h1>"));
     let line = house.get("/nowhere", "").await;

@@ -13,9 +13,9 @@ const PASSWORD: &str = "correct horse battery";
 #[tokio::test]
 async fn the_status_page_is_for_the_administrator_only() {
     let house = House::start().await;
-    let answer = house.get("/", "").await;
+    let answer = house.get("/status", "").await;
     assert_eq!((answer.status, answer.field("location")), (303, Some("/sign-in")));
-    let page = house.get("/", &house.signed_in().await).await;
+    let page = house.get("/status", &house.signed_in().await).await;
     assert_eq!(page.status, 200);
     assert!(page.body.contains("ann@localhost/desk"));
     assert!(page.body.contains("baresip v1.0.0"));
@@ -27,7 +27,7 @@ async fn the_status_page_is_for_the_administrator_only() {
 #[tokio::test]
 async fn presence_is_shown_with_its_reason() {
     let house = House::start().await;
-    let page = house.get("/", &house.signed_in().await).await;
+    let page = house.get("/status", &house.signed_in().await).await;
     assert!(page.body.contains("On the phone, because line 1002 is in a call since 10:41"));
     assert!(page.body.contains("Offline, because no client is signed in"));
     let (bob, carol) = (page.body.find("bob@localhost</span>"), page.body.find("carol@localhost</span>"));
@@ -37,7 +37,7 @@ async fn presence_is_shown_with_its_reason() {
 #[tokio::test]
 async fn what_clients_say_is_never_markup() {
     let house = House::start().await;
-    let page = house.get("/", &house.signed_in().await).await;
+    let page = house.get("/status", &house.signed_in().await).await;
     assert!(!page.body.contains("<b>laptop"));
     assert!(page.body.contains("laptop"));
 }
@@ -48,7 +48,7 @@ async fn a_one_time_link_signs_one_browser_in() {
     let link = house.web.one_time_link(Duration::from_secs(60));
     assert_eq!(ask(house.http(), "HEAD", &link, &[], "").await.cookie(), None);
     let first = house.get(&link, "").await;
-    assert_eq!((first.status, first.field("location")), (303, Some("/")));
+    assert_eq!((first.status, first.field("location")), (303, Some("/status")));
     assert!(first.cookie().is_some());
     let second = house.get(&link, "").await;
     assert_eq!((second.status, second.cookie()), (403, None));
@@ -67,8 +67,8 @@ async fn the_password_signs_in_and_others_do_not() {
     let house = House::start().await;
     administrator::set_password(&house.store, &house.runtime, PASSWORD).await.unwrap();
     let right = house.post("/sign-in", "", "password=correct+horse+battery").await;
-    assert_eq!((right.status, right.field("location")), (303, Some("/")));
-    assert_eq!(house.get("/", &right.cookie().unwrap()).await.status, 200);
+    assert_eq!((right.status, right.field("location")), (303, Some("/status")));
+    assert_eq!(house.get("/status", &right.cookie().unwrap()).await.status, 200);
     let wrong = house.post("/sign-in", "", "password=correct+horse").await;
     assert_eq!((wrong.status, wrong.cookie()), (403, None));
 }
@@ -102,7 +102,7 @@ async fn the_one_time_password_only_lets_its_owner_choose_another() {
     let answer = house.post("/sign-in", "", "password=abcd-1234-once").await;
     assert_eq!(answer.field("location"), Some("/password"));
     let once = answer.cookie().unwrap();
-    assert_eq!(house.get("/", &once).await.field("location"), Some("/password"));
+    assert_eq!(house.get("/status", &once).await.field("location"), Some("/password"));
     let token = house.get("/password", &once).await.form_token();
     let short = format!("form_token={token}&password=short&again=short");
     assert_eq!(house.post("/password", &once, &short).await.status, 422);
@@ -110,9 +110,9 @@ async fn the_one_time_password_only_lets_its_owner_choose_another() {
     assert_eq!(house.post("/password", &once, &differing).await.status, 422);
     let good = format!("form_token={token}&password=correct+horse+battery&again=correct+horse+battery");
     let chosen = house.post("/password", &once, &good).await;
-    assert_eq!(chosen.field("location"), Some("/"));
-    assert_eq!(house.get("/", &chosen.cookie().unwrap()).await.status, 200);
-    assert_eq!(house.get("/", &once).await.status, 303, "the session of before is over");
+    assert_eq!(chosen.field("location"), Some("/status"));
+    assert_eq!(house.get("/status", &chosen.cookie().unwrap()).await.status, 200);
+    assert_eq!(house.get("/status", &once).await.status, 303, "the session of before is over");
     assert_eq!(house.post("/sign-in", "", "password=abcd-1234-once").await.status, 403);
 }
 
@@ -135,12 +135,12 @@ async fn signing_out_ends_the_session_and_needs_the_forms_token() {
     let house = House::start().await;
     let cookie = house.signed_in().await;
     assert_eq!(house.post("/sign-out", &cookie, "form_token=forged").await.status, 403);
-    assert_eq!(house.get("/", &cookie).await.status, 200);
-    let token = house.get("/", &cookie).await.form_token();
+    assert_eq!(house.get("/status", &cookie).await.status, 200);
+    let token = house.get("/status", &cookie).await.form_token();
     let answer = house.post("/sign-out", &cookie, &format!("form_token={token}")).await;
     assert_eq!(answer.field("location"), Some("/sign-in"));
     assert!(answer.field("set-cookie").unwrap().contains("Max-Age=0"));
-    assert_eq!(house.get("/", &cookie).await.status, 303);
+    assert_eq!(house.get("/status", &cookie).await.status, 303);
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn the_cookie_is_kept_from_scripts_other_sites_and_plain_http() {
 async fn every_answer_carries_the_policy_and_no_page_has_inline_code() {
     let house = House::start().await;
     let cookie = house.signed_in().await;
-    for path in ["/", "/sign-in", "/password", "/nowhere", "/upload", "/healthz/live", "/style.css"] {
+    for path in ["/status", "/sign-in", "/password", "/nowhere", "/upload", "/healthz/live", "/style.css"] {
         let answer = house.get(path, &cookie).await;
         let policy = answer.field("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}");
@@ -178,7 +178,7 @@ async fn every_answer_carries_the_policy_and_no_page_has_inline_code() {
             assert!(!answer.body.contains(inline), "{path} has {inline}");
         }
     }
-    assert_eq!(house.get("/", &cookie).await.field("cache-control"), Some("no-store"));
+    assert_eq!(house.get("/status", &cookie).await.field("cache-control"), Some("no-store"));
 }
 
 #[tokio::test]

@@ -16,8 +16,9 @@ use runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, ListenSection};
+use crate::logging::Levels;
 use crate::node::{ECHO_NUMBER, Node};
-use crate::{access, certificate, verbs};
+use crate::{access, certificate, serving, verbs};
 
 /// The domain of the demo.
 pub const DOMAIN: &str = "localhost";
@@ -62,8 +63,8 @@ pub async fn run(port_offset: u16, scene_only: bool) -> Result<()> {
     let (chain, _) = certificate::load(&config.certificate_path(), &config.key_path())?;
     let certificate = chain.into_iter().next().context("the certificate")?;
     let _lock = folder::lock(&folder.path)?.context("the data directory is locked")?;
-    let store = access::open_store(&config, &runtime).await?;
-    let node = Node::start(&config, store, runtime.clone()).await?;
+    let context = access::context(&config, &runtime).await?;
+    let (node, _serving) = serving::start(&config, context, Levels::silent(), &runtime).await?;
     node.im().add_contact(&ECHO.parse()?, Arc::new(apps::Echo));
     // The scripted clients stand in a world of their own: the server's stop is not theirs.
     let stage = scene::Stage { listen: config.listen.clone(), certificate, runtime: Runtime::real() };

@@ -1,22 +1,15 @@
 //! `serve`: runs a node until it is told to stop.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use operations::exit::Exit;
-use operations::folder;
-use operations::{Context, Failure, Running};
+use operations::{Failure, Running};
 use runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Common;
-use crate::administration::Administration;
-use crate::config::Config;
-use crate::logging::Levels;
-use crate::node::Node;
 use crate::notify::Notify;
-use crate::serving::Serving;
-use crate::{access, control, logging};
+use crate::{access, logging, serving};
 
 /// How long a node may take to end after SIGTERM, below the promised 5 s.
 const STOP_TIME_MAX: Duration = Duration::from_millis(4_500);
@@ -39,7 +32,7 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
     let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
 
     let context = access::context(&config, runtime).await?;
-    let (node, serving) = match start(&config, context, levels, runtime).await {
+    let (node, serving) = match serving::start(&config, context, levels, runtime).await {
         Ok(started) => started,
         Err(failure) => {
             runtime.stop();
@@ -59,25 +52,6 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
     tracing::info!("stopping");
     node.stop(STOP_TIME_MAX).await;
     Ok(Exit::Done)
-}
-
-async fn start(
-    config: &Config,
-    context: Context,
-    levels: Levels,
-    runtime: &Runtime,
-) -> Result<(Arc<Node>, Arc<Serving>), Failure> {
-    let node = Node::start(config, context.store.clone(), runtime.clone())
-        .await
-        .map_err(|error| Failure::new(Exit::Unavailable, format!("{error:#}")))?;
-    let serving = Arc::new(Serving::new(Arc::clone(&node), config.clone(), levels, runtime.clone()));
-    let context = Context { node: Some(Arc::clone(&serving) as Arc<dyn Running>), ..context };
-    node.im().set_administration(Administration(context.clone()));
-    let socket = folder::socket_path(&config.folder);
-    control::serve(&socket, context).map_err(|error| {
-        Failure::new(Exit::Unavailable, format!("{} cannot be made: {error}", socket.display()))
-    })?;
-    Ok((node, serving))
 }
 
 struct Signals {

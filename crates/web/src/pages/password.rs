@@ -61,7 +61,7 @@ pub(crate) async fn choose(
         return page(&session, StatusCode::UNPROCESSABLE_ENTITY, Some("The two new passwords differ."));
     }
     if !session.must_choose_password
-        && let Err(refused) = sign_in::judge(&place, peer.ip(), &form.current).await
+        && let Err(refused) = sign_in::judge(&place, peer.ip(), &session.name, &form.current).await
     {
         let (status, text) = refused.words();
         return page(&session, status, Some(&text));
@@ -71,8 +71,8 @@ pub(crate) async fn choose(
     match administrator::set_password(&web.rooms.store, &web.runtime, &form.password).await {
         Ok(()) => {
             tracing::info!("the administrator chose a password");
-            web.sign_in.sessions.clear();
-            answer::see_other("/", Some(place.start_session(false)))
+            web.sign_in.sessions.remove_all_of(&session.name);
+            answer::see_other("/status", Some(place.start_session(sign_in::first(false))))
         }
         Err(cause @ (administrator::Error::TooShort | administrator::Error::TooLong)) => {
             page(&session, StatusCode::UNPROCESSABLE_ENTITY, Some(&sentence(&cause.to_string())))

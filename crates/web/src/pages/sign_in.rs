@@ -11,10 +11,12 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use model::Private;
 use operations::administrator::{self, Checked};
+use operations::role::Role;
 use serde::Deserialize;
 
 use crate::answer;
 use crate::routes::Place;
+use crate::sessions::SignedIn;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -50,7 +52,7 @@ pub(crate) enum Refused {
 /// The form.
 pub(crate) async fn form(State(place): State<Place>, headers: HeaderMap) -> Response {
     if place.session(&headers).is_some() {
-        return answer::see_other("/", None);
+        return answer::see_other("/status", None);
     }
     page(&place, StatusCode::OK, None)
 }
@@ -61,12 +63,11 @@ pub(crate) async fn sign_in(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Form(form): Form<SignInForm>,
 ) -> Response {
-    match judge(&place, peer.ip(), &form.password).await {
-        Ok(checked) => {
+    match judge(&place, peer.ip(), administrator::FIRST, &form.password).await {
+        Ok(who) => {
             tracing::info!(address = %Private(peer.ip()), "the administrator signed in");
-            let must_choose = checked == Checked::OneTime;
-            let cookie = place.start_session(must_choose);
-            answer::see_other(if must_choose { "/password" } else { "/" }, Some(cookie))
+            let next = if who.must_choose_password { "/password" } else { "/status" };
+            answer::see_other(next, Some(place.start_session(who)))
         }
         Err(refused) => {
             let (status, text) = refused.words();
@@ -91,15 +92,14 @@ pub(crate) async fn by_link(
         return page(&place, StatusCode::FORBIDDEN, Some(problem));
     }
     tracing::info!(address = %Private(peer.ip()), "the administrator signed in by a one-time link");
-    let cookie = place.start_session(false);
+    let cookie = place.start_session(first(false));
     let is_cross_site = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
-    let mut response = answer::see_other("/", Some(cookie));
+    let mut response = answer::see_other("/status", Some(cookie));
     if is_cross_site {
         // A strict cookie is not sent along the way from another site's page: the next step must be our own.
         *response.status_mut() = StatusCode::OK;
-        response.headers_mut().insert("refresh", HeaderValue::from_static("0; url=/"));
-        let body =
-            "<!doctype html><html lang=en><title>Signed in</title><p><a href=/>Go to the status page</a>";
+        response.headers_mut().insert("refresh", HeaderValue::from_static("0; url=/status"));
+        let body = "<!doctype html><html lang=en><title>Signed in</title><p><a href=/status>Go to the status page</a>";
         *response.body_mut() = Html(body).into_response().into_body();
         response.headers_mut().insert("content-type", HeaderValue::from_static("text/html; charset=utf-8"));
     }
@@ -121,14 +121,26 @@ pub(crate) async fn sign_out(
     answer::see_other("/sign-in", Some(place.end_session()))
 }
 
-/// Tells whether a password is the administrator's, at the price of a failure when it is not.
-pub(crate) async fn judge(place: &Place, address: IpAddr, password: &str) -> Result<Checked, Refused> {
+/// The first administrator, who may do everything.
+pub(crate) fn first(must_choose_password: bool) -> SignedIn {
+    SignedIn { name: administrator::FIRST.to_owned(), role: Role::Administrator, must_choose_password }
+}
+
+/// Tells whether a password is that administrator's, at the price of a failure when it is not.
+pub(crate) async fn judge(
+    place: &Place,
+    address: IpAddr,
+    name: &str,
+    password: &str,
+) -> Result<SignedIn, Refused> {
     let web = &place.web;
     if !web.rooms.im.trusts(address) {
         let wait = web.sign_in.failures.charge(address, web.runtime.now()).map_err(Refused::TooMany)?;
         web.runtime.sleep(wait).await;
     }
     let _place = web.sign_in.hashing.acquire().await;
+    // For a name that nobody has, a password is looked at that nobody has: it takes the same time.
+    let password = if name == administrator::FIRST { password } else { "" };
     match administrator::check(&web.rooms.store, &web.runtime, password).await {
         Ok(Checked::Wrong) => {
             metrics::counter!("carillon_web_sign_in_failures_total").increment(1);
@@ -137,7 +149,7 @@ pub(crate) async fn judge(place: &Place, address: IpAddr, password: &str) -> Res
         }
         Ok(checked) => {
             web.sign_in.failures.forgive(address);
-            Ok(checked)
+            Ok(first(checked == Checked::OneTime))
         }
         Err(cause) => {
             tracing::error!(%cause, "the administrator's password cannot be looked up");

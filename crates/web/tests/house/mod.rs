@@ -3,13 +3,14 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use calls::{Calls, CallsConfig, Listen};
 use media::{Media, MediaConfig};
 use model::{BareJid, LineId, Number, Timestamp};
-use operations::{CallRow, RegistrationRow, SessionRow, StatusSource};
+use operations::{CallRow, Context, RegistrationRow, SessionRow, StatusSource};
 use presence::{Engine, Observation, Observed, Rules, Show, Source};
 use runtime::Runtime;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
@@ -176,6 +177,21 @@ fn scram() -> Vec<ScramRecord> {
     vec![ScramRecord { mechanism, salt: record.salt, iterations: record.iterations, stored_key, server_key }]
 }
 
+/// What administrators work on: the store alone.
+fn context(store: &Store, runtime: &Runtime, files: &Files, folder: &Path) -> Context {
+    Context {
+        store: store.clone(),
+        runtime: runtime.clone(),
+        domain: "localhost".parse().unwrap(),
+        uploads: files.clone(),
+        hashes: vec![Hash::Sha256],
+        folder: folder.to_owned(),
+        files: Vec::new(),
+        services: calls::dialplan::Services::new(Some("600".to_owned()), std::iter::empty()),
+        node: None,
+    }
+}
+
 impl House {
     pub async fn start() -> Self {
         let runtime = Runtime::real();
@@ -206,6 +222,7 @@ impl House {
             cti: web::CtiPolicy::default(),
         };
         let web = Web::start(config, rooms, &runtime).unwrap();
+        web.operate(context(&store, &runtime, &files, directory.path()));
         Self { web, im, calls, store, runtime, files, certificate, _directory: directory }
     }
 
@@ -226,6 +243,31 @@ impl House {
     pub async fn post(&self, path: &str, cookie: &str, body: &str) -> Answer {
         let kind = ("Content-Type", "application/x-www-form-urlencoded");
         ask(self.http(), "POST", path, &[("Cookie", cookie), kind], body).await
+    }
+
+    /// A request to the administration, with a session's cookie and token and further fields.
+    pub async fn admin(&self, request: &str, by: &SignedIn, fields: &[(&str, &str)], body: &str) -> Json {
+        let (method, path) = request.split_once(' ').unwrap();
+        let kind = if body.is_empty() { "" } else { "application/json" };
+        let mut all =
+            vec![("Cookie", by.cookie.as_str()), ("X-CSRF-Token", by.csrf.as_str()), ("Content-Type", kind)];
+        all.extend_from_slice(fields);
+        let answer = ask(self.http(), method, &format!("/api/v1/admin{path}"), &all, body).await;
+        let value = serde_json::from_str(&answer.body).unwrap_or_default();
+        Json {
+            status: answer.status,
+            value,
+            tag: answer.field("etag").unwrap_or_default().to_owned(),
+            answer,
+        }
+    }
+
+    /// Signs in to the administration by a one-time link.
+    pub async fn administrator(&self) -> SignedIn {
+        let cookie = self.signed_in().await;
+        let nobody = SignedIn { cookie, csrf: String::new() };
+        let session = self.admin("GET /session", &nobody, &[], "").await;
+        SignedIn { csrf: session.value["csrf"].as_str().unwrap().to_owned(), ..nobody }
     }
 
     /// An answer from the HTTPS listener.
@@ -255,6 +297,21 @@ impl Drop for House {
     fn drop(&mut self) {
         self.runtime.stop();
     }
+}
+
+/// A session of an administrator.
+#[derive(Default)]
+pub struct SignedIn {
+    pub cookie: String,
+    pub csrf: String,
+}
+
+/// An answer of the administration.
+pub struct Json {
+    pub status: u16,
+    pub value: serde_json::Value,
+    pub tag: String,
+    pub answer: Answer,
 }
 
 pub struct Answer {
