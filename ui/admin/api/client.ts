@@ -4,7 +4,7 @@
 export const BASE = '/api/v1/admin';
 
 /** A page of a list. */
-export type Page<T> = { items: T[]; next: string | null; total: number };
+export type Page<T> = { items: T[]; next?: string | null; total: number };
 
 /** What was asked for, with the mark that says which version of it this is. */
 export type Tagged<T> = { value: T; etag: string | null };
@@ -161,7 +161,7 @@ export async function all<T>(path: string, query: Record<string, string | number
   do {
     const page: Page<T> = await get<Page<T>>(withQuery(path, { limit: PAGE_ROWS, ...query, after }));
     rows.push(...page.items);
-    after = page.next;
+    after = page.next ?? null;
   } while (after !== null && rows.length < rowsMax);
   return rows;
 }

@@ -67,7 +67,7 @@ export function toCsv(head: readonly string[], rows: readonly (readonly Cell[])[
 
 /** Part of the rows: page `page`, from 0, and how many pages there are. */
 export function pageOf<Row>(rows: readonly Row[], page: number, size: number): { rows: Row[]; page: number; pages: number } {
-  const pages = Math.max(1, Math.ceil(rows.length / size));
+  const pages = Number.isFinite(size) ? Math.max(1, Math.ceil(rows.length / size)) : 1;
   const at = Math.min(Math.max(0, page), pages - 1);
-  return { rows: rows.slice(at * size, (at + 1) * size), page: at, pages };
+  return { rows: pages === 1 ? [...rows] : rows.slice(at * size, (at + 1) * size), page: at, pages };
 }

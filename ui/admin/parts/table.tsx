@@ -1,34 +1,19 @@
 // Tables: they filter, sort, choose columns, export, page, work by keyboard, and become cards where there is no room.
 
-import { For, type JSX, Show, createEffect, createMemo, createSignal, createUniqueId, on } from 'solid-js';
+import { For, type JSX, Show, createMemo, createSignal, createUniqueId } from 'solid-js';
 import { Button, IconButton } from '../../kit/controls.tsx';
 import { Icon } from '../../kit/icons.tsx';
 import { language } from '../../kit/language.ts';
 import { Menu, type MenuItem } from '../../kit/overlay.tsx';
 import { Failure, Skeleton } from '../../kit/state.tsx';
-import { type Page, all, get, withQuery } from '../api/client.ts';
 import { say } from '../words/parts.ts';
-import { type Asked, type Waited, ask } from './ask.ts';
 import { complain, inWords } from './problem.tsx';
-import { type Cell, type Order, inOrder, nextOrder, pageOf, thatHave, toCsv } from './rows.ts';
+import { type Cell, inOrder, nextOrder, pageOf, thatHave, toCsv } from './rows.ts';
 import { saveFile } from './save.ts';
+import { type Column, ROWS_SHOWN, type Rows } from './source.ts';
 import './table.css';
 
-/** One column of a table. */
-export type Column<Row> = {
-  key: string;
-  title: string;
-  /** What rows are ordered, filtered and exported by. */
-  value: (row: Row) => Cell;
-  /** What is shown; the value when not given. */
-  cell?: (row: Row) => JSX.Element;
-  /** Shown only when somebody asks for it. */
-  extra?: boolean;
-  /** Numbers stand at the end of their column. */
-  number?: boolean;
-  /** The name by which the server orders; a column without one is ordered only among rows that are here. */
-  sort?: string;
-};
+export { type Column, type Rows, localRows, remoteRows } from './source.ts';
 
 type TableProps<Row> = {
   /** What the table is called by those who cannot see it, and by the file of an export. */
@@ -45,71 +30,6 @@ type TableProps<Row> = {
   /** Beside the filter. */
   tools?: JSX.Element;
 };
-
-/** Where rows come from. */
-export type Rows<Row> = {
-  asked: Asked<Page<Row>>;
-  /** Filter and order are done by the server, since not all rows are here. */
-  remote: () => boolean;
-  q: () => string;
-  setQ: (q: string) => void;
-  order: () => Order | null;
-  setOrder: (order: Order | null) => void;
-  turn: (way: 1 | -1) => void;
-  back: () => boolean;
-  everything: () => Promise<Row[]>;
-};
-
-const ROWS_ASKED = 500;
-const ROWS_SHOWN = 50;
-
-/** Rows of a list of the interface. When they are few all of them are here, and filter and order need nobody. */
-export function remoteRows<Row>(path: () => string, options: { seconds?: number; columns?: () => Column<Row>[] } = {}): Rows<Row> {
-  const [q, setQ] = createSignal('');
-  const [order, setOrder] = createSignal<Order | null>(null);
-  const [trail, setTrail] = createSignal<string[]>([]);
-  const [large, setLarge] = createSignal(false);
-  createEffect(on(path, () => { setTrail([]); setLarge(false); }, { defer: true }));
-  const query = () => {
-    const by = order();
-    const name = by && options.columns?.().find(column => column.key === by.key)?.sort;
-    return large() ? { q: q(), sort: name ? (by.down ? `-${name}` : name) : null, after: trail().at(-1) } : {};
-  };
-  const asked = ask(async () => {
-    const page = await get<Page<Row>>(withQuery(path(), { limit: ROWS_ASKED, ...query() }));
-    if (page.next !== null) setLarge(true);
-    return page;
-  }, options);
-  return {
-    asked,
-    remote: large,
-    q,
-    setQ: text => { setQ(text); setTrail([]); },
-    order,
-    setOrder: by => { setOrder(by); setTrail([]); },
-    turn: way => setTrail(now => (way < 0 ? now.slice(0, -1) : [...now, asked.value()?.next ?? '']).filter(Boolean)),
-    back: () => trail().length > 0,
-    everything: () => all<Row>(path(), large() && q() ? { q: q() } : {}),
-  };
-}
-
-/** Rows that the page has already. */
-export function localRows<Row>(rows: () => readonly Row[] | undefined, from?: Waited): Rows<Row> {
-  const [q, setQ] = createSignal('');
-  const [order, setOrder] = createSignal<Order | null>(null);
-  const page = () => {
-    const items = rows();
-    return items && { items: [...items], next: null, total: items.length };
-  };
-  return {
-    asked: { value: page, failure: () => from?.failure(), loading: () => rows() === undefined, again: () => from?.again(), set: () => undefined },
-    remote: () => false,
-    q, setQ, order, setOrder,
-    turn: () => undefined,
-    back: () => false,
-    everything: async () => [...(rows() ?? [])],
-  };
-}
 
 function shownColumns(name: string): { chosen: () => Record<string, boolean>; choose: (key: string, on: boolean) => void } {
   const place = `carillon-columns-${name}`;
@@ -137,7 +57,7 @@ export function Table<Row>(props: TableProps<Row>) {
     const by = order && props.columns.find(column => column.key === order.key);
     return by ? inOrder(found, by.value, order.down, language()) : found;
   });
-  const part = createMemo(() => pageOf(fitting(), page(), props.rows.remote() ? ROWS_ASKED : ROWS_SHOWN));
+  const part = createMemo(() => pageOf(fitting(), page(), props.rows.remote() ? Infinity : ROWS_SHOWN));
   const save = async () => {
     try {
       const rows = props.rows.remote() ? await props.rows.everything() : fitting();
@@ -230,10 +150,12 @@ function Grid<Row>(props: GridProps<Row>) {
             <For each={props.columns}>
               {column => (
                 <th role="columnheader" scope="col" classList={{ number: column.number }} aria-sort={way(column.key)}>
-                  <button type="button" class="table-sort" title={say('sortBy', { column: column.title })} onClick={() => props.order(column.key)}>
-                    {column.title}
-                    <span class={`table-way ${way(column.key) ?? ''}`}><Icon name="down" size={12} /></span>
-                  </button>
+                  <Show when={!props.rows.remote() || column.sort} fallback={<span class="table-sort">{column.title}</span>}>
+                    <button type="button" class="table-sort" title={say('sortBy', { column: column.title })} onClick={() => props.order(column.key)}>
+                      {column.title}
+                      <span class={`table-way ${way(column.key) ?? ''}`}><Icon name="down" size={12} /></span>
+                    </button>
+                  </Show>
                 </th>
               )}
             </For>

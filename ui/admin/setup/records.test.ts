@@ -8,7 +8,7 @@ const listener = (name: string, address: string) => ({ name, address, is_up: tru
 test('records name the ports that are listened on and no others', () => {
   const records = recordsFor('example.org', 'uc.example.org', [listener('XMPP', '0.0.0.0:5222'), listener('SIP over TLS', '[::]:5061')]);
   expect(records.map(record => record.key)).toEqual(['address', 'xmpp-client', 'sips']);
-  expect(zoneOf(records)).toBe('_xmpp-client._tcp.example.org. 3600 IN SRV 5 0 5222 uc.example.org.\n_sips._tcp.example.org. 3600 IN SRV 5 0 5061 uc.example.org.');
+  expect(zoneOf(records)).toBe('_xmpp-client._tcp.example.org. 3600 IN SRV 0 5 5222 uc.example.org.\n_sips._tcp.example.org. 3600 IN SRV 0 5 5061 uc.example.org.');
 });
 
 test('a range has two ends of the same length, in order', () => {

@@ -3,13 +3,14 @@
 import type { ListenerRow } from '../api/shapes.ts';
 
 /** A record of the name service. */
-export type DnsRecord = { key: 'xmpp-client' | 'xmpps-client' | 'xmpp-server' | 'xmpps-server' | 'sip' | 'sips' | 'address'; name: string; type: 'SRV' | 'A/AAAA'; value: string };
+export type DnsRecord = { key: 'xmpp-client' | 'xmpps-client' | 'xmpp-server' | 'xmpps-server' | 'rooms' | 'sip' | 'sips' | 'address'; name: string; type: 'SRV' | 'A/AAAA'; value: string };
 
 const SERVICES: readonly [listener: string, key: DnsRecord['key'], service: string][] = [
   ['XMPP', 'xmpp-client', '_xmpp-client._tcp'],
   ['XMPP over TLS', 'xmpps-client', '_xmpps-client._tcp'],
   ['XMPP servers', 'xmpp-server', '_xmpp-server._tcp'],
   ['XMPP servers over TLS', 'xmpps-server', '_xmpps-server._tcp'],
+  ['XMPP servers', 'rooms', '_xmpp-server._tcp.conference'],
   ['SIP over UDP', 'sip', '_sip._udp'],
   ['SIP over TCP', 'sip', '_sip._tcp'],
   ['SIP over TLS', 'sips', '_sips._tcp'],
@@ -20,7 +21,7 @@ export function recordsFor(domain: string, host: string, listeners: readonly Lis
   const records: DnsRecord[] = [{ key: 'address', name: `${host}.`, type: 'A/AAAA', value: '' }];
   for (const [name, key, service] of SERVICES) {
     const port = listeners.find(listener => listener.name === name)?.address.split(':').at(-1);
-    if (port) records.push({ key, name: `${service}.${domain}.`, type: 'SRV', value: `5 0 ${port} ${host}.` });
+    if (port) records.push({ key, name: `${service}.${domain}.`, type: 'SRV', value: `0 5 ${port} ${host}.` });
   }
   return records;
 }
