@@ -1,1 +1,0 @@
-import{n as e,r as t,t as n}from"./controls-DPp4FXS3.js";var r=document.getElementById(`page`);r&&e(()=>t(n,{kind:`main`,children:`Carillon`}),r);
