@@ -76,4 +76,5 @@ test('all pages of a list are read, each behind the one before', async () => {
 test('what is empty is not asked for', () => {
   expect(withQuery('/calls', { user: '', live: false, limit: 5, q: 'a b' })).toBe('/calls?limit=5&q=a+b');
   expect(withQuery('/calls', { q: null })).toBe('/calls');
+  expect(withQuery('/calls?live=true', { limit: 5 })).toBe('/calls?live=true&limit=5');
 });

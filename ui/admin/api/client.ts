@@ -151,7 +151,7 @@ export function withQuery(path: string, query: Record<string, string | number | 
     if (value !== null && value !== undefined && value !== '' && value !== false) parts.set(name, String(value));
   }
   const text = parts.toString();
-  return text ? `${path}?${text}` : path;
+  return text ? `${path}${path.includes('?') ? '&' : '?'}${text}` : path;
 }
 
 /** All pages of a list, up to so many rows. */

@@ -114,11 +114,32 @@ export type Queue = {
   number: { number: string; partition: string };
   distribution: string;
   maxWaiting: number;
-  callers: unknown[];
+  callers: { call: string; number: string; name: string | null; since: string }[];
   agents: { line: { number: string; partition: string }; state: string; taken: number; missed: number }[];
 };
+/** A room where several people talk. */
+export type Room = { jid: string; owners: string[]; admins: string[]; members: number; outcasts: number; orphaned: boolean };
+/** Another server. */
+export type Federated = {
+  domain: string;
+  local: string;
+  state: string;
+  how: string | null;
+  since: string | null;
+  queued: number;
+  oldest_seconds: number | null;
+  failure: string | null;
+  failed_at: string | null;
+  sent: number;
+  returned: number;
+  incoming: { address: string; since: string; authentication: string }[];
+};
+/** What an administrator did. */
+export type AuditEntry = { id: number; at: string; who: string; how: string; address: string; act: string; target: string; before: unknown; after: unknown; result: string };
 /** A sound. */
-export type Sound = { name: string; of_the_house?: boolean; seconds?: number };
+export type Sound = { name: string; of_the_house: boolean; milliseconds?: number };
+/** A certificate that is in use. */
+export type Certificate = { subject: string; issuer: string; names: string[]; not_before: string; not_after: string; days_left: number; self_signed: boolean; fingerprint: string };
 /** A group of people. */
 export type Group = { name: string; shared: boolean; in_rosters: boolean; members: string[] };
 /** An invitation that stands. */

@@ -21,8 +21,8 @@ export default function Announcements() {
     confirm.ask({
       title: say('announcements.sure'), text: String(values['text']), act: say('announcements.send'),
       onDo: async () => {
-        const answer = await send<{ told?: number } | undefined>('POST', '/announcements', { body: { text: values['text'], all: values['to'] === 'all' } });
-        notify(answer?.told === undefined ? say('announcements.done') : say('announcements.sent', { count: answer.told }), 'good');
+        const answer = await send<{ users: number }>('POST', '/announcements', { body: { text: values['text'], all: values['to'] === 'all' } });
+        notify(say('announcements.sent', { count: answer.users }), 'good');
       },
     });
   };

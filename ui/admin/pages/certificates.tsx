@@ -4,24 +4,14 @@ import { For, Show } from 'solid-js';
 import { Button } from '../../kit/controls.tsx';
 import { Empty } from '../../kit/state.tsx';
 import { type Page as ListPage, get, send } from '../api/client.ts';
+import type { Certificate } from '../api/shapes.ts';
 import { ask } from '../parts/ask.ts';
-import { Card, Mark, Page } from '../parts/page.tsx';
-import { Plain, title } from '../parts/plain.tsx';
+import { Card, Facts, Mark, Page, When } from '../parts/page.tsx';
 import { Waiting, attempt } from '../parts/problem.tsx';
 import { may } from '../session.ts';
 import { say } from '../words/system.ts';
 
-type Certificate = Record<string, unknown>;
-
-const DAY = 86_400_000;
 const DAYS_WARN = 21;
-
-/** How many days a certificate lasts, if it says so. */
-export function daysLeft(certificate: Certificate, now: number): number | null {
-  const until = certificate['not_after'] ?? certificate['expires'] ?? certificate['expires_at'] ?? certificate['until'];
-  const at = typeof until === 'string' ? Date.parse(until) : Number.NaN;
-  return Number.isNaN(at) ? null : Math.floor((at - now) / DAY);
-}
 
 function Left(props: { days: number }) {
   return (
@@ -33,22 +23,24 @@ function Left(props: { days: number }) {
 
 /** Certificates. */
 export default function Certificates() {
-  const asked = ask(() => get<ListPage<Certificate> | Certificate[]>('/certificates'));
-  const list = () => {
-    const answer = asked.value();
-    return Array.isArray(answer) ? answer : answer?.items;
-  };
+  const asked = ask(() => get<ListPage<Certificate>>('/certificates'));
   const reload = () => attempt(async () => { await send('POST', '/certificates/reload'); asked.again(); }, say('reload.done'));
-  const name = (certificate: Certificate) => String(certificate['name'] ?? certificate['domain'] ?? certificate['file'] ?? certificate['subject'] ?? '');
   return (
     <Page title={say('certificates')} about={say('certificates.about')} acts={<Show when={may('parameters:write')}><Button onClick={() => void reload()}>{say('reload')}</Button></Show>}>
       <Waiting for={asked} />
-      <Show when={list()?.length === 0}><Empty icon="certificate" title={say('certificates.empty')} text={say('certificates.renew')} /></Show>
+      <Show when={asked.value()?.items.length === 0}><Empty icon="certificate" title={say('certificates.empty')} text={say('certificates.renew')} /></Show>
       <div class="cards">
-        <For each={list()}>
+        <For each={asked.value()?.items}>
           {certificate => (
-            <Card title={name(certificate)} acts={<Show when={daysLeft(certificate, Date.now()) !== null}><Left days={daysLeft(certificate, Date.now()) ?? 0} /></Show>}>
-              <Plain value={Object.fromEntries(Object.entries(certificate).map(([key, value]) => [title(key), value]))} />
+            <Card title={certificate.names[0] ?? certificate.subject} acts={<Left days={certificate.days_left} />}>
+              <Facts facts={[
+                [say('names'), certificate.names.join(', ')],
+                [say('subject'), certificate.subject],
+                [say('issuer'), certificate.self_signed ? <Mark grade="warn">{say('selfSigned')}</Mark> : certificate.issuer],
+                [say('from'), <When at={certificate.not_before} />],
+                [say('until'), <When at={certificate.not_after} />],
+                [say('fingerprint'), <code>{certificate.fingerprint}</code>],
+              ]} />
             </Card>
           )}
         </For>

@@ -4,11 +4,10 @@ import { For, Show, createSignal } from 'solid-js';
 import { Button, Field } from '../../kit/controls.tsx';
 import { Empty } from '../../kit/state.tsx';
 import { send } from '../api/client.ts';
-import type { Check } from '../api/shapes.ts';
-import { Card, Mark, Page } from '../parts/page.tsx';
-import { type PlainRow, PlainTable } from '../parts/plain-table.tsx';
+import type { Check, Federated } from '../api/shapes.ts';
+import { Card, Mark, Page, duration } from '../parts/page.tsx';
 import { attempt } from '../parts/problem.tsx';
-import { remoteRows } from '../parts/table.tsx';
+import { type Column, Table, remoteRows } from '../parts/table.tsx';
 import { may } from '../session.ts';
 import { say } from '../words/system.ts';
 
@@ -33,7 +32,18 @@ export const stepsOf = (answer: Check[] | { items?: Check[]; steps?: Check[]; ch
 
 /** Other servers. */
 export default function Federation() {
-  const rows = remoteRows<PlainRow>(() => '/federation', { seconds: 15 });
+  const columns: Column<Federated>[] = [
+    { key: 'domain', title: say('domain'), value: row => row.domain, sort: 'domain', cell: row => <strong>{row.domain}</strong> },
+    { key: 'state', title: say('state'), value: row => row.state, sort: 'state', cell: row => <Mark grade={row.state === 'connected' ? 'good' : row.failure ? 'bad' : 'off'}>{row.state}</Mark> },
+    { key: 'how', title: say('how'), value: row => row.how, sort: 'how' },
+    { key: 'queued', title: say('queued'), value: row => row.queued, number: true, sort: 'queued' },
+    { key: 'oldest', title: say('oldest'), value: row => row.oldest_seconds, number: true, sort: 'oldest_seconds', cell: row => (row.oldest_seconds === null ? '–' : duration(row.oldest_seconds)) },
+    { key: 'failure', title: say('failure'), value: row => row.failure, sort: 'failure' },
+    { key: 'sent', title: say('sent'), value: row => row.sent, number: true, extra: true, sort: 'sent' },
+    { key: 'returned', title: say('returned'), value: row => row.returned, number: true, extra: true, sort: 'returned' },
+    { key: 'incoming', title: say('incoming'), value: row => row.incoming.map(stream => stream.address).join(', '), extra: true },
+  ];
+  const rows = remoteRows<Federated>(() => '/federation', { seconds: 15, columns: () => columns });
   const [domain, setDomain] = createSignal('');
   const [busy, setBusy] = createSignal(false);
   const [steps, setSteps] = createSignal<Check[]>([]);
@@ -55,8 +65,8 @@ export default function Federation() {
           <Steps steps={steps()} />
         </Card>
       </Show>
-      <PlainTable name="federation" rows={rows} id="domain" known={{ domain: { title: say('domain'), cell: row => <strong>{String(row['domain'])}</strong> } }}
-        {...(may('federation:test') ? { acts: (row: PlainRow) => [{ text: say('test'), icon: 'globe' as const, do: () => void test(String(row['domain'])) }] } : {})}
+      <Table name="federation" columns={columns} rows={rows} id={row => row.domain}
+        {...(may('federation:test') ? { acts: (row: Federated) => [{ text: say('test'), icon: 'globe' as const, do: () => void test(row.domain) }] } : {})}
         empty={<Empty icon="globe" title={say('federation.empty')} text={say('federation.emptyText')} />} />
     </Page>
   );

@@ -5,7 +5,7 @@ import { Empty } from '../../kit/state.tsx';
 import { type Page as ListPage, get } from '../api/client.ts';
 import type { DialPlan, Queue } from '../api/shapes.ts';
 import { ask } from '../parts/ask.ts';
-import { Card, Go, Mark, Page } from '../parts/page.tsx';
+import { Card, Go, Mark, Page, When } from '../parts/page.tsx';
 import { Waiting } from '../parts/problem.tsx';
 import { type Column, Table, localRows } from '../parts/table.tsx';
 import { type Hunt, partsOf } from '../plan/document.ts';
@@ -63,6 +63,9 @@ function QueueCard(props: { queue: Queue }) {
         <Mark grade={props.queue.callers.length > 0 ? 'warn' : 'off'}>{say('waiting')}: {say('of', { count: props.queue.callers.length, max: props.queue.maxWaiting })}</Mark>
         <Mark grade={free() > 0 ? 'good' : 'off'}>{say('agents')}: {say('agentsFree', { free: free(), all: props.queue.agents.length })}</Mark>
       </div>
+      <Show when={props.queue.callers.length > 0}>
+        <ol class="stack"><For each={props.queue.callers}>{caller => <li class="row"><Go to={`/admin/calls/${caller.call}`}>{caller.name ?? caller.number}</Go><span class="soft small"><When at={caller.since} short /></span></li>}</For></ol>
+      </Show>
       <Table plain name={`queue-${props.queue.name}`} columns={columns} rows={localRows(() => props.queue.agents)} id={agent => agent.line.number} empty={<p class="soft">–</p>} />
     </Card>
   );

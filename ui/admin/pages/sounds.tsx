@@ -7,7 +7,7 @@ import { Empty } from '../../kit/state.tsx';
 import { change, send } from '../api/client.ts';
 import type { Sound } from '../api/shapes.ts';
 import { confirmer } from '../parts/form.tsx';
-import { Page } from '../parts/page.tsx';
+import { Page, duration } from '../parts/page.tsx';
 import { attempt } from '../parts/problem.tsx';
 import { type Column, Table, remoteRows } from '../parts/table.tsx';
 import { may } from '../session.ts';
@@ -19,6 +19,7 @@ export default function Sounds() {
   const columns: Column<Sound>[] = [
     { key: 'name', title: say('sounds.name'), value: sound => sound.name, sort: 'name', cell: sound => <strong>{sound.name}</strong> },
     { key: 'origin', title: say('sounds.origin'), value: sound => say(sound.of_the_house ? 'sounds.house' : 'sounds.own') },
+    { key: 'length', title: say('sounds.seconds'), value: sound => sound.milliseconds, number: true, cell: sound => (sound.milliseconds === undefined ? '–' : duration(sound.milliseconds / 1000)) },
   ];
   const rows = remoteRows<Sound>(() => '/sounds', { columns: () => columns });
   const confirm = confirmer();

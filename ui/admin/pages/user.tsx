@@ -16,12 +16,13 @@ import { type Column, Table, localRows, remoteRows } from '../parts/table.tsx';
 import { may } from '../session.ts';
 import { say } from '../words/people.ts';
 import { say as sayPart } from '../words/parts.ts';
+import { AuditTable } from './audit.tsx';
 import { CallTable } from './call-table.tsx';
 import { lineAddress } from './lines.tsx';
 import { SeenOf } from './presence.tsx';
 import { userActs, userAddress } from './users.tsx';
 
-const TABS = ['identity', 'lines', 'devices', 'sessions', 'signIns', 'presence', 'calls'] as const;
+const TABS = ['identity', 'lines', 'devices', 'sessions', 'signIns', 'presence', 'calls', 'audit'] as const;
 
 /** A user's page. */
 export default function UserPage(props: { jid: string }) {
@@ -32,7 +33,7 @@ export default function UserPage(props: { jid: string }) {
   const name = () => asked.value()?.value.name ?? props.jid;
   return (
     <Page title={name()} about={name() === props.jid ? undefined : props.jid} up={{ to: '/admin/users', text: say('users') }} acts={<Show when={asked.value()?.value}>{user => <Menu label={sayPart('acts', { row: name() })} items={acts.items(user())} />}</Show>}>
-      <Tabs label={name()} tabs={TABS.map(key => ({ to: userAddress(props.jid, key === 'identity' ? '' : key), text: say(key), current: tab() === key }))} />
+      <Tabs label={name()} tabs={TABS.filter(key => key !== 'audit' || may('audit:read')).map(key => ({ to: userAddress(props.jid, key === 'identity' ? '' : key), text: say(key), current: tab() === key }))} />
       <Switch>
         <Match when={tab() === 'identity'}>
           <Waiting for={asked} />
@@ -45,6 +46,7 @@ export default function UserPage(props: { jid: string }) {
         <Match when={tab() === 'sessions'}><SessionsOf jid={props.jid} /></Match>
         <Match when={tab() === 'signIns'}><SignInsOf jid={props.jid} /></Match>
         <Match when={tab() === 'presence'}><SeenOf user={props.jid} watcher="" /></Match>
+        <Match when={tab() === 'audit'}><AuditTable path={withQuery('/audit', { target: props.jid })} /></Match>
         <Match when={tab() === 'calls'}><CallTable path={withQuery('/calls', { user: props.jid })} /></Match>
       </Switch>
       <acts.Place />
