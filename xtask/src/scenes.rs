@@ -110,7 +110,7 @@ const FAILING: &[Scene] = &[
     Scene("missing acknowledgement", &[], &["bye_race"]),
     Scene("loops", &[], &["loop_protection"]),
     Scene("forward loop", &[], &["forward_loop"]),
-    Scene("call limit", &[], &["call_limit", "line_limits"]),
+    Scene("call limit", &[], &["call_limit", "line_limits", "device_limits"]),
     Scene("cost limits", &[], &["cost_limits"]),
     Scene("no application at a route point", &[], &["route_point_failure", "route_point_no_application"]),
     Scene("trunk down", &[], &["trunk_failover"]),

@@ -303,6 +303,23 @@ impl Board {
         self.line_shard(line).lock().get(line).map_or(0, |entry| entry.live.len())
     }
 
+    /// How many live calls a device takes part in, on these lines.
+    pub fn device_calls(&self, device: &str, lines: &[LineId]) -> usize {
+        let is_there = |call: &CallSnapshot| {
+            let mut connections = call.connections.iter();
+            connections.any(|c| !c.has_left() && c.particulars.device.as_deref() == Some(device))
+        };
+        let live: BTreeSet<CallId> = lines
+            .iter()
+            .flat_map(|line| {
+                let lines = self.line_shard(line).lock();
+                let calls = lines.get(line).into_iter().flat_map(|entry| entry.live.values());
+                calls.filter(|call| is_there(call)).map(|call| call.id).collect::<Vec<_>>()
+            })
+            .collect();
+        live.len()
+    }
+
     /// The last calls of a line.
     pub fn last_calls(&self, line: &LineId) -> LastCalls {
         self.line_shard(line).lock().get(line).map_or_else(LastCalls::default, |entry| entry.last.clone())

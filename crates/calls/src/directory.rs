@@ -170,6 +170,11 @@ impl<P: Phones> Directory for PlanDirectory<P> {
         call_waiting::room(said, self.lines.of(line).as_deref(), limits)
     }
 
+    fn device_is_full(&self, device: &str, line: &LineId) -> bool {
+        let limit = self.plan.load().device_limit(device, line);
+        limit.is_some_and(|(max, lines)| self.board.device_calls(device, &lines) >= max)
+    }
+
     fn sent_on(&self, to: &ForwardTo, caller: &Caller, course: &Course) -> Result<Destination, Unplaceable> {
         let plan = self.plan.load();
         let placing = self.placing(caller);
@@ -298,6 +303,7 @@ impl<P: Phones> PlanDirectory<P> {
             Outcome::More(_) | Outcome::Unallocated => Err(Unplaceable::NotFound),
         }
     }
+
     /// What a code stands for that a line has dialled.
     fn feature(
         &self,

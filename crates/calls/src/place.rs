@@ -273,6 +273,11 @@ pub trait Directory: Send + Sync {
     fn line_room(&self, _line: &LineId, limits: Limits) -> LineRoom {
         LineRoom { max: limits.calls_per_line_max, busy_at: limits.calls_per_line_max }
     }
+    /// Has a device all the calls that the plan lets it have, on its lines together? Without a word of the plan only
+    /// lines have limits.
+    fn device_is_full(&self, _device: &str, _line: &LineId) -> bool {
+        false
+    }
     /// Has a line no call, and may it be disturbed?
     fn is_free(&self, line: &LineId) -> bool {
         self.line_calls(line) == 0
@@ -520,6 +525,11 @@ pub type SharedDirectory = Arc<dyn Directory>;
 fn caller_has_room(directory: &dyn Directory, caller: &Caller, limits: Limits) -> Result<(), Unplaceable> {
     match &caller.line {
         Some(line) if is_full(directory, line, limits) => Err(Unplaceable::NotAllowed),
+        Some(line)
+            if caller.device.as_deref().is_some_and(|device| directory.device_is_full(device, line)) =>
+        {
+            Err(Unplaceable::NotAllowed)
+        }
         _ => Ok(()),
     }
 }
@@ -537,7 +547,7 @@ fn settle(
     limits: Limits,
 ) -> Result<Destination, Unplaceable> {
     for _ in 0..LOOKED_AT_MAX {
-        let (reason, course) = match without_full_lines(directory, destination, limits) {
+        let (reason, course) = match without_the_full(directory, destination, limits) {
             Ok(destination) => return Ok(at_most_branches(destination)),
             Err(failed) => failed,
         };
@@ -547,8 +557,14 @@ fn settle(
     Err(Unplaceable::Looping)
 }
 
-/// A line that has all the calls it may have does not ring; when that leaves nobody, the called side is busy.
-fn without_full_lines(
+/// Has the device of a phone all the calls that it may have?
+pub(crate) fn is_device_full(directory: &dyn Directory, branch: &Branch) -> bool {
+    let device = branch.device.as_deref().zip(branch.line.as_ref());
+    device.is_some_and(|(device, line)| directory.device_is_full(device, line))
+}
+
+/// A line or device that has all the calls it may have does not ring; when that leaves nobody, the called side is busy.
+fn without_the_full(
     directory: &dyn Directory,
     mut destination: Destination,
     limits: Limits,
@@ -558,7 +574,8 @@ fn without_full_lines(
             return Err((Unplaceable::NotRegistered, std::mem::take(course)));
         }
         let has_room = |line: &LineId| directory.line_calls(line) < directory.line_room(line, limits).busy_at;
-        branches.retain(|branch| branch.line.as_ref().is_none_or(has_room));
+        branches
+            .retain(|branch| branch.line.as_ref().is_none_or(has_room) && !is_device_full(directory, branch));
         if branches.is_empty() {
             return Err((Unplaceable::Busy, std::mem::take(course)));
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::LineId;
 use model::plan::{Digits, RoutePoint};
 
 use super::explanation::{Explanation, Silent, Step, Witness};
@@ -35,11 +36,15 @@ impl DialPlan {
     fn steps_of_places(&self, who: &Who<'_>, route: &Route<'_>) -> Vec<Step> {
         let caller = who.stand();
         let mut steps = Vec::new();
+        if let (Who::Line(line, _), Some(device)) = (who, self.caller(who).profile.device) {
+            steps.extend(self.limit_step(&self.plan.devices[device].name, line));
+        }
         match &route.outcome {
             Outcome::Line(line) => {
                 let of_line = self.line_index(line).map(|index| &self.lines[index].profiles);
                 for profile in of_line.into_iter().flatten() {
                     let device = profile.device.map(|at| self.plan.devices[at].name.as_str());
+                    steps.extend(device.and_then(|device| self.limit_step(device, line)));
                     let stand = Stand { line: Some(line), device, trunk: None };
                     steps.extend(self.place_steps(caller, stand, device.unwrap_or("the line")));
                 }
@@ -54,6 +59,18 @@ impl DialPlan {
             _ => {}
         }
         steps
+    }
+
+    /// With how many calls a device makes no other one, and is busy.
+    fn limit_step(&self, device: &str, line: &LineId) -> Option<Step> {
+        let (max, lines) = self.device_limit(device, line)?;
+        let numbers: Vec<&str> = lines.iter().take(12).map(|line| line.number.as_str()).collect();
+        let more = if lines.len() > 12 { ", …" } else { "" };
+        let calls = if max == 1 { "call" } else { "calls" };
+        Some(Step::new(format!(
+            "device {device} may have {max} {calls} at once on {}{more}: with so many it does not ring, and a call of its own is refused (403), but to rescuers",
+            numbers.join(", ")
+        )))
     }
 
     /// The analysis; in another search space than the caller's when one is given.
@@ -216,11 +233,11 @@ impl DialPlan {
         };
         let searched = &self.spaces[space];
         let all = self.accounts.lines_of(user);
-        let is_reached = |line: &&model::LineId| {
+        let is_reached = |line: &&LineId| {
             let number = self.partitions.number(&line.partition);
             number.is_some_and(|n| searched.rank(n) != NO_RANK && self.partitions.is_there(n, ask.when))
         };
-        let reached: Vec<&model::LineId> = all.iter().filter(is_reached).collect();
+        let reached: Vec<&LineId> = all.iter().filter(is_reached).collect();
         if W::WATCHES {
             let (name, of) = (user.node().map_or("", |node| node.as_str()), &searched.name);
             let text =

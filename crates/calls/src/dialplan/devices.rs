@@ -1,5 +1,6 @@
 //! Devices by what they say of themselves: their name, a line, an instance (`CC-01`).
 
+use model::plan::LineSpan;
 use model::{LineId, Number};
 
 use super::DialPlan;
@@ -14,6 +15,18 @@ impl DialPlan {
         let shown = &self.plan.devices[self.names.device(device)?].lines;
         let mut lines = shown.iter().filter_map(|span| span.line(&number));
         lines.find_map(|line| self.line_index(&line)).map(|index| &self.lines[index].line)
+    }
+
+    /// How many calls a device may take part in on this line at once, and the lines on which they are counted together.
+    /// `None`: the plan says nothing of it.
+    pub fn device_limit(&self, device: &str, line: &LineId) -> Option<(usize, Vec<LineId>)> {
+        let said = &self.plan.devices[self.names.device(device)?];
+        let max = usize::from(said.calls_max?);
+        // Behind a span there is a device for each line.
+        if said.lines.iter().any(|span| span.len() > 1 && span.contains(line)) {
+            return Some((max, vec![line.clone()]));
+        }
+        Some((max, said.lines.iter().filter(|span| span.len() == 1).map(LineSpan::first).collect()))
     }
 
     /// The device that shows a line and is this instance (RFC 5626 §4.1): the plan names the instance, or both name the
@@ -48,7 +61,7 @@ fn mac(plain: &str) -> Option<&str> {
 mod tests {
     use model::plan::Plan;
 
-    use super::super::{Accounts, compile};
+    use super::super::{Accounts, Ask, Who, compile};
     use super::*;
 
     const PLAN: &str = r#"
@@ -81,6 +94,26 @@ mod tests {
         assert_eq!(known("1003", of_laptop), None, "it does not show that line");
         assert_eq!(known("1001", "<urn:uuid:00000000-0000-0000-0000-00036bc7b974>"), None);
         assert_eq!(known("1001", "laptop"), None, "a name is no instance");
+    }
+
+    #[test]
+    fn the_calls_of_a_device_are_counted_over_its_lines_and_those_of_a_span_line_by_line() {
+        let document = PLAN.replace("lines = [\"1001\", ", "calls_max = 2\nlines = [\"1001\", \"1009\", ");
+        let plan = compile(&Plan::read(&document).unwrap(), Accounts::default(), None);
+        let limit = |device: &str, number: &str| plan.device_limit(device, &line(number));
+        assert_eq!(limit("SEP00036BC7B973", "1009"), Some((2, vec![line("1001"), line("1009")])));
+        assert_eq!(limit("SEP00036BC7B973", "1004"), Some((2, vec![line("1004")])));
+        assert_eq!(limit("laptop", "1001"), None);
+        let (from, now) = (line("1004"), model::Timestamp(0));
+        let explained =
+            |dialled: &str| plan.explain(&Ask::new(dialled, Who::Line(&from, None), now)).0.to_string();
+        let (own, other) = ("may have 2 calls at once on 1004:", "may have 2 calls at once on 1001, 1009:");
+        assert!(
+            explained("1001").contains(own) && explained("1001").contains(other),
+            "{}",
+            explained("1001")
+        );
+        assert!(!explained("2000").contains(other), "{}", explained("2000"));
     }
 
     #[test]

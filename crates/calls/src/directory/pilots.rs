@@ -10,7 +10,7 @@ use crate::course::{Course, RingsAt, Why};
 use crate::dialplan::{DialPlan, Who};
 use crate::features::forward;
 use crate::features::hunt::Hunt;
-use crate::place::{Branch, Destination, Directory, Pilot, Unplaceable};
+use crate::place::{self, Branch, Destination, Directory, Pilot, Unplaceable};
 use crate::snapshot::Cause;
 
 impl<P: Phones> PlanDirectory<P> {
@@ -60,7 +60,11 @@ impl<P: Phones> PlanDirectory<P> {
     /// The phones of a member who can take a call of a hunt: one who has none.
     pub(super) fn free(&self, line: &LineId, when: Timestamp) -> Vec<Branch> {
         match self.board.line_calls(line) {
-            0 => self.phones_that_ring(line, when),
+            0 => {
+                let mut phones = self.phones_that_ring(line, when);
+                phones.retain(|phone| !place::is_device_full(self, phone));
+                phones
+            }
             _ => Vec::new(),
         }
     }

@@ -68,6 +68,8 @@ scripts! {
     declined
     deflect_call
     destinations_in_turn
+    device_limits
+    device_limits_busy
     device_of_a_shared_line
     directed_pickup
     do_not_disturb

@@ -31,6 +31,10 @@ pub struct Device {
     /// Where it stands; what is not said here says its pool.
     #[serde(skip_serializing_if = "Place::is_none")]
     pub place: Place,
+    /// Calls that it takes part in at once, over all its lines; a span of lines is a device for each of them. Without it
+    /// only the limits of the lines hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_max: Option<u16>,
     /// Its speed dials with a busy lamp, in the order of their keys (`PH-07`): what one subscription to
     /// `sip:lamps-<line>@domain` watches.
     #[serde(rename = "lamp", skip_serializing_if = "Vec::is_empty")]

@@ -268,6 +268,9 @@ fn people(plan: &Plan, known: &Known<'_>, found: &mut Findings) {
         if device.lines.is_empty() {
             found.warning(&at, "it shows no line", "name one in lines");
         }
+        if device.calls_max == Some(0) {
+            found.warning(&at, "calls_max is 0: it has no calls", "leave it out, or raise it");
+        }
         lamps(device, &at, found);
     }
     for pool in &plan.device_pools {
