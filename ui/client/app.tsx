@@ -87,6 +87,7 @@ function Shell() {
       <div class="stage">
         <Banner />
         <main id="content" class="content" tabindex="-1">
+          <h1 class="hidden narrow">Carillon</h1>
           <Suspense fallback={<Skeleton rows={6} />}>
             <Show when={area()}>{one => <Dynamic component={one().page} />}</Show>
           </Suspense>

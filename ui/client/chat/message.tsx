@@ -227,7 +227,7 @@ function Reactions(props: { message: Message; acts: Acts }) {
               type="button"
               class="reaction"
               aria-pressed={who.includes(own() ?? '')}
-              aria-label={t('reactedWith', { names: who.map(nameOf).map(plain).join(', '), emoji })}
+              aria-label={t('reactedWith', { names: who.map(nameOf).map(plain).join(', '), emoji, count: who.length })}
               title={who.map(nameOf).map(plain).join(', ')}
               onClick={() => props.acts.react(props.message, emoji)}
             >

@@ -73,8 +73,18 @@ export class History {
   /** Messages with these words, the newest first; each with its place in the archive. */
   async search(words: string, where: { room?: string | undefined; with?: string | undefined }, before?: string): Promise<{ messages: Message[]; more?: string | undefined }> {
     const page = await this.archive.page({ ...where, words, before: before ?? '', limit: 30 });
-    const messages = this.read(page.messages).flatMap(one => (one.is === 'message' ? [one.message] : []));
-    return { messages: messages.toReversed(), more: page.complete ? undefined : page.first };
+    const found = await Promise.all(this.read(page.messages).map(one => this.found(one)));
+    const messages = new Map(found.filter(one => one !== null).map(one => [one.key, one]));
+    return { messages: [...messages.values()].toReversed(), more: page.complete ? undefined : page.first };
+  }
+
+  /** A hit as the message that one knows: words that came by an edit are those of the message that was edited. */
+  private async found(happening: Happening): Promise<Message | null> {
+    if (happening.is === 'message') return happening.message;
+    if (happening.is !== 'edit') return null;
+    const { chat, target, from, body, at } = happening;
+    const known = await this.cache.byRef(chat, target);
+    return known ?? { chat, key: target, at, from, mine: from === this.client.bare, body, edited: at, refs: [] };
   }
 }
 

@@ -12,7 +12,7 @@ export type Draft = { body: string; reply?: Message | undefined; file?: SharedFi
 const URL_DATA = 'http://jabber.org/protocol/url-data';
 
 export class Outbox {
-  /** What this session has sent and the server not yet acknowledged. */
+  /** What this session has sent. It stays in here when it is acknowledged: the cache may learn of that a little later. */
   private readonly flying = new Set<string>();
   private flushing: Promise<void> = Promise.resolve();
   private extra = new Map<string, Draft['mentions']>();
@@ -53,6 +53,7 @@ export class Outbox {
   }
 
   async retry(message: Message): Promise<void> {
+    this.flying.delete(message.key);
     await this.cache.update(message.chat, message.key, known => ({ ...known, delivery: 'queued', problem: undefined, queuedAt: Date.now() }));
     this.flush();
   }
@@ -72,7 +73,6 @@ export class Outbox {
 
   /** The server has taken responsibility. In a room the message comes back and says more. */
   private arrived(message: Message): void {
-    this.flying.delete(message.key);
     this.extra.delete(message.key);
     void this.cache.update(message.chat, message.key, known => {
       if (known.delivery !== 'queued') return null;
