@@ -1,6 +1,6 @@
 // Forms: fields described as data, sent in one go, with the server's objections beside the fields that they are about.
 
-import { For, type JSX, Match, Show, Switch as Case, createSignal } from 'solid-js';
+import { For, type JSX, Match, Show, Switch as Case, createSignal, onMount } from 'solid-js';
 import { Button, Choice, Field, Switch } from '../../kit/controls.tsx';
 import { Dialog, notify } from '../../kit/overlay.tsx';
 import { words } from '../../kit/words.ts';
@@ -47,6 +47,8 @@ export function Form(props: FormProps) {
   const [failure, setFailure] = createSignal('');
   const [busy, setBusy] = createSignal(false);
   let element!: HTMLFormElement;
+  // In a dialog people have come to type.
+  onMount(() => element.closest('dialog') && element.querySelector<HTMLElement>('input, select, textarea')?.focus());
   const shown = () => props.fields.filter(field => field.when?.(values()) ?? true);
   const put = (name: string, value: string | boolean) => {
     setValues(now => ({ ...now, [name]: value }));

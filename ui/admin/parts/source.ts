@@ -72,7 +72,7 @@ export function remoteRows<Row>(path: () => string, options: { seconds?: number;
       else put();
     },
     order,
-    setOrder: by => { setOrder(by); setTrail([]); },
+    setOrder: by => batch(() => { setOrder(by); setTrail([]); }),
     turn: way => setTrail(now => (way < 0 ? now.slice(0, -1) : [...now, asked.value()?.next ?? '']).filter(Boolean)),
     back: () => trail().length > 0,
     everything: () => all<Row>(path(), large() && q() ? { q: q() } : {}),
