@@ -1,12 +1,9 @@
 // Lets Solid's templates pass Trusted Types: the only strings that become markup are those that the compiler wrote.
 
+import { resolve } from 'node:path';
 import type { Plugin } from 'vite';
 
-const POLICY = `
-const carillonTemplates = globalThis.trustedTypes
-  ? globalThis.trustedTypes.createPolicy('carillon', { createHTML: html => html })
-  : { createHTML: html => html };
-`;
+const POLICY = `import { trusted as carillonTemplates } from ${JSON.stringify(resolve(import.meta.dirname, '../kit/trusted.ts'))};\n`;
 const SINK = 't.innerHTML = html;';
 
 /** Replaces the one place where Solid makes markup of a string; every other one stays forbidden. */

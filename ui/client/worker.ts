@@ -1,11 +1,13 @@
 // Registers the service worker and the schemes of links that this page can open.
 
+import { WORKER, trusted } from '../kit/trusted.ts';
+
 const SCHEMES = ['xmpp', 'im', 'tel', 'sip', 'web+ciscotel'];
 
 /** After the first screen is there: nothing of it waits for this. */
 export function registerWorker(): void {
   if (!('serviceWorker' in navigator) || import.meta.env.DEV) return;
-  addEventListener('load', () => void navigator.serviceWorker.register('/sw.js').catch(() => {}));
+  addEventListener('load', () => void navigator.serviceWorker.register(trusted.createScriptURL(WORKER)).catch(() => {}));
 }
 
 /** On demand only, because the browser asks; those that it does not allow are left out. */
