@@ -1,13 +1,7 @@
 // The shapes of what the server answers, by the names that the console has for them.
 
-/** A user. */
-export type User = { jid: string; name: string; enabled: boolean; lines: string[] };
-/** What came of adding a user; passwords are here only when they were made up. */
-export type UserAdded = { user: User; password: string | null; line_password: string | null; warnings: string[] };
-/** What came of setting a password. */
-export type PasswordSet = { password: string | null; warnings: string[] };
-/** A token that a client signs in with in place of the password. */
-export type SignIn = Record<string, string | number | boolean | null>;
+export type { PasswordSet, TokenShown as SignIn, UserMade as UserAdded, UserShown as User } from './types.ts';
+
 /** A line. */
 export type Line = { number: string; partition: string; owner: string | null };
 /** A line with what its user has set. */

@@ -59,7 +59,7 @@ function Recordings() {
 function CallPage(props: { id: string }) {
   const path = () => `/calls/${encodeURIComponent(props.id)}`;
   const call = ask(() => get<Call>(path()));
-  const trace = ask(() => get<Trace>(`${path()}/trace`));
+  const trace = ask(async () => (may('calls:trace') ? get<Trace>(`${path()}/trace`) : undefined));
   const confirm = confirmer();
   const hangUp = () => confirm.ask({
     title: say('hangUp'), text: say('hangUp.sure'), act: say('hangUp'), done: say('hangUp.done'),
@@ -95,7 +95,7 @@ function CallPage(props: { id: string }) {
           </div>
         )}
       </Show>
-      <h2>{say('ladder')}</h2>
+      <Show when={may('calls:trace')}><h2>{say('ladder')}</h2></Show>
       <Show when={trace.value()} fallback={<Show when={trace.failure()}><Empty icon="log" title={say('noTrace')} text={say('noTraceText')} /></Show>}>
         {shown => (
           <>

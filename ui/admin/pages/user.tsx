@@ -126,17 +126,22 @@ export function SessionTable(props: { name: string; rows: ReturnType<typeof loca
 function SignInsOf(props: { jid: string }) {
   const path = () => `/users/${encodeURIComponent(props.jid)}/sign-ins`;
   const rows = remoteRows<SignIn>(path);
-  const keys = () => Object.keys(rows.asked.value()?.items[0] ?? { client: '' });
-  const text = (row: SignIn, key: string) => row[key];
-  const columns = (): Column<SignIn>[] => keys().map(key => ({ key, title: key === 'client' ? say('client') : key.replaceAll('_', ' '), value: row => text(row, key), ...(/_at$|^since|seen|used/.test(key) ? { cell: (row: SignIn) => <When at={String(row[key] ?? '')} /> } : {}) }));
+  const columns: Column<SignIn>[] = [
+    { key: 'software', title: say('client'), value: row => row.software, sort: 'software', cell: row => <strong>{row.software || row.client}</strong> },
+    { key: 'device', title: say('device'), value: row => row.device, sort: 'device' },
+    { key: 'used', title: say('lastUsed'), value: row => row.used_at, sort: 'used_at', cell: row => <When at={row.used_at} /> },
+    { key: 'issued', title: say('made'), value: row => row.issued_at, sort: 'issued_at', cell: row => <When at={row.issued_at} /> },
+    { key: 'expires', title: say('expires'), value: row => row.expires_at, sort: 'expires_at', cell: row => <When at={row.expires_at} /> },
+    { key: 'mechanism', title: say('mechanism'), value: row => row.mechanism, extra: true, sort: 'mechanism' },
+  ];
   const revoke = (client?: string) => attempt(async () => { await send('DELETE', withQuery(path(), { client })); rows.asked.again(); }, say('revoke.done'));
   return (
     <>
       <Show when={may('passwords:write') && (rows.asked.value()?.items.length ?? 0) > 0}>
         <div class="row end"><Button icon="signout" onClick={() => void revoke()}>{say('revokeAll')}</Button></div>
       </Show>
-      <Table name="sign-ins" columns={columns()} rows={rows} id={row => String(row['client'] ?? '')}
-        {...(may('passwords:write') ? { acts: (row: SignIn) => [{ text: say('revoke'), icon: 'signout' as const, do: () => void revoke(String(row['client'] ?? '')) }] } : {})}
+      <Table name="sign-ins" columns={columns} rows={rows} id={row => row.software || row.client}
+        {...(may('passwords:write') ? { acts: (row: SignIn) => [{ text: say('revoke'), icon: 'signout' as const, do: () => void revoke(row.client) }] } : {})}
         empty={<Empty icon="lock" title={say('noTokens')} text={say('noTokensText')} />} />
     </>
   );

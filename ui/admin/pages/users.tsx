@@ -132,7 +132,7 @@ export function SetPassword(props: { title: string; path: string; name: string; 
 
 /** Adds a user, then shows once what was made up. */
 export function AddUser(props: { onClose: () => void; onDone: () => void }) {
-  const [added, setAdded] = createSignal<(UserAdded & User & { line: string | null }) | null>(null);
+  const [added, setAdded] = createSignal<(UserAdded & { name: string }) | null>(null);
   const add = async (values: Values) => {
     const local = String(values['user']).trim();
     const body = {
@@ -143,7 +143,7 @@ export function AddUser(props: { onClose: () => void; onDone: () => void }) {
     };
     const answer = await send<UserAdded>('POST', '/users', { body });
     props.onDone();
-    setAdded({ ...answer, ...answer.user, line: answer.user.lines[0] ?? null });
+    setAdded({ ...answer, name: String(values['name'] || local) });
   };
   return (
     <Show

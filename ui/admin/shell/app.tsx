@@ -83,13 +83,17 @@ function Frame() {
       <main id="main" ref={main} tabindex={-1}>
         <Suspense fallback={<Skeleton rows={6} />}>
           <Show when={entry()} fallback={<NoPage />} keyed>
-            {shown => <Show when={!shown.right || may(shown.right)} fallback={<NoPage />}><Dynamic component={shown.page} /></Show>}
+            {shown => <Show when={!shown.right || may(shown.right)} fallback={<NotAllowed right={shown.right} />}><Dynamic component={shown.page} /></Show>}
           </Show>
         </Suspense>
       </main>
       <Show when={searching()}><Search onClose={() => setSearching(false)} /></Show>
     </div>
   );
+}
+
+function NotAllowed(props: { right: string }) {
+  return <Page title={sayPart('forbidden')}><p>{sayPart('forbiddenText', { right: props.right })}</p></Page>;
 }
 
 function NoPage() {
