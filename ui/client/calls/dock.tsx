@@ -30,7 +30,7 @@ export default function Dock() {
       <p class="hidden" role="alert" aria-live="assertive">
         {announcement()}
       </p>
-      <For each={[...streams()]}>{([, stream]) => <Sound stream={stream} />}</For>
+      <For each={[...streams().keys()]}>{id => <Show when={streams().get(id)}>{stream => <Sound stream={stream()} />}</Show>}</For>
       <Incoming />
       <Show when={inBar().length > 0 && !isOut()}>
         <section class="call-bar" aria-label={t('bar')} id="calls-under-way">

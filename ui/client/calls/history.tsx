@@ -2,12 +2,13 @@
 
 import { For, Show, Suspense, createEffect, createResource, createSignal, on } from 'solid-js';
 import type { PastCall } from '../../core/cti/words.ts';
+import { isConference } from '../../core/phone/call.ts';
 import { HISTORY_PAGE } from '../../core/phone/telephony.ts';
 import { Button, IconButton } from '../../kit/controls.tsx';
 import { Icon } from '../../kit/icons.tsx';
 import { formatTime } from '../../kit/language.ts';
 import { Empty, Failure, Skeleton } from '../../kit/state.tsx';
-import { t } from '../words-calls.ts';
+import { t, whoIs } from '../words-calls.ts';
 import { duration } from './duration.ts';
 import { canCall, dial, telephony } from './telephone.ts';
 
@@ -100,7 +101,8 @@ export function History() {
 
 function Row(props: { group: Group }) {
   const call = () => props.group.first;
-  const who = () => call().name || call().peer || t('anonymous');
+  const peer = () => ({ name: call().name, number: call().peer });
+  const who = () => whoIs(peer());
   const lasted = () => (call().answered === null ? '' : duration(call().ended - (call().answered ?? 0)));
   return (
     <li class={`past ${call().kind}`}>
@@ -124,7 +126,7 @@ function Row(props: { group: Group }) {
         </time>
         <span>{lasted()}</span>
       </span>
-      <IconButton icon="phone" label={t('history.call', { who: who() })} disabled={!canCall() || call().peer === ''} onClick={() => void dial(call().peer)} />
+      <IconButton icon="phone" label={t('history.call', { who: who() })} disabled={!canCall() || call().peer === '' || isConference(peer())} onClick={() => void dial(call().peer)} />
     </li>
   );
 }

@@ -1,25 +1,25 @@
-// What holds for a line on all of its phones: do not disturb, forwards, speed dials. Read by the interface, set by call control.
+// What holds for a line on all of its phones: do not disturb, forwards, speed dials. By the server's interface.
 
 import { For, Show, Suspense, createResource, createSignal } from 'solid-js';
 import type { LineId } from '../../core/cti/words.ts';
-import { type DoNotDisturb, FORWARD_WHEN, type Forward, type ForwardWhen, type SpeedDial } from '../../core/phone/self.ts';
+import { bare } from '../../core/phone/letters.ts';
+import { type DoNotDisturb, FORWARD_WHEN, type Forward, type ForwardWhen, type LineChange, type SpeedDial } from '../../core/phone/self.ts';
 import { Button, Choice, Field, IconButton } from '../../kit/controls.tsx';
 import { notify } from '../../kit/overlay.tsx';
 import { Failure, Skeleton } from '../../kit/state.tsx';
 import { t } from '../words-calls.ts';
 import { readSettings } from './known.ts';
-import { attempt, self, telephony } from './telephone.ts';
+import { attempt, self } from './telephone.ts';
 
 const PLACES = 100;
 
 /** See the module. */
 export function LineSettings(props: { line: LineId }) {
-  const [read, { refetch }] = createResource(() => props.line, line => self.line(line));
-  const change = (op: string, more: Record<string, unknown>, said?: string) =>
+  const [read, { refetch, mutate }] = createResource(() => props.line, line => self.line(line));
+  const change: Change = (wanted, said) =>
     attempt(async () => {
-      await telephony.control.ask(op, { line: props.line, ...more });
+      mutate(await self.change(props.line, wanted));
       if (said) notify(said, 'good');
-      await refetch();
       void readSettings();
     });
   return (
@@ -33,7 +33,7 @@ export function LineSettings(props: { line: LineId }) {
                 label={t('settings.dnd')}
                 value={settings().doNotDisturb || 'off'}
                 options={(['off', 'reject', 'silent'] as const).map(value => ({ value, text: t(`dnd.${value}`) }))}
-                onChange={mode => void change('setDoNotDisturb', mode === 'off' ? {} : { mode })}
+                onChange={mode => void change({ set: 'do-not-disturb', mode: mode === 'off' || mode === '' ? null : mode })}
               />
               <h3>{t('settings.forwards')}</h3>
               <ul class="list">
@@ -49,11 +49,11 @@ export function LineSettings(props: { line: LineId }) {
   );
 }
 
-type Change = (op: string, more: Record<string, unknown>, said?: string) => Promise<void>;
+type Change = (wanted: LineChange, said?: string) => Promise<void>;
 
 function ForwardRow(props: { when: ForwardWhen; forward: Forward | undefined; change: Change }) {
   const [target, setTarget] = createSignal('');
-  const set = () => void props.change('setForwarding', { when: props.when, target: target() }, t('forward.done', { target: target() }));
+  const set = () => void props.change({ set: 'forward', when: props.when, to: bare(target()) }, t('forward.done', { target: target() }));
   return (
     <li>
       <span>{t(`forward.${props.when}`)}</span>
@@ -71,7 +71,7 @@ function ForwardRow(props: { when: ForwardWhen; forward: Forward | undefined; ch
         {forward => (
           <>
             <strong>{forward().target}</strong>
-            <Button onClick={() => void props.change('setForwarding', { when: props.when }, t('forward.ended'))}>{t('forward.end')}</Button>
+            <Button onClick={() => void props.change({ set: 'forward', when: props.when, to: null }, t('forward.ended'))}>{t('forward.end')}</Button>
           </>
         )}
       </Show>
@@ -84,7 +84,7 @@ function SpeedDialRows(props: { dials: SpeedDial[]; change: Change }) {
   const [label, setLabel] = createSignal('');
   const free = () => Array.from({ length: PLACES }, (_, place) => place).find(place => !props.dials.some(one => one.place === place)) ?? 0;
   const add = async () => {
-    await props.change('setSpeedDial', { place: free(), target: target(), label: label() });
+    await props.change({ set: 'speed-dial', place: free(), dial: { number: bare(target()), label: label() } });
     setTarget('');
     setLabel('');
   };
@@ -100,7 +100,7 @@ function SpeedDialRows(props: { dials: SpeedDial[]; change: Change }) {
               <span class="small soft">
                 {t('speed.place')} {one.place}
               </span>
-              <IconButton icon="trash" label={t('speed.remove', { who: one.label || one.target })} onClick={() => void props.change('setSpeedDial', { place: one.place })} />
+              <IconButton icon="trash" label={t('speed.remove', { who: one.label || one.target })} onClick={() => void props.change({ set: 'speed-dial', place: one.place, dial: null })} />
             </li>
           )}
         </For>

@@ -35,6 +35,20 @@ export function TargetField(props: Props) {
   let input!: HTMLInputElement;
   const found = search(() => props.value);
   const shown = () => (open() ? found() : []);
+  let pressed = false;
+  const press = () => void (pressed = true);
+  const release = () => void (pressed = false);
+  addEventListener('pointerdown', press, { capture: true });
+  addEventListener('pointerup', release, { capture: true });
+  onCleanup(() => {
+    removeEventListener('pointerdown', press, { capture: true });
+    removeEventListener('pointerup', release, { capture: true });
+  });
+  // A list that goes while a button below it is pressed would move that button away from under the pointer.
+  const leave = () => {
+    if (pressed) addEventListener('pointerup', () => setTimeout(() => setOpen(false)), { once: true });
+    else setOpen(false);
+  };
   onMount(() => props.focus && input.focus());
   createEffect(on(found, () => setAt(-1)));
   const choose = (one: Found) => {
@@ -84,7 +98,7 @@ export function TargetField(props: Props) {
           props.onInput(event.currentTarget.value);
         }}
         onKeyDown={keys}
-        onBlur={() => setOpen(false)}
+        onBlur={leave}
       />
       <ul id={`${id}-list`} role="listbox" aria-label={props.label} class="target-list" hidden={shown().length === 0}>
         <For each={shown()}>

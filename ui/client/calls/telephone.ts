@@ -152,7 +152,7 @@ function tones(): void {
 
 /** Says what happened, for those who do not see it; and shows an incoming call when the page is not in sight. */
 function tell(calls: readonly Call[], before: readonly Call[]): void {
-  setStreams(all => (all.size === 0 ? all : new Map([...all].filter(([id]) => calls.some(call => call.id === id)))));
+  setStreams(all => (all.size === 0 ? all : new Map([...all].filter(([id]) => calls.some(call => call.id === id && call.state !== 'ended')))));
   for (const call of calls) {
     const old = before.find(one => one.id === call.id);
     if (old?.state === call.state) continue;

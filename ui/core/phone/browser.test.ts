@@ -72,7 +72,10 @@ class Stack extends EventEmitter {
   session = new Session('outgoing');
   dialled: string[] = [];
   start = () => undefined;
-  stop = () => undefined;
+  stopped = 0;
+  left = 0;
+  stop = () => void (this.stopped += 1);
+  unregister = () => void (this.left += 1);
   call = (target: string) => {
     this.dialled.push(target);
     return this.session;
@@ -82,7 +85,7 @@ class Stack extends EventEmitter {
 vi.stubGlobal('MediaStream', Stream);
 afterEach(() => vi.useRealTimers());
 
-const ACCOUNT = { uri: 'sip:x@localhost', user: 'x', password: 'y', socket: 'wss://localhost/sip', name: 'Ann', iceServers: [] };
+const ACCOUNT = { uri: 'sip:x@localhost', user: 'x', password: 'y', socket: 'wss://localhost/sip', name: 'Ann', iceServers: [], until: null };
 
 async function phoneWith(capture: () => Promise<unknown> = () => Promise.resolve(new Stream())) {
   const stack = new Stack();
@@ -200,4 +203,15 @@ test('digits are events in the sound', async () => {
   const id = await phone.dial('1002');
   phone.digits(id, '42#');
   expect(stack.session.asked.at(-1)).toMatchObject(['digits 42#', { transportType: 'RFC2833' }]);
+});
+
+test('another account takes over, and calls of the one before go on until they end', async () => {
+  const { phone, stack, seen } = await phoneWith();
+  await phone.dial('1002');
+  stack.session.emit('accepted', {});
+  await phone.start({ ...ACCOUNT, user: 'z' });
+  expect([stack.left, stack.stopped]).toEqual([1, 0]);
+  stack.session.emit('ended', { originator: 'local', message: null, cause: 'Terminated' });
+  expect(stack.stopped).toBe(1);
+  expect(seen.at(-1)?.state).toBe('ended');
 });

@@ -8,7 +8,7 @@ import type { Ending } from './ending.ts';
 import { type SessionHappening, attach, identityOf } from './session.ts';
 
 /** The account that the server made for this page. */
-export type Account = { uri: string; user: string; password: string; socket: string; name: string; iceServers: readonly IceServer[] };
+export type Account = { uri: string; user: string; password: string; socket: string; name: string; iceServers: readonly IceServer[]; until: number | null };
 export type IceServer = { urls: string | string[]; username?: string; credential?: string };
 
 /** How the phone stands with the server. */
@@ -72,6 +72,8 @@ export class BrowserPhone {
   #count = 0;
   /** Calls whose answer waits for the microphone. */
   #answering = new Set<string>();
+  /** Stacks of accounts that are no longer used, whose calls go on. */
+  #leaving: UA[] = [];
 
   constructor(listener: BrowserListener, capture: Capture, make: MakeStack = jssip) {
     this.#listener = listener;
@@ -92,6 +94,10 @@ export class BrowserPhone {
     this.#listener.registration('connecting');
     const stack = await this.#make(account);
     if (this.#stack && this.#calls.size === 0) this.#stack.stop();
+    else if (this.#stack) {
+      this.#stack.unregister();
+      this.#leaving.push(this.#stack);
+    }
     this.#stack = stack;
     this.#account = account;
     const current = (act: () => void) => () => this.#stack === stack && act();
@@ -339,6 +345,9 @@ export class BrowserPhone {
     held.local?.getTracks().forEach(track => track.stop());
     held.session.connection?.getSenders().forEach(sender => sender.track?.stop());
     held.screen?.stop();
+    if (this.#calls.size > 0) return;
+    this.#leaving.forEach(stack => stack.stop());
+    this.#leaving = [];
   }
 
   /** A new offer must wait until the one before is answered (RFC 3261 §14.1). */

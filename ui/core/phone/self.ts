@@ -1,6 +1,6 @@
 // What the server tells a person about their own lines, and does for them: `/api/v1/self`.
 
-import { type LineId, each, fields, readLineId, text } from '../cti/words.ts';
+import { type LineId, each, fields, text } from '../cti/words.ts';
 import type { Account, IceServer } from './browser.ts';
 
 /** Asks the server's interface. */
@@ -8,12 +8,18 @@ export type Ask = (path: string, init?: { method?: string; json?: unknown }) => 
 
 export type ForwardWhen = 'all' | 'busy' | 'no-answer' | 'unregistered';
 export const FORWARD_WHEN: readonly ForwardWhen[] = ['all', 'busy', 'no-answer', 'unregistered'];
-export type Forward = { when: ForwardWhen; calls: string; target: string; after: number | null };
+export type Forward = { when: ForwardWhen; target: string };
 export type SpeedDial = { place: number; target: string; label: string };
 export type DoNotDisturb = '' | 'reject' | 'silent';
 
 /** What a person has set on a line. */
 export type LineSettings = { forwards: Forward[]; doNotDisturb: DoNotDisturb; speedDials: SpeedDial[] };
+
+/** A change of it, as the interface has them. */
+export type LineChange =
+  | { set: 'forward'; when: ForwardWhen; to: string | null }
+  | { set: 'do-not-disturb'; mode: 'reject' | 'silent' | null }
+  | { set: 'speed-dial'; place: number; dial: { number: string; label?: string } | null };
 
 /** What a call to a target would do (S25). */
 export type Preview = {
@@ -36,49 +42,62 @@ export type Person = { jid: string; name: string; numbers: string[] };
 
 export type Self = {
   account: () => Promise<Account>;
-  iceServers: () => Promise<IceServer[]>;
   preview: (target: string, line: LineId | null) => Promise<Preview>;
   line: (line: LineId) => Promise<LineSettings>;
+  change: (line: LineId, change: LineChange) => Promise<LineSettings>;
   people: (query: string) => Promise<Person[]>;
 };
 
+/** The partition that is not named in the name of a line. */
+const PARTITION_DEFAULT = 'internal';
+
+/** What a line is called in the interface. */
+function named(line: LineId): string {
+  return line.partition === PARTITION_DEFAULT || line.partition === '' ? line.number : `${line.number}@${line.partition}`;
+}
+
 /** The interface, with `page` as the address that WebSockets belong to. */
 export function selfOf(ask: Ask, page: URL): Self {
-  const iceServers = async () => {
-    const me = fields(await ask('/self/me'));
-    return each(me?.['ice_servers'] ?? me?.['iceServers'], readIceServer);
-  };
+  const pathOf = (line: LineId) => `/self/lines/${encodeURIComponent(named(line))}`;
   return {
-    iceServers,
     account: async () => {
-      const [made, servers] = await Promise.all([ask('/self/phone', { method: 'POST', json: {} }), iceServers().catch(() => [])]);
-      return readAccount(made, page, servers);
+      const [made, me] = await Promise.all([ask('/self/phone', { method: 'POST', json: {} }), ask('/self/me').catch(() => null)]);
+      return readAccount(made, page, me);
     },
-    preview: async (target, line) => readPreview(await ask(`/self/dial?${new URLSearchParams({ to: target, ...(line && { line: line.number }) })}`)),
-    line: async line => readLineSettings(await ask(`/self/lines/${encodeURIComponent(line.number)}?${new URLSearchParams({ partition: line.partition })}`)),
-    people: async query => {
-      const found = await ask(`/self/directory?${new URLSearchParams({ q: query })}`);
-      return each(fields(found)?.['people'] ?? fields(found)?.['items'] ?? found, readPerson);
-    },
+    preview: async (target, line) => readPreview(await ask(`/self/dial?${new URLSearchParams({ to: target, ...(line && { line: named(line) }) })}`)),
+    line: async line => readLineSettings(await ask(pathOf(line))),
+    change: async (line, change) => readLineSettings(await ask(pathOf(line), { method: 'PATCH', json: change })),
+    people: async query => each(fields(await ask(`/self/directory?${new URLSearchParams({ q: query })}`))?.['people'], readPerson),
   };
 }
 
-/** Reads the account of a phone. */
-export function readAccount(value: unknown, page: URL, iceServers: IceServer[] = []): Account {
+/** Reads the account of a phone; `me` has the name, and the servers that help sound to find its way. */
+export function readAccount(value: unknown, page: URL, me: unknown = null): Account {
   const of = fields(value);
   const [uri, user, password] = [text(of?.['uri']), text(of?.['username']), text(of?.['password'])];
-  if (uri === '' || password === '') throw new Error('no-account');
+  if (uri === '' || user === '' || password === '') throw new Error('no-account');
   const socket = new URL(text(of?.['ws']) || '/sip', page);
   socket.protocol = socket.protocol === 'https:' || socket.protocol === 'wss:' ? 'wss:' : 'ws:';
-  return { uri, user, password, socket: socket.href, name: text(of?.['name']), iceServers };
+  const until = Date.parse(text(of?.['expires']));
+  return {
+    uri,
+    user,
+    password,
+    socket: socket.href,
+    name: text(fields(me)?.['name']),
+    iceServers: each(fields(me)?.['ice_servers'], readIceServer),
+    until: Number.isNaN(until) ? null : until,
+  };
 }
 
+/** One that a browser would not take is left out: it would take none at all then. */
 function readIceServer(value: unknown): IceServer | null {
   const of = fields(value);
-  const urls = Array.isArray(of?.['urls']) ? of['urls'].filter((url): url is string => typeof url === 'string') : text(of?.['urls']);
-  if (!of || urls.length === 0) return null;
-  const [username, credential] = [text(of['username']), text(of['credential'])];
-  return { urls, ...(username && { username }), ...(credential && { credential }) };
+  const urls = text(of?.['urls']);
+  const [username, credential] = [text(of?.['username']), text(of?.['credential'])];
+  if (!/^(stun|turns?):[^/?]+(\?transport=(udp|tcp))?$/.test(urls)) return null;
+  if (urls.startsWith('turn')) return username && credential ? { urls, username, credential } : null;
+  return urls.includes('?') ? null : { urls };
 }
 
 /** Reads what a call would do. */
@@ -101,32 +120,30 @@ function readPerson(value: unknown): Person | null {
   const of = fields(value);
   const jid = text(of?.['jid']);
   if (!of || jid === '') return null;
-  const numbers = each(of['numbers'] ?? of['lines'], one => text(one) || readLineId(one)?.number || null);
-  return { jid, name: text(of['name']) || jid, numbers };
+  return { jid, name: text(of['name']) || jid, numbers: each(of['numbers'], one => text(one) || null) };
 }
 
-function readForward(value: unknown): Forward | null {
+/** Where calls go then; those from inside and from outside may go elsewhere, and the page shows one of them. */
+function readForward(when: ForwardWhen, value: unknown): Forward[] {
   const of = fields(value);
-  const when = FORWARD_WHEN.find(one => one === text(of?.['when']).replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`).replace('_', '-'));
-  const target = text(of?.['target']);
-  const after = of?.['after'];
-  return of && when && target ? { when, calls: text(of['calls']), target, after: typeof after === 'number' ? after : null } : null;
+  const target = text(of?.['to']) || text(fields(of?.['internal'])?.['to']) || text(fields(of?.['external'])?.['to']);
+  return target === '' ? [] : [{ when, target }];
 }
 
-function readSpeedDial(value: unknown): SpeedDial | null {
+function readSpeedDial([place, value]: [string, unknown]): SpeedDial[] {
   const of = fields(value);
-  const place = of?.['place'];
-  const target = text(of?.['target']) || text(of?.['number']);
-  return of && typeof place === 'number' && target ? { place, target, label: text(of['label']) } : null;
+  const target = text(of?.['number']);
+  return target === '' || !/^\d{1,3}$/.test(place) ? [] : [{ place: Number(place), target, label: text(of?.['label']) }];
 }
 
 /** Reads what is set on a line. */
 export function readLineSettings(value: unknown): LineSettings {
-  const of = fields(value);
-  const quiet = text(of?.['do_not_disturb'] ?? of?.['doNotDisturb']);
+  const of = fields(fields(value)?.['settings']);
+  const forward = fields(of?.['forward']);
+  const quiet = text(of?.['do_not_disturb']);
   return {
-    forwards: each(of?.['forwards'], readForward),
+    forwards: FORWARD_WHEN.flatMap(when => readForward(when, forward?.[when.replace('-', '_')])),
     doNotDisturb: quiet === 'reject' || quiet === 'silent' ? quiet : '',
-    speedDials: each(of?.['speed_dials'] ?? of?.['speedDials'], readSpeedDial).toSorted((one, other) => one.place - other.place),
+    speedDials: Object.entries(fields(of?.['speed_dials']) ?? {}).flatMap(readSpeedDial).toSorted((one, other) => one.place - other.place),
   };
 }

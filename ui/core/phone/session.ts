@@ -12,6 +12,9 @@ export type SessionListener = { happened: (what: SessionHappening) => void; stre
 /** What is used of a message of JsSIP. */
 type Message = { getHeader?: (name: string) => string | undefined; status_code?: number; body?: string } | null | undefined;
 
+/** So long after the first candidate, others are waited for. */
+const GATHER_MILLISECONDS = 400;
+
 /** Listens to a session as long as it lives. */
 export function attach(session: RTCSession, listener: SessionListener): void {
   const happened = listener.happened;
@@ -44,6 +47,8 @@ export function attach(session: RTCSession, listener: SessionListener): void {
       }),
     });
   };
+  // Candidates of this machine do for a server that has a public one: those that never come are not waited for (RFC 8838).
+  session.on('icecandidate', ({ ready }) => void setTimeout(ready, GATHER_MILLISECONDS));
   session.on('ended', over(true));
   session.on('failed', over(false));
   if (session.connection) watch(session.connection, listener);

@@ -34,6 +34,8 @@ const MERGE_MILLISECONDS = 4_000;
 export const HISTORY_PAGE = 50;
 /** A new account is asked for again after so long. */
 const ACCOUNT_AGAIN_MILLISECONDS = 20_000;
+/** An account that ends then is replaced; the token that it hangs on is a new one by then. */
+const RENEW_BEFORE_MILLISECONDS = 50_000;
 /** The code by which a phone goes on with what another one of the line holds. */
 export const RESUME_CODE = '*85';
 
@@ -49,6 +51,7 @@ export class Telephony {
   /** Calls that went into another one: that they end is no news. */
   #merged = new Set<string>();
   #wantsPhone = false;
+  #cancelRenewal: (() => void) | null = null;
   #streams: ((call: string, stream: MediaStream) => void) | null = null;
 
   readonly calls: () => readonly Call[];
@@ -128,6 +131,7 @@ export class Telephony {
   /** Calls do not ring here any more. */
   turnOff(): void {
     this.#wantsPhone = false;
+    this.#cancelRenewal?.();
     this.phone.stop();
   }
 
@@ -313,7 +317,11 @@ export class Telephony {
     if (after > 0) await new Promise<void>(resolve => this.#wiring.control.after(after, resolve));
     if (!this.#wantsPhone) return;
     try {
-      await this.phone.start(await this.#wiring.account());
+      const account = await this.#wiring.account();
+      await this.phone.start(account);
+      this.#cancelRenewal?.();
+      const left = account.until === null ? null : account.until - Date.now() - RENEW_BEFORE_MILLISECONDS;
+      this.#cancelRenewal = left === null ? null : this.#wiring.control.after(Math.max(left, ACCOUNT_AGAIN_MILLISECONDS), () => void this.#newAccount(0));
     } catch {
       this.#setRegistration('failed');
       await this.#newAccount(ACCOUNT_AGAIN_MILLISECONDS);
