@@ -14,8 +14,13 @@ const SCRIPTS: &str = "tests/sip";
 const TESTS: &str = "tests/interop";
 const FEATURES: &str = "crates/calls/src/features";
 /// Foreign software with a column of its own: what `peer:` calls it, and what people do.
-const PEERS: [(&str, &str); 4] =
-    [("baresip", "baresip"), ("linphone-cli", "linphone"), ("sip-tester", "sipp"), ("kamailio", "Kamailio")];
+const PEERS: [(&str, &str); 5] = [
+    ("baresip", "baresip"),
+    ("linphone-cli", "linphone"),
+    ("sip-tester", "sipp"),
+    ("kamailio", "Kamailio"),
+    ("chromium", "Chromium"),
+];
 
 /// Whether to write.
 #[derive(Args)]
@@ -36,7 +41,8 @@ const ABLE: &[Scene] = &[
     Scene("early media", &[], &["early_media"]),
     Scene("offers and answers", &[], &["offerless", "prack", "update"]),
     Scene("transcoding", &[], &["transcod"]),
-    Scene("secure media", &[], &["srtp"]),
+    Scene("secure media", &[], &["srtp", "webrtc_of_phones", "webrtc_refused"]),
+    Scene("browser", &[], &["webrtc_calls", "webrtc_is_called"]),
     Scene("facsimile", &[], &["t38"]),
     Scene("recording", &["recording"], &["recording"]),
     Scene("video", &[], &["video"]),

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::{Encoding, MixRole, PlayMode, Recording, Secret, Source};
+use crate::{Encoding, Handshake, MixRole, PlayMode, Recording, Secret, Source};
 
 /// The clock of G.711 and G.722 in RTP (RFC 3551 §4.5), in hertz.
 const AUDIO_CLOCK_HERTZ: u32 = 8_000;
@@ -99,6 +99,8 @@ pub enum Learn {
     FromHost(IpAddr),
     /// From the first RTP packet at all. Only for peers behind a NAT whose signalling takes another way.
     Any,
+    /// From wherever packets come that are proved by the keys; answers go where the peer's checks say (RFC 8445).
+    Checked,
 }
 
 /// Which way packets flow on a leg, in the words of RFC 8866 §6.7, as seen from this server.
@@ -198,9 +200,18 @@ impl Remote {
     }
 }
 
-/// The keys of a leg whose packets are secret: SRTP and SRTCP, as the SDP of both sides said (RFC 4568).
+/// How the packets of a leg are secret (SRTP and SRTCP).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Crypto {
+pub enum Crypto {
+    /// Under keys that the SDP of both sides has (RFC 4568).
+    Keys(SrtpKeys),
+    /// Under keys that are agreed on over the leg's own port (RFC 5764). Until then nothing passes.
+    Handshake(Handshake),
+}
+
+/// The keys of both directions of a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SrtpKeys {
     /// What the peer protects with: its `a=crypto`.
     pub receive: Secret,
     /// What we protect with: ours.
@@ -311,7 +322,8 @@ pub enum Command {
         port: PortId,
     },
     /// From now on only packets under these keys are taken from the peer, and all that goes to it is protected.
-    /// The same keys again keep what is known of the streams; `None` is plain RTP. Any leg can be joined to any.
+    /// The same keys, or the same handshake, again keep what is known of the streams; `None` is plain RTP. Any leg can be
+    /// joined to any.
     SetCrypto {
         /// The leg.
         port: PortId,

@@ -10,6 +10,7 @@ use mio::{Events, Interest, Poll, Token};
 use crate::gate::Gate;
 use crate::lane::Order;
 use crate::legs::Legs;
+use crate::link::Waiting;
 use crate::media::Shared;
 use crate::meter::Meter;
 use crate::perform::{Beat, Scratch};
@@ -43,6 +44,8 @@ pub(crate) struct Engine {
     pub(crate) stations: BTreeMap<StationId, Station>,
     pub(crate) rooms: BTreeMap<ConferenceId, Room>,
     pub(crate) scratch: Scratch,
+    /// Datagrams of handshakes that are not done yet.
+    pub(crate) waiting: Waiting,
     tick_at: Instant,
 }
 
@@ -62,6 +65,7 @@ impl Engine {
             stations: BTreeMap::new(),
             rooms: BTreeMap::new(),
             scratch: Scratch::default(),
+            waiting: Waiting::default(),
             tick_at,
         }
     }
@@ -81,6 +85,7 @@ impl Engine {
             now = self.shared.runtime.now();
             // Orders first: a packet that was sent after a command was given finds it obeyed.
             self.obey_all(now);
+            self.handshakes(now);
             let unread = std::mem::take(&mut self.unread);
             for token in unread.into_iter().chain(events.iter().map(mio::event::Event::token)) {
                 if token != WAKE {
@@ -96,7 +101,7 @@ impl Engine {
     }
 
     fn wait(&self, now: Instant) -> Duration {
-        if !self.unread.is_empty() {
+        if !self.unread.is_empty() || !self.waiting.is_empty() {
             return Duration::ZERO;
         }
         let beat = self.beats.peek().map_or(self.tick_at, |Reverse((due, _))| *due);
@@ -216,8 +221,10 @@ impl Engine {
             Command::StopRecording { port } => self.stop_recording(port),
             Command::SetCrypto { port, crypto } => {
                 if let Some(leg) = self.legs.get(port) {
-                    leg.set_crypto(crypto);
+                    leg.set_crypto(crypto, &self.shared.identity, now);
+                    leg.follow_link();
                 }
+                self.begin(port, now);
             }
             Command::Rest { port } => self.set_role(port, Role::Rest),
             Command::Close { port } => self.close(port),
@@ -234,8 +241,11 @@ impl Engine {
             Some(gate) => gate.renewed(remote),
             None => Gate::new(remote),
         };
-        leg.sockets.hold_to(gate.rtp_source());
+        leg.sockets.hold_to(gate.settled());
         leg.gate = Some(gate);
+        leg.follow_link();
+        self.begin(port, now);
+        let Some(leg) = self.legs.get(port) else { return };
         if speaks && (leg.ear.is_some() || leg.mouth.is_some()) {
             self.prepare(port);
         }
@@ -303,6 +313,9 @@ impl Engine {
             }
             if let Some(quality) = leg.due_quality(config.quality_interval, now) {
                 report(Report::Quality(quality));
+            }
+            if leg.link.as_mut().is_some_and(|link| link.lapse(now)) {
+                leg.follow_link();
             }
             if let Some(silent) = leg.newly_silent(config.silence_max, now) {
                 metrics::counter!("carillon_media_timeouts_total").increment(1);

@@ -64,6 +64,8 @@ pub enum Refusal {
     ConferenceFull,
     /// The leg is being recorded already.
     AlreadyRecorded,
+    /// Its keys cannot be agreed on by DTLS: another certificate than its description names, one that is not ECDSA, or silence.
+    NoKeys,
 }
 
 /// How well packets arrive from a peer.

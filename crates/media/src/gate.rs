@@ -64,6 +64,8 @@ impl Gate {
             && remote.rtcp == self.remote.rtcp
             && remote.mux == self.remote.mux
             && remote.learn == self.remote.learn;
+        // What checks have proved does not hang on addresses that a description names.
+        let same = same || (remote.learn == Learn::Checked && self.remote.learn == Learn::Checked);
         let mut gate = Self::new(remote);
         if same {
             gate.rtp_source = self.rtp_source;
@@ -74,19 +76,41 @@ impl Gate {
 
     /// Is this RTP packet the peer's?
     pub(crate) fn admit_rtp(&mut self, source: SocketAddr) -> Admission {
+        if self.remote.learn == Learn::Checked {
+            // It is proved by its keys; a peer may use any of its ways until it has settled for one (RFC 8445 §12.1).
+            return Admission::Known;
+        }
         if let Some(known) = self.rtp_source {
             return if known == source { Admission::Known } else { Admission::Refused };
         }
-        let allowed = match self.remote.learn {
-            Learn::Exact => source == self.remote.rtp,
-            Learn::FromHost(host) => source.ip() == host || source.ip() == self.remote.rtp.ip(),
-            Learn::Any => true,
-        };
-        if !allowed {
+        if !self.may_be(source) {
             return Admission::Refused;
         }
         self.rtp_source = Some(source);
         Admission::First { moved: source != self.remote.rtp }
+    }
+
+    /// May a packet from there be the peer's?
+    pub(crate) fn may_be(&self, source: SocketAddr) -> bool {
+        match (self.rtp_source, self.remote.learn) {
+            (_, Learn::Checked) => false,
+            (Some(known), _) => known == source,
+            (None, Learn::Exact) => source == self.remote.rtp,
+            (None, Learn::FromHost(host)) => source.ip() == host || source.ip() == self.remote.rtp.ip(),
+            (None, Learn::Any) => true,
+        }
+    }
+
+    /// May reports come from there that share the port of RTP?
+    pub(crate) fn takes_reports_from(&self, source: SocketAddr) -> bool {
+        self.remote.learn == Learn::Checked || self.rtp_target() == Some(source)
+    }
+
+    /// Packets go there from now on, or nowhere: the peer's checks say so.
+    pub(crate) fn follow(&mut self, source: Option<SocketAddr>) {
+        if self.remote.learn == Learn::Checked {
+            self.rtp_source = source;
+        }
     }
 
     /// Is this RTCP packet, on its own port, the peer's? Its host is the one that RTP was learned from.
@@ -104,14 +128,17 @@ impl Gate {
         allowed
     }
 
-    /// Where the peer's RTP comes from, once that is known.
-    pub(crate) fn rtp_source(&self) -> Option<SocketAddr> {
-        self.rtp_source
+    /// Where RTP for the peer goes (RFC 4961: where its own comes from, once that is known). `None`: no check has come yet.
+    pub(crate) fn rtp_target(&self) -> Option<SocketAddr> {
+        match self.rtp_source {
+            None if self.remote.learn == Learn::Checked => None,
+            known => Some(known.unwrap_or(self.remote.rtp)),
+        }
     }
 
-    /// Where RTP for the peer goes (RFC 4961: where its own comes from, once that is known).
-    pub(crate) fn rtp_target(&self) -> SocketAddr {
-        self.rtp_source.unwrap_or(self.remote.rtp)
+    /// Whom the kernel may hold the socket to: a peer that does not move.
+    pub(crate) fn settled(&self) -> Option<SocketAddr> {
+        self.rtp_source.filter(|_| self.remote.learn != Learn::Checked)
     }
 
     /// Where RTCP for the peer goes, when it has a port of its own.
@@ -166,7 +193,7 @@ mod tests {
         let mut gate = gate(Learn::FromHost("198.51.100.7".parse().unwrap()));
         assert_eq!(gate.admit_rtp(address("203.0.113.9:9")), Admission::Refused);
         assert_eq!(gate.admit_rtp(address("198.51.100.7:61000")), Admission::First { moved: true });
-        assert_eq!(gate.rtp_target(), address("198.51.100.7:61000"));
+        assert_eq!(gate.rtp_target(), Some(address("198.51.100.7:61000")));
         assert_eq!(gate.rtcp_target(), address("198.51.100.7:61001"));
         assert_eq!(gate.admit_rtp(address("198.51.100.7:61002")), Admission::Refused);
         assert_eq!(gate.admit_rtp(address("192.0.2.1:4000")), Admission::Refused);
@@ -198,7 +225,18 @@ mod tests {
         let mut gate = gate.renewed(Remote { telephone_event: Some(101), ..remote.clone() });
         assert_eq!(gate.admit_rtp(address("192.0.2.66:9")), Admission::Refused);
         let gate = gate.renewed(Remote { rtp: address("192.0.2.2:5000"), ..remote });
-        assert_eq!(gate.rtp_target(), address("192.0.2.2:5000"));
+        assert_eq!(gate.rtp_target(), Some(address("192.0.2.2:5000")));
+    }
+
+    #[test]
+    fn a_peer_that_checks_its_ways_is_followed_by_its_checks_alone() {
+        let mut gate = gate(Learn::Checked);
+        assert_eq!((gate.rtp_target(), gate.settled()), (None, None));
+        assert_eq!(gate.admit_rtp(address("203.0.113.9:9")), Admission::Known, "its keys have proved it");
+        assert_eq!(gate.rtp_target(), None, "packets alone move nothing");
+        gate.follow(Some(address("203.0.113.9:10")));
+        let gate = gate.renewed(Remote { learn: Learn::Checked, ..Remote::new(address("192.0.2.2:5000")) });
+        assert_eq!((gate.rtp_target(), gate.settled()), (Some(address("203.0.113.9:10")), None));
     }
 
     #[test]
@@ -222,7 +260,7 @@ mod tests {
                 if gate.admit_rtp(source) != Admission::Refused {
                     prop_assert!(any || last != 3, "a host that was not allowed was learned");
                     taken.insert(source);
-                    prop_assert_eq!(gate.rtp_target(), source);
+                    prop_assert_eq!(gate.rtp_target(), Some(source));
                 }
             }
             prop_assert!(taken.len() <= 1);

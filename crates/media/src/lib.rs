@@ -14,7 +14,7 @@
 //! ```no_run
 //! use media::{
 //!     Codec, Command, Conference, Crypto, Encoding, Kind, Layout, Media, MixRole, OpenPort, PlayMode, Recording,
-//!     Region, Remote, Secret, Signal, Sounds, Source, Suite, Tone,
+//!     Region, Remote, Secret, Signal, Sounds, Source, SrtpKeys, Suite, Tone,
 //! };
 //!
 //! fn tour(media: &Media, sounds: &Sounds, call: u64) -> Result<(), Box<dyn std::error::Error>> {
@@ -30,7 +30,7 @@
 //!
 //!     // Its packets are secret: the keys of both `a=crypto` lines.
 //!     let keys = |bytes: &[u8]| Secret::new(Suite::AesCm128HmacSha1Tag80, bytes).ok_or("30 bytes");
-//!     let crypto = Some(Crypto { receive: keys(&[1; 30])?, send: keys(&[2; 30])? });
+//!     let crypto = Some(Crypto::Keys(SrtpKeys { receive: keys(&[1; 30])?, send: keys(&[2; 30])? }));
 //!     media.command(Command::SetCrypto { port: a, crypto });
 //!
 //!     // It rings there; then an announcement, whose end is `Report::Played`; then music with all who wait.
@@ -67,7 +67,8 @@
 //! ```
 //!
 //! Specs: RFC 3550, RFC 3551, RFC 4733, RFC 5761 §4 (RTP and RTCP on one port), RFC 4961 (symmetric RTP), RFC 3711,
-//! RFC 4568 and RFC 7714 (SRTP), RFC 6716 and RFC 7587 (Opus), ITU-T G.711, G.722, G.107 (E-model), E.180 (tones),
+//! RFC 4568 and RFC 7714 (SRTP),
+//! RFC 5764, RFC 8122 and RFC 8842 (DTLS-SRTP), RFC 8445, RFC 8489, RFC 7675 and RFC 7983 (ICE-lite), RFC 6716 and RFC 7587 (Opus), ITU-T G.711, G.722, G.107 (E-model), E.180 (tones),
 //! Q.23 and Q.24 (keys in sound).
 
 mod chorus;
@@ -75,6 +76,7 @@ mod codec;
 mod command;
 mod conceal;
 mod config;
+mod dtls;
 mod dtmf;
 mod ear;
 mod engine;
@@ -83,9 +85,13 @@ pub mod g711;
 pub mod g722;
 mod gate;
 pub mod goertzel;
+mod ice;
 mod jitter;
 mod lane;
 mod legs;
+mod link;
+#[cfg(test)]
+mod link_tests;
 mod media;
 mod meter;
 mod mixer;
@@ -113,6 +119,7 @@ mod speech;
 mod srtp;
 mod srtp_source;
 mod station;
+mod stun;
 mod talker;
 mod tape;
 pub mod telephone_event;
@@ -123,10 +130,13 @@ mod wav;
 
 pub use codec::{Codec, Encoding};
 pub use command::{
-    Command, Conference, ConferenceId, Crypto, Direction, Kind, Learn, OpenPort, Port, PortId, Remote, Speech,
+    Command, Conference, ConferenceId, Crypto, Direction, Kind, Learn, OpenPort, Port, PortId, Remote,
+    Speech, SrtpKeys,
 };
 pub use config::{Marks, MediaConfig, PortRange};
+pub use dtls::{FINGERPRINTS_MAX, Fingerprint, Handshake, Hash};
 pub use event::{Event, Quality, Refusal, Report};
+pub use ice::IceCredentials;
 pub use jitter::JitterCounts;
 pub use media::Media;
 pub use mixer::{Audience, Role as MixRole};
@@ -166,6 +176,9 @@ pub enum Error {
         /// What the system said last.
         cause: std::io::Error,
     },
+    /// The certificate for DTLS could not be made.
+    #[error("a certificate for DTLS: {0}")]
+    Certificate(String),
     /// A media thread or its poll could not be made.
     #[error("media thread: {0}")]
     Thread(#[from] std::io::Error),

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use runtime::Runtime;
 use tokio::sync::mpsc;
 
+use crate::dtls::{Fingerprint, Identity};
 use crate::engine::{Engine, WAKE};
 use crate::lane::{Lane, Order};
 use crate::pool::{BIND_TRIES, Half, Pair};
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) lanes: Vec<Lane>,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) recorder: Arc<Recorder>,
+    /// Who this server is where keys are agreed on by DTLS.
+    pub(crate) identity: Identity,
     audio: Mutex<Half<Pair>>,
     video: Mutex<Half<Pair>>,
     /// Ports that were moved to another thread than the one they were opened on.
@@ -71,6 +74,7 @@ impl Media {
             lanes,
             events,
             recorder: Arc::default(),
+            identity: Identity::new().map_err(Error::Certificate)?,
             moved: Mutex::default(),
             opened: AtomicU64::new(0),
             is_refilling: AtomicBool::new(false),
@@ -122,6 +126,11 @@ impl Media {
             _ => {}
         }
         self.shared.send(command);
+    }
+
+    /// What the certificate of this server is known by, for its descriptions (RFC 8122).
+    pub fn fingerprint(&self) -> &Fingerprint {
+        self.shared.identity.fingerprint()
     }
 
     /// Ports of `kind` in use, and the most there can be.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
-use crate::meter::{Dropped, Meter};
+use crate::meter::Meter;
 use crate::mouth::{FRAME, Mouth};
 use crate::player::{PlayMode, Playing, Source};
 use crate::port::{Leg, Role};
@@ -28,6 +28,8 @@ pub(crate) enum Beat {
     Station(StationId),
     /// A conference.
     Room(ConferenceId),
+    /// A handshake of which something is to be repeated.
+    Link(PortId),
 }
 
 /// Buffers that every beat uses anew.
@@ -52,6 +54,7 @@ impl Engine {
                 Beat::Leg(port) => self.leg_beat(port, at, next),
                 Beat::Station(station) => self.station_beat(station, at, next),
                 Beat::Room(conference) => self.room_beat(conference, at, next),
+                Beat::Link(port) => self.link_beat(port, at, now),
             }
         }
     }
@@ -399,40 +402,20 @@ impl Leg {
 
     /// Sends a report to the peer.
     pub(crate) fn report(&mut self, ntp: u64, now: Instant, buffer: &mut [u8], meter: &mut Meter) {
-        let (Some(mouth), Some(gate)) = (&self.mouth, &self.gate) else { return };
+        let Some(mouth) = &self.mouth else { return };
         let said = (mouth.ssrc(), mouth.said(ntp, now));
         let length = self.reporter.write(said, &self.reception, now, buffer);
-        let protected = match &mut self.vault {
-            Some(vault) => vault.protect(buffer, length, true),
-            None => Ok(length),
-        };
-        let sent = protected.and_then(|length| {
-            let packet = &buffer[..length];
-            let sent = if gate.remote().mux {
-                self.sockets.send_rtp(packet, gate.rtp_target())
-            } else {
-                self.sockets.rtcp.send_to(packet, gate.rtcp_target())
-            };
-            sent.map_err(|_| Dropped::Unsent)
-        });
-        if let Err(reason) = sent {
+        if let Err(reason) = self.send(buffer, length, true) {
             meter.dropped(reason);
         }
     }
 
     fn utter(&mut self, length: usize, buffer: &mut [u8; PACKET_BYTES_MAX], meter: &mut Meter) {
-        let Some(gate) = self.gate.as_ref().filter(|gate| gate.remote().direction.sends()) else { return };
-        if length == 0 {
+        let takes = self.gate.as_ref().is_some_and(|gate| gate.remote().direction.sends());
+        if length == 0 || !takes {
             return;
         }
-        let protected = match &mut self.vault {
-            Some(vault) => vault.protect(buffer, length, false),
-            None => Ok(length),
-        };
-        let sent = protected.and_then(|length| {
-            self.sockets.send_rtp(&buffer[..length], gate.rtp_target()).map_err(|_| Dropped::Unsent)
-        });
-        match sent {
+        match self.send(buffer, length, false) {
             Ok(_) => meter.said(length),
             Err(reason) => meter.dropped(reason),
         }

@@ -8,8 +8,11 @@ use mio::net::UdpSocket;
 use runtime::Dscp;
 
 use crate::codec::Codec;
+use crate::dtls::Identity;
 use crate::ear::Ear;
 use crate::gate::Gate;
+use crate::link::Link;
+use crate::meter::Dropped;
 use crate::mouth::{FRAME, Mouth};
 use crate::opinion::mean_opinion_score;
 use crate::player::Playing;
@@ -111,8 +114,10 @@ pub(crate) struct Leg {
     /// What hears and what speaks for a leg whose sound ends and begins here.
     pub(crate) ear: Option<Box<Ear>>,
     pub(crate) mouth: Option<Box<Mouth>>,
-    /// The keys, when its packets are secret.
+    /// The keys, when its packets are secret and they are known.
     pub(crate) vault: Option<Box<Vault>>,
+    /// How they become known, when that is over its own port.
+    pub(crate) link: Option<Box<Link>>,
     /// What it is recorded on.
     pub(crate) tape: Option<Box<Tape>>,
     /// When its next turn is, when it has one.
@@ -144,26 +149,63 @@ impl Leg {
             ear: None,
             mouth: None,
             vault: None,
+            link: None,
             tape: None,
             beat: None,
         }
     }
 
-    /// Takes keys, or takes them away. If the cipher library refuses them, nothing passes until others come.
-    pub(crate) fn set_crypto(&mut self, crypto: Option<Crypto>) {
-        let Some(crypto) = crypto else { return self.vault = None };
-        if self.vault.as_ref().is_some_and(|vault| vault.holds(&crypto)) {
+    /// Takes keys, or how to agree on them, or takes them away. If the cipher library refuses them, nothing passes until
+    /// others come.
+    pub(crate) fn set_crypto(&mut self, crypto: Option<Crypto>, identity: &Identity, now: Instant) {
+        let keys = match crypto {
+            Some(Crypto::Keys(keys)) => keys,
+            Some(Crypto::Handshake(handshake)) => {
+                if !self.link.as_mut().is_some_and(|link| link.goes_on(&handshake)) {
+                    self.vault = None;
+                    self.link = Some(Box::new(Link::new(&handshake, identity, now)));
+                }
+                return;
+            }
+            None => return (self.vault, self.link) = (None, None),
+        };
+        self.link = None;
+        if self.vault.as_ref().is_some_and(|vault| vault.holds(&keys)) {
             return;
         }
         self.vault = match self.vault.take() {
-            Some(vault) => vault.renewed(crypto),
-            None => Vault::new(crypto),
+            Some(vault) => vault.renewed(keys),
+            None => Vault::new(keys),
         }
         .map(Box::new);
         if self.vault.is_none() {
             tracing::error!("the cipher library refuses SRTP keys; a call has no media");
             self.gate = None;
         }
+    }
+
+    /// Protects what is in the first `length` bytes of `buffer`, when it must be, and sends it to the peer. There must be
+    /// room behind it.
+    pub(crate) fn send(
+        &mut self,
+        buffer: &mut [u8],
+        length: usize,
+        is_report: bool,
+    ) -> Result<usize, Dropped> {
+        let gate = self.gate.as_ref().ok_or(Dropped::Held)?;
+        let has_own_port = is_report && !gate.remote().mux;
+        let target = if has_own_port { Some(gate.rtcp_target()) } else { gate.rtp_target() };
+        let target = target.filter(|_| !self.is_locked()).ok_or(Dropped::Held)?;
+        let length = match &mut self.vault {
+            Some(vault) => vault.protect(buffer, length, is_report)?,
+            None => length,
+        };
+        let packet = &buffer[..length];
+        let sent = match has_own_port {
+            true => self.sockets.rtcp.send_to(packet, target),
+            false => self.sockets.send_rtp(packet, target),
+        };
+        sent.map_err(|_| Dropped::Unsent)
     }
 
     /// How long the peer has been silent, when that is longer than `limit`, it should not be, and nobody

@@ -49,6 +49,10 @@ impl Engine {
     }
 
     fn packet(&mut self, slot: usize, is_rtcp_port: bool, length: usize, source: SocketAddr, now: Instant) {
+        let is_of_link = !is_rtcp_port && length > 0 && self.buffer[0] >> 6 != 2;
+        if is_of_link && self.legs.at(slot).is_some_and(|leg| leg.link.is_some()) {
+            return self.linked(slot, length, source, now);
+        }
         let packet = &mut self.buffer[..length];
         let outcome = if is_rtcp_port {
             report(&mut self.legs, slot, packet, source, now)
@@ -102,11 +106,14 @@ fn media(
     if gate.remote().is_udptl {
         return fax(leg, packet.len(), source, now);
     }
+    if leg.link.is_some() && leg.vault.is_none() {
+        return Err(Dropped::Held);
+    }
     let Some(header) = rtp::Header::parse(packet) else {
         return short_rtcp(leg, packet, source, now);
     };
     if gate.remote().mux && rtp::is_rtcp(packet) {
-        if gate.rtp_target() != source {
+        if !gate.takes_reports_from(source) {
             return Err(Dropped::Stranger);
         }
         return hear_report(leg, packet, now);
@@ -169,7 +176,8 @@ fn fax(leg: &mut Leg, length: usize, source: SocketAddr, now: Instant) -> Result
 
 /// The shortest RTCP packet is shorter than an RTP header: an empty receiver report of 8 bytes.
 fn short_rtcp(leg: &mut Leg, packet: &mut [u8], source: SocketAddr, now: Instant) -> Result<News, Dropped> {
-    let is_the_peers = leg.gate.as_ref().is_some_and(|gate| gate.remote().mux && gate.rtp_target() == source);
+    let is_the_peers =
+        leg.gate.as_ref().is_some_and(|gate| gate.remote().mux && gate.takes_reports_from(source));
     if !is_the_peers || !rtp::is_rtcp(packet) {
         return Err(Dropped::Malformed);
     }
@@ -239,15 +247,5 @@ fn send_on(
     if is_report {
         target.reporter.sent(&buffer[..length], now);
     }
-    let length = match &mut target.vault {
-        Some(vault) => vault.protect(buffer, length, is_report)?,
-        None => length,
-    };
-    let packet = &buffer[..length];
-    let sent = if is_report && !gate.remote().mux {
-        target.sockets.rtcp.send_to(packet, gate.rtcp_target())
-    } else {
-        target.sockets.send_rtp(packet, gate.rtp_target())
-    };
-    sent.map(|_| true).map_err(|_| Dropped::Unsent)
+    target.send(buffer, length, is_report).map(|_| true)
 }

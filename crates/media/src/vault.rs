@@ -1,38 +1,38 @@
 //! The keys of one leg, and what goes through them: packets of the peer opened, packets to it protected.
 
-use crate::Crypto;
+use crate::SrtpKeys;
 use crate::meter::Dropped;
 use crate::srtp::{Protector, Refused};
 
 /// Both directions of one leg.
 #[derive(Debug)]
 pub(crate) struct Vault {
-    crypto: Crypto,
+    keys: SrtpKeys,
     receive: Protector,
     send: Protector,
 }
 
 impl Vault {
     /// `None` only when the cipher library refuses the keys.
-    pub(crate) fn new(crypto: Crypto) -> Option<Self> {
-        let (receive, send) = (Protector::new(&crypto.receive)?, Protector::new(&crypto.send)?);
-        Some(Self { crypto, receive, send })
+    pub(crate) fn new(keys: SrtpKeys) -> Option<Self> {
+        let (receive, send) = (Protector::new(&keys.receive)?, Protector::new(&keys.send)?);
+        Some(Self { keys, receive, send })
     }
 
     /// The same with other keys. A direction whose key stays goes on: no index is used twice under one key, and streams
     /// that have wrapped are still known (RFC 3711 §3.3.1).
-    pub(crate) fn renewed(self, crypto: Crypto) -> Option<Self> {
-        let receive = match self.crypto.receive == crypto.receive {
+    pub(crate) fn renewed(self, keys: SrtpKeys) -> Option<Self> {
+        let receive = match self.keys.receive == keys.receive {
             true => self.receive,
-            false => Protector::new(&crypto.receive)?,
+            false => Protector::new(&keys.receive)?,
         };
-        let send = if self.crypto.send == crypto.send { self.send } else { Protector::new(&crypto.send)? };
-        Some(Self { crypto, receive, send })
+        let send = if self.keys.send == keys.send { self.send } else { Protector::new(&keys.send)? };
+        Some(Self { keys, receive, send })
     }
 
     /// Are these its keys?
-    pub(crate) fn holds(&self, crypto: &Crypto) -> bool {
-        self.crypto == *crypto
+    pub(crate) fn holds(&self, keys: &SrtpKeys) -> bool {
+        self.keys == *keys
     }
 
     /// Opens what the peer sent, in place; gives its length.

@@ -13,7 +13,7 @@ use media::rtp::payload;
 use media::telephone_event::TelephoneEvent;
 use media::{
     Audience, Codec, Command, Conference, Crypto, Encoding, MediaConfig, MixRole, PortId, Refusal, Report,
-    Secret, Suite, g722,
+    Secret, SrtpKeys, Suite, g722,
 };
 
 /// A phone with a codec of its own.
@@ -252,7 +252,8 @@ async fn secret_and_plain_legs_are_joined_and_strangers_stay_out() {
     for suite in Suite::ALL {
         let (a, b) = house.pair((1, 1));
         let keys = |seed: u8| Secret::new(suite, &vec![seed; suite.secret_bytes()]).unwrap();
-        let crypto = |receive, send| Some(Crypto { receive: keys(receive), send: keys(send) });
+        let crypto =
+            |receive, send| Some(Crypto::Keys(SrtpKeys { receive: keys(receive), send: keys(send) }));
         // Two phones whose keys cross: what is protected for one is opened by nobody but the other.
         house.media.command(Command::SetCrypto { port: a.port.id, crypto: crypto(1, 2) });
         house.media.command(Command::SetCrypto { port: b.port.id, crypto: crypto(2, 1) });

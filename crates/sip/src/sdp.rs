@@ -116,11 +116,32 @@ impl Sdp {
     /// The direction of media section `index`: its own, else the session's, else both ways. An address of
     /// 0.0.0.0 receives nothing.
     pub fn direction_of(&self, index: usize) -> Direction {
-        let own = self.media.get(index).and_then(Media::direction);
-        let stated = own.or_else(|| self.session.direction()).unwrap_or(Direction::SendRecv);
+        let stated = self.stated_direction_of(index);
         // RFC 3264 §8.4: RFC 2543 phones held a call by asking for packets to 0.0.0.0.
         let nowhere = self.connection_of(index).is_some_and(|address| address.is_unspecified());
         if nowhere { Direction::of(stated.sends(), false) } else { stated }
+    }
+
+    /// The direction that media section `index` states, whatever its address says: with ICE (RFC 8839 §4.3.1) an address of
+    /// 0.0.0.0 only says that candidates follow.
+    pub fn stated_direction_of(&self, index: usize) -> Direction {
+        let own = self.media.get(index).and_then(Media::direction);
+        own.or_else(|| self.session.direction()).unwrap_or(Direction::SendRecv)
+    }
+
+    /// The attribute called `name` of media section `index`: its own, else the session's.
+    pub fn attribute_of(&self, index: usize, name: &str) -> Option<&[u8]> {
+        self.media.get(index)?.attributes(name).next().or_else(|| self.session.attributes(name).next())
+    }
+
+    /// The values of the attributes called `name` of the session part; empty for flags.
+    pub fn session_attributes(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.session.attributes(name)
+    }
+
+    /// Adds `a=<text>` to the session part.
+    pub fn push_session_attribute(&mut self, text: &str) {
+        self.session.0.push(Bytes::from(format!("a={text}")));
     }
 
     /// Puts `address` into every `c=` line; adds one to the session when there is none that counts.

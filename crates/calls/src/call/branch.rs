@@ -92,7 +92,8 @@ impl BranchLeg {
             Some(outgoing) => outgoing.trunk.srtp(),
             None => context.house.directory.srtp(place.line.as_ref()),
         };
-        let secrecy = Secrecy::new(srtp, target.flow.transport, context.endpoint);
+        let secrecy =
+            Secrecy::new(srtp, target.flow.transport, context.house.ports.fingerprint(), context.endpoint);
         Self {
             place,
             connection: 0,

@@ -32,6 +32,8 @@ pub(crate) struct Agreed {
     codecs: Vec<AgreedCodec>,
     /// The keys, when its packets are secret.
     pub crypto: Option<Crypto>,
+    /// Reports share the port of their stream (RFC 5761).
+    pub mux: bool,
     /// Its packets must be secret and there are no keys: nothing is sent.
     pub is_too_open: bool,
 }
@@ -163,7 +165,7 @@ impl Agreed {
             let (by_us, by_phone) = if answered { (codec, same) } else { (same, codec) };
             Some(AgreedCodec { codec: codec.clone(), from_phone: by_us.payload, to_phone: by_phone.payload })
         });
-        Self { codecs: both.collect(), crypto: None, is_too_open: false }
+        Self { codecs: both.collect(), crypto: None, mux: false, is_too_open: false }
     }
 
     /// What is spoken: the first of the answer.

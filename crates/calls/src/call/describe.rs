@@ -10,6 +10,7 @@ use sip::Error;
 use sip::sdp::{Direction, Media, Sdp};
 
 use super::codecs::Agreed;
+use super::handshake;
 use super::secrecy::{self, Keys, Secrecy};
 
 /// Where a phone says it is, and where its signalling came from: together they show a NAT.
@@ -109,9 +110,17 @@ impl Description {
     /// It is none.
     pub(crate) fn read(body: &Bytes, whereabouts: Whereabouts) -> Result<Self, Error> {
         let mut sdp = Sdp::parse(body)?;
-        let lines = (0..sdp.media().len()).map(|at| MediaLine::read(&sdp, at, whereabouts)).collect();
+        let lines: Vec<MediaLine> =
+            (0..sdp.media().len()).map(|at| MediaLine::read(&sdp, at, whereabouts)).collect();
         // The keys are read, and go nowhere else.
         sdp.remove_crypto();
+        for (media, line) in sdp.media_mut().iter_mut().zip(&lines) {
+            if line.keys.handshake.is_some() {
+                // Another phone is offered no more than any phone knows.
+                media.set_protocol("RTP/AVP");
+                handshake::unbind(media);
+            }
+        }
         Ok(Self { sdp, lines, was_too_open: false })
     }
 
@@ -121,7 +130,7 @@ impl Description {
     }
 
     /// Strikes out the lines that are not to be carried.
-    pub(crate) fn strike(&mut self, is_too_open: impl Fn(usize, &mut MediaLine) -> bool) {
+    pub(crate) fn strike(&mut self, mut is_too_open: impl FnMut(usize, &mut MediaLine) -> bool) {
         for (at, line) in self.lines.iter_mut().enumerate().filter(|(_, line)| line.kind.is_some()) {
             if is_too_open(at, line) {
                 line.kind = None;
@@ -301,25 +310,39 @@ impl MediaLine {
         let kind = carried_kind(media);
         let codecs = if kind.is_some() { media.codecs() } else { Vec::new() };
         let telephone_event = codecs.iter().find(|codec| codec.name.eq_ignore_ascii_case(b"telephone-event"));
+        let keys = Keys::read(sdp, at);
+        let makes_checks = keys.handshake.as_ref().is_some_and(handshake::Heard::has_ice);
+        let address = sdp.connection_of(at);
+        let (direction, reach) = match address.filter(|_| makes_checks) {
+            // Its address is what its checks prove; what it writes, often 0.0.0.0, says nothing.
+            Some(address) => {
+                let named = SocketAddr::new(address, media.port());
+                (sdp.stated_direction_of(at), Some((named, Learn::Checked)))
+            }
+            None => {
+                let reach = address.and_then(|address| whereabouts.reach(address, media.port()));
+                (sdp.direction_of(at), reach)
+            }
+        };
         Self {
             kind,
-            direction: sdp.direction_of(at),
+            direction,
             mux: media.has_rtcp_mux(),
-            reach: sdp.connection_of(at).and_then(|address| whereabouts.reach(address, media.port())),
+            reach,
             rtcp_port: media.rtcp().map(|(port, _)| port),
             telephone_event: telephone_event.map(|codec| codec.payload),
             clock_hertz: codecs.first().map(|codec| codec.clock_rate),
-            keys: Keys::read(media),
+            keys,
         }
     }
 
-    /// The phone as `media` is told of it. `other` is the same m-line of the other phone, `agreed` what this phone and
-    /// the server have agreed on. `with_video`: the call has pictures too.
-    pub(crate) fn remote(&self, other: Option<&Self>, agreed: &Agreed, with_video: bool) -> Option<Remote> {
+    /// The phone as `media` is told of it. `agreed` is what this phone and the server have agreed on. `with_video`: the
+    /// call has pictures too.
+    pub(crate) fn remote(&self, agreed: &Agreed, with_video: bool) -> Option<Remote> {
         let (rtp, learn) = self.reach?;
         let mut remote = Remote::new(rtp);
         remote.learn = learn;
-        remote.mux = self.mux && other.is_some_and(|other| other.mux);
+        remote.mux = agreed.mux;
         remote.with_video = with_video;
         remote.is_udptl = self.kind == Some(Kind::Fax);
         remote.rtcp = self.rtcp_port.map(|port| SocketAddr::new(rtp.ip(), port));
@@ -338,8 +361,7 @@ impl MediaLine {
 }
 
 /// What we carry: sound and pictures over RTP and SRTP (RFC 3551, RFC 4585, RFC 3711, RFC 5124), and facsimile over UDPTL
-/// (T.38 Annex D, RFC 3362). Keys end at us; those that are agreed on by DTLS we have not, so lines that insist on them are
-/// refused (RFC 3264 §6).
+/// (T.38 Annex D, RFC 3362). Keys end at us, whether they come in the description or of a handshake.
 fn carried_kind(media: &Media) -> Option<Kind> {
     let is_plain = ["RTP/AVP", "RTP/AVPF"]
         .iter()
@@ -378,7 +400,7 @@ impl Said {
     /// # Errors
     /// It is none.
     pub(crate) fn read(
-        &self,
+        &mut self,
         body: &Bytes,
         whereabouts: Whereabouts,
         is_answer: bool,
@@ -405,6 +427,8 @@ impl Said {
                 Some(told) => {
                     let mut agreed = Agreed::of(told, media, self.is_answer);
                     agreed.crypto = self.secrecy.crypto(at, told, line);
+                    // RFC 5761 §5.1.1: only when both say so.
+                    agreed.mux = told.has_rtcp_mux() && line.mux;
                     agreed
                 }
                 None => Agreed::default(),
@@ -466,10 +490,20 @@ impl Said {
             Lines::Offer(heard) => heard,
             Lines::Answer(offer) => Some(offer),
         };
+        let mut has_ice = false;
         for (at, media) in sdp.media_mut().iter_mut().enumerate() {
             let heard = heard.and_then(|heard| heard.lines.get(at));
-            self.secrecy.write(at, media, heard, self.is_answer);
+            if self.is_answer && !heard.is_some_and(|heard| heard.mux) {
+                media.set_rtcp_mux(false);
+            }
+            has_ice |= self.secrecy.write(at, media, (heard, self.is_answer), address);
         }
+        if has_ice {
+            // RFC 8445 §5.2, §10: we make no checks, and nominate nothing.
+            sdp.push_session_attribute("ice-lite");
+            sdp.push_session_attribute("ice-options:ice2");
+        }
+        sdp.remove_session_attribute("extmap-allow-mixed");
         // Bundled lines would share one port; ours have one each.
         sdp.remove_session_attribute("group");
         sdp.remove_session_attribute("msid-semantic");

@@ -187,7 +187,7 @@ impl Half {
 
     /// Reads a description that came from this phone, after the table of offers and answers has let it pass: one that is
     /// no offer answers ours.
-    pub(crate) fn read(&self, body: &Bytes) -> Result<Description, sip::Error> {
+    pub(crate) fn read(&mut self, body: &Bytes) -> Result<Description, sip::Error> {
         let is_offer = self.exchange.outstanding().is_some_and(|offer| offer.side == Side::Remote);
         self.said.read(body, self.whereabouts(), !is_offer)
     }

@@ -190,7 +190,8 @@ pub(crate) fn check(arrival: Arrival, context: &mut Context<'_>) -> Result<(Call
         Some(trunk) => trunk.srtp(),
         None => context.house.directory.srtp(caller.line.as_ref()),
     };
-    let secrecy = Secrecy::new(srtp, flow.transport, context.endpoint);
+    let fingerprint = context.house.ports.fingerprint();
+    let mut secrecy = Secrecy::new(srtp, flow.transport, fingerprint, context.endpoint);
     if !secrecy.can_offer() {
         return Err(488);
     }

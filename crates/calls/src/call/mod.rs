@@ -21,6 +21,7 @@ mod commands;
 pub(crate) mod describe;
 pub(crate) mod dialogs;
 pub(crate) mod half;
+mod handshake;
 pub(crate) mod house;
 pub(crate) mod incoming;
 pub(crate) mod join;

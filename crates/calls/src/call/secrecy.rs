@@ -1,18 +1,21 @@
-//! Secret media of one leg (SRTP with keys in the description, RFC 4568): when it is offered, what is taken, which keys.
+//! Secret media of one leg (SRTP): when it is offered, what is taken, which keys. They are in the description (RFC 4568), or
+//! agreed on by a handshake over the media port ([`super::handshake`]).
 //!
 //! Either side of a call has keys of its own with the server: any leg can be joined to any. What phones may and must do
 //! says the dial plan ([`Srtp`]). The server offers keys only where nobody else can read them, over TLS; a phone that sends
 //! its own in the clear has given them away itself, and is answered in the same way unless secrecy is required.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use bytes::Bytes;
-use media::{Crypto, Secret, Suite};
+use media::{Crypto, Secret, SrtpKeys, Suite};
 use model::plan::Srtp;
 use sip::endpoint::{Endpoint, Transport};
 use sip::sdp::{self, Media, Sdp};
 
 use super::describe::{Description, MediaLine, Whereabouts};
+use super::handshake::{self, Handshakes, Heard};
 use super::streams::STREAMS_MAX;
 
 /// Keys and salts of one line, one for each of [`Suite::ALL`], in bytes: two suites never share a key, for each begins
@@ -29,6 +32,8 @@ pub(crate) struct Secrecy {
     is_secure: bool,
     /// Our keys, one for each m-line. They stay, so that a stream goes on when the session is described anew.
     secrets: Option<Box<[[u8; SECRETS_BYTES]; STREAMS_MAX]>>,
+    /// Our side of handshakes, unless there are none.
+    handshakes: Option<Box<Handshakes>>,
 }
 
 /// Keys are not for logs.
@@ -47,11 +52,14 @@ pub(crate) struct Keys {
     profile: Option<&'static str>,
     /// The first of its keys that we can use: number of the line, key.
     pub key: Option<(u32, Secret)>,
+    /// What it says of a handshake, when its keys are to come of one.
+    pub handshake: Option<Heard>,
 }
 
 impl Keys {
     /// Reads what a section says.
-    pub(crate) fn read(media: &Media) -> Self {
+    pub(crate) fn read(sdp: &Sdp, at: usize) -> Self {
+        let media = &sdp.media()[at];
         let usable = |line: sdp::Crypto| {
             let suite = Suite::named(line.suite.as_bytes())?;
             Some((line.tag, Secret::new(suite, &line.key)?))
@@ -59,7 +67,9 @@ impl Keys {
         let key = if media.port() == 0 { None } else { media.crypto().find_map(usable) };
         let insists = insists(media.protocol());
         let profile = is_rtp(media.protocol()).then(|| profile(media.protocol(), insists));
-        Self { insists, profile, key }
+        // COMPAT: phones from before RFC 5764 say RTP/SAVPF when they mean a handshake.
+        let handshake = (insists && key.is_none()).then(|| Heard::read(sdp, at)).flatten();
+        Self { insists, profile, key, handshake }
     }
 }
 
@@ -68,17 +78,26 @@ fn has_line(ours: &Media, tag: u32, suite: Suite) -> bool {
     ours.crypto().any(|line| line.tag == tag && line.suite == suite.name())
 }
 
-/// Is this a profile of SRTP (RFC 3711, RFC 5124)?
+/// Is this a profile of SRTP (RFC 3711, RFC 5124, RFC 5764)?
 pub(crate) fn insists(protocol: &[u8]) -> bool {
-    protocol.eq_ignore_ascii_case(b"RTP/SAVP") || protocol.eq_ignore_ascii_case(b"RTP/SAVPF")
+    ["RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"]
+        .iter()
+        .any(|profile| protocol.eq_ignore_ascii_case(profile.as_bytes()))
+}
+
+fn is_of_handshake(protocol: &[u8]) -> bool {
+    protocol.get(..8).is_some_and(|begin| begin.eq_ignore_ascii_case(b"UDP/TLS/"))
 }
 
 fn is_rtp(protocol: &[u8]) -> bool {
-    protocol.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case(b"RTP/"))
+    protocol.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case(b"RTP/")) || insists(protocol)
 }
 
 /// The same profile with or without secrecy.
 fn profile(protocol: &[u8], is_secret: bool) -> &'static str {
+    if is_secret && is_of_handshake(protocol) {
+        return if protocol.ends_with(b"F") { handshake::PROFILE } else { "UDP/TLS/RTP/SAVP" };
+    }
     let has_feedback = protocol.last().is_some_and(|last| last.eq_ignore_ascii_case(&b'F'));
     match (is_secret, has_feedback) {
         (true, true) => "RTP/SAVPF",
@@ -91,18 +110,28 @@ fn profile(protocol: &[u8], is_secret: bool) -> &'static str {
 impl Secrecy {
     /// A leg whose packets are in the clear.
     pub(crate) fn off() -> Self {
-        Self { policy: Srtp::Off, is_secure: false, secrets: None }
+        Self { policy: Srtp::Off, is_secure: false, secrets: None, handshakes: None }
     }
 
     /// A leg under a policy, whose signalling comes over this transport.
-    pub(crate) fn new(policy: Srtp, transport: Transport, endpoint: &mut Endpoint) -> Self {
-        if policy == Srtp::Off {
+    /// `fingerprint` is the server's in handshakes.
+    pub(crate) fn new(
+        policy: Srtp,
+        transport: Transport,
+        fingerprint: String,
+        endpoint: &mut Endpoint,
+    ) -> Self {
+        // What signs in over a WebSocket is a browser, and knows no media in the clear.
+        let is_web = matches!(transport, Transport::Ws | Transport::Wss);
+        if policy == Srtp::Off && !is_web {
             return Self::off();
         }
+        let policy = if policy == Srtp::Off { Srtp::Accepted } else { policy };
+        let handshakes = Handshakes::new(is_web || policy == Srtp::Dtls, fingerprint, endpoint);
         let mut secrets = Box::new([[0; SECRETS_BYTES]; STREAMS_MAX]);
         secrets.iter_mut().for_each(|secret| endpoint.fill_random(secret));
         let is_secure = matches!(transport, Transport::Tls | Transport::Wss);
-        Self { policy, is_secure, secrets: Some(secrets) }
+        Self { policy, is_secure, secrets: Some(secrets), handshakes: Some(Box::new(handshakes)) }
     }
 
     /// Can a leg like this be called at all? What must be secret is not told in the clear.
@@ -116,17 +145,25 @@ impl Secrecy {
     /// # Errors
     /// It is none.
     pub(crate) fn read(
-        &self,
+        &mut self,
         body: &Bytes,
         whereabouts: Whereabouts,
         offer: Option<&Bytes>,
     ) -> Result<Description, sip::Error> {
         let mut description = Description::read(body, whereabouts)?;
-        let has_keys = description.lines().iter().any(|line| line.keys.key.is_some());
-        let ours = offer.filter(|_| has_keys).and_then(|offer| Sdp::parse(offer).ok()).unwrap_or_default();
+        let ours = offer.and_then(|offer| Sdp::parse(offer).ok()).unwrap_or_default();
+        let mut answered = Vec::new();
         description.strike(|at, line| {
             let offered = offer.and_then(|_| ours.media().get(at));
             let has_offered = offered.is_some_and(|offered| offered.crypto().next().is_some());
+            let has_offered_handshake = offered.is_some_and(|offered| offered.has_attribute("fingerprint"));
+            if self.policy == Srtp::Off || (offer.is_some() && !has_offered_handshake) {
+                line.keys.handshake = None;
+            }
+            if has_offered_handshake {
+                let Some(heard) = &line.keys.handshake else { return true };
+                answered.push((at, heard.clone()));
+            }
             // Keys that answer none of ours are none: such a phone sends in the clear, as it was offered.
             if self.policy == Srtp::Off || (offer.is_some() && !has_offered) {
                 line.keys.key = None;
@@ -134,14 +171,18 @@ impl Secrecy {
             let is_unasked = offered.filter(|_| has_offered).is_some_and(|offered| {
                 line.keys.key.as_ref().is_some_and(|(tag, key)| !has_line(offered, *tag, key.suite()))
             });
-            is_unasked || (self.wants_secrecy(line) && (line.keys.key.is_none() || !self.may_be_used()))
+            let has_keys = line.keys.handshake.is_some() || (line.keys.key.is_some() && self.may_be_used());
+            is_unasked || (self.wants_secrecy(line) && !has_keys)
         });
+        if let Some(handshakes) = &mut self.handshakes {
+            answered.iter().for_each(|(at, heard)| handshakes.answered(*at, heard));
+        }
         Ok(description)
     }
 
     /// Must no packet of this line be in the clear?
     pub(crate) fn wants_secrecy(&self, line: &MediaLine) -> bool {
-        line.keys.insists || self.policy == Srtp::Required
+        line.keys.insists || matches!(self.policy, Srtp::Required | Srtp::Dtls)
     }
 
     fn may_be_used(&self) -> bool {
@@ -154,10 +195,34 @@ impl Secrecy {
         Secret::new(suite, self.secrets.as_ref()?.get(at)?.get(begin..begin + suite.secret_bytes())?)
     }
 
-    /// Writes profile and keys of a section of ours. `heard` is the line as the phone has described it last, to be
-    /// answered when `is_answer` says so.
-    pub(crate) fn write(&self, at: usize, media: &mut Media, heard: Option<&MediaLine>, is_answer: bool) {
+    /// Writes profile and keys of a section of ours, which has its port already; true when the phone finds its way there by
+    /// ICE. `heard` is the line as the phone has described it last, to be answered when `is_answer` says so.
+    pub(crate) fn write(
+        &mut self,
+        at: usize,
+        media: &mut Media,
+        (heard, is_answer): (Option<&MediaLine>, bool),
+        address: IpAddr,
+    ) -> bool {
         let keys = heard.map(|line| &line.keys);
+        let handshake = keys.and_then(|keys| keys.handshake.as_ref());
+        let is_new = heard.is_none_or(|line| line.kind.is_none()) && !is_answer;
+        if let Some(handshakes) = &mut self.handshakes
+            && (handshake.is_some() || (is_new && handshakes.is_offered()))
+            && is_rtp(media.protocol())
+            && media.port() > 0
+        {
+            let profile = keys.and_then(|keys| keys.profile).filter(|_| handshake.is_some());
+            media.set_protocol(profile.unwrap_or(handshake::PROFILE));
+            media.set_crypto(&[]);
+            handshakes.write(at, media, (handshake, is_answer), address);
+            return media.has_attribute("ice-ufrag");
+        }
+        self.write_keys(at, media, keys, is_answer);
+        false
+    }
+
+    fn write_keys(&self, at: usize, media: &mut Media, keys: Option<&Keys>, is_answer: bool) {
         let theirs = keys.and_then(|keys| keys.key.as_ref());
         let insists = keys.is_some_and(|keys| keys.insists);
         let line = match (is_answer, theirs) {
@@ -191,14 +256,18 @@ impl Secrecy {
             Srtp::Off => false,
             Srtp::Accepted => self.is_secure || had_keys,
             Srtp::Required => true,
+            Srtp::Dtls => had_keys,
         }
     }
 
     /// The keys of an m-line on which both have given some.
     pub(crate) fn crypto(&self, at: usize, told: &Media, heard: &MediaLine) -> Option<Crypto> {
+        if let (Some(handshakes), Some(heard)) = (&self.handshakes, &heard.keys.handshake) {
+            return handshakes.handshake(at, told, heard).map(Crypto::Handshake);
+        }
         let (_, receive) = heard.keys.key.clone().filter(|(tag, key)| has_line(told, *tag, key.suite()))?;
         let send = self.secret(at, receive.suite())?;
-        Some(Crypto { receive, send })
+        Some(Crypto::Keys(SrtpKeys { receive, send }))
     }
 }
 
@@ -211,7 +280,7 @@ mod tests {
 
     fn secrecy(policy: Srtp, is_secure: bool) -> Secrecy {
         let secrets = (policy != Srtp::Off).then(|| Box::new([[7; SECRETS_BYTES]; STREAMS_MAX]));
-        Secrecy { policy, is_secure, secrets }
+        Secrecy { policy, is_secure, secrets, handshakes: None }
     }
 
     fn described(line: &str, keys: Option<(u32, Suite)>) -> Bytes {

@@ -264,7 +264,7 @@ impl ServiceCall {
         }
         for (at, line) in heard.lines().iter().enumerate() {
             let Some(agreed) = agreed.get(at).filter(|agreed| !agreed.is_too_open) else { continue };
-            if let Some(mut remote) = line.remote(Some(line), agreed, with_video) {
+            if let Some(mut remote) = line.remote(agreed, with_video) {
                 let spoken = heard.spoken().filter(|(line, _)| *line == at);
                 remote.speech = agreed.speech(agreed, Bridge::Transcode);
                 remote.speech.keys_in_sound =

@@ -23,7 +23,7 @@ impl Call {
         body: &Bytes,
         context: &Context<'_>,
     ) -> Option<Bytes> {
-        let description = self.pairs[pair].half(from).read(body).ok()?;
+        let description = self.pairs[pair].half_mut(from).read(body).ok()?;
         if description.was_too_open() && !description.has_media_for_us() {
             return None;
         }
@@ -92,14 +92,13 @@ impl Call {
             }
             let [Some(of_a), Some(of_b)] = [agreed[0].get(at), agreed[1].get(at)] else { continue };
             let bridge = of_a.bridge(of_b);
-            for (end, line, other, (own, theirs)) in
-                [(End::Caller, a, b, (of_a, of_b)), (End::Callee, b, a, (of_b, of_a))]
+            for (end, line, (own, theirs)) in [(End::Caller, a, (of_a, of_b)), (End::Callee, b, (of_b, of_a))]
             {
                 uses[end.index()].note(line.kind, own, bridge);
                 if own.is_too_open {
                     continue;
                 }
-                if let Some(mut remote) = line.remote(Some(other), own, with_video) {
+                if let Some(mut remote) = line.remote(own, with_video) {
                     remote.speech = own.speech(theirs, bridge);
                     if bridge == Bridge::Relay {
                         remote.payload_map = own.payload_map(theirs);

@@ -27,6 +27,8 @@ pub trait Ports: Send + Sync {
     fn open(&self, open: OpenPort) -> Result<Port, NoPort>;
     /// Tells what to do; never waits.
     fn command(&self, command: Command);
+    /// What the server is known by where keys are agreed on by DTLS: the value of `a=fingerprint` (RFC 8122).
+    fn fingerprint(&self) -> String;
     /// Opens a conference.
     fn conference(&self, limits: Conference) -> ConferenceId;
 }
@@ -38,6 +40,10 @@ impl Ports for Media {
 
     fn command(&self, command: Command) {
         Self::command(self, command);
+    }
+
+    fn fingerprint(&self) -> String {
+        Self::fingerprint(self).to_string()
     }
 
     fn conference(&self, limits: Conference) -> ConferenceId {
@@ -332,6 +338,10 @@ mod tests {
             if let Command::Record { port, .. } = command {
                 self.1.lock().push(port);
             }
+        }
+
+        fn fingerprint(&self) -> String {
+            String::new()
         }
 
         fn conference(&self, _: Conference) -> ConferenceId {

@@ -110,7 +110,7 @@ impl Announcement {
         }
         let agreed = self.half.said.agreed(&offer);
         for (at, (line, agreed)) in offer.lines().iter().zip(&agreed).enumerate() {
-            if let Some(mut remote) = line.remote(Some(line), agreed, false) {
+            if let Some(mut remote) = line.remote(agreed, false) {
                 remote.speech = agreed.speech(agreed, Bridge::Transcode);
                 self.streams.reach(ports, at, End::Caller, (remote, agreed.crypto.clone()));
                 self.streams.hear(ports, (at, End::Caller), hears, context.house);

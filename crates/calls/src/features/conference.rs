@@ -293,6 +293,10 @@ mod tests {
             }
         }
 
+        fn fingerprint(&self) -> String {
+            String::new()
+        }
+
         fn conference(&self, _: Conference) -> ConferenceId {
             let mut told = self.0.lock();
             told.0 += 1;

@@ -27,6 +27,10 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 struct NoMedia;
 
 impl calls::call::Ports for NoMedia {
+    fn fingerprint(&self) -> String {
+        String::new()
+    }
+
     fn open(&self, open: media::OpenPort) -> Result<media::Port, media::NoPort> {
         Err(media::NoPort(open.kind))
     }

@@ -23,6 +23,13 @@ pub const SERVER: &str = "192.0.2.1:5060";
 /// The port of phones whose signalling comes over TLS.
 pub const SECURE_PORT: u16 = 5061;
 
+/// What the server is known by in handshakes.
+pub const FINGERPRINT: &str =
+    "sha-256 53:65:72:76:65:72:53:65:72:76:65:72:53:65:72:76:65:72:53:65:72:76:65:72:53:65:72:76:65:72:53:65";
+
+/// The port of phones whose signalling comes over a WebSocket.
+pub const WEB_PORT: u16 = 5062;
+
 /// A registered phone.
 #[derive(Clone)]
 pub struct Registered {
@@ -46,7 +53,11 @@ pub fn line(number: &str) -> LineId {
 
 pub fn flow_to(address: SocketAddr) -> Flow {
     let local = SERVER.parse().expect("an address");
-    let transport = if address.port() == SECURE_PORT { Transport::Tls } else { Transport::Udp };
+    let transport = match address.port() {
+        SECURE_PORT => Transport::Tls,
+        WEB_PORT => Transport::Wss,
+        _ => Transport::Udp,
+    };
     Flow { transport, local, remote: address, connection: None }
 }
 
@@ -164,6 +175,10 @@ impl Ports for Numbers {
         let id = PortId::numbered(u64::from(told.opened));
         told.open.insert(id);
         Ok(Port { id, rtp_port, rtcp_port: rtp_port + 1 })
+    }
+
+    fn fingerprint(&self) -> String {
+        FINGERPRINT.to_owned()
     }
 
     fn conference(&self, _: Conference) -> ConferenceId {
@@ -314,7 +329,22 @@ impl Numbers {
             let line = sip::sdp::Crypto { tag: 1, suite: String::new(), key: secret.bytes().to_vec() };
             line.inline()
         };
+        let media::Crypto::Keys(keys) = keys else { return None };
         Some((written(&keys.receive), written(&keys.send)))
+    }
+
+    /// Has what comes from this address and goes there to be secret?
+    pub fn is_secret(&self, address: SocketAddr) -> bool {
+        let told = self.state.lock();
+        told.keys.iter().any(|(port, _)| told.remotes.get(port) == Some(&address))
+    }
+
+    /// The handshake that agrees on keys with this address.
+    pub fn handshake(&self, address: SocketAddr) -> Option<media::Handshake> {
+        let told = self.state.lock();
+        let (_, keys) = told.keys.iter().find(|(port, _)| told.remotes.get(port) == Some(&address))?;
+        let media::Crypto::Handshake(handshake) = keys else { return None };
+        Some(handshake.clone())
     }
 
     /// The codecs that are made of each other between these two addresses.

@@ -165,6 +165,10 @@ scripts! {
     update_to_a_phone_without_it
     user_with_two_lines
     video
+    webrtc_calls
+    webrtc_is_called
+    webrtc_of_phones
+    webrtc_refused
     withhold_number
     wrong_offers
 }

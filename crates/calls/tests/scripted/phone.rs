@@ -30,6 +30,10 @@ pub struct Phone {
     session: u32,
     rseq: u32,
     server_key: Option<String>,
+    /// Times that ICE began.
+    ice: u32,
+    /// Fragments and passwords of the server, the last one last.
+    server_ice: Vec<(String, String)>,
     branches: u32,
     calls: u32,
 }
@@ -51,6 +55,12 @@ pub struct Extras {
     pub other_suite: bool,
     /// They are for a line that it was not offered.
     pub other_tag: bool,
+    /// Its part in a handshake, when that is not the usual one.
+    pub setup: Option<&'static str>,
+    /// ICE begins anew.
+    pub restarts: bool,
+    /// It makes no checks.
+    pub without_ice: bool,
 }
 
 /// What a description says of keys of SRTP.
@@ -62,6 +72,8 @@ pub enum Keys {
     Optional,
     /// Nothing without them.
     Insists,
+    /// They are agreed on by DTLS.
+    Handshake,
 }
 
 /// A session description by what it does.
@@ -115,6 +127,8 @@ impl Phone {
             session: 0,
             rseq: 0,
             server_key: None,
+            ice: 1,
+            server_ice: Vec::new(),
             branches: 0,
             calls: 0,
         }
@@ -131,6 +145,17 @@ impl Phone {
         self.server_key.clone()
     }
 
+    /// What its certificate is known by.
+    pub fn fingerprint(&self) -> String {
+        let number: u32 = self.number.parse().expect("a number");
+        format!("sha-256 {}", vec![format!("{:02X}", number % 256); 32].join(":"))
+    }
+
+    /// Fragments and passwords of the server, the last one last.
+    pub fn ice_heard(&self) -> &[(String, String)] {
+        &self.server_ice
+    }
+
     /// Where the phone wants its sound.
     pub fn media(&self) -> SocketAddr {
         SocketAddr::new(self.address.ip(), 4000)
@@ -142,6 +167,12 @@ impl Phone {
         let body = text(message.body());
         if let Some(line) = body.lines().find(|line| line.starts_with("a=crypto:")) {
             self.server_key = line.split("inline:").nth(1).map(str::to_owned);
+        }
+        let attribute = |name: &str| body.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+        if let (Some(fragment), Some(password)) = (attribute("a=ice-ufrag:"), attribute("a=ice-pwd:"))
+            && self.server_ice.last().is_none_or(|(last, _)| *last != fragment)
+        {
+            self.server_ice.push((fragment, password));
         }
         if let Message::Response(response) = &message
             && response.status() >= 300
@@ -424,7 +455,15 @@ impl Phone {
             _ => {}
         }
         let (formats, mut maps) = formats(&extras.codecs);
-        let protocol = if extras.keys == Some(Keys::Insists) { "RTP/SAVP" } else { protocol };
+        let protocol = match extras.keys {
+            Some(Keys::Insists) => "RTP/SAVP",
+            Some(Keys::Handshake) => "UDP/TLS/RTP/SAVPF",
+            _ => protocol,
+        };
+        if extras.keys == Some(Keys::Handshake) {
+            self.ice += u32::from(extras.restarts);
+            maps += &self.handshake(extras);
+        }
         if matches!(extras.keys, Some(Keys::Insists | Keys::Optional)) {
             maps += "a=crypto:9 F8_128_HMAC_SHA1_80 inline:AAAA\r\n";
             let tag = if extras.is_answer && !extras.other_tag { 1 } else { 4 };
@@ -433,6 +472,28 @@ impl Phone {
             maps += &format!("a=crypto:{tag} {suite} inline:{}|2^31\r\n", self.key());
         }
         format!("{head}m=audio 4000 {protocol}{formats}\r\n{maps}{more}")
+    }
+}
+
+impl Phone {
+    /// What a browser says, with what only its bundle understands.
+    fn handshake(&self, extras: &Extras) -> String {
+        let usual = if extras.is_answer { "active" } else { "actpass" };
+        let mut lines = format!(
+            "a=mid:0\r\na=setup:{}\r\na=fingerprint:{}\r\na=rtcp-mux\r\na=rtcp-rsize\r\na=ssrc:77 cname:{}\r\n\
+             a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=msid:stream track\r\n",
+            extras.setup.unwrap_or(usual),
+            self.fingerprint(),
+            self.name,
+        );
+        if !extras.without_ice {
+            let host = self.address.ip();
+            lines += &format!(
+                "a=ice-ufrag:{}{}\r\na=ice-pwd:password-of-twenty-two\r\na=candidate:1 1 udp 1 {host} 4000 typ host\r\n",
+                self.name, self.ice
+            );
+        }
+        lines
     }
 }
 

@@ -8,6 +8,7 @@
 //! plan TEXT                               a line of the dial plan; an empty one begins it anew
 //! limit ring-seconds 30                   also: calls-per-line, session-seconds, park-seconds
 //! secure bob                              phones whose signalling comes over TLS
+//! web bob                                 phones whose signalling comes over a WebSocket
 //! phones ann=1001 bob=1002 bob2=1002      phones that are registered; bob2 is bob's second one
 //!
 //! ann sends INVITE sip:1002@localhost with offer with header Supported: 100rel
@@ -22,6 +23,8 @@
 //!   with fax | fax beside sound              T.38 in the place of sound, or beside it with sound refused
 //!   with keys | optional keys | no keys     for SRTP: with a profile of SRTP, beside plain RTP, none
 //!   with keys of another suite | tag        for a line that was not offered
+//!   with handshake | handshake passive      for DTLS-SRTP, as a browser; the other part than the usual one
+//!   with handshake anew | without checks    ICE begins anew; a phone that knows no ICE
 //!   with codecs PCMA opus events            what is described, in this order; `events` are telephone-event
 //!   with header NAME: PART                  `none`: it must not be there, `any`: it must be
 //!   with body TYPE TEXT                     with line TEXT: a line of the body
@@ -53,6 +56,8 @@
 //! keys of ann are looked for in sound | come as events
 //! fax flows between ann and bob
 //! media of ann is secret | plain          under the keys that both have written
+//! ann shakes hands with the server        one of both begins, with the certificate and the credentials that were written
+//! ann has heard 2 fragments               ICE began as often at the server
 //! media transcodes between ann G722 and bob PCMA
 //! media echoes to ann                     tone goes to ann
 //! in conference are ann bob               these, and no others, are heard there
@@ -126,6 +131,10 @@ fn play_on(shards: usize, file: &str) {
             }
             ["secure", names @ ..] => {
                 numbers.secure = names.iter().map(|&name| name.to_owned()).collect();
+                Ok(())
+            }
+            ["web", names @ ..] => {
+                numbers.web = names.iter().map(|&name| name.to_owned()).collect();
                 Ok(())
             }
             ["forwards", pairs @ ..] => {
@@ -264,12 +273,18 @@ fn media_is(stage: &mut Stage, words: &[&str]) -> Result<(), String> {
             let (address, own, ours) = (phone.media(), phone.key(), phone.key_heard());
             let keys = stage.ports.keys(address);
             match *how {
-                "plain" => check(keys.is_none(), "it has keys"),
+                "plain" => check(!stage.ports.is_secret(address), "it has keys"),
                 "secret" => {
                     check(keys.is_some() && keys == ours.map(|ours| (own, ours)), &format!("{keys:?}"))
                 }
                 _ => Err("no such sentence".to_owned()),
             }
+        }
+        ["server", "shakes", "hands", "with", name] => shakes_hands(stage, name, true),
+        [name, "shakes", "hands", "with", "the", "server"] => shakes_hands(stage, name, false),
+        [name, "has", "heard", count, "fragments"] => {
+            let heard = stage.phone(name).ice_heard().len();
+            check(heard.to_string() == *count, &format!("it has heard {heard}"))
         }
         ["media", "rests", "between", one, "and", other] => {
             let (one, other) = (stage.phone(one).media(), stage.phone(other).media());
@@ -312,6 +327,18 @@ fn media_is(stage: &mut Stage, words: &[&str]) -> Result<(), String> {
         }
         _ => Err("no such sentence".to_owned()),
     }
+}
+
+/// Media shakes hands with a phone, by the certificate and the credentials that were written.
+fn shakes_hands(stage: &mut Stage, name: &str, is_client: bool) -> Result<(), String> {
+    let phone = stage.phone(name);
+    let (address, fingerprint) = (phone.media(), phone.fingerprint());
+    let credentials = phone.ice_heard().last().cloned();
+    let found = stage.ports.handshake(address).ok_or("there is no handshake")?;
+    let ice = found.ice.as_ref().map(|ice| (ice.fragment.clone(), ice.password.clone()));
+    let own: Vec<String> = found.fingerprints.iter().map(ToString::to_string).collect();
+    let is_right = own == [fingerprint] && ice.is_none_or(|ice| Some(ice) == credentials);
+    check(is_right && found.is_client == is_client, &format!("{found:?}"))
 }
 
 pub fn check(holds: bool, fault: &str) -> Result<(), String> {
@@ -388,6 +415,10 @@ fn clauses(sentence: &str) -> Result<(Vec<String>, Extras, Vec<String>), String>
                 (extras.keys, extras.other_suite) = (Some(Keys::Optional), true);
             }
             "keys of another tag" => (extras.keys, extras.other_tag) = (Some(Keys::Insists), true),
+            "handshake" => extras.keys = Some(Keys::Handshake),
+            "handshake passive" => (extras.keys, extras.setup) = (Some(Keys::Handshake), Some("passive")),
+            "handshake anew" => (extras.keys, extras.restarts) = (Some(Keys::Handshake), true),
+            "handshake without checks" => (extras.keys, extras.without_ice) = (Some(Keys::Handshake), true),
             "keys" => extras.keys = Some(Keys::Insists),
             "optional keys" => extras.keys = Some(Keys::Optional),
             "no keys" => extras.keys = Some(Keys::None),
@@ -512,7 +543,20 @@ fn receive(stage: &mut Stage, name: &str, sentence: &str) -> Result<(), String> 
 fn keys_of(message: &Message) -> Option<Keys> {
     let sdp = sip::sdp::Sdp::parse(message.body()).ok()?;
     let media = sdp.media().first()?;
+    // What is agreed on within one leg comes to no other one.
+    if ["ssrc", "msid", "extmap", "rtcp-rsize"].iter().any(|name| media.has_attribute(name)) {
+        return None;
+    }
+    let has_fingerprint =
+        media.attributes("fingerprint").any(|value| value == crate::directory::FINGERPRINT.as_bytes());
+    let is_lite = sdp.session_attributes("ice-lite").next().is_some();
+    let makes_sense =
+        is_lite == media.has_attribute("ice-ufrag") && is_lite == media.has_attribute("candidate");
     match (media.protocol(), media.crypto().next()) {
+        (b"UDP/TLS/RTP/SAVPF", None) if has_fingerprint && makes_sense && media.has_rtcp_mux() => {
+            Some(Keys::Handshake)
+        }
+        _ if media.has_attribute("fingerprint") || is_lite || media.has_rtcp_mux() => None,
         (b"RTP/SAVP", Some(_)) => Some(Keys::Insists),
         (b"RTP/AVP", Some(_)) => Some(Keys::Optional),
         (b"RTP/AVP", None) => Some(Keys::None),

@@ -68,8 +68,22 @@ pub struct Numbering {
     pub plan: String,
     /// The phones whose signalling comes over TLS.
     pub secure: Vec<String>,
+    /// The phones whose signalling comes over a WebSocket.
+    pub web: Vec<String>,
     /// Trunks.
     pub trunks: Vec<directory::Trunk>,
+}
+
+impl Numbering {
+    /// The port of a phone, by which its transport is known.
+    fn port_of(&self, name: &str) -> u16 {
+        let is_in = |names: &[String]| names.iter().any(|known| known == name);
+        match (is_in(&self.secure), is_in(&self.web)) {
+            (true, _) => directory::SECURE_PORT,
+            (_, true) => directory::WEB_PORT,
+            _ => 5060,
+        }
+    }
 }
 
 /// 800 for three, and 801 with a PIN.
@@ -123,11 +137,8 @@ impl Stage {
         let presence = Arc::new(Engine::new(Rules::default()));
         let states = Arc::new(LineStates::new(Arc::clone(&presence), Arc::clone(&board)));
         let ports = Arc::new(Numbers::default());
-        let address = |at: usize| {
-            let is_secure = numbers.secure.contains(&phones[at].0);
-            let port = if is_secure { directory::SECURE_PORT } else { 5060 };
-            SocketAddr::new([10, 0, 0, at as u8 + 1].into(), port)
-        };
+        let address =
+            |at: usize| SocketAddr::new([10, 0, 0, at as u8 + 1].into(), numbers.port_of(&phones[at].0));
         let registered = phones.iter().enumerate().map(|(at, (name, number))| Registered {
             name: name.clone(),
             line: line(number),

@@ -13,4 +13,6 @@ pub enum Srtp {
     Accepted,
     /// Never in the clear. Calls without TLS, or without keys, are refused.
     Required,
+    /// Never in the clear, under keys that are agreed on by DTLS, as browsers do it; offers of the server say so.
+    Dtls,
 }

@@ -221,6 +221,11 @@ impl Media {
         self.lines.remove_attribute(name);
     }
 
+    /// Keeps only those attributes called `name` whose value is wanted.
+    pub fn retain_attributes(&mut self, name: &str, is_wanted: impl Fn(&[u8]) -> bool) {
+        self.lines.0.retain(|line| super::attribute(line, name).is_none_or(&is_wanted));
+    }
+
     /// Adds `a=<text>` at the end.
     pub fn push_attribute(&mut self, text: &str) {
         let mut line = BytesMut::with_capacity(text.len() + 2);
@@ -296,6 +301,20 @@ impl Media {
     /// The codecs in the m-line's order of preference; formats that are no payload types are left out.
     pub fn codecs(&self) -> Vec<Codec> {
         self.formats().filter_map(|format| Codec::find(&self.lines, scan::number(format)?)).collect()
+    }
+
+    /// Leaves out all codecs but these, which are some of its own; what is said of them stays as it is.
+    pub fn keep_codecs(&mut self, codecs: &[Codec]) {
+        let kept: Vec<String> = codecs.iter().map(|codec| codec.payload.to_string()).collect();
+        let protocol = Bytes::copy_from_slice(self.protocol());
+        self.set_tail(&protocol, kept.join(" ").as_bytes());
+        let is_kept = |value: &[u8]| {
+            let payload = value.split(|byte| *byte == b' ').next().unwrap_or_default();
+            payload == b"*" || kept.iter().any(|kept| kept.as_bytes() == payload)
+        };
+        for name in ["rtpmap", "fmtp", "rtcp-fb"] {
+            self.retain_attributes(name, is_kept);
+        }
     }
 
     /// Keeps only these codecs, in this order, with their rtpmap and fmtp lines; other attributes stay.

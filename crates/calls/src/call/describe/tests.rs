@@ -98,7 +98,7 @@ fn a_hold_of_rfc_2543_goes_out_in_todays_words() {
 
 fn reach(address: &str, whereabouts: Whereabouts) -> (String, Learn) {
     let description = read(&AUDIO.replace("c=IN IP4 10.0.0.5", &format!("c=IN IP4 {address}")), whereabouts);
-    let remote = description.lines()[0].remote(None, &Agreed::default(), false).unwrap();
+    let remote = description.lines()[0].remote(&Agreed::default(), false).unwrap();
     (remote.rtp.to_string(), remote.learn)
 }
 
@@ -130,7 +130,7 @@ fn nobody_has_us_send_to_services_of_this_machine_or_to_a_group() {
     }
     assert_eq!(reach("127.0.0.1", at("127.0.0.1", None)).0, "127.0.0.1:4000");
     let group = read(&AUDIO.replace("c=IN IP4 10.0.0.5", "c=IN IP4 224.2.1.1/127"), at("10.0.0.5", None));
-    assert_eq!(group.lines()[0].remote(None, &Agreed::default(), false), None);
+    assert_eq!(group.lines()[0].remote(&Agreed::default(), false), None);
 }
 
 #[test]
@@ -143,8 +143,12 @@ fn a_phone_on_this_machine_may_send_from_any_of_its_addresses() {
 
 #[test]
 fn rtcp_shares_a_port_only_when_both_say_so() {
-    let with = read(&format!("{AUDIO}a=rtcp-mux\n"), at("10.0.0.5", None));
-    let without = read(AUDIO, at("10.0.0.6", None));
-    assert!(!with.lines()[0].remote(Some(&without.lines()[0]), &Agreed::default(), false).unwrap().mux);
-    assert!(with.lines()[0].remote(Some(&with.lines()[0]), &Agreed::default(), false).unwrap().mux);
+    let [with, without] =
+        ["a=rtcp-mux\n", ""].map(|line| read(&format!("{AUDIO}{line}"), at("10.0.0.5", None)));
+    let shares = |told: &Description, heard: &Description| {
+        let mut said = Said::new(1, Secrecy::off());
+        said.write(told, OURS.parse().unwrap(), Lines::Offer(None), |_, _| Some(30_000)).unwrap();
+        heard.lines()[0].remote(&said.agreed(heard)[0], false).unwrap().mux
+    };
+    assert!(shares(&with, &with) && !shares(&with, &without) && !shares(&without, &with));
 }
