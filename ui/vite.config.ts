@@ -8,6 +8,11 @@ import { trustedTemplates } from './build/trusted-templates.ts';
 
 const SERVER = process.env['CARILLON_HTTP'] ?? 'http://localhost:8080';
 
+/** What the server lets the pages do (crates/web/src/browser.rs); `vite preview` is as strict. */
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; font-src 'self'; " +
+  "manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types carillon";
+
 export default defineConfig({
   base: '/',
   plugins: [trustedTemplates(), consoleAddresses(), solid()],
@@ -31,5 +36,6 @@ export default defineConfig({
       ['/api', '/upload', '/.well-known', '/healthz', '/ws', '/cti', '/sip'].map(path => [path, { target: SERVER, ws: true }]),
     ),
   },
+  preview: { headers: { 'Content-Security-Policy': POLICY } },
   test: { environment: 'node', include: ['{core,kit,client,admin}/**/*.test.ts'] },
 } as import('vite').UserConfig);

@@ -7,7 +7,9 @@ const SCHEMES = ['xmpp', 'im', 'tel', 'sip', 'web+ciscotel'];
 /** After the first screen is there: nothing of it waits for this. */
 export function registerWorker(): void {
   if (!('serviceWorker' in navigator) || import.meta.env.DEV) return;
-  addEventListener('load', () => void navigator.serviceWorker.register(trusted.createScriptURL(WORKER)).catch(() => {}));
+  const register = () => void navigator.serviceWorker.register(trusted.createScriptURL(WORKER)).catch((error: unknown) => console.warn('no service worker', error));
+  if (document.readyState === 'complete') register();
+  else addEventListener('load', register);
 }
 
 /** On demand only, because the browser asks; those that it does not allow are left out. */

@@ -48,5 +48,10 @@ export function translator<D extends Dictionary>(words: Record<Language, { [K in
 
 /** Dates and times as people of this language write them. */
 export function formatTime(at: Date | number, options: Intl.DateTimeFormatOptions): string {
-  return new Intl.DateTimeFormat(language(), options).format(at);
+  const key = `${language()} ${JSON.stringify(options)}`;
+  let format = formats.get(key);
+  // Making one takes longer than a hundred uses of it.
+  if (!format) formats.set(key, (format = new Intl.DateTimeFormat(language(), options)));
+  return format.format(at);
 }
+const formats = new Map<string, Intl.DateTimeFormat>();

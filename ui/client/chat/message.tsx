@@ -16,9 +16,13 @@ const SHOWN_UNITS = 4000;
 const SHOWN_LINES = 60;
 
 export type Acts = { items: (message: Message) => MenuItem[]; jumpTo: (id: string) => void; react: (message: Message, emoji: string) => void; retry: (message: Message) => void };
+const TOUCH = globalThis.matchMedia?.('(hover: none)').matches ?? false;
+
 type Props = { message: Message; head: boolean; current: boolean; acts: Acts; onFocus: () => void };
 
 export function MessageRow(props: Props) {
+  // The acts are made when somebody comes near: hundreds of menus would be most of the page.
+  const [near, setNear] = createSignal(TOUCH);
   const message = () => props.message;
   const name = () => (message().mine ? t('you') : plain(im().senderOf(message())));
   const address = () => (im().kindOf(message().chat) === 'room' ? `${message().chat}/${message().from}` : message().from);
@@ -29,7 +33,11 @@ export function MessageRow(props: Props) {
       data-key={message().key}
       tabindex={props.current ? '0' : '-1'}
       aria-label={`${name()}, ${formatTime(message().at, { timeStyle: 'short' })}`}
-      onFocusIn={() => props.onFocus()}
+      onPointerEnter={() => setNear(true)}
+      onFocusIn={() => {
+        setNear(true);
+        props.onFocus();
+      }}
       onKeyDown={event => event.key === 'Enter' && event.target === event.currentTarget && openMenu(event)}
       onContextMenu={event => !(event.target instanceof HTMLAnchorElement) && getSelection()?.isCollapsed && event.shiftKey && openMenu(event)}
     >
@@ -55,9 +63,11 @@ export function MessageRow(props: Props) {
         </time>
         <Show when={message().mine && message().delivery}>{delivery => <Tick delivery={delivery()} />}</Show>
       </span>
-      <div class="message-acts" on:click={{ handleEvent: place, capture: true }}>
-        <Menu label={t('actions')} items={props.acts.items(message())} />
-      </div>
+      <Show when={near() || props.current}>
+        <div class="message-acts" on:click={{ handleEvent: place, capture: true }}>
+          <Menu label={t('actions')} items={props.acts.items(message())} />
+        </div>
+      </Show>
       <Show when={message().delivery === 'failed'}>
         <p class="message-problem" role="alert">
           <span class="error">{t('failedWhy', { why: why(message().problem ?? '') })}</span>

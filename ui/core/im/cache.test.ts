@@ -89,9 +89,9 @@ describe('timeline', () => {
     await timeline.open();
     expect(keys(timeline.messages()).at(-1)).toBe('m999');
     for (let pages = 0; pages < 10; pages += 1) await timeline.older();
-    expect(timeline.messages().length).toBeLessThanOrEqual(240);
+    expect(timeline.messages().length).toBeLessThanOrEqual(200);
     expect(timeline.atEnd()).toBe(false);
-    for (let pages = 0; pages < 20; pages += 1) await timeline.newer();
+    for (let pages = 0; pages < 30; pages += 1) await timeline.newer();
     expect(keys(timeline.messages()).at(-1)).toBe('m999');
     expect(timeline.atEnd()).toBe(true);
   });
@@ -114,6 +114,6 @@ describe('timeline', () => {
     for (let part = 0; part < 10; part += 1) await cache.take(said(...Array.from({ length: 2000 }, (_, index) => message(`m${part}-${index}`, part * 2000 + index))), true);
     const timeline = new Timeline(CHAT, false, cache, nothing);
     await timeline.open();
-    expect(timeline.messages()).toHaveLength(60);
+    expect(timeline.messages()).toHaveLength(40);
   }, 60_000);
 });

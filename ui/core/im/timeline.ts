@@ -5,9 +5,9 @@ import type { Cache, Change } from './cache.ts';
 import type { History } from './history.ts';
 import type { Message } from './message.ts';
 
-const PAGE = 60;
+const PAGE = 40;
 /** No more messages than these are on the page at once. */
-const WINDOW_MAX = 240;
+const WINDOW_MAX = 200;
 
 const before = (a: Message, b: Message): number => a.at - b.at || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 
