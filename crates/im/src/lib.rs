@@ -274,6 +274,12 @@ impl Im {
         seats.len()
     }
 
+    /// Ends one session; tells whether there was one. Its client may sign in again.
+    pub fn end_client(&self, user: &BareJid, resource: &str) -> bool {
+        let seat = self.sessions.seat(user.as_str(), resource);
+        seat.map(|seat| seat.outbox.end(outbox::End::Ended)).is_some()
+    }
+
     /// An account was removed: one that is made later by the same name begins with nothing of it.
     pub fn forget(&self, user: &BareJid) {
         self.users.archive_preferences.forget(user.as_str());

@@ -37,6 +37,8 @@ pub(crate) enum End {
     Conflict,
     /// The account was disabled or removed.
     Disabled,
+    /// An administrator ended it: the client may sign in again.
+    Ended,
     /// The client reads too slowly: the queue is full.
     TooSlow,
     /// Another stream resumes this session (XEP-0198 §5).

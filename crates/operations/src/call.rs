@@ -249,6 +249,18 @@ pub(crate) async fn show(context: &Context, id: &str) -> Result<CallShown, Failu
     Ok(record_shown(&record))
 }
 
+/// Ends a live call for all.
+pub(crate) fn end(context: &Context, id: &str) -> Result<(), Failure> {
+    let number = number(id)?;
+    let node = running::node(context)?;
+    if live(context, number).is_none() {
+        return Err(Failure::not_found(format!("call {id} is not live: it may have ended already")));
+    }
+    node.calls().end_call(calls::snapshot::CallId(number));
+    tracing::info!(call = id, "an administrator ended a call");
+    Ok(())
+}
+
 pub(crate) async fn trace(context: &Context, id: &str) -> Result<CallTraced, Failure> {
     let node = running::node(context)?;
     let legs = legs_of(context, id).await?;

@@ -27,6 +27,7 @@ mod request;
 pub mod role;
 mod rows;
 mod running;
+mod session;
 mod sound;
 mod storage;
 mod token;
@@ -196,6 +197,8 @@ pub async fn perform(
         Request::CallList(wanted) => json(call::list(context, &wanted).await?),
         Request::CallShow { id } => json(call::show(context, &id).await?),
         Request::CallTrace { id } => json(call::trace(context, &id).await?),
+        Request::CallEnd { id } => json(call::end(context, &id)?),
+        Request::SessionEnd { jid } => json(session::end(context, &jid)?),
         Request::CallRecordings => json(call::recordings(context).await?),
         Request::CallHistory { user, kind, behind, max } => {
             json(call::history(context, &user, kind.as_deref(), behind.as_deref(), max).await?)

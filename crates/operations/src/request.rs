@@ -250,6 +250,16 @@ pub enum Request {
         /// Its number, or the Call-ID of a leg.
         id: String,
     },
+    /// Ends a live call.
+    CallEnd {
+        /// Its number.
+        id: String,
+    },
+    /// Ends the session of a chat client.
+    SessionEnd {
+        /// Its full address.
+        jid: Jid,
+    },
     /// The recordings of calls.
     CallRecordings,
     /// A user's history of calls.

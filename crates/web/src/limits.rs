@@ -135,3 +135,9 @@ pub const ADMIN_REQUESTS_PER_SECOND_MAX: u32 = 50;
 pub const ADMIN_REQUESTS_AT_ONCE_MAX: u32 = 200;
 /// Callers of the administration whose pace is remembered.
 pub const ADMIN_CALLERS_MAX: usize = 10_000;
+/// Hits of one kind that a search gives.
+pub const ADMIN_HITS_OF_A_KIND_MAX: usize = 8;
+/// A certificate that ends sooner is warned of, in days.
+pub const ADMIN_CERTIFICATE_DAYS_WARN: i64 = 14;
+/// Messages for another domain that wait longer are warned of.
+pub const ADMIN_FEDERATION_WAIT_WARN: Duration = Duration::from_secs(300);

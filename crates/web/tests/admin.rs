@@ -236,3 +236,99 @@ async fn what_is_not_the_clients_is_not_answered_with_its_page() {
     assert_eq!(ask(house.http(), "GET", "/../Cargo.toml", &[("Accept", "*/*")], "").await.status, 404);
     assert_eq!(ask(house.http(), "POST", "/chat", &browser, "").await.status, 404);
 }
+
+#[tokio::test]
+async fn lines_are_added_set_and_removed() {
+    let house = House::start().await;
+    let by = house.administrator().await;
+    let made = house.admin("POST /lines", &by, &[], r#"{"line": "1009", "owner": "dora@localhost"}"#).await;
+    assert_eq!((made.status, made.answer.field("location")), (201, Some("/api/v1/admin/lines/1009")));
+    let wrong = house.admin("POST /lines", &by, &[], r#"{"line": "ten"}"#).await;
+    assert_eq!((wrong.status, &wrong.value["errors"][0]["field"]), (422, &json!("line")));
+    let line = house.admin("GET /lines/1009", &by, &[], "").await;
+    assert_eq!((&line.value["owner"], &line.value["settings"]), (&json!("dora@localhost"), &json!({})));
+    let change = json!({"changes": [{"set": "do-not-disturb", "mode": "reject"}]}).to_string();
+    let set = house.admin("PATCH /lines/1009", &by, &[("If-Match", &line.tag)], &change).await;
+    assert_eq!(set.value["settings"], json!({"do_not_disturb": "reject"}));
+    assert_eq!(house.admin("DELETE /lines/1009", &by, &[("If-Match", &line.tag)], "").await.status, 412);
+    assert_eq!(house.admin("DELETE /lines/1009", &by, &[("If-Match", &set.tag)], "").await.status, 204);
+    assert_eq!(house.admin("GET /lines/1009", &by, &[], "").await.status, 404);
+    assert_eq!(house.admin("GET /lines/ten", &by, &[], "").await.status, 404);
+}
+
+#[tokio::test]
+async fn groups_have_exactly_the_members_that_are_given() {
+    let house = House::start().await;
+    let by = house.administrator().await;
+    let new = json!({"name": "Sales Team", "members": ["ann@localhost", "bob@localhost"]}).to_string();
+    let made = house.admin("POST /groups", &by, &[], &new).await;
+    assert_eq!(
+        (made.status, made.answer.field("location")),
+        (201, Some("/api/v1/admin/groups/Sales%20Team"))
+    );
+    let group = house.admin("GET /groups/Sales%20Team", &by, &[], "").await;
+    let change = json!({"members": ["bob@localhost", "carol@localhost"], "shared": true}).to_string();
+    let changed = house.admin("PATCH /groups/Sales%20Team", &by, &[("If-Match", &group.tag)], &change).await;
+    assert_eq!(changed.value["members"], json!(["bob@localhost", "carol@localhost"]));
+    assert_eq!(changed.value["shared"], true);
+}
+
+#[tokio::test]
+async fn the_dial_plan_is_tested_and_changed_from_the_revision_that_was_seen() {
+    let house = House::start().await;
+    let by = house.administrator().await;
+    let plan = house.admin("GET /dialplan", &by, &[], "").await;
+    assert_eq!(plan.value["revision"], 0);
+    let tested = house.admin("POST /dialplan/test", &by, &[], r#"{"from": "1001", "dial": "1002"}"#).await;
+    assert_eq!(tested.value["summary"]["goes_to"], "line 1002", "{}", tested.answer.body);
+    assert!(!tested.value["explanation"]["steps"].as_array().unwrap().is_empty());
+    let wrong = json!({"document": "[[nonsense]]"}).to_string();
+    assert_eq!(house.admin("POST /dialplan/check", &by, &[], &wrong).await.status, 422);
+    let new = json!({"document": "# nothing of ours\n"}).to_string();
+    assert_eq!(house.admin("PUT /dialplan", &by, &[], &new).await.status, 428);
+    let applied = house.admin("PUT /dialplan", &by, &[("If-Match", &plan.tag)], &new).await;
+    assert_eq!((&applied.value["applied"], &applied.value["revision"]), (&json!(true), &json!(1)));
+    assert_eq!(house.admin("PUT /dialplan", &by, &[("If-Match", &plan.tag)], &new).await.status, 412);
+}
+
+#[tokio::test]
+async fn presence_is_seen_through_somebodys_eyes() {
+    let house = House::start().await;
+    let by = house.administrator().await;
+    let all = house.admin("GET /presence/bob@localhost", &by, &[], "").await;
+    assert_eq!((&all.value["state"], &all.value["may_watch"]), (&json!("On the phone"), &json!(true)));
+    let stranger = house.admin("GET /presence/bob@localhost?watcher=eve@example.org", &by, &[], "").await;
+    assert_eq!((&stranger.value["state"], &stranger.value["may_watch"]), (&json!("Offline"), &json!(false)));
+    assert!(stranger.value["why"].as_str().unwrap().contains("has not approved"));
+    assert_eq!(house.admin("GET /presence/nobody@localhost", &by, &[], "").await.status, 404);
+}
+
+#[tokio::test]
+async fn one_search_finds_users_and_lines() {
+    let house = House::start().await;
+    let by = house.administrator().await;
+    let hits = house.admin("GET /search?q=bob", &by, &[], "").await;
+    let kinds: Vec<_> =
+        hits.value["items"].as_array().unwrap().iter().map(|hit| hit["kind"].clone()).collect();
+    assert_eq!(kinds, ["user", "line"]);
+    assert_eq!(hits.value["items"][1]["id"], "1002");
+}
+
+#[tokio::test]
+async fn what_is_going_on_is_listed() {
+    let house = House::start().await;
+    let by = house.administrator().await;
+    let sessions = house.admin("GET /sessions?q=ann", &by, &[], "").await;
+    assert_eq!(sessions.value["items"][0]["jid"], "ann@localhost/desk");
+    let phones = house.admin("GET /registrations", &by, &[], "").await;
+    assert_eq!((&phones.value["total"], &phones.value["items"][0]["line"]), (&json!(2), &json!("1001")));
+    let certificates = house.admin("GET /certificates", &by, &[], "").await;
+    assert_eq!(certificates.value["items"][0]["names"], json!(["localhost"]));
+    for path in ["calls", "recordings", "devices", "rooms", "invitations", "sounds"] {
+        assert_eq!(house.admin(&format!("GET /{path}"), &by, &[], "").await.status, 200, "{path}");
+    }
+    // Only a running node knows these.
+    for path in ["status", "health", "trunks", "federation", "queues", "log-levels"] {
+        assert_eq!(house.admin(&format!("GET /{path}"), &by, &[], "").await.status, 503, "{path}");
+    }
+}

@@ -120,6 +120,9 @@ impl<W: Wire> Session<W> {
 fn last_words(end: End) -> StreamError {
     match end {
         End::Conflict => StreamError::new(StreamCondition::Conflict, "another client took this resource"),
+        End::Ended => {
+            StreamError::new(StreamCondition::PolicyViolation, "an administrator ended the session")
+        }
         End::Disabled => StreamError::new(StreamCondition::NotAuthorized, "the account was disabled"),
         End::TooSlow => StreamError::new(StreamCondition::PolicyViolation, "too much waits to be read"),
         End::Resumed => StreamError::new(StreamCondition::Conflict, "the session was resumed elsewhere"),

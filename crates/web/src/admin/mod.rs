@@ -7,23 +7,39 @@
 #![allow(unused_qualifications, reason = "the macros of the document write whole paths")]
 
 mod caller;
+mod calls;
+mod clients;
+mod devices;
+mod dialplan;
+mod federation;
 mod given;
+mod groups;
+mod invitations;
+mod lines;
 mod list;
 mod openapi;
 mod pace;
+mod presence;
 mod problem;
+mod reception;
+mod rooms;
+mod search;
 mod session;
+mod status;
 mod tag;
+mod trunks;
+mod upkeep;
 mod users;
 
+use std::str::FromStr;
 use std::sync::OnceLock;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware;
-use model::{LineId, Number};
-use operations::Context;
+use model::{LineId, Number, Partition};
+use operations::{Context, LineShown};
 use utoipa::openapi::OpenApi;
 
 use crate::guard;
@@ -65,6 +81,30 @@ fn line_named(text: &str) -> Option<LineId> {
     }
 }
 
+/// A line in a path.
+struct LineNamed(LineId);
+
+impl FromStr for LineNamed {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        line_named(text).map(Self).ok_or(())
+    }
+}
+
+/// What a line is called in paths.
+fn line_name(line: &LineShown) -> String {
+    match line.partition.parse::<Partition>() {
+        Ok(partition) if partition == Partition::default() => line.number.clone(),
+        _ => format!("{}@{}", line.number, line.partition),
+    }
+}
+
+/// A name as it stands in a path (RFC 3986 §3.3).
+fn in_path(name: &str) -> String {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
 /// The same, in a field of what is given.
 fn name_of_line(field: &str, text: &str) -> Result<LineId, Problem> {
     line_named(text).ok_or_else(|| Problem::field(field, "it is no line such as 1001, or 1001@partition"))
@@ -74,7 +114,25 @@ fn name_of_line(field: &str, text: &str) -> Result<LineId, Problem> {
 type Noun = (Router<Place>, OpenApi);
 
 fn nouns() -> Vec<Noun> {
-    vec![session::noun(), users::noun()]
+    vec![
+        session::noun(),
+        users::noun(),
+        lines::noun(),
+        devices::noun(),
+        clients::noun(),
+        calls::noun(),
+        trunks::noun(),
+        dialplan::noun(),
+        status::noun(),
+        presence::noun(),
+        rooms::noun(),
+        federation::noun(),
+        groups::noun(),
+        invitations::noun(),
+        reception::noun(),
+        upkeep::noun(),
+        search::noun(),
+    ]
 }
 
 /// All paths.
