@@ -54,7 +54,9 @@ function objectOf(schema, indent) {
 /** The whole file for a document. */
 export function fileOf(document) {
   const schemas = Object.entries(document.components?.schemas ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
-  return HEAD + schemas.map(([name, schema]) => `\n${comment(schema.description, '')}export type ${nameOf(name)} = ${typeOf(schema)};\n`).join('');
+  const paths = Object.keys(document.paths ?? {}).sort().map(path => `  ${JSON.stringify(path)},\n`);
+  const list = `\n/** The paths that the server has. */\nexport const PATHS: readonly string[] = [\n${paths.join('')}];\n`;
+  return HEAD + list + schemas.map(([name, schema]) => `\n${comment(schema.description, '')}export type ${nameOf(name)} = ${typeOf(schema)};\n`).join('');
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

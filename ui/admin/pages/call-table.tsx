@@ -32,7 +32,7 @@ export function CallTable(props: { path: string; live?: boolean; only?: (call: C
     ...(props.live
       ? [{ key: 'state', title: say('state'), value: (call: Call) => stateText(call.state), cell: (call: Call) => <CallState state={call.state} /> }]
       : [
-          { key: 'seconds', title: say('length'), value: (call: Call) => call.seconds, number: true, cell: (call: Call) => (call.seconds === null ? '–' : duration(call.seconds)) },
+          { key: 'seconds', title: say('length'), value: (call: Call) => call.seconds, number: true, cell: (call: Call) => (typeof call.seconds === 'number' ? duration(call.seconds) : '–') },
           { key: 'cause', title: say('cause'), value: (call: Call) => call.cause?.replaceAll('_', ' ') },
         ]),
     { key: 'codecs', title: say('codecs'), value: call => call.legs[0]?.codecs, extra: true },

@@ -85,7 +85,7 @@ function CallPage(props: { id: string }) {
                   [say('started'), <When at={shown().started} />],
                   [say('answered'), <When at={shown().answered} />],
                   [say('ended'), <When at={shown().ended} />],
-                  [say('length'), shown().seconds === null ? '–' : duration(shown().seconds ?? 0)],
+                  [say('length'), typeof shown().seconds === 'number' ? duration(shown().seconds ?? 0) : '–'],
                   [say('cause'), shown().cause?.replaceAll('_', ' ') ?? '–'],
                   ...(shown().linked ? [[say('linked'), <Go to={`/admin/calls/${shown().linked}`}>{shown().linked}</Go>] as const] : []),
                 ]}
@@ -113,7 +113,7 @@ function LegCard(props: { leg: Leg }) {
   const quality = () => {
     const measured = props.leg.quality;
     if (!measured) return '–';
-    const score = measured.mean_opinion_score === null ? '' : `, ${say('score', { score: measured.mean_opinion_score.toFixed(1) })}`;
+    const score = typeof measured.mean_opinion_score === 'number' ? `, ${say('score', { score: measured.mean_opinion_score.toFixed(1) })}` : '';
     return say('loss', { lost: measured.lost, packets: measured.packets, jitter: measured.jitter_ms.toFixed(1) }) + score;
   };
   return (

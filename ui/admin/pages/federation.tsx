@@ -37,7 +37,7 @@ export default function Federation() {
     { key: 'state', title: say('state'), value: row => row.state, sort: 'state', cell: row => <Mark grade={row.state === 'connected' ? 'good' : row.failure ? 'bad' : 'off'}>{row.state}</Mark> },
     { key: 'how', title: say('how'), value: row => row.how, sort: 'how' },
     { key: 'queued', title: say('queued'), value: row => row.queued, number: true, sort: 'queued' },
-    { key: 'oldest', title: say('oldest'), value: row => row.oldest_seconds, number: true, sort: 'oldest_seconds', cell: row => (row.oldest_seconds === null ? '–' : duration(row.oldest_seconds)) },
+    { key: 'oldest', title: say('oldest'), value: row => row.oldest_seconds, number: true, sort: 'oldest_seconds', cell: row => (typeof row.oldest_seconds === 'number' ? duration(row.oldest_seconds) : '–') },
     { key: 'failure', title: say('failure'), value: row => row.failure, sort: 'failure' },
     { key: 'sent', title: say('sent'), value: row => row.sent, number: true, extra: true, sort: 'sent' },
     { key: 'returned', title: say('returned'), value: row => row.returned, number: true, extra: true, sort: 'returned' },

@@ -4,6 +4,7 @@ import { For, Show, createSignal } from 'solid-js';
 import { Button } from '../../kit/controls.tsx';
 import { Empty } from '../../kit/state.tsx';
 import { get, send } from '../api/client.ts';
+import { isServed } from '../api/served.ts';
 import { ask } from '../parts/ask.ts';
 import { Form } from '../parts/form.tsx';
 import { Card, Copy, Mark, Page } from '../parts/page.tsx';
@@ -33,7 +34,7 @@ export default function Own() {
             onSend={values => choosePassword(String(values['current']), String(values['password']))}
           />
         </Card>
-        <SecondFactor />
+        <Show when={isServed('session/totp')}><SecondFactor /></Show>
       </div>
     </Page>
   );

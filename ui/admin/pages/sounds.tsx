@@ -19,7 +19,7 @@ export default function Sounds() {
   const columns: Column<Sound>[] = [
     { key: 'name', title: say('sounds.name'), value: sound => sound.name, sort: 'name', cell: sound => <strong>{sound.name}</strong> },
     { key: 'origin', title: say('sounds.origin'), value: sound => say(sound.of_the_house ? 'sounds.house' : 'sounds.own') },
-    { key: 'length', title: say('sounds.seconds'), value: sound => sound.milliseconds, number: true, cell: sound => (sound.milliseconds === undefined ? '–' : duration(sound.milliseconds / 1000)) },
+    { key: 'length', title: say('sounds.seconds'), value: sound => sound.milliseconds, number: true, cell: sound => (typeof sound.milliseconds === 'number' ? duration(sound.milliseconds / 1000) : '–') },
   ];
   const rows = remoteRows<Sound>(() => '/sounds', { columns: () => columns });
   const confirm = confirmer();

@@ -32,7 +32,7 @@ function Health(props: { trunk: Trunk }) {
   );
 }
 
-const callsOf = (trunk: Trunk) => (trunk.calls_max === null ? String(trunk.calls) : say('of', { count: trunk.calls, max: trunk.calls_max }));
+const callsOf = (trunk: Trunk) => (typeof trunk.calls_max === 'number' ? say('of', { count: trunk.calls, max: trunk.calls_max }) : String(trunk.calls));
 
 function TrunkList() {
   const columns: Column<Trunk>[] = [
@@ -71,7 +71,7 @@ function TrunkPage(props: { name: string }) {
     { key: 'server', title: say('server'), value: server => server.server },
     { key: 'state', title: say('state'), value: server => server.state, cell: server => <Mark grade={server.state === 'up' ? 'good' : server.state === 'unknown' ? 'off' : 'bad'}>{server.state}</Mark> },
     { key: 'seconds', title: say('sinceSeconds'), value: server => server.seconds, number: true, cell: server => duration(server.seconds) },
-    { key: 'rests', title: say('rests'), value: server => server.rests_seconds, number: true, cell: server => (server.rests_seconds === null ? '–' : duration(server.rests_seconds)) },
+    { key: 'rests', title: say('rests'), value: server => server.rests_seconds, number: true, cell: server => (typeof server.rests_seconds === 'number' ? duration(server.rests_seconds) : '–') },
   ];
   return (
     <Page title={props.name} up={{ to: '/admin/trunks', text: say('trunks') }} acts={<Show when={may('trunks:test')}><Button kind="main" busy={busy()} onClick={() => void test()}>{say('test')}</Button></Show>}>
@@ -93,7 +93,7 @@ function TrunkPage(props: { name: string }) {
               <p class="soft">{say('test.text')}</p>
               <div role="status"><ul class="stack">
                 <For each={tested() ?? []}>
-                  {one => <li class="row"><Mark grade={one.status === null ? 'bad' : 'good'}>{one.status === null ? say('test.none') : say('test.ok', { status: one.status })}</Mark><span>{one.server}</span><span class="soft small">{one.milliseconds} ms</span></li>}
+                  {one => <li class="row"><Mark grade={typeof one.status === 'number' ? 'good' : 'bad'}>{typeof one.status === 'number' ? say('test.ok', { status: one.status }) : say('test.none')}</Mark><span>{one.server}</span><span class="soft small">{one.milliseconds} ms</span></li>}
                 </For>
               </ul></div>
             </Card>

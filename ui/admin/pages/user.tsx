@@ -8,6 +8,7 @@ import { match, route } from '../../kit/route.ts';
 import { Empty } from '../../kit/state.tsx';
 import { type Page as ListPage, get, getTagged, send, withQuery } from '../api/client.ts';
 import type { ChatSession, Line, Registration, SignIn, User } from '../api/shapes.ts';
+import { isServed } from '../api/served.ts';
 import { ask } from '../parts/ask.ts';
 import { Form } from '../parts/form.tsx';
 import { Card, Facts, Go, Mark, Page, Tabs, When, duration } from '../parts/page.tsx';
@@ -33,7 +34,7 @@ export default function UserPage(props: { jid: string }) {
   const name = () => asked.value()?.value.name ?? props.jid;
   return (
     <Page title={name()} about={name() === props.jid ? undefined : props.jid} up={{ to: '/admin/users', text: say('users') }} acts={<Show when={asked.value()?.value}>{user => <Menu label={sayPart('acts', { row: name() })} items={acts.items(user())} />}</Show>}>
-      <Tabs label={name()} tabs={TABS.filter(key => key !== 'audit' || may('audit:read')).map(key => ({ to: userAddress(props.jid, key === 'identity' ? '' : key), text: say(key), current: tab() === key }))} />
+      <Tabs label={name()} tabs={TABS.filter(key => key !== 'audit' || (isServed('audit') && may('audit:read'))).map(key => ({ to: userAddress(props.jid, key === 'identity' ? '' : key), text: say(key), current: tab() === key }))} />
       <Switch>
         <Match when={tab() === 'identity'}>
           <Waiting for={asked} />

@@ -2,6 +2,7 @@
 
 import { type Component, lazy } from 'solid-js';
 import type { IconName } from '../../kit/icons.tsx';
+import { isServed } from '../api/served.ts';
 import type { Right } from '../rights.ts';
 import type { say } from '../words/shell.ts';
 
@@ -17,27 +18,29 @@ export type Entry = {
   icon: IconName;
   right: Right | '';
   page: Component;
+  /** What it asks the server for. */
+  noun: string;
 };
 
 /** A part of the menu. */
 export type Part = { key: Word; entries: readonly Entry[] };
 
-const page = (key: Word, to: string, icon: IconName, right: Right | '', load: () => Promise<{ default: Component }>, also: readonly string[] = []): Entry => ({
+const page = (key: Word, to: string, icon: IconName, right: Right | '', load: () => Promise<{ default: Component }>, also: readonly string[] = [], noun = to): Entry => ({
   key,
   to: `/admin/${to}`,
   icon,
   right,
   page: lazy(load),
   also: also.map(pattern => `/admin/${pattern}`),
+  noun,
 });
 
-/** The menu. */
-export const MENU: readonly Part[] = [
+const PARTS: readonly Part[] = [
   {
     key: 'nav.overview',
     entries: [
-      page('dashboard', '', 'dashboard', 'status:read', () => import('../pages/dashboard.tsx')),
-      page('setup', 'setup', 'check', 'users:write', () => import('../pages/setup.tsx'), ['setup/:step']),
+      page('dashboard', '', 'dashboard', 'status:read', () => import('../pages/dashboard.tsx'), [], 'status'),
+      page('setup', 'setup', 'check', 'users:write', () => import('../pages/setup.tsx'), ['setup/:step'], 'users'),
     ],
   },
   {
@@ -78,12 +81,15 @@ export const MENU: readonly Part[] = [
       page('administrators', 'administrators', 'shield', 'administrators:read', () => import('../pages/administrators.tsx')),
       page('tokens', 'tokens', 'lock', 'administrators:read', () => import('../pages/tokens.tsx')),
       page('audit', 'audit', 'log', 'audit:read', () => import('../pages/audit.tsx')),
-      page('logs', 'logs', 'edit', 'log:read', () => import('../pages/logs.tsx')),
+      page('logs', 'logs', 'edit', 'log:read', () => import('../pages/logs.tsx'), [], 'log-levels'),
       page('backup', 'backup', 'download', 'backup:write', () => import('../pages/backup.tsx')),
-      page('own', 'own', 'people', '', () => import('../pages/own.tsx')),
+      page('own', 'own', 'people', '', () => import('../pages/own.tsx'), [], 'session'),
     ],
   },
 ];
+
+/** The menu: what the server has. */
+export const MENU: readonly Part[] = PARTS.map(part => ({ ...part, entries: part.entries.filter(entry => isServed(entry.noun)) })).filter(part => part.entries.length > 0);
 
 /** All pages. */
 export const ENTRIES: readonly Entry[] = MENU.flatMap(part => part.entries);

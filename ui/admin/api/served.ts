@@ -1,0 +1,10 @@
+// Which nouns of the interface the server has: a page for one that it has not is not offered.
+
+import { BASE } from './client.ts';
+import { PATHS } from './types.ts';
+
+/** Does the server have this noun, such as `users` or `session/totp`? */
+export function isServed(noun: string): boolean {
+  const path = `${BASE}/${noun}`;
+  return PATHS.some(known => known === path || known.startsWith(`${path}/`));
+}
