@@ -3,6 +3,7 @@ SIGTERM there, at last, loses nothing that anybody has seen either.
 
 peer: slixmpp
 server: own
+alone: it keeps the machine busy, or counts time
 """
 
 import asyncio

@@ -3,6 +3,7 @@ who was in it sees nothing under two ids.
 
 peer: slixmpp
 server: own
+alone: it keeps the machine busy, or counts time
 """
 
 import asyncio

@@ -4,6 +4,7 @@ acknowledged to another server is in the archive, and nothing is there twice.
 
 peer: prosody
 server: own
+alone: it keeps the machine busy, or counts time
 """
 
 import asyncio

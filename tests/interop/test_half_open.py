@@ -2,6 +2,7 @@
 
 peer: sip-tester, baresip
 server: own
+alone: it keeps the machine busy, or counts time
 """
 
 import asyncio

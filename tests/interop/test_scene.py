@@ -2,6 +2,7 @@
 
 peer: baresip
 server: running
+alone: it keeps the machine busy, or counts time
 scenes of baresip: registration, call, presence
 """
 

@@ -7,6 +7,7 @@ does not punish a codec for another phase or level, as people do not.
 
 peer: baresip, espeak-ng, sox
 server: running
+alone: it keeps the machine busy, or counts time
 """
 
 import asyncio

@@ -2,6 +2,7 @@
 
 peer: slixmpp
 server: own
+alone: it keeps the machine busy, or counts time
 """
 
 import asyncio

@@ -35,7 +35,7 @@ pub struct Options {
 impl Options {
     /// Every test.
     pub fn all() -> Self {
-        Self { filter: None, at_once: 1 }
+        Self { filter: None, at_once: 2 }
     }
 }
 
@@ -46,6 +46,8 @@ struct Test {
     proves: String,
     peer: String,
     starts_server: bool,
+    /// It keeps the whole machine busy: nothing runs beside it.
+    is_alone: bool,
 }
 
 /// Runs the tests, each with a server of its own; each result is printed and kept. Fails when one failed.
@@ -55,7 +57,9 @@ pub fn run(options: &Options) -> Result<()> {
     if tests.is_empty() {
         bail!("no test in {FOLDER} has {:?} in its name", options.filter);
     }
-    let failed = run_all(&tests, options.at_once);
+    let (alone, beside): (Vec<_>, Vec<_>) = (0..).zip(&tests).partition(|(_, test)| test.is_alone);
+    let mut failed = run_all(beside, options.at_once);
+    failed.extend(run_all(alone, 1));
     if options.filter.is_none() {
         let word = |test: &Test| if failed.contains(&test.name.as_str()) { "FAIL" } else { "pass" };
         let text: String = tests.iter().map(|test| format!("{}\n", line(test, word(test)))).collect();
@@ -70,8 +74,8 @@ pub fn run(options: &Options) -> Result<()> {
 
 /// Some at once, each as soon as there is room for it; gives the names of those that failed.
 #[allow(clippy::disallowed_methods, reason = "automation waits for foreign processes")]
-fn run_all(tests: &[Test], at_once: u16) -> Vec<&str> {
-    let (waiting, failed) = (Mutex::new((0..).zip(tests)), Mutex::new(Vec::new()));
+fn run_all(tests: Vec<(u16, &Test)>, at_once: u16) -> Vec<&str> {
+    let (waiting, failed) = (Mutex::new(tests.into_iter()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..at_once {
             scope.spawn(|| {
@@ -131,7 +135,7 @@ fn read(name: String, path: PathBuf) -> Result<Test> {
     let word = |key: &str| text.lines().find_map(|l| l.strip_prefix(key)).map(|w| w.trim().to_owned());
     let peer = word("peer:").with_context(|| format!("{name}: no line `peer:`"))?;
     let server = word("server:").with_context(|| format!("{name}: no line `server:`"))?;
-    Ok(Test { name, path, proves, peer, starts_server: server == "own" })
+    Ok(Test { name, path, proves, peer, starts_server: server == "own", is_alone: word("alone:").is_some() })
 }
 
 fn run_one(test: &Test, number: u16) -> Result<()> {
