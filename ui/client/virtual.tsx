@@ -1,6 +1,7 @@
 // A list of which only the rows in sight are on the page. Rows have one height; arrows move from row to row.
 
 import { For, type JSX, createMemo, createSignal, onCleanup, onMount } from 'solid-js';
+import { looks } from '../kit/preferences.ts';
 
 /** Rows above and below what is seen, so that scrolling shows no gaps. */
 const SPARE_ROWS = 6;
@@ -19,7 +20,9 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
   const [top, setTop] = createSignal(0);
   const [height, setHeight] = createSignal(800);
   let place!: HTMLDivElement;
-  const row = () => props.rowHeight * Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+  // Asked for once per choice of size: the answer makes the browser lay out the page.
+  const rem = createMemo(() => looks() && Number.parseFloat(getComputedStyle(document.documentElement).fontSize));
+  const row = () => props.rowHeight * rem();
   const first = createMemo(() => Math.max(0, Math.floor(top() / row()) - SPARE_ROWS));
   const count = createMemo(() => Math.ceil(height() / row()) + 2 * SPARE_ROWS);
   const shown = createMemo(() => props.items.slice(first(), first() + count()));

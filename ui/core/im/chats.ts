@@ -101,7 +101,8 @@ export class Chats {
     const read = Math.max(chat.readUpTo, mine);
     const others = fresh.filter(one => !one.mine && one.at > read);
     const next: Chat = { ...chat };
-    if (newest.at >= chat.at) Object.assign(next, { at: newest.at, last: preview(newest) });
+    // A conversation that was just opened stands at the time of its opening until a message says better.
+    if (newest.at >= chat.at || !chat.last) Object.assign(next, { at: newest.at, last: preview(newest) });
     if (looking) next.readUpTo = Math.max(next.readUpTo, next.at);
     else {
       if (mine > chat.readUpTo) Object.assign(next, { readUpTo: mine, unread: 0, mentions: 0 });

@@ -26,6 +26,7 @@ export type Contact = {
   asked: boolean;
 };
 
+const byName = new Intl.Collator();
 const RESOURCES_MAX = 32;
 const STATUS_UNITS_MAX = 1024;
 /** The words that the server sends while a call makes somebody away. */
@@ -39,6 +40,7 @@ export class People {
   /** Who wants to see us and waits for an answer. */
   readonly requests = new Map<string, string>();
   private known = false;
+  private sorted: Contact[] | null = null;
 
   constructor(
     private readonly client: Client,
@@ -46,9 +48,10 @@ export class People {
   ) {}
 
   /** All contacts by name; read again when one comes, goes or is renamed, not when a presence changes. */
-  list(): Contact[] {
+  list(): readonly Contact[] {
     this.changes.watch('people');
-    return [...this.contacts.values()].sort((a, b) => a.name.localeCompare(b.name));
+    this.sorted ??= [...this.contacts.values()].sort((a, b) => byName.compare(a.name, b.name));
+    return this.sorted;
   }
 
   pending(): [string, string][] {
@@ -82,6 +85,7 @@ export class People {
   /** Shows the contacts of last time until the server tells them. */
   remember(contacts: readonly Contact[]): void {
     for (const contact of contacts) this.contacts.set(contact.jid, contact);
+    this.sorted = null;
     this.changes.touch('people');
   }
 
@@ -95,6 +99,7 @@ export class People {
     this.forgetPresence();
     const answer = await this.client.iq('get', undefined, element('query', ROSTER));
     this.contacts.clear();
+    this.sorted = null;
     for (const item of answer.child('query', ROSTER)?.childrenOf('item') ?? []) this.item(item);
     this.known = true;
     this.touchAll();
@@ -137,6 +142,7 @@ export class People {
   private item(item: Element): void {
     const jid = item.attribute('jid');
     if (!jid) return;
+    this.sorted = null;
     const subscription = item.attribute('subscription') ?? 'none';
     if (subscription === 'remove') {
       this.contacts.delete(jid);
