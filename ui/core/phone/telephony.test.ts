@@ -3,14 +3,14 @@
 import { expect, test } from 'vitest';
 import type { SocketListener } from '../cti/client.ts';
 import type { BrowserPhone } from './browser.ts';
-import { Telephony } from './telephony.ts';
+import { Telephony, type Wiring } from './telephony.ts';
 
 const LINE = { number: '1001', partition: 'internal' };
 type Message = Record<string, unknown>;
 
 const turn = () => new Promise<void>(resolve => setTimeout(resolve, 0));
 
-function stage() {
+function stage(more: Partial<Wiring> = {}) {
   const sent: Message[] = [];
   const later: { after: number; act: () => void }[] = [];
   let on: SocketListener | undefined;
@@ -29,6 +29,7 @@ function stage() {
       random: () => 1,
     },
     capture: () => Promise.reject(new Error('no microphone')),
+    ...more,
   });
   const say = (message: Message) => on?.heard(JSON.stringify(message));
   return { telephony, sent, later, say, turn, open: () => on?.opened() };
@@ -116,4 +117,39 @@ test('a page without an account for its phone tries again later', async () => {
   expect(on.telephony.registration()).toBe('failed');
   expect(on.later.map(one => one.after)).toContain(20_000);
   expect((on.telephony.phone as BrowserPhone).isOn).toBe(false);
+});
+
+/** A stack with one session that the test plays. */
+function stackWith() {
+  const on: Record<string, (event: unknown) => void> = {};
+  const session = {
+    direction: 'outgoing',
+    connection: null,
+    on: (event: string, listener: (event: unknown) => void) => void (on[event] = listener),
+    isEnded: () => false,
+    isEstablished: () => true,
+    isOnHold: () => ({ local: false }),
+    hold: () => true,
+  };
+  const stack = { on: () => undefined, start: () => undefined, stop: () => undefined, call: () => session };
+  return { stack, happen: (event: string, words: unknown = {}) => on[event]?.(words) };
+}
+
+test('a call of this page is one call, also while it leaves, and is called parked when it was', async () => {
+  const { stack, happen } = stackWith();
+  const on = stage({ account: () => Promise.resolve({ uri: 'sip:1001@localhost', user: 'u', password: 'p', socket: 'wss://x', name: '', iceServers: [], until: null }), stack: () => Promise.resolve(stack as never), capture: () => Promise.resolve({ getTracks: () => [] } as never) });
+  await ready(on);
+  await on.telephony.turnOn();
+  await on.telephony.dial('1002', 'browser');
+  happen('accepted', {});
+  const now = new Date().toISOString();
+  const same = { ...call('a', 'connected', 'connected'), dialled: '1002', started: now, connections: [connection('1001', 'connected'), connection('1002', 'connected', 'Bob')] };
+  on.say(event('established', same));
+  expect(on.telephony.calls()).toMatchObject([{ device: 'browser', state: 'talking', peer: { name: 'Bob' }, line: '1001' }]);
+  const [mine] = on.telephony.calls();
+  expect(mine && on.telephony.acts(mine)).toContain('park');
+  happen('ended', { originator: 'remote', cause: 'Terminated', message: null });
+  expect(on.telephony.calls()).toMatchObject([{ device: 'browser', state: 'ended', peer: { name: 'Bob' } }]);
+  on.say(event('diverted', { ...same, connections: [connection('1001', 'null'), connection('1002', 'connected', 'Bob')] }, 'park'));
+  expect(on.telephony.calls()).toMatchObject([{ state: 'ended', ending: 'parked' }]);
 });

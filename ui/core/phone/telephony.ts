@@ -30,6 +30,8 @@ const OVER_MILLISECONDS = 2_500;
 const SETTLE_MILLISECONDS = 900;
 /** So long after two calls were brought together, one of them may end by that. */
 const MERGE_MILLISECONDS = 4_000;
+/** So long after a call of this page has ended, call control may still tell of it. */
+const LEAVING_MILLISECONDS = 1_500;
 /** Calls of a page of the history (PC-06). */
 export const HISTORY_PAGE = 50;
 /** A new account is asked for again after so long. */
@@ -48,6 +50,8 @@ export class Telephony {
   #firstSeen = new Map<string, number>();
   #over = new Map<string, Call>();
   #recording = new Set<string>();
+  /** Calls of call control that this page has just left, and what they were here. */
+  #leaving = new Map<string, string>();
   /** Calls that went into another one: that they end is no news. */
   #merged = new Set<string>();
   #wantsPhone = false;
@@ -83,7 +87,7 @@ export class Telephony {
         refused: () => this.#newAccount(ACCOUNT_AGAIN_MILLISECONDS),
         changed: call => {
           if (call.state === 'ended') {
-            this.#keepOver(call);
+            this.#ended(call);
             told();
           }
           this.#refresh();
@@ -330,9 +334,25 @@ export class Telephony {
 
   #controlled({ cause, call }: CallEvent): void {
     if (this.control.takesPart(call)) return;
-    const before = this.calls().find(one => one.device === 'desk' && controlId(one) === call.id);
     this.#recording.delete(call.id);
+    const left = this.#over.get(this.#leaving.get(call.id) ?? '');
+    if (left?.ending === 'hung-up-there') this.#over.set(left.id, { ...left, ending: endingOfControl(cause) });
+    const before = this.calls().find(one => one.device === 'desk' && controlId(one) === call.id);
     if (before) this.#keepOver({ ...before, state: 'ended', endedAt: Date.now(), ending: endingOfControl(cause) });
+  }
+
+  /** A call of this page is over: what was known of it stays, and call control's own word for it is not another call. */
+  #ended(call: Call): void {
+    const before = this.find(call.id);
+    const id = this.#claims.get(call.id);
+    if (id) {
+      this.#leaving.set(id, call.id);
+      this.#wiring.control.after(LEAVING_MILLISECONDS, () => {
+        this.#leaving.delete(id);
+        this.#refresh();
+      });
+    }
+    this.#keepOver({ ...call, peer: before?.peer ?? call.peer, line: before?.line });
   }
 
   #keepOver(call: Call): void {
@@ -348,7 +368,7 @@ export class Telephony {
     const browser = this.phone.calls;
     this.#claims = claim(browser, controlled, isOurs, this.#claims);
     const claimed = new Set(this.#claims.values());
-    const desk = controlled.filter(call => !claimed.has(call.id)).map(call => shown(call, isOurs));
+    const desk = controlled.filter(call => !claimed.has(call.id) && !this.#leaving.has(call.id)).map(call => shown(call, isOurs));
     for (const id of this.#firstSeen.keys()) if (!desk.some(call => call?.id === id)) this.#firstSeen.delete(id);
     const settled = desk.filter((call): call is Call => call !== null && this.#hasSettled(call));
     const live = [...browser.map(call => this.#withControl(call, controlled)), ...settled.map(call => this.#recorded(call, controlId(call)))];
