@@ -49,8 +49,8 @@ export async function signOut(): Promise<void> {
 }
 
 /** Chooses the own password, in place of the one that was given. */
-export async function choosePassword(present: string, password: string): Promise<void> {
-  await send('PUT', '/session/password', { body: present ? { current: present, password } : { password } });
+export async function choosePassword(present: string, password: string, code = ''): Promise<void> {
+  await send('PUT', '/session/password', { body: { ...(present ? { current: present } : {}), ...(code ? { code } : {}), password } });
   await begin();
 }
 

@@ -48,4 +48,4 @@ export type OutsideClass = {
   barred: string | null;
 };
 /** What an administrator did. */
-export type AuditEntry = { id: number; at: string; who: string; how: string; address: string; act: string; target: string; before: unknown; after: unknown; result: string };
+export type AuditEntry = { id: number; at: string; who: string; how: string; from?: string | null; act: string; target?: string | null; before: unknown; after: unknown; result: string };

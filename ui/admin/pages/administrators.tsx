@@ -19,9 +19,9 @@ export const ROLES = ['administrator', 'operator', 'helpdesk', 'auditor', 'telep
 /** Roles to choose from. */
 export const roleOptions = () => ROLES.map(role => ({ value: role, text: say(`role.${role}`) }));
 
-type Administrator = { name: string; role: string; totp?: boolean; second_factor?: boolean };
+type Administrator = { name: string; role: string; second_factor: boolean; must_choose_password: boolean };
 
-const hasFactor = (one: Administrator) => Boolean(one.totp ?? one.second_factor);
+const hasFactor = (one: Administrator) => one.second_factor;
 
 /** Administrators. */
 export default function Administrators() {

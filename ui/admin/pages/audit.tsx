@@ -14,16 +14,6 @@ import { saveFile } from '../parts/save.ts';
 import { type Column, Table, remoteRows } from '../parts/table.tsx';
 import { say } from '../words/system.ts';
 
-/** A state as it was written down: JSON, or a text. */
-export function stateOf(text: unknown): unknown {
-  if (typeof text !== 'string') return text;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
-}
-
 /** The table, for whatever acts. */
 export function AuditTable(props: { path: string }) {
   const [shown, setShown] = createSignal<AuditEntry | null>(null);
@@ -34,7 +24,7 @@ export function AuditTable(props: { path: string }) {
     { key: 'target', title: say('target'), value: entry => entry.target },
     { key: 'result', title: say('result'), value: entry => entry.result, cell: entry => <Mark grade={entry.result === 'done' ? 'good' : 'warn'}>{entry.result}</Mark> },
     { key: 'how', title: say('how'), value: entry => entry.how, extra: true },
-    { key: 'from', title: say('from'), value: entry => entry.address, extra: true },
+    { key: 'from', title: say('from'), value: entry => entry.from, extra: true },
   ];
   return (
     <>
@@ -46,15 +36,15 @@ export function AuditTable(props: { path: string }) {
 
 function Details(props: { entry: AuditEntry; onClose: () => void }) {
   return (
-    <Dialog title={`${props.entry.act} ${props.entry.target}`} wide onClose={props.onClose}>
+    <Dialog title={`${props.entry.act} ${props.entry.target ?? ''}`} wide onClose={props.onClose}>
       <Facts facts={[
         [say('at'), <When at={props.entry.at} />],
         [say('who'), props.entry.who],
-        [say('how'), [props.entry.how, props.entry.address].filter(Boolean).join(', ')],
+        [say('how'), [props.entry.how, props.entry.from].filter(Boolean).join(', ')],
         [say('result'), props.entry.result],
       ]} />
-      <Show when={props.entry.before}>{text => <section><h3>{say('before')}</h3><Plain value={stateOf(text())} /></section>}</Show>
-      <Show when={props.entry.after}>{text => <section><h3>{say('after')}</h3><Plain value={stateOf(text())} /></section>}</Show>
+      <Show when={props.entry.before}>{state => <section><h3>{say('before')}</h3><Plain value={state()} /></section>}</Show>
+      <Show when={props.entry.after}>{state => <section><h3>{say('after')}</h3><Plain value={state()} /></section>}</Show>
     </Dialog>
   );
 }

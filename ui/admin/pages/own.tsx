@@ -28,10 +28,11 @@ export default function Own() {
             fields={[
               { name: 'current', label: say('own.present'), kind: 'password', autocomplete: 'current-password', required: true },
               { name: 'password', label: say('own.new'), kind: 'password', required: true },
+              ...(isServed('session/totp') ? [{ name: 'code', label: say('totp.code'), hint: say('own.code'), autocomplete: 'one-time-code' }] : []),
             ]}
             send={say('own.password')}
             done={say('own.done')}
-            onSend={values => choosePassword(String(values['current']), String(values['password']))}
+            onSend={values => choosePassword(String(values['current']), String(values['password']), String(values['code'] ?? ''))}
           />
         </Card>
         <Show when={isServed('session/totp')}><SecondFactor /></Show>

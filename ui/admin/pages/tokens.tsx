@@ -20,10 +20,18 @@ export default function Tokens() {
   const rows = remoteRows<PlainRow>(() => '/tokens');
   const [adding, setAdding] = createSignal(false);
   const revoke = (row: PlainRow) => attempt(async () => { await send('DELETE', `/tokens/${encodeURIComponent(String(row['id'] ?? row['name']))}`); rows.asked.again(); }, say('tokens.revoked'));
+  const known = {
+    id: { title: 'Id', extra: true },
+    name: { title: say('name'), cell: (row: PlainRow) => <strong>{String(row['name'])}</strong> },
+    role: { title: say('role') },
+    made_by: { title: say('madeBy') },
+    created_at: { title: say('made') },
+    expires_at: { title: say('expires') },
+  };
   const add = () => <Show when={may('administrators:write')}><Button kind="main" icon="add" onClick={() => setAdding(true)}>{say('tokens.add')}</Button></Show>;
   return (
     <Page title={say('tokens')} about={say('tokens.about')} acts={add()}>
-      <PlainTable name="tokens" rows={rows} id="name" {...(may('administrators:write') ? { acts: (row: PlainRow) => [{ text: say('tokens.revoke'), icon: 'trash' as const, danger: true, do: () => void revoke(row) }] } : {})}
+      <PlainTable name="tokens" rows={rows} id="name" known={known} {...(may('administrators:write') ? { acts: (row: PlainRow) => [{ text: say('tokens.revoke'), icon: 'trash' as const, danger: true, do: () => void revoke(row) }] } : {})}
         empty={<Empty icon="lock" title={say('tokens.empty')} text={say('tokens.emptyText')}>{add()}</Empty>} />
       <Show when={adding()}><Add onClose={() => setAdding(false)} onDone={rows.asked.again} /></Show>
     </Page>
