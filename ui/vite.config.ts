@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { defineConfig } from 'vite';
 import solid from 'vite-plugin-solid';
 import { consoleAddresses } from './build/console-addresses.ts';
+import { precache } from './build/precache.ts';
 import { trustedTemplates } from './build/trusted-templates.ts';
 
 const SERVER = process.env['CARILLON_HTTP'] ?? 'http://localhost:8080';
@@ -15,7 +16,7 @@ const POLICY =
 
 export default defineConfig({
   base: '/',
-  plugins: [trustedTemplates(), consoleAddresses(), solid()],
+  plugins: [trustedTemplates(), consoleAddresses(), solid(), precache()],
   build: {
     target: 'es2022',
     outDir: 'dist',

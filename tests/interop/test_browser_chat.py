@@ -147,6 +147,8 @@ async def restart(pages, bob, server):
     await pages.say("ann", "before the restart")
     await until(lambda: bob.heard("before the restart"), "the last word before")
     await bob.sign_out()
+    # From here on the page opens without the server, too.
+    await pages.ask("ann", "evaluate", script="navigator.serviceWorker.ready.then(worker => worker.active.state)")
     server.kill()
     for number in range(5):
         await pages.say("ann", f"while away {number}")

@@ -21,6 +21,8 @@ const worker = globalThis as unknown as Scope;
 const CACHE = 'carillon-page-1';
 const ASSETS = /^\/assets\//;
 const SHELL = '/';
+/** What the page consists of; the build writes it here (build/precache.ts). */
+const BUILT = '__CARILLON_ASSETS__'.split(' ');
 /** Paths that are the server's, not the page's. */
 const SERVER = /^\/(api|upload|ws|sip|cti|bosh|admin|healthz|metrics|\.well-known|sign-in|sign-out|password|status)(\/|$)/;
 const ASSETS_MAX = 200;
@@ -30,7 +32,7 @@ worker.addEventListener('install', event => {
   event.waitUntil(
     caches
       .open(CACHE)
-      .then(cache => cache.add(new Request(SHELL, { cache: 'reload' })))
+      .then(cache => cache.addAll([SHELL, '/icon.svg', ...BUILT].map(path => new Request(path, { cache: 'reload' }))))
       .then(() => worker.skipWaiting()),
   );
 });
@@ -50,7 +52,8 @@ worker.addEventListener('fetch', event => {
 /** Their names change with their content: what is kept is right for ever. */
 async function asset(request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);
-  const kept = await cache.match(request);
+  // The same file by another way of asking (a module asks with an origin) is still the same file.
+  const kept = await cache.match(request, { ignoreVary: true });
   if (kept) return kept;
   const fresh = await fetch(request);
   if (fresh.ok) {
@@ -70,7 +73,7 @@ async function shell(): Promise<Response> {
     if (fresh.ok) await cache.put(SHELL, fresh.clone());
     return fresh;
   } catch {
-    return (await cache.match(SHELL)) ?? Response.error();
+    return (await cache.match(SHELL, { ignoreVary: true })) ?? Response.error();
   }
 }
 
