@@ -26,7 +26,7 @@ export async function popOut(what: () => JSX.Element): Promise<void> {
   there.title = t('bar');
   there.documentElement.lang = document.documentElement.lang;
   Object.assign(there.documentElement.dataset, document.documentElement.dataset);
-  for (const style of document.querySelectorAll('link[rel=stylesheet], style')) there.head.append(there.importNode(style, true));
+  there.adoptedStyleSheets = looks(window);
   there.body.replaceChildren();
   there.body.className = 'call-window';
   // Solid hears these at the document, and this is another one.
@@ -37,6 +37,16 @@ export async function popOut(what: () => JSX.Element): Promise<void> {
     setOut(null);
   });
   setOut(window);
+}
+
+/** The looks of this page for another window, which loads no style sheets of its own: made there, rule by rule. */
+function looks(window: Window): CSSStyleSheet[] {
+  const { CSSStyleSheet: Sheet } = window as Window & { CSSStyleSheet: typeof CSSStyleSheet };
+  return [...document.styleSheets].map(one => {
+    const sheet = new Sheet();
+    sheet.replaceSync([...one.cssRules].map(rule => rule.cssText).join('\n'));
+    return sheet;
+  });
 }
 
 /** The calls are back in the page. */

@@ -36,6 +36,7 @@ const LEAVING_MILLISECONDS = 1_500;
 export const HISTORY_PAGE = 50;
 /** A new account is asked for again after so long. */
 const ACCOUNT_AGAIN_MILLISECONDS = 20_000;
+const REFUSED_MILLISECONDS = 250;
 /** An account that ends then is replaced; the token that it hangs on is a new one by then. */
 const RENEW_BEFORE_MILLISECONDS = 50_000;
 /** The code by which a phone goes on with what another one of the line holds. */
@@ -55,6 +56,7 @@ export class Telephony {
   /** Calls that went into another one: that they end is no news. */
   #merged = new Set<string>();
   #wantsPhone = false;
+  #refusals = 0;
   #cancelRenewal: (() => void) | null = null;
   #streams: ((call: string, stream: MediaStream) => void) | null = null;
 
@@ -83,8 +85,15 @@ export class Telephony {
     const told = () => void setHistoryChanged(count => count + 1);
     this.phone = new BrowserPhone(
       {
-        registration: state => this.#setRegistration(state),
-        refused: () => this.#newAccount(ACCOUNT_AGAIN_MILLISECONDS),
+        registration: state => {
+          if (state === 'registered') this.#refusals = 0;
+          this.#setRegistration(state);
+        },
+        refused: () => {
+          // A server that was started anew does not know the account any more: the first one is replaced soon.
+          this.#refusals += 1;
+          void this.#newAccount(Math.min(REFUSED_MILLISECONDS * 4 ** this.#refusals, ACCOUNT_AGAIN_MILLISECONDS));
+        },
         changed: call => {
           if (call.state === 'ended') {
             this.#ended(call);
