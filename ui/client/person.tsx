@@ -15,6 +15,7 @@ export function reason(jid: string): string {
   const { show, status, since, source } = im().people.presence(jid);
   const parts = [status && show !== 'calling' ? plain(status) : words(`presence.${show}`)];
   if (source === 'line') parts.push(t('phoneSource'));
+  if (source === 'calendar') parts.push(t('calendarSource'));
   if (since !== undefined && show !== 'available') parts.push(t('since', { time: timeOf(since) }));
   return parts.join(' · ');
 }

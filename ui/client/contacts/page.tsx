@@ -1,8 +1,9 @@
 // The area Contacts: groups, what everybody does now, a card of whom one chose.
 
-import { For, Show, createMemo, createSignal } from 'solid-js';
+import { For, Show, Suspense, createMemo, createResource, createSignal } from 'solid-js';
+import { api } from '../../core/session.ts';
 import type { Contact } from '../../core/im/people.ts';
-import { workAddress } from '../../core/xmpp/address.ts';
+import { localOf, workAddress } from '../../core/xmpp/address.ts';
 import { Button, Field, IconButton } from '../../kit/controls.tsx';
 import { Icon } from '../../kit/icons.tsx';
 import { Dialog, notify } from '../../kit/overlay.tsx';
@@ -152,6 +153,7 @@ function Card(props: { jid: string }) {
       <p class="soft">
         <bdi>{props.jid}</bdi>
       </p>
+      <Numbers jid={props.jid} />
       <div class="acts">
         <Button kind="main" icon="chat" onClick={() => go(chatPath(props.jid))}>
           {t('message')}
@@ -212,6 +214,33 @@ function Card(props: { jid: string }) {
         </Dialog>
       </Show>
     </div>
+  );
+}
+
+/** The numbers at which somebody is called, as the server's directory has them; nothing while it does not tell. */
+async function numbersOf(jid: string): Promise<string[]> {
+  const said = await api<{ people?: { jid: string; numbers: string[] }[] }>(`/self/directory?q=${encodeURIComponent(localOf(jid))}`).catch(() => null);
+  return said?.people?.find(one => one.jid === jid)?.numbers ?? [];
+}
+
+function Numbers(props: { jid: string }) {
+  const [numbers] = createResource(() => props.jid, numbersOf);
+  return (
+    <Suspense>
+      <Show when={numbers()?.length}>
+        <ul class="card-numbers" aria-label={t('numbers')}>
+          <For each={numbers()}>
+            {number => (
+              <li>
+                <a href={`/calls?to=${encodeURIComponent(number)}`} onClick={follow}>
+                  {number}
+                </a>
+              </li>
+            )}
+          </For>
+        </ul>
+      </Show>
+    </Suspense>
   );
 }
 

@@ -52,6 +52,7 @@ function Password() {
     try {
       const user = element('username', REGISTER, {}, localOf(client.bare));
       await client.iq('set', client.domain, element('query', REGISTER, {}, user, element('password', REGISTER, {}, first())));
+      client.passwordChanged(first());
       setFirst('');
       setAgain('');
       notify(t('passwordChanged'), 'good');

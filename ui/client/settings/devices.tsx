@@ -1,6 +1,7 @@
 // Settings: where one is signed in, with a way to end it.
 
 import { For, Show, createResource } from 'solid-js';
+import { clientId } from '../../core/account.ts';
 import { ApiError, api } from '../../core/session.ts';
 import { Button } from '../../kit/controls.tsx';
 import { formatTime } from '../../kit/language.ts';
@@ -9,14 +10,15 @@ import { Failure, Skeleton } from '../../kit/state.tsx';
 import { plain } from '../text.ts';
 import { t } from '../words-settings.ts';
 
-type SignIn = { id: string; software: string; device: string; used: string | null };
+type SignIn = { id: string; here: boolean; software: string; device: string; used: string | null };
 
 /** What the server says of each; null when it does not say. */
 async function signIns(): Promise<SignIn[] | null> {
   try {
     const said = await api<unknown>('/self/sign-ins');
     const list = Array.isArray(said) ? said : typeof said === 'object' && said !== null && 'items' in said && Array.isArray(said.items) ? said.items : [];
-    return list.map(read);
+    const own = await clientId();
+    return list.map(one => read(one, own));
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return null;
     if (error instanceof Error && 'condition' in error) return null;
@@ -24,9 +26,10 @@ async function signIns(): Promise<SignIn[] | null> {
   }
 }
 
-function read(one: Record<string, unknown>): SignIn {
+function read(one: Record<string, unknown>, own: string): SignIn {
   const text = (name: string) => (typeof one[name] === 'string' ? one[name] : '');
-  return { id: text('id') || text('client'), software: text('software'), device: text('device'), used: text('used_at') || text('used') || text('issued_at') || null };
+  const id = text('client');
+  return { id, here: id === own, software: text('software'), device: text('device'), used: text('used') || text('issued') || null };
 }
 
 export function Devices() {
@@ -48,7 +51,9 @@ export function Devices() {
                     <bdi>{plain(t('software', { software: one.software, device: one.device }))}</bdi>
                     <Show when={one.used}>{used => <span class="soft small">{t('lastUsed', { time: formatTime(Date.parse(used()), { dateStyle: 'medium', timeStyle: 'short' }) })}</span>}</Show>
                   </span>
-                  <Button onClick={() => void end(one.id).catch((error: unknown) => notify(String(error), 'bad'))}>{t('signOutThere')}</Button>
+                  <Show when={!one.here} fallback={<span class="soft small">{t('thisDevice')}</span>}>
+                    <Button onClick={() => void end(one.id).catch((error: unknown) => notify(String(error), 'bad'))}>{t('signOutThere')}</Button>
+                  </Show>
                 </li>
               )}
             </For>

@@ -31,6 +31,8 @@ const RESOURCES_MAX = 32;
 const STATUS_UNITS_MAX = 1024;
 /** The words that the server sends while a call makes somebody away. */
 const ON_THE_PHONE = /^on the phone$/i;
+/** What the server writes for a state that it names as well: the page has words of its own for it. */
+const SAID_BY_STATE = /^(on the phone|in a meeting|do not disturb|busy)$/i;
 const ORDER: Show[] = ['dnd', 'calling', 'meeting', 'busy', 'available', 'away', 'unknown', 'offline'];
 
 export class People {
@@ -215,7 +217,7 @@ export class People {
   }
 }
 
-const REASONS: Record<string, Show> = { 'on-the-phone': 'calling', 'in-a-meeting': 'meeting', busy: 'busy', 'do-not-disturb': 'dnd', away: 'away', available: 'available' };
+const REASONS: Record<string, Show> = { 'on-the-phone': 'calling', 'in-a-meeting': 'meeting', busy: 'busy', 'do-not-disturb': 'dnd', 'out-of-office': 'away' };
 
 function readDevice(stanza: Element): Device {
   const show = stanza.textOf('show');
@@ -226,7 +228,7 @@ function readDevice(stanza: Element): Device {
   const phone: Show = said === 'away' && ON_THE_PHONE.test(status) ? 'calling' : said;
   return {
     show: REASONS[reason?.attribute('state') ?? ''] ?? phone,
-    status: phone === 'calling' && ON_THE_PHONE.test(status) ? '' : status,
+    status: (phone === 'calling' || reason) && SAID_BY_STATE.test(status) ? '' : status,
     priority: Number(stanza.textOf('priority') ?? 0) || 0,
     since: Number.isNaN(since) ? undefined : since,
     source: reason?.attribute('source'),

@@ -132,6 +132,13 @@ export class Client {
     this.try().catch((error: unknown) => this.failed(error));
   }
 
+  /** The password has changed, and the token has ended with the old one: signs in anew for another one; the session goes on. */
+  passwordChanged(password: string): void {
+    if (!this.identity) return;
+    this.identity = { ...this.identity, password, token: undefined };
+    this.stream?.drop('password-changed');
+  }
+
   /** Ends the session. */
   disconnect(): void {
     this.stop();
