@@ -48,7 +48,7 @@ async fn a_one_time_link_signs_one_browser_in() {
     let link = house.web.one_time_link(Duration::from_secs(60));
     assert_eq!(ask(house.http(), "HEAD", &link, &[], "").await.cookie(), None);
     let first = house.get(&link, "").await;
-    assert_eq!((first.status, first.field("location")), (303, Some("/status")));
+    assert_eq!((first.status, first.field("location")), (303, Some("/admin/")));
     assert!(first.cookie().is_some());
     let second = house.get(&link, "").await;
     assert_eq!((second.status, second.cookie()), (403, None));

@@ -31,7 +31,7 @@ const GROUP: &str = "Colleagues";
 const ECHO: &str = "echo@localhost";
 /// The scene has failed when it is not over by then.
 const SCENE_TIME_MAX: Duration = Duration::from_secs(30);
-/// How long the link to the status page can be used.
+/// How long the link to the console can be used.
 const LINK_TIME: Duration = Duration::from_secs(3600);
 /// A stop takes at most this long.
 const STOP_TIME_MAX: Duration = Duration::from_secs(5);
@@ -119,14 +119,17 @@ fn invitation(listen: &ListenSection, node: &Node) -> String {
         "
 It stays up now. Join it (everything is on 127.0.0.1; press Ctrl-C to stop):
 
+  browser        http://localhost:{http}/
+                 sign in as ann@{DOMAIN}, bob@{DOMAIN} or carol@{DOMAIN}; the password is the name. Chat and call at
+                 once: take two of them in two windows, or dial {ECHO_NUMBER} to hear yourself
+  administrator  http://localhost:{http}{link}
+                 the console; this link works once, within an hour
   chat client    ann@{DOMAIN}, bob@{DOMAIN} or carol@{DOMAIN}; the password is the name; server 127.0.0.1,
                  port {xmpp} (STARTTLS) or {xmpps} (TLS); accept the self-signed certificate.
                  profanity:  /connect carol@{DOMAIN} server 127.0.0.1 port {xmpp} tls trust
                  write to {ECHO}, it answers
   SIP phone      user 1001, 1002 or 1003; the password is ann, bob or carol; domain {DOMAIN}, proxy 127.0.0.1:{sip}
-                 dial another number or name, or {ECHO_NUMBER} to hear yourself
-  browser        http://127.0.0.1:{http}{link}
-                 the status page; this link works once, within an hour",
+                 dial another number or name, or {ECHO_NUMBER} to hear yourself",
         xmpp = listen.xmpp,
         xmpps = listen.xmpps,
         sip = listen.sip,

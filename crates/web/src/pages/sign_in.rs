@@ -94,12 +94,12 @@ pub(crate) async fn by_link(
     tracing::info!(address = %Private(peer.ip()), "the administrator signed in by a one-time link");
     let cookie = place.start_session(first(false));
     let is_cross_site = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
-    let mut response = answer::see_other("/status", Some(cookie));
+    let mut response = answer::see_other("/admin/", Some(cookie));
     if is_cross_site {
         // A strict cookie is not sent along the way from another site's page: the next step must be our own.
         *response.status_mut() = StatusCode::OK;
-        response.headers_mut().insert("refresh", HeaderValue::from_static("0; url=/status"));
-        let body = "<!doctype html><html lang=en><title>Signed in</title><p><a href=/status>Go to the status page</a>";
+        response.headers_mut().insert("refresh", HeaderValue::from_static("0; url=/admin/"));
+        let body = "<!doctype html><html lang=en><title>Signed in</title><p><a href=/admin/>Go to the console</a>";
         *response.body_mut() = Html(body).into_response().into_body();
         response.headers_mut().insert("content-type", HeaderValue::from_static("text/html; charset=utf-8"));
     }
