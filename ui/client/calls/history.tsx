@@ -38,7 +38,7 @@ export function History() {
   const [older, setOlder] = createSignal<PastCall[]>([]);
   const [more, setMore] = createSignal(false);
   const [read, { refetch }] = createResource(
-    () => telephony.controlState() === 'ready' && { tab: tab(), changed: telephony.historyChanged() },
+    () => telephony.hasHistory() && { tab: tab(), changed: telephony.historyChanged() },
     async ({ tab: of }) => (await telephony.history(of === 'all' ? undefined : of)).calls,
   );
   const calls = () => (read.state === 'errored' ? [] : [...(read.latest ?? []), ...older()]);

@@ -9,7 +9,7 @@ import type { Found } from './target.tsx';
 /** The first page of the history, and how many missed calls are new. */
 export const [recent] = createRoot(() =>
   createResource(
-    () => telephony.controlState() === 'ready' && telephony.historyChanged(),
+    () => telephony.hasHistory() && telephony.historyChanged(),
     () => telephony.history(),
     { initialValue: { calls: [] as PastCall[], unseen: 0 } },
   ),

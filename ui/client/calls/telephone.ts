@@ -36,6 +36,7 @@ function capture(kinds: { audio: boolean; video: boolean }): Promise<MediaStream
 /** All calls, and what can be done with them. */
 export const telephony = new Telephony({
   account: () => self.account(),
+  calls: self,
   capture,
   control: {
     open: (subprotocol, listener) => {

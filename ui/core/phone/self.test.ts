@@ -1,7 +1,7 @@
 // What the server says of a person's own lines, read.
 
 import { expect, test } from 'vitest';
-import { readAccount, readLineSettings, readPreview, selfOf } from './self.ts';
+import { readAccount, readHistory, readLineSettings, readPreview, selfOf } from './self.ts';
 
 const PAGE = new URL('https://example.org/calls');
 
@@ -56,4 +56,16 @@ test('a line of another partition is named with it', async () => {
   await self.line({ number: '1001', partition: 'lab' });
   await self.preview('a b', { number: '1001', partition: 'lab' });
   expect(asked).toEqual(['/self/lines/1001', '/self/lines/1001%40lab', '/self/dial?to=a+b&line=1001%40lab']);
+});
+
+test('a call before has a duration when it was answered', () => {
+  const call = { id: '0001', kind: 'placed', peer: '1002', peer_name: 'Bob', started: '2026-11-21T10:00:00Z', seconds: 5.5, seen: true };
+  const started = Date.parse(call.started);
+  expect(readHistory({ unseen: 2, calls: [call, { ...call, id: '0002', kind: 'missed', seconds: null }, { kind: 'odd' }] })).toEqual({
+    unseen: 2,
+    calls: [
+      { call: '0001', kind: 'placed', peer: '1002', name: 'Bob', started, answered: started, ended: started + 5500, seen: true },
+      { call: '0002', kind: 'missed', peer: '1002', name: 'Bob', started, answered: null, ended: started, seen: true },
+    ],
+  });
 });

@@ -1,6 +1,6 @@
 // What the server tells a person about their own lines, and does for them: `/api/v1/self`.
 
-import { type LineId, each, fields, text } from '../cti/words.ts';
+import { type LineId, type PastCall, each, fields, readPastCall, text } from '../cti/words.ts';
 import type { Account, IceServer } from './browser.ts';
 
 /** Asks the server's interface. */
@@ -20,6 +20,9 @@ export type LineChange =
   | { set: 'forward'; when: ForwardWhen; to: string | null }
   | { set: 'do-not-disturb'; mode: 'reject' | 'silent' | null }
   | { set: 'speed-dial'; place: number; dial: { number: string; label?: string } | null };
+
+/** A page of the calls before, the latest first. */
+export type History = { calls: PastCall[]; unseen: number };
 
 /** What a call to a target would do (S25). */
 export type Preview = {
@@ -46,6 +49,9 @@ export type Self = {
   line: (line: LineId) => Promise<LineSettings>;
   change: (line: LineId, change: LineChange) => Promise<LineSettings>;
   people: (query: string) => Promise<Person[]>;
+  /** The calls before, for whom call control is not open to. */
+  history: (kind?: PastCall['kind'], after?: string) => Promise<History>;
+  historySeen: () => Promise<void>;
 };
 
 /** The partition that is not named in the name of a line. */
@@ -68,6 +74,8 @@ export function selfOf(ask: Ask, page: URL): Self {
     line: async line => readLineSettings(await ask(pathOf(line))),
     change: async (line, change) => readLineSettings(await ask(pathOf(line), { method: 'PATCH', json: change })),
     people: async query => each(fields(await ask(`/self/directory?${new URLSearchParams({ q: query })}`))?.['people'], readPerson),
+    history: async (kind, after) => readHistory(await ask(`/self/calls?${new URLSearchParams({ ...(kind && { kind }), ...(after && { behind: after }) })}`)),
+    historySeen: async () => void (await ask('/self/calls/seen', { method: 'POST' })),
   };
 }
 
@@ -98,6 +106,20 @@ function readIceServer(value: unknown): IceServer | null {
   if (!/^(stun|turns?):[^/?]+(\?transport=(udp|tcp))?$/.test(urls)) return null;
   if (urls.startsWith('turn')) return username && credential ? { urls, username, credential } : null;
   return urls.includes('?') ? null : { urls };
+}
+
+/** Reads a page of the history: the same calls as call control has them, in the interface's words. */
+export function readHistory(value: unknown): History {
+  const of = fields(value);
+  const unseen = of?.['unseen'];
+  return { calls: each(of?.['calls'], readCallBefore), unseen: typeof unseen === 'number' ? unseen : 0 };
+}
+
+function readCallBefore(value: unknown): PastCall | null {
+  const of = fields(value);
+  const call = readPastCall({ ...of, call: of?.['id'], name: of?.['peer_name'] });
+  const seconds = of?.['seconds'];
+  return call && (typeof seconds === 'number' ? { ...call, answered: call.started, ended: call.started + seconds * 1000 } : call);
 }
 
 /** Reads what a call would do. */

@@ -16,6 +16,7 @@ function stage(more: Partial<Wiring> = {}) {
   let on: SocketListener | undefined;
   const telephony = new Telephony({
     account: () => Promise.reject(new Error('none')),
+    calls: { history: kind => Promise.resolve({ calls: [], unseen: kind === 'missed' ? 7 : 0 }), historySeen: () => Promise.resolve() },
     control: {
       open: (_subprotocol, listener) => {
         on = listener;
@@ -32,7 +33,7 @@ function stage(more: Partial<Wiring> = {}) {
     ...more,
   });
   const say = (message: Message) => on?.heard(JSON.stringify(message));
-  return { telephony, sent, later, say, turn, open: () => on?.opened() };
+  return { telephony, sent, later, say, turn, open: () => on?.opened(), close: (why: string) => on?.closed(why) };
 }
 
 const connection = (number: string, state: string, name = '') => ({ line: { number, partition: 'internal' }, address: number, name, direction: 'recipient', state, since: '2026-01-01T00:00:00Z' });
@@ -152,4 +153,12 @@ test('a call of this page is one call, also while it leaves, and is called parke
   expect(on.telephony.calls()).toMatchObject([{ device: 'browser', state: 'ended', peer: { name: 'Bob' } }]);
   on.say(event('diverted', { ...same, connections: [connection('1001', 'null'), connection('1002', 'connected', 'Bob')] }, 'park'));
   expect(on.telephony.calls()).toMatchObject([{ state: 'ended', ending: 'parked' }]);
+});
+
+test('whoever may not control calls reads the calls before from the interface', async () => {
+  const on = stage();
+  on.telephony.start({ phone: false });
+  on.close('notAllowed');
+  expect(on.telephony.hasHistory()).toBe(true);
+  expect((await on.telephony.history('missed')).unseen).toBe(7);
 });

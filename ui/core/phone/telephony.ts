@@ -8,9 +8,12 @@ import { type ControlledCall, type Line, type LineId, type PastCall, Refused, ea
 import { type Account, BrowserPhone, type Capture, type MakeStack, type Registration } from './browser.ts';
 import { type Call, type Device, inOrder, isIncoming, isUp } from './call.ts';
 import { endingOfControl, isFailure } from './ending.ts';
+import type { History, Self } from './self.ts';
 
 /** What the telephony stands on. */
 export type Wiring = {
+  /** The calls before, where call control is not open to the person. */
+  calls: Pick<Self, 'history' | 'historySeen'>;
   /** A fresh account for the phone of this page. */
   account: () => Promise<Account>;
   control: Surroundings;
@@ -109,7 +112,7 @@ export class Telephony {
     this.control = new ControlClient(wiring.control, {
       state: state => {
         setControlState(state);
-        if (state === 'ready') told();
+        if (state === 'ready' || state === 'refused') told();
       },
       lines: all => {
         setLines(all);
@@ -152,6 +155,11 @@ export class Telephony {
   networkChanged(): void {
     this.control.hurry();
     this.phone.networkChanged();
+  }
+
+  /** Can the calls before be read? */
+  hasHistory(): boolean {
+    return this.controlState() === 'ready' || this.controlState() === 'refused';
   }
 
   /** Where the sound and the picture of calls go. */
@@ -273,13 +281,15 @@ export class Telephony {
   }
 
   /** A page of the history, the latest first; `after` is the last call of the page before. */
-  async history(kind?: PastCall['kind'], after?: string): Promise<{ calls: PastCall[]; unseen: number }> {
+  async history(kind?: PastCall['kind'], after?: string): Promise<History> {
+    if (this.control.state === 'refused') return this.#wiring.calls.history(kind, after);
     const read = await this.control.ask('callHistory', { max: HISTORY_PAGE, ...(kind && { kind }), ...(after && { after }) });
     const unseen = typeof read['unseen'] === 'number' ? read['unseen'] : 0;
     return { calls: each(read['calls'], readPastCall), unseen };
   }
 
   async historySeen(): Promise<void> {
+    if (this.control.state === 'refused') return this.#wiring.calls.historySeen();
     await this.control.ask('callHistorySeen');
   }
 
