@@ -5,6 +5,7 @@ import type { Message } from '../../core/im/message.ts';
 import type { Timeline } from '../../core/im/timeline.ts';
 import { formatTime } from '../../kit/language.ts';
 import { Skeleton } from '../../kit/state.tsx';
+import { im } from '../im.ts';
 import { t } from '../words-chat.ts';
 import { type Acts, MessageRow } from './message.tsx';
 
@@ -63,6 +64,10 @@ export function TimelineView(props: Props) {
       settle();
     }),
   );
+  // What does not fill the place cannot be scrolled, and so nobody would ask for what was before.
+  createEffect(() => {
+    if (im().current() && rows() && !props.timeline.atBeginning() && place.scrollHeight < place.clientHeight + AHEAD_PIXELS) void props.timeline.older();
+  });
   onMount(() => {
     const watcher = new ResizeObserver(() => sticks() && toEnd());
     watcher.observe(place);

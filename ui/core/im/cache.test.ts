@@ -96,6 +96,22 @@ describe('timeline', () => {
     expect(timeline.atEnd()).toBe(true);
   });
 
+  it('does not take an archive that is away for one that has no more', async () => {
+    const cache = new Cache(`test-${(number += 1)}`);
+    await cache.take(said(message('m', 1)), true);
+    let away = true;
+    const older = async () => {
+      if (away) throw new Error('not-connected');
+      return false;
+    };
+    const timeline = new Timeline(CHAT, false, cache, { older } as unknown as History);
+    await timeline.open();
+    expect(timeline.atBeginning()).toBe(false);
+    away = false;
+    await timeline.older();
+    expect(timeline.atBeginning()).toBe(true);
+  });
+
   it('shows what comes at the end, and not while an older part is shown', async () => {
     const cache = new Cache(`test-${(number += 1)}`);
     await cache.take(said(...Array.from({ length: 500 }, (_, index) => message(`m${index}`, index))), true);

@@ -61,9 +61,8 @@ export class History {
     if (archive) await this.cache.putFact(`archive:${room ?? ''}`, archive);
   }
 
-  /** An older page of one conversation into the cache; false when there is nothing older. */
+  /** An older page of one conversation into the cache; false when there is nothing older. Throws when the archive does not answer. */
   async older(chat: string, room: boolean, oldest: Message | undefined): Promise<boolean> {
-    if (this.client.state.is !== 'online') return false;
     const where = room ? { room: chat } : { with: chat };
     const page = await this.archive.page({ ...where, before: oldest?.archive ?? '', limit: PAGE });
     await this.cache.take(this.read(page.messages), false);

@@ -51,7 +51,8 @@ export class Timeline {
       let page = await this.cache.before(this.chat, first, PAGE);
       if (page.length < PAGE) {
         const anchor = page[0] ?? first ?? undefined;
-        const more = await this.history.older(this.chat, this.room, anchor).catch(() => false);
+        // An archive that does not answer may well have more.
+        const more = await this.history.older(this.chat, this.room, anchor).catch(() => true);
         page = await this.cache.before(this.chat, first, PAGE);
         if (!more && page.length < PAGE) this.atBeginning.set(true);
       }
