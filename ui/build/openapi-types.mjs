@@ -1,10 +1,10 @@
-// Writes ui/admin/api/types.ts from docs/openapi.json: one type for each schema. `node build/openapi-types.mjs [--check]`
+// Writes ui/admin/api/schemas.ts from docs/openapi.json: one type for each schema. `node build/openapi-types.mjs [--check]`
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const DOCUMENT = new URL('../../docs/openapi.json', import.meta.url);
-const TYPES = new URL('../admin/api/types.ts', import.meta.url);
+const TYPES = new URL('../admin/api/schemas.ts', import.meta.url);
 const HEAD = '// Generated from docs/openapi.json by build/openapi-types.mjs: not to be changed by hand.\n';
 const WORDS = { string: 'string', integer: 'number', number: 'number', boolean: 'boolean', null: 'null' };
 
@@ -63,7 +63,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const wanted = fileOf(JSON.parse(readFileSync(DOCUMENT, 'utf8')));
   if (!process.argv.includes('--check')) writeFileSync(TYPES, wanted);
   else if (readFileSync(TYPES, 'utf8') !== wanted) {
-    console.error('ui/admin/api/types.ts differs from docs/openapi.json: run `npm run types`');
+    console.error('ui/admin/api/schemas.ts differs from docs/openapi.json: run `npm run types`');
     process.exit(1);
   }
 }

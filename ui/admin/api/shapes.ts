@@ -1,6 +1,6 @@
-// The shapes of what the server answers, by the names that the console has for them; types.ts is made of the interface's document.
+// The shapes of what the server answers, by the names that the console has for them; schemas.ts is made of the interface's document.
 
-import type { LineDetail } from './types.ts';
+import type { LineDetail } from './schemas.ts';
 
 export type {
   CallRow,
@@ -33,7 +33,7 @@ export type {
   TrunkProbe as TrunkTested,
   UserMade as UserAdded,
   UserShown as User,
-} from './types.ts';
+} from './schemas.ts';
 
 /** A line with what its user has set. */
 export type LineShown = Omit<LineDetail, 'outside'> & { outside: OutsideClass[] };

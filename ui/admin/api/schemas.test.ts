@@ -1,8 +1,9 @@
-// The generator of types.
+// The generator of types, and that the types in the repository are those of the document.
 
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 // @ts-expect-error a script without types
-import { nameOf, typeOf } from '../../build/openapi-types.mjs';
+import { fileOf, nameOf, typeOf } from '../../build/openapi-types.mjs';
 
 const type = typeOf as (schema: unknown) => string;
 
@@ -22,4 +23,9 @@ test('objects say which fields may be missing', () => {
 
 test('names of schemas become names of types', () => {
   expect((nameOf as (name: string) => string)('Page_UserShown')).toBe('PageUserShown');
+});
+
+test('the types are those of docs/openapi.json: `npm run types` writes them anew', () => {
+  const document: unknown = JSON.parse(readFileSync(new URL('../../../docs/openapi.json', import.meta.url), 'utf8'));
+  expect(readFileSync(new URL('schemas.ts', import.meta.url), 'utf8')).toBe((fileOf as (document: unknown) => string)(document));
 });
