@@ -22,7 +22,7 @@ TALK = (
     ("bob", "Then let us show the blue one on Thursday. The drawings are at https://example.org/drawings/blue?sheet=3"),
     ("bob", "I can call the printer this afternoon."),
     ("ann", "Please do: 1003 knows the number."),
-    ("bob", "👍"),
+    ("bob", "Perfect, thank you."),
 )
 IN_THE_ROOM = (
     ("carol", "The hall is ours from ten to four."),

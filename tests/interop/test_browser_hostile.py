@@ -84,6 +84,7 @@ async def test():
         return None
 
     told = await check("hostile.mjs", seconds=120, answer=answer, **{"from": f"bob@{DOMAIN}"}, shown=shown, last=LAST)
+    server.stop()
     assert {"safe", "recovered"} <= {one["event"] for one in told}, told
 
 

@@ -21,9 +21,9 @@ const compressed = new Map();
 export const tell = (event, words = {}) => process.stdout.write(`${JSON.stringify({ event, ...words })}\n`);
 
 /** Where the pages are; a build of one's own is served as the server would, everything else by the server. */
-export async function open() {
+export async function open({ pages = SETTINGS.pages, policy = POLICY } = {}) {
   const browser = await chromium.launch({ executablePath: SETTINGS.chromium ?? '/usr/bin/chromium', args: [...FLAGS, ...(SETTINGS.flags ?? [])] });
-  const gateway = SETTINGS.pages ? await serve(SETTINGS.pages, new URL(SETTINGS.page)) : null;
+  const gateway = pages ? await serve(pages, new URL(SETTINGS.page), policy) : null;
   const origin = gateway ? `http://localhost:${gateway.address().port}` : SETTINGS.page;
   const close = async () => {
     await browser.close();
@@ -33,7 +33,7 @@ export async function open() {
   return { browser, origin, close };
 }
 
-function serve(folder, server) {
+function serve(folder, server, policy) {
   const pass = (asked, answer) => {
     const forth = request({ host: server.hostname, port: server.port, path: asked.url, method: asked.method, headers: asked.headers }, back => {
       if (asked.url?.startsWith('/.well-known/host-meta')) return void rewrite(back, asked, answer);
@@ -48,7 +48,7 @@ function serve(folder, server) {
     const found = (await isFile(join(folder, path))) ? path : (path === '/' || path === '/admin/' || (asked.headers.accept ?? '').includes('text/html')) && !/^\/(api|ws|cti|sip|upload)/.test(path) ? (path.startsWith('/admin') ? '/admin/index.html' : '/index.html') : null;
     if (!found || asked.method !== 'GET') return pass(asked, answer);
     const { encoding, body } = await packed(join(folder, found), asked.headers['accept-encoding'] ?? '');
-    answer.writeHead(200, { 'content-type': KINDS[extname(found)] ?? 'application/octet-stream', 'content-security-policy': POLICY, 'cache-control': found.startsWith('/assets/') ? 'max-age=31536000, immutable' : 'no-cache', ...(encoding ? { 'content-encoding': encoding } : {}) });
+    answer.writeHead(200, { 'content-type': KINDS[extname(found)] ?? 'application/octet-stream', ...(policy ? { 'content-security-policy': policy } : {}), 'cache-control': found.startsWith('/assets/') ? 'max-age=31536000, immutable' : 'no-cache', ...(encoding ? { 'content-encoding': encoding } : {}) });
     answer.end(body);
   });
   gateway.on('upgrade', (asked, socket, head) => {
