@@ -1,5 +1,5 @@
 """The administration console in Chromium: from the first sign-in and the set-up to a phone that registers, the dial plan's tester
-with a case, a call over a trunk with its ladder; search, roles, and what axe-core finds on every page in light and dark.
+with a case, a call over a trunk with its ladder; search, a user added by keyboard alone, and what axe-core finds on every page in light and dark.
 
 peer: chromium, baresip, sip-tester
 server: own
@@ -185,15 +185,6 @@ async def by_keyboard(console):
     await console.ask("shows", text="emil cannot sign in any more.")
 
 
-async def pictures(console):
-    """Of the pages that the manual shows, when SCREENS names a folder."""
-    if folder_of_pictures := os.environ.get("SCREENS"):
-        for name, path in {"dashboard": "", "set-up": "setup/users", "tester": "dialplan/test?from=2001&dial=91234", "users": "users"}.items():
-            await console.ask("open", path=f"/admin/{path}")
-            await asyncio.sleep(1)
-            await console.ask("shot", path=os.path.join(folder_of_pictures, f"console-{name}.png"))
-
-
 async def test():
     first = json.loads(verb("recover-admin", "--json"))["password"]
     Server().start()
@@ -215,7 +206,6 @@ async def test():
         await console.ask("shows", text="Dóra Meier", within="h1")
         await by_keyboard(console)
         await looked_at(console)
-        await pictures(console)
     await console.close()
 
 

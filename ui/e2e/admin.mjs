@@ -60,12 +60,6 @@ const COMMANDS = {
     if (over.by > 0 || over.cut.length > 0) found.push(`wider than 320: ${over.by} ${over.cut.join(' ')}`);
     return { found: [...found, ...complaints.splice(0)] };
   },
-  async shot({ path, scheme = 'light', width = 1280 }) {
-    await page.emulateMedia({ colorScheme: scheme });
-    await page.setViewportSize({ width, height: 860 });
-    await page.waitForTimeout(200);
-    await page.screenshot({ path });
-  },
 };
 
 for await (const line of createInterface({ input: process.stdin })) {
