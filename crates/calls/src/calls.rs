@@ -1,10 +1,14 @@
 //! Call control as the rooms around it see it: started once, asked, told.
 
 mod applications;
+mod dial;
+mod lent;
 mod outside;
 mod queues;
 mod settings;
 
+pub use dial::{DialShown, PlaceShown};
+pub use lent::LentPhone;
 pub use queues::{AgentShown, AgentState, CallerShown, QueueShown};
 
 use std::net::SocketAddr;
@@ -561,7 +565,11 @@ async fn follow(rooms: &Rooms) -> Result<(), store::Error> {
     rooms.pools.follow(plan.plan());
     rooms.plan.store(Arc::clone(&plan));
     rooms.lines.retain(|line| plan.accounts().owner(line).is_some());
-    rooms.registrar.follow(plan.accounts(), rooms.runtime.timestamp());
+    let (accounts, now) = (plan.accounts(), rooms.runtime.timestamp());
+    rooms.authentication.lent().retain(now, |lent| {
+        accounts.owner(&lent.line) == Some(lent.owner.as_ref()) && accounts.is_in_service(&lent.line)
+    });
+    rooms.registrar.follow(accounts, now);
     Ok(())
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn known(account: Account, request: &Request, flow: &Flow, desk: &Des
     match plan.line_on_device(&device, &user) {
         Some(line) if *line != account.line && plan.accounts().is_in_service(line) => {
             let owner = plan.accounts().owner(line).flatten().cloned();
-            Account { line: line.clone(), owner, device: Some(device) }
+            Account { line: line.clone(), owner, device: Some(device), lent: account.lent }
         }
         _ => account,
     }

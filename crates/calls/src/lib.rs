@@ -45,7 +45,7 @@ use bytes::Bytes;
 use model::{BareJid, LineId, Timestamp};
 
 pub use board::{Board, BoardListener};
-pub use calls::{AgentShown, AgentState, CallerShown, Calls, QueueShown};
+pub use calls::{AgentShown, AgentState, CallerShown, Calls, DialShown, LentPhone, PlaceShown, QueueShown};
 pub use config::{CallLimits, CallsConfig, Listen, RecordPolicy, Recordings, SignInLimits, Sounds};
 pub use features::conference::MeetMe;
 pub use records::recordings;

@@ -55,8 +55,11 @@ pub use config::{
 };
 pub use delivery::MessageType;
 pub use error::Error;
-pub use features::external_services::{ExternalService, ExternalServices, NotAService};
+pub use features::api_token::{TokenHolder, TokenRefused};
+pub use features::directory::{PersonFound, SearchRefused};
+pub use features::external_services::{ExternalService, ExternalServices, NotAService, ServiceForUser};
 pub use features::invitations::{INVITATION_TIME, Invited, Wish};
+pub use features::registration::PasswordNotSet;
 pub use gateway::{Contact, Gateway, GatewayMessage, Inbound, Offer};
 pub use limits::Limits;
 pub use proxy::ProxyConfig;
@@ -106,6 +109,7 @@ struct Users {
     /// What the operator decided for all of them.
     policies: ArcSwap<Policies>,
     push: features::push::Subscribers,
+    api_tokens: features::api_token::ApiTokens,
     directory: features::directory::Directory,
     /// How much waits for those who are away.
     offline_sizes: kept_size::KeptSizes,
@@ -266,6 +270,7 @@ impl Im {
 
     /// Ends all sessions of a user who was disabled or removed (`PS-15`); gives their number.
     pub fn disable(&self, user: &BareJid) -> usize {
+        self.users.api_tokens.end(user.as_str());
         let Some(account) = self.sessions.account(user.as_str()) else { return 0 };
         let seats = account.seats();
         for seat in seats.iter() {

@@ -13,8 +13,8 @@ use xmpp::{Builder, Condition, Context, Element, Stamp, Stanza, StanzaError, ns}
 use crate::Im;
 use crate::delivery::{Address, Delivery, Reach, What, decide};
 use crate::features::{
-    archive, avatars, blocking, caps, carbons, commands, disco, external_services, last, ping, presence,
-    private_storage, push, registration, roster, stanza_ids, subscription, time, vcard, version,
+    api_token, archive, avatars, blocking, caps, carbons, commands, disco, external_services, last, ping,
+    presence, private_storage, push, registration, roster, stanza_ids, subscription, time, vcard, version,
 };
 use crate::muc;
 use crate::outbox::Item;
@@ -181,6 +181,7 @@ pub(crate) async fn iq(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Handled {
         Target::Host if external_services::is_asked(stanza) => {
             external_services::answer(im, &seat.jid, stanza)
         }
+        Target::Host if api_token::is_asked(stanza) => api_token::give(im, &seat.account.jid).await,
         Target::Host if registration::is_asked(stanza) => own_registration(im, seat, stanza).await,
         Target::Host => match commands::answer(im, &seat.account.jid, stanza).await {
             Some(answer) => answer,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::BareJid;
+use model::{BareJid, Timestamp};
 use parking_lot::Mutex;
 use presence::{Activity, Reason, State};
 use tokio::sync::Notify;
@@ -15,6 +15,8 @@ use crate::Im;
 use crate::features::{activity, presence as feature};
 use crate::outbox::End;
 
+/// The namespace of the element that says why somebody is shown so (`PS-07`).
+pub(crate) const REASON_NS: &str = "urn:carillon:presence:0";
 /// The resource that shows a user on the phone who is not signed in anywhere.
 const PHONE: &str = "phone";
 /// How often memory that nobody uses goes back.
@@ -27,6 +29,37 @@ pub(crate) struct Overlay {
     status: &'static str,
     /// The activity that goes with it.
     pub(crate) activity: Option<Activity>,
+    reason: Why,
+}
+
+/// Why it is shown, as far as watchers may know: not on which line, nor what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Why {
+    state: &'static str,
+    source: &'static str,
+    since: Timestamp,
+}
+
+impl Why {
+    fn of(presence: &presence::Presence) -> Option<Self> {
+        let state = match presence.state {
+            State::OnThePhone => "on-the-phone",
+            State::InAMeeting => "in-a-meeting",
+            State::DoNotDisturb => "do-not-disturb",
+            State::Busy => "busy",
+            State::OutOfOffice => "out-of-office",
+            State::Available | State::Idle | State::Offline => return None,
+        };
+        let (source, since) = match &presence.reason {
+            Reason::Line(_, since) => ("line", *since),
+            Reason::Client(_, since) => ("client", *since),
+            Reason::Choice(since) => ("choice", *since),
+            Reason::Calendar(since) => ("calendar", *since),
+            Reason::Publication(since) => ("publication", *since),
+            Reason::NothingSignedIn => return None,
+        };
+        Some(Self { state, source, since })
+    }
 }
 
 impl Overlay {
@@ -39,12 +72,17 @@ impl Overlay {
             State::OutOfOffice => "xa",
             _ => return None,
         };
-        Some(Self { show, status: presence.state.words(), activity: presence.activity })
+        let reason = Why::of(presence)?;
+        Some(Self { show, status: presence.state.words(), activity: presence.activity, reason })
     }
 
-    /// `<show/>` and `<status/>`.
+    /// `<show/>`, `<status/>` and why.
     pub(crate) fn children(&self) -> String {
-        ["<show>", self.show, "</show><status>", self.status, "</status>"].concat()
+        let (Self { show, status, .. }, Why { state, source, since }) = (self, &self.reason);
+        format!(
+            "<show>{show}</show><status>{status}</status>\
+             <reason xmlns='{REASON_NS}' state='{state}' source='{source}' since='{since}'/>"
+        )
     }
 
     /// The presence of a user who is not signed in, from the phone.

@@ -19,7 +19,7 @@ pub(crate) struct Attempt {
 }
 
 /// What a password left in the store: as long as that stands, the password is the same.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Proved(Vec<u8>);
 
 impl Attempt {
@@ -194,7 +194,8 @@ pub(crate) fn scram_record(hash: Hash, record: &Record) -> store::ScramRecord {
     }
 }
 
-fn credentials(stored: store::Credentials) -> Credentials {
+/// What the store has, as sign-ins take it.
+pub(crate) fn credentials(stored: store::Credentials) -> Credentials {
     let mut credentials = Credentials { enabled: stored.enabled, ..Credentials::default() };
     for record in stored.scram {
         let slot = match record.mechanism.as_str() {

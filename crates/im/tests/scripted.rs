@@ -50,6 +50,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    api_token,
     archive,
     answering_device,
     archive_rules,

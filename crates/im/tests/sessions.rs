@@ -1,5 +1,7 @@
 //! Whole sessions over streams in memory: what clients see of each other and of the house.
 
+#[path = "sessions/api_token.rs"]
+mod api_token;
 #[path = "sessions/archive.rs"]
 mod archive;
 #[path = "sessions/channel_binding.rs"]

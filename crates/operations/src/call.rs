@@ -5,7 +5,7 @@ use calls::snapshot::{CallSnapshot, Connection, ConnectionState, Direction};
 use calls::trace::TracedMessage;
 use model::{BareJid, LineId, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{CallLeg, CallPlace, CallQuery, CallRecord, CallsOf, HistoryEntry, HistoryKind};
+use store::{CallLeg, CallPlace, CallQuery, CallRecord, CallsOf, HistoryEntry, HistoryKind, Store};
 
 use crate::{Context, Failure, running};
 
@@ -233,7 +233,7 @@ pub(crate) async fn list(context: &Context, wanted: &CallsWanted) -> Result<Vec<
         (None, None) => CallsOf::All,
     };
     let behind = match &wanted.behind {
-        Some(id) => Some(place(context, id).await?),
+        Some(id) => Some(place(&context.store, id).await?),
         None => None,
     };
     let query = CallQuery { of, since, until: None, behind, max: wanted.max };
@@ -313,12 +313,25 @@ pub(crate) async fn history(
     max: usize,
 ) -> Result<HistoryShown, Failure> {
     require(context, user).await?;
+    history_of(&context.store, user, kind, behind, max).await
+}
+
+/// A page of a user's history; of one list if `kind` says so, behind the call `behind`.
+///
+/// # Errors
+/// There is no such list or call, or the storage cannot be read.
+pub async fn history_of(
+    store: &Store,
+    user: &BareJid,
+    kind: Option<&str>,
+    behind: Option<&str>,
+    max: usize,
+) -> Result<HistoryShown, Failure> {
     let kind = kind.map(history_kind).transpose()?;
     let behind = match behind {
-        Some(id) => Some(place(context, id).await?),
+        Some(id) => Some(place(store, id).await?),
         None => None,
     };
-    let store = &context.store;
     let seen = store.call_history_seen(user).await?;
     let entries = store.call_history(user, kind, behind, max).await?;
     Ok(HistoryShown {
@@ -374,8 +387,8 @@ fn live(context: &Context, number: u64) -> Option<std::sync::Arc<CallSnapshot>> 
     context.node.as_ref()?.calls().board().call(calls::snapshot::CallId(number))
 }
 
-async fn place(context: &Context, id: &str) -> Result<CallPlace, Failure> {
-    let record = context.store.call_record(number(id)?).await?;
+async fn place(store: &Store, id: &str) -> Result<CallPlace, Failure> {
+    let record = store.call_record(number(id)?).await?;
     record.map(|record| record.place()).ok_or_else(|| unknown(id))
 }
 

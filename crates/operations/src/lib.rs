@@ -48,7 +48,7 @@ pub use announcement::{Announced, MessageOfTheDay};
 pub use archive::Deleted;
 pub use call::{
     CallShown, CallTraced, CallsWanted, HistoryCall, HistoryShown, LegShown, MessageShown, PartyShown,
-    QualityShown, RecordingShown,
+    QualityShown, RecordingShown, history_of,
 };
 pub use device::{DeviceShown, NewDevice};
 pub use dialplan::{CasesRun, DialPlanApplied, DialPlanShown, DialPlanTested, NewDialPlan};
@@ -105,6 +105,8 @@ pub enum Change {
     UserDisabled(BareJid),
     /// The user is gone: end their sessions.
     UserRemoved(BareJid),
+    /// The user has another password: what was lent on the old one ends.
+    PasswordSet(BareJid),
     /// Groups of people are not as they were.
     GroupsChanged,
     /// Somebody's archive, or a room's, is not as it was.

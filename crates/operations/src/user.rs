@@ -194,6 +194,7 @@ pub(crate) async fn set_password(
     warn_of_weakness(&mut warnings, "the password", &new, &[&local]);
     let scram = password::derive_behind(context, &new).await?;
     context.store.user_set_credentials(jid, scram).await?;
+    context.changed(&Change::PasswordSet(jid.clone()));
     Ok(PasswordSet { password: made_up.then_some(new), warnings })
 }
 

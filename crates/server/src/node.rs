@@ -143,6 +143,7 @@ impl Node {
                 if matches!(change, Change::UserRemoved(_)) {
                     self.im.forget(user);
                 }
+                self.calls.take_back_phones_of(user);
                 let calls = self.calls.end_calls_of(user);
                 let applications = self.web.end_cti(user);
                 tracing::info!(
@@ -152,6 +153,9 @@ impl Node {
                     "sessions and calls of a user were ended"
                 );
                 self.groups_changed();
+            }
+            Change::PasswordSet(user) => {
+                self.calls.take_back_phones_of(user);
             }
             Change::GroupsChanged => self.groups_changed(),
             Change::ArchiveChanged(owner) => self.im.archive_changed(owner),

@@ -62,6 +62,15 @@ pub const ARCHIVE_PAGE: usize = 50;
 /// Messages on a page of an archive.
 pub const ARCHIVE_PAGE_MAX: usize = 250;
 
+/// Calls on a page of a person's history when nobody names a number (`PC-06`).
+pub const HISTORY_PAGE: usize = 50;
+/// Calls on a page of a person's history.
+pub const HISTORY_PAGE_MAX: usize = 250;
+/// Changes of a line's settings in one request.
+pub const LINE_CHANGES_MAX: usize = 128;
+/// What somebody may ask to be dialled, in bytes.
+pub const DIAL_BYTES_MAX: usize = 256;
+
 /// Rows that one table of the status page shows.
 pub const ROWS_MAX: usize = 200;
 /// How often metrics are tidied up.

@@ -16,7 +16,8 @@ use tower_http::timeout::TimeoutLayer;
 use crate::limits::{BODY_BYTES_MAX, REQUEST_TIME_MAX};
 use crate::pages::{password, sign_in, status};
 use crate::{
-    Door, Web, admin, answer, archive, bosh, browser, cti, guard, health, host_meta, upload, websocket,
+    Door, Web, admin, answer, archive, bosh, browser, cti, guard, health, host_meta, selfcare, upload,
+    websocket,
 };
 
 const STYLE: &str = include_str!("../assets/style.css");
@@ -37,7 +38,7 @@ pub(crate) fn router(web: &Arc<Web>, door: Door) -> Router {
         Router::new().route("/healthz/live", get(health::live)).route("/healthz/ready", get(health::ready));
     let paths = match door {
         Door::Metrics => health.route("/metrics", get(metrics)),
-        Door::Https(_) | Door::Http(_) => health.merge(pages()).merge(interface()),
+        Door::Https(_) | Door::Http(_) => health.merge(pages()).merge(interface()).merge(selfcare::router()),
     };
     let layers = ServiceBuilder::new()
         .layer(middleware::from_fn(guard::protect))

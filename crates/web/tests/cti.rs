@@ -531,3 +531,18 @@ async fn whoever_the_plan_does_not_name_registers_for_nothing() {
     ring(&mut carol_phone).await;
     assert!(bob.events.is_empty());
 }
+
+#[tokio::test]
+async fn a_page_signs_in_with_the_token_that_its_chat_was_given() {
+    let house = House::start().await;
+    let token = Client::available(house.http(), "ann", "web").await.api_token().await;
+    let mut app = App::connect(&house).await;
+    app.send(&json!({"op": "signIn", "token": token})).await;
+    assert_eq!(app.next().await["user"], "ann@localhost");
+    house.im.end_token(&token);
+    for request in [json!({"op": "signIn", "token": token}), json!({"op": "signIn", "user": "ann"})] {
+        let mut refused = App::connect(&house).await;
+        refused.send(&request).await;
+        assert_eq!(refused.socket.hear().await, Heard::Closed(1008, "notAuthorised".to_owned()), "{request}");
+    }
+}

@@ -5,11 +5,11 @@ import readline from "node:readline";
 const require = createRequire(`${process.env.MODULES}/`);
 globalThis.WebSocket = require("ws");
 const JsSIP = require("jssip");
-const { server, number, password } = JSON.parse(process.env.SETTINGS);
+const { server, number, user, password } = JSON.parse(process.env.SETTINGS);
 const tell = (event, words = {}) => process.stdout.write(`${JSON.stringify({ event, ...words })}\n`);
 
 const socket = new JsSIP.WebSocketInterface(server);
-const phone = new JsSIP.UA({ sockets: [socket], uri: `sip:${number}@localhost`, password, register_expires: 120 });
+const phone = new JsSIP.UA({ sockets: [socket], uri: `sip:${number}@localhost`, authorization_user: user ?? number, password, register_expires: 120 });
 phone.on("connected", () => tell("connected"));
 phone.on("disconnected", () => tell("disconnected"));
 phone.on("registered", ({ response }) => tell("registered", { contact: response.getHeader("contact"), require: response.getHeader("require") }));

@@ -4,6 +4,7 @@
 //! Accounts are looked up in memory; what is not there is read from the store by whoever calls.
 
 mod failures;
+mod lent;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,13 +14,15 @@ use model::{BareJid, Host, LineId, Timestamp};
 use parking_lot::Mutex;
 use sip::digest::{Algorithm, Challenge, Credentials, NonceCounts, Server, Verdict, ha1};
 use sip::{Name, Request};
-use store::{DigestAccount, Store};
+use store::{DigestAccount, DigestSecret, Store};
 
 use crate::SignInLimits;
 use crate::address::Network;
 use crate::guard::{Alerts, Oddity};
 use crate::trunk::{Trunk, Trunks};
 use failures::Failures;
+pub use lent::Lent;
+pub(crate) use lent::{LentAccount, LentAccounts};
 
 /// How long a nonce serves.
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
@@ -36,6 +39,7 @@ pub struct Authentication {
     trunks: Arc<Trunks>,
     alerts: Arc<Alerts>,
     failed: metrics::Counter,
+    lent: LentAccounts,
 }
 
 /// A line that proved who it is.
@@ -47,6 +51,8 @@ pub struct Account {
     pub owner: Option<BareJid>,
     /// The device whose account it was; `None` for the line's own.
     pub device: Option<Arc<str>>,
+    /// It is lent for a time.
+    pub lent: Option<Lent>,
 }
 
 /// What a request's credentials are worth.
@@ -101,6 +107,7 @@ impl Authentication {
             trunks,
             alerts,
             failed: metrics::counter!("carillon_sip_authentication_failures_total"),
+            lent: LentAccounts::default(),
         }
     }
 
@@ -125,10 +132,38 @@ impl Authentication {
         if let Some(trunk) = self.trunks.by_username(username) {
             return self.judge_trunk(&credentials, request, trunk, arrived);
         }
+        if let Some(found) = self.lent.find(username, arrived.civil) {
+            return match self.judge(&credentials, request, Some(&found.account), arrived) {
+                Proof::Given(account) => Proof::Given(Account { lent: Some(found.lent), ..account }),
+                other => other,
+            };
+        }
         match self.store.digest_account_in_memory(username, self.server.realm()) {
             Some(account) => self.judge(&credentials, request, Some(&account), arrived),
             None => Proof::Unread { username: username.to_owned() },
         }
+    }
+
+    /// The accounts that are lent.
+    pub(crate) fn lent(&self) -> &LentAccounts {
+        &self.lent
+    }
+
+    /// An account of a line with this name and password.
+    pub(crate) fn account_to_lend(
+        &self,
+        (line, owner): (&LineId, Option<BareJid>),
+        (username, password): (&str, &str),
+    ) -> DigestAccount {
+        let realm = self.server.realm();
+        let secret = |algorithm: &Algorithm| DigestSecret {
+            username: username.to_owned(),
+            realm: realm.to_owned(),
+            algorithm: algorithm.as_str().to_ascii_lowercase(),
+            ha1: ha1(*algorithm, username, realm, password),
+        };
+        let secrets = self.server.algorithms().iter().map(secret).collect();
+        DigestAccount { line: line.clone(), owner, enabled: true, device: None, secrets }
     }
 
     /// Reads the account of a user name; `None` when nobody has it.
@@ -157,12 +192,13 @@ impl Authentication {
         self.server.challenges(since_1970(now), address, stale)
     }
 
-    /// Forgets nonce counts that no nonce can use any more; call now and then.
+    /// Forgets nonce counts that no nonce can use any more, and lent accounts that have ended; call now and then.
     pub fn tidy(&self, now: Timestamp) {
         let oldest = since_1970(now).saturating_sub(NONCE_LIFETIME);
         for table in &self.counts {
             table.lock().forget_before(oldest);
         }
+        self.lent.retain(now, |_| true);
     }
 
     /// The first credentials for our realm with an algorithm of ours. As a user agent we ask by 401; phones
@@ -197,7 +233,7 @@ impl Authentication {
             (Verdict::Valid, Some(account)) => {
                 let (line, owner, device) =
                     (account.line.clone(), account.owner.clone(), account.device.clone());
-                Proof::Given(Account { line, owner, device })
+                Proof::Given(Account { line, owner, device, lent: None })
             }
             (Verdict::Stale, _) => Proof::Wanted { stale: true },
             _ => self.wrong(credentials, arrived),

@@ -7,7 +7,7 @@ use model::plan::{
 use super::explanation::{Step, Witness};
 use super::route::{Ask, Outcome, Route};
 use super::space::NO_RANK;
-use super::who::Caller;
+use super::who::{Caller, Who};
 use super::{DialPlan, Entry};
 
 /// A way out, before it is spread over trunks.
@@ -142,6 +142,16 @@ impl DialPlan {
         steps
     }
 
+    /// Where rescuers would look for a caller.
+    pub fn emergency_location(&self, who: &Who<'_>) -> Option<&EmergencyLocation> {
+        self.location_at(&self.caller(who).profile.place)
+    }
+
+    fn location_at(&self, place: &Place) -> Option<&EmergencyLocation> {
+        let name = place.emergency_location.as_ref()?;
+        self.plan.emergency.locations.iter().find(|location| location.name == *name)
+    }
+
     /// The way out of an emergency call, when this is an emergency number (`CC-22`): by the location of the caller,
     /// else by the one route for all, else by the local route group. Everybody may, whatever the search space.
     pub(super) fn emergency<'a, W: Witness>(
@@ -158,10 +168,7 @@ impl DialPlan {
         let emergency = &self.plan.emergency;
         let pattern = emergency.numbers.iter().find(|pattern| pattern.matches(number))?;
         let place: &Place = &caller.profile.place;
-        let location: Option<&EmergencyLocation> = place
-            .emergency_location
-            .as_ref()
-            .and_then(|name| emergency.locations.iter().find(|l| l.name == *name));
+        let location = self.location_at(place);
         let called = Transformation { strip_pre_dot: true, ..Transformation::default() }
             .apply(number, pattern.pre_dot())
             .unwrap_or(*number);

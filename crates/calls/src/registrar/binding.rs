@@ -9,6 +9,8 @@ use model::{BareJid, LineId, Timestamp};
 use sip::endpoint::{Flow, Target, Transport};
 use sip::{Contact, Contacts, Error, Name, Request, Uri};
 
+use crate::authentication::Lent;
+
 /// How long a registration lasts when the phone asks for nothing.
 pub const EXPIRES_DEFAULT: u32 = 3600;
 /// The shortest registration; a shorter one gets 423 (RFC 3261 §10.3 step 7).
@@ -52,6 +54,8 @@ pub struct Binding {
     pub user_agent: Option<String>,
     /// The device that it is, when that is known.
     pub device: Option<Arc<str>>,
+    /// The lent account that it was registered with, and ends with.
+    pub lent: Option<Arc<str>>,
     /// When it ends.
     pub expires_at: Timestamp,
     /// When the phone first registered.
@@ -95,6 +99,8 @@ pub struct Update {
     pub user_agent: Option<String>,
     /// The device that sent it, when that is known.
     pub device: Option<Arc<str>>,
+    /// The lent account that sent it.
+    pub lent: Option<Arc<str>>,
 }
 
 /// Which contacts a REGISTER changes.
@@ -122,6 +128,15 @@ pub enum Refused {
 }
 
 impl Update {
+    /// It comes from an account that is lent: what it registers ends with that.
+    pub fn of_lent(&mut self, lent: &Lent, now: Timestamp) {
+        self.lent = Some(Arc::clone(&lent.username));
+        let left = u32::try_from(lent.expires_at.since(now).as_secs()).unwrap_or(u32::MAX);
+        if let Change::Contacts(contacts) = &mut self.change {
+            contacts.iter_mut().for_each(|(_, seconds)| *seconds = left.min(*seconds));
+        }
+    }
+
     /// The instance that its first contact names (RFC 5626 §4.1).
     pub fn instance(&self) -> Option<String> {
         match &self.change {
@@ -173,6 +188,7 @@ impl Update {
             path: path.iter().map(|address| Bytes::copy_from_slice(address.as_bytes())).collect(),
             user_agent: headers.first(Name::UserAgent).map(user_agent),
             device: None,
+            lent: None,
         })
     }
 }
@@ -267,6 +283,7 @@ impl Binding {
             path: sip::scan::elements(&path).filter(|v| !v.is_empty()).map(|v| path.slice_ref(v)).collect(),
             user_agent: (!kept.user_agent.is_empty()).then_some(kept.user_agent),
             device: kept.device.map(Arc::from),
+            lent: None,
             expires_at: kept.expires_at,
             registered_at: kept.registered_at,
             stored_until: kept.expires_at,

@@ -92,8 +92,8 @@ impl Registrar {
                         self.store.binding_remove(line, &gone.stored_key());
                     }
                     for kept in &applied.written {
-                        // A WebSocket is not there after a restart.
-                        if kept.flow.transport.is_web_socket() {
+                        // Neither a WebSocket nor a lent account is there after a restart.
+                        if kept.flow.transport.is_web_socket() || kept.lent.is_some() {
                             self.store.binding_remove(line, &kept.stored_key());
                         } else {
                             self.store.binding_put(kept.to_stored());
@@ -191,6 +191,14 @@ impl Registrar {
                     Arc::make_mut(binding).flow.connection = None;
                 }
             });
+        }
+    }
+
+    /// A lent account of a line has ended, and with it what was registered by it.
+    pub fn unregister_lent(&self, line: &LineId, username: &str, now: Timestamp) {
+        let known = self.shard(line).lock().bindings.get(line).map(|all| all[0].owner.clone());
+        if let Some(owner) = known {
+            self.remove(line, owner.as_ref(), now, |binding| binding.lent.as_deref() == Some(username));
         }
     }
 

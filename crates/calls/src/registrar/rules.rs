@@ -64,6 +64,7 @@ pub(super) fn apply(
             path: update.path.clone(),
             user_agent: update.user_agent.clone(),
             device: update.device.clone(),
+            lent: update.lent.clone(),
             expires_at: now.plus(Duration::from_secs(u64::from(*seconds))),
             registered_at: old.as_ref().map_or(now, |old| old.registered_at),
             stored_until: old.as_ref().map_or(Timestamp(0), |old| old.stored_until),

@@ -34,6 +34,9 @@ pub(super) fn register(
     let update = Update::read(request, flow);
     let registered = update.and_then(|mut update| {
         update.device = device::registers(account, &update, desk);
+        if let Some(lent) = &account.lent {
+            update.of_lent(lent, desk.now.civil);
+        }
         let owner = account.owner.as_ref();
         let all = desk.rooms.registrar.register(&account.line, owner, &update, desk.now.civil)?;
         Ok((all, update.outbound))

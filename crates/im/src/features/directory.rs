@@ -93,6 +93,78 @@ impl Wanted {
     }
 }
 
+/// Somebody who was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonFound {
+    /// The address.
+    pub jid: BareJid,
+    /// The name shown to people.
+    pub name: String,
+    /// The shared groups that they are in.
+    pub groups: Vec<String>,
+}
+
+/// Why nobody was looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SearchRefused {
+    /// Not enough letters.
+    #[error("give at least two letters")]
+    TooShort,
+    /// The operator does not let this user look.
+    #[error("this user may not search the directory")]
+    NotAllowed,
+    /// The storage is away.
+    #[error("the directory cannot be read now")]
+    Storage,
+}
+
+impl Im {
+    /// Who may look for people.
+    pub fn directory_searched_by(&self) -> crate::Permitted {
+        self.users.policies.load().directory_searched_by.clone()
+    }
+
+    /// Looks for people by the beginning of a word of the name, a part of the address, or the beginning of a group; the
+    /// first of them, and how many there are.
+    ///
+    /// # Errors
+    /// Nobody was looked for.
+    pub async fn look_for(
+        &self,
+        asker: &BareJid,
+        text: &str,
+    ) -> Result<(Vec<PersonFound>, usize), SearchRefused> {
+        let text = text.trim().to_lowercase();
+        if text.chars().count() < LETTERS_MIN {
+            return Err(SearchRefused::TooShort);
+        }
+        may_search(self, &Jid::from(asker.clone())).await.map_err(|error| match error.kind {
+            ErrorKind::Auth => SearchRefused::NotAllowed,
+            _ => SearchRefused::Storage,
+        })?;
+        let people = people(self).await.map_err(|_| SearchRefused::Storage)?;
+        let none = || Wanted {
+            first: String::new(),
+            last: String::new(),
+            nick: String::new(),
+            group: String::new(),
+        };
+        let ways = [
+            Wanted { first: text.clone(), ..none() },
+            Wanted { nick: text.clone(), ..none() },
+            Wanted { group: text, ..none() },
+        ];
+        let fits = |person: &&Person| ways.iter().any(|way| person.fits(way));
+        let count = people.iter().filter(fits).count();
+        let found = |person: &Person| PersonFound {
+            jid: person.jid.clone(),
+            name: person.name.clone(),
+            groups: person.groups.clone(),
+        };
+        Ok((people.iter().filter(fits).take(RESULTS_MAX).map(found).collect(), count))
+    }
+}
+
 /// The service among what the server offers.
 pub(crate) fn service_item(im: &Im) -> Element {
     let service = im.services.directory().as_str();

@@ -80,6 +80,37 @@ pub struct ExternalServices {
     pub credentials_time: Duration,
 }
 
+/// A service as browsers take it (`RTCIceServer`), with credentials if it has any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceForUser {
+    /// `stun:HOST:PORT` or `turn:HOST:PORT?transport=udp` (RFC 7064, RFC 7065).
+    pub url: String,
+    /// Who signs in there, and with what.
+    pub credentials: Option<(String, String)>,
+}
+
+impl Im {
+    /// The services of the operator, for a user of ours; the credentials hold for a time.
+    pub fn services_for(&self, user: &model::BareJid) -> Vec<ServiceForUser> {
+        let (all, now) = (&self.config.external_services, self.runtime.timestamp());
+        let user = user.node().map_or("", |node| node.as_str());
+        all.services.iter().map(|service| for_user(all, service, user, now)).collect()
+    }
+}
+
+fn for_user(all: &ExternalServices, service: &ExternalService, user: &str, now: Timestamp) -> ServiceForUser {
+    let element = element(all, service, user, now);
+    let own = |name: &str| element.attr(name).map(str::to_owned);
+    let ExternalService { kind, host, port, transport } = service;
+    let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+    // RFC 7064 §3.1: a STUN URI says no transport.
+    let query = if kind.starts_with("turn") { format!("?transport={transport}") } else { String::new() };
+    ServiceForUser {
+        url: format!("{kind}:{host}:{port}{query}"),
+        credentials: own("username").zip(own("password")),
+    }
+}
+
 /// Is a request about external services?
 pub(crate) fn is_asked(stanza: &Stanza) -> bool {
     stanza.type_().as_deref() == Some("get") && stanza.first_child().is_some_and(|child| child.ns() == NS)
@@ -200,6 +231,17 @@ mod tests {
     #[test]
     fn the_password_is_what_turn_servers_compute() {
         assert_eq!(password("north", "1433895918:ann"), "zAlhH20kpuDJR8ZKdq5vyQV+Ung=");
+    }
+
+    #[test]
+    fn browsers_get_urls_and_credentials() {
+        let all = services(&["stun:s", "turns:[2001:db8::1]"]);
+        let urls = |at: usize| for_user(&all, &all.services[at], "ann", Timestamp(1_000_000_000));
+        assert_eq!(urls(0), ServiceForUser { url: "stun:s:3478".to_owned(), credentials: None });
+        let relay = urls(1);
+        assert_eq!(relay.url, "turns:[2001:db8::1]:5349?transport=tcp");
+        let secret = password("north", "4600:ann");
+        assert_eq!(relay.credentials, Some(("4600:ann".to_owned(), secret)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod activity;
 mod administration_questions;
 pub mod announcements;
+pub mod api_token;
 pub mod archive;
 pub mod avatars;
 pub mod blocking;
@@ -47,6 +48,7 @@ use crate::About;
 pub const ALL: &[About] = &[
     activity::ABOUT,
     announcements::ABOUT,
+    api_token::ABOUT,
     archive::ABOUT,
     avatars::ABOUT,
     blocking::ABOUT,

@@ -11,7 +11,7 @@ use xmpp::{Builder, Condition, Context, Stamp, Stanza, StanzaError, ns};
 use super::{activity, announcements, caps, push};
 use crate::acceptance::storage_error;
 use crate::delivery::{Delivery, Reach, What, decide};
-use crate::presence_output::Overlay;
+use crate::presence_output::{Overlay, REASON_NS};
 use crate::pubsub;
 use crate::router::{Target, contact_jid};
 use crate::sessions::{Account, Seat};
@@ -38,7 +38,10 @@ pub(crate) async fn available(im: &Im, seat: &Arc<Seat>, stanza: &Stanza) -> Res
     let said = Said::read(stanza)?;
     let (first, took_messages) = (seat.priority().is_none(), seat.takes_messages());
     let now = im.runtime.timestamp();
-    *seat.shown.lock() = Some(Box::new(stanza.clone()));
+    let mut shown = stanza.clone();
+    // Only the server says why.
+    shown.cut_children(|child| child.is("reason", REASON_NS));
+    *seat.shown.lock() = Some(Box::new(shown));
     // Seen by senders before the spool is read: see `offline`.
     seat.set_priority(Some(said.priority));
     seat.account.conversations.release(seat.resource());

@@ -231,6 +231,34 @@ pub(crate) async fn own(
     }
 }
 
+/// Why a user's password stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordNotSet {
+    /// The new one is not right.
+    #[error("{0}")]
+    Unacceptable(String),
+    /// It cannot be kept now.
+    #[error("the password cannot be changed now")]
+    Later,
+}
+
+impl Im {
+    /// Gives a user of ours, who has just shown the old one, another password.
+    ///
+    /// # Errors
+    /// It stays as it is.
+    pub async fn set_own_password(&self, user: &BareJid, password: String) -> Result<(), PasswordNotSet> {
+        let name = user.node().map(|node| node.to_string()).unwrap_or_default();
+        let said = |error: StanzaError| match error.text {
+            Some(text) => PasswordNotSet::Unacceptable(text.into_owned()),
+            None => PasswordNotSet::Later,
+        };
+        check_password(&password, &name).map_err(said)?;
+        let order = Order::UserSetPassword { jid: user.clone(), password };
+        service_administration::ordered(self, order).await.map_err(|_| PasswordNotSet::Later)
+    }
+}
+
 /// §3.2: subscriptions in both directions end with the account.
 async fn remove(im: &Im, user: &BareJid) -> Result<(), StanzaError> {
     let roster = im.store.roster(user).await.map_err(|error| storage_error(&error))?;

@@ -5,6 +5,7 @@ use xmpp::Kind;
 use crate::client::{Client, text};
 use crate::house::House;
 
+const REASON: &str = "urn:carillon:presence:0";
 const EVENT: &str = "http://jabber.org/protocol/pubsub#event";
 
 #[tokio::test(start_paused = true)]
@@ -13,16 +14,25 @@ async fn a_call_shows_as_on_the_phone_and_ends_with_what_was_there() {
     let mut ann = house.available("ann", "desk").await;
     let mut bob = house.available("bob", "desk").await;
     house.befriend(&mut ann, &mut bob).await;
-    bob.send("<presence><status>at my desk</status><priority>3</priority></presence>").await;
-    ann.presence("bob@localhost/desk", None).await;
+    bob.send(
+        "<presence><status>at my desk</status><priority>3</priority>\
+         <reason xmlns='urn:carillon:presence:0' state='busy'/></presence>",
+    )
+    .await;
+    let said = ann.presence("bob@localhost/desk", None).await;
+    assert!(!said.has_child("reason", REASON), "only the server says why");
     house.line_of("bob", true);
     let busy = ann.presence("bob@localhost/desk", None).await;
     assert_eq!(text(&busy, "show").as_deref(), Some("away"));
     assert_eq!(text(&busy, "status").as_deref(), Some("On the phone"));
     assert_eq!(text(&busy, "priority").as_deref(), Some("3"), "the rest stays");
+    let why = busy.child("reason", REASON).expect("a reason");
+    assert_eq!((why.attr("state"), why.attr("source")), (Some("on-the-phone"), Some("line")));
+    assert!(why.attr("since").is_some_and(|since| since.ends_with('Z')));
     house.line_of("bob", false);
     let free = ann.presence("bob@localhost/desk", None).await;
     assert_eq!(text(&free, "show"), None);
+    assert!(!free.has_child("reason", REASON));
     assert_eq!(text(&free, "status").as_deref(), Some("at my desk"));
 }
 

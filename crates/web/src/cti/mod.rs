@@ -54,6 +54,11 @@ pub(crate) struct Cti {
 }
 
 impl Cti {
+    /// Who may have one, at this moment.
+    pub(crate) fn policy(&self) -> Arc<CtiPolicy> {
+        self.policy.load_full()
+    }
+
     pub(crate) fn new(policy: CtiPolicy) -> Self {
         Self { table: Arc::default(), policy: ArcSwap::from_pointee(policy) }
     }

@@ -2,11 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-/// `{"op": "signIn", "user": …, "password": …}`. Shows itself to nobody.
+/// `{"op": "signIn", "user": …, "password": …}`, or `{"op": "signIn", "token": …}`. Shows itself to nobody.
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "camelCase")]
 pub(super) enum SignIn {
-    SignIn { user: String, password: String },
+    SignIn(Proof),
+}
+
+/// What shows who somebody is.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Proof {
+    Password {
+        user: String,
+        password: String,
+    },
+    /// A token of the programming interface, as pages have one.
+    Token {
+        token: String,
+    },
 }
 
 /// What an application is told first.

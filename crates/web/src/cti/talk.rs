@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use calls::cti::{Scope, Session};
-use im::{Moved, PasswordRefused};
+use im::{Moved, PasswordRefused, TokenRefused};
 use model::{BareJid, Private};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::sign_in::{SignIn, SignedIn};
+use super::sign_in::{Proof, SignIn, SignedIn};
 use super::table::{Arrival, Seat};
 use crate::Web;
 use crate::limits::{
@@ -109,12 +109,22 @@ async fn sign_in<S: AsyncRead + AsyncWrite + Unpin>(
         () = web.runtime.sleep(CTI_SIGN_IN_TIME_MAX) => return Err(Ending::SignInTime),
         first = next_text(frames) => first?,
     };
-    let SignIn::SignIn { user, password } =
-        serde_json::from_slice(&first).map_err(|_| Ending::NotAuthorised)?;
-    web.rooms.im.check_password(address, &user, &password).await.map_err(|refused| match refused {
-        PasswordRefused::Wrong => Ending::NotAuthorised,
-        PasswordRefused::Later => Ending::Later,
-    })
+    let SignIn::SignIn(proof) = serde_json::from_slice(&first).map_err(|_| Ending::NotAuthorised)?;
+    let im = &web.rooms.im;
+    match proof {
+        Proof::Password { user, password } => {
+            im.check_password(address, &user, &password).await.map_err(|refused| match refused {
+                PasswordRefused::Wrong => Ending::NotAuthorised,
+                PasswordRefused::Later => Ending::Later,
+            })
+        }
+        Proof::Token { token } => {
+            im.token_holder(&token).await.map(|holder| holder.user).map_err(|refused| match refused {
+                TokenRefused::Wrong => Ending::NotAuthorised,
+                TokenRefused::Later => Ending::Later,
+            })
+        }
+    }
 }
 
 async fn next_text<S: AsyncRead + AsyncWrite + Unpin>(frames: &mut Frames<S>) -> Result<Bytes, Ending> {

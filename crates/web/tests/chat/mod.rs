@@ -171,6 +171,18 @@ impl Client {
         }
     }
 
+    /// A token for the programming interface.
+    pub async fn api_token(&mut self) -> String {
+        self.send("<iq xmlns='jabber:client' type='get' id='token' to='localhost'><token xmlns='urn:carillon:api:0'/></iq>")
+            .await;
+        loop {
+            let answer = self.expect("iq").await;
+            if answer.id().as_deref() == Some("token") {
+                return answer.child("token", "urn:carillon:api:0").expect("a token").text();
+            }
+        }
+    }
+
     /// The words of the next message.
     pub async fn words(&mut self) -> String {
         let message = self.expect("message").await;
