@@ -1,17 +1,45 @@
-//! The pictures in the documents, taken of the real thing: the demo's scene as it prints it.
+//! The pictures in the documents, taken of the real thing: the demo's scene as it prints it, the pages as a browser shows them.
 
 use std::fmt::Write as _;
 use std::fs;
 
 use anyhow::{Result, bail};
 
-use crate::process;
+use crate::interop::{self, server::Fresh};
+use crate::{process, ui};
 
 const LINE: usize = 20;
 const COLUMN: f64 = 8.43;
+/// Where the pictures of the pages are.
+const PAGES: &str = "docs/pictures";
+const PAGES_PORT_OFFSET: u16 = 15_600;
+/// A picture that is larger is not for a document.
+const PICTURE_BYTES_MAX: u64 = 150 * 1024;
+
+/// Takes all pictures anew.
+pub fn run() -> Result<()> {
+    scene()?;
+    pages()
+}
+
+/// Takes the pictures of the pages, with people who have talked and called.
+fn pages() -> Result<()> {
+    process::run(&["cargo", "build", "--package", "server"])?;
+    let fresh = Fresh::prepare("pictures", PAGES_PORT_OFFSET)?;
+    let mut take = process::command(&[&interop::python(), "tests/interop/pictures.py", PAGES]);
+    take.envs(fresh.environment()).env("NODE", ui::node()?);
+    process::run_command(take, "tests/interop/pictures.py")?;
+    for entry in fs::read_dir(PAGES)? {
+        let entry = entry?;
+        if entry.metadata()?.len() > PICTURE_BYTES_MAX {
+            bail!("{} is larger than {PICTURE_BYTES_MAX} bytes", entry.path().display());
+        }
+    }
+    Ok(())
+}
 
 /// Runs the demo's scene and draws what it printed into docs/demo.svg.
-pub fn run() -> Result<()> {
+fn scene() -> Result<()> {
     process::run(&["cargo", "build", "--release", "--package", "server"])?;
     let program = process::target().join("release/carillon");
     let text =

@@ -6,6 +6,7 @@ mod import;
 mod lamps;
 mod lines;
 mod page;
+mod pages;
 mod plot;
 mod server;
 mod sip;
@@ -19,7 +20,7 @@ use crate::process;
 /// Which measures to take.
 #[derive(Args)]
 pub struct Options {
-    /// Only `import`, `xmpp`, `sip`, `lamps`, `lines`, `conference` or `dialplan`
+    /// Only `import`, `xmpp`, `sip`, `lamps`, `lines`, `conference`, `dialplan` or `pages`
     part: Option<String>,
     /// Rounds; servers are interleaved within each
     #[arg(long, default_value_t = 3)]
@@ -79,7 +80,7 @@ pub fn run(options: &Options) -> Result<()> {
         }
         let wanted = |part: &str| options.part.as_deref().is_none_or(|p| p == part);
         type Part = (&'static str, fn(usize) -> Result<Vec<Reading>>);
-        let parts: [Part; 7] = [
+        let parts: [Part; 8] = [
             ("import", import::run),
             ("xmpp", xmpp::run),
             ("sip", sip::run),
@@ -87,6 +88,7 @@ pub fn run(options: &Options) -> Result<()> {
             ("lines", lines::run),
             ("conference", conference::run),
             ("dialplan", dialplan::run),
+            ("pages", pages::run),
         ];
         for (_, part) in parts.iter().filter(|(name, _)| wanted(name)) {
             let taken = part(options.rounds)?;

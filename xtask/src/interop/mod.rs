@@ -4,7 +4,7 @@
 //! (with the Debian, npm or PyPI package that gives the version) and `server: running` (the driver starts a fresh one
 //! with ann, bob and carol on lines 1001 to 1003) or `server: own` (the test starts it, for instance to kill it).
 
-mod server;
+pub mod server;
 
 use std::fs;
 use std::path::PathBuf;
@@ -171,7 +171,8 @@ fn run_one(test: &Test, number: u16) -> Result<()> {
     Ok(())
 }
 
-fn python() -> String {
+/// The Python that has what the tests need.
+pub fn python() -> String {
     let ours = process::peers().join("python/bin/python");
     if ours.exists() { ours.to_string_lossy().into_owned() } else { "python3".to_owned() }
 }
