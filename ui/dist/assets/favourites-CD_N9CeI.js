@@ -1,1 +1,0 @@
-import{i as e}from"./path-BckUms3M.js";var t=`Favourites`,n=e=>e.groups.includes(t);function r(n,r){let i=n.groups.filter(e=>e!==t);return e().people.save(n.jid,n.name,r?[...i,t]:i)}export{n,r,t};
