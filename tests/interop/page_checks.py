@@ -12,11 +12,15 @@ from carillon import DOMAIN, HERE, folder, password
 UI = os.path.join(os.path.dirname(os.path.dirname(HERE)), "ui")
 
 
+def install():
+    """What the scripts stand on, if it is not there."""
+    if not os.path.isdir(os.path.join(UI, "node_modules", "playwright-core")):
+        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=UI, check=True)
+
+
 async def check(script, seconds, place="e2e", answer=None, tolerant=False, **settings):
     """What the script told, line by line; `answer` hears each event at once and gives a line to answer it with, or nothing; `tolerant` leaves it to the caller what is wrong. `BUILT_PAGES` is a build to look at in place of the one in the server."""
-    modules = os.path.join(UI, "node_modules", "playwright-core")
-    if not os.path.isdir(modules):
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=UI, check=True)
+    install()
     made = folder(script)
     people = [{"user": name, "password": password(name)} for name in ("ann", "bob", "carol")]
     words = {"page": f"http://localhost:{HTTP}", "domain": DOMAIN, "folder": made, "people": people, "chromium": shutil.which("chromium"), **settings}
