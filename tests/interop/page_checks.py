@@ -23,7 +23,7 @@ async def check(script, seconds, place="e2e", answer=None, tolerant=False, **set
     install()
     made = folder(script)
     people = [{"user": name, "password": password(name)} for name in ("ann", "bob", "carol")]
-    words = {"page": f"http://localhost:{HTTP}", "domain": DOMAIN, "folder": made, "people": people, "chromium": shutil.which("chromium"), **settings}
+    words = {"page": os.environ.get("PAGES_URL", f"http://localhost:{HTTP}"), "domain": DOMAIN, "folder": made, "people": people, "chromium": shutil.which("chromium"), **settings}
     if built := os.environ.get("BUILT_PAGES"):
         words["pages"] = built
     with open(os.path.join(made, "log"), "w") as log:
