@@ -33,8 +33,8 @@ pub enum Order {
 
 /// Carries out what administrators order.
 pub trait Administration: Send + Sync {
-    /// Does it; the error is a sentence for the administrator.
-    fn carry_out(&self, order: Order) -> BoxFuture<'_, Result<(), String>>;
+    /// Does what this user orders; the error is a sentence for them.
+    fn carry_out(&self, by: &BareJid, order: Order) -> BoxFuture<'_, Result<(), String>>;
 }
 
 impl Im {

@@ -62,9 +62,7 @@ pub enum Checked {
 /// # Errors
 /// The password is too short or too long, or the storage takes no writes.
 pub async fn set_password(store: &Store, runtime: &Runtime, password: &str) -> Result<(), Error> {
-    if password.chars().count() < PASSWORD_CHARS_MIN {
-        return Err(Error::TooShort);
-    }
+    check_length(password)?;
     store.setting_put(PASSWORD, &hash(runtime, password).await?).await?;
     store.setting_remove(ONE_TIME_PASSWORD).await?;
     Ok(())
@@ -119,7 +117,26 @@ pub async fn change_password(context: &Context, given: Option<Secret>) -> Result
     Ok(PasswordSet { password: None, warnings })
 }
 
-fn refused(error: Error) -> Failure {
+/// Is it long enough, and not too long?
+pub(crate) fn check_length(password: &str) -> Result<(), Error> {
+    match (password.chars().count(), password.len()) {
+        (chars, _) if chars < PASSWORD_CHARS_MIN => Err(Error::TooShort),
+        (_, bytes) if bytes > PASSWORD_BYTES_MAX => Err(Error::TooLong),
+        _ => Ok(()),
+    }
+}
+
+/// Does a password fit a hash? An empty hash fits nothing, and takes as long.
+pub(crate) async fn fits(runtime: &Runtime, hash: &str, password: &str) -> bool {
+    let hash = if hash.is_empty() { NOBODYS.to_owned() } else { hash.to_owned() };
+    let password = password.to_owned();
+    let task = runtime.blocking(move || {
+        !password.is_empty() && password.len() <= PASSWORD_BYTES_MAX && verify(&hash, &password)
+    });
+    task.join().await.unwrap_or(false)
+}
+
+pub(crate) fn refused(error: Error) -> Failure {
     match error {
         Error::Store(error) => error.into(),
         Error::TooShort | Error::TooLong => Failure::invalid(error.to_string()),
@@ -127,7 +144,7 @@ fn refused(error: Error) -> Failure {
     }
 }
 
-async fn hash(runtime: &Runtime, password: &str) -> Result<String, Error> {
+pub(crate) async fn hash(runtime: &Runtime, password: &str) -> Result<String, Error> {
     if password.len() > PASSWORD_BYTES_MAX {
         return Err(Error::TooLong);
     }

@@ -7,8 +7,10 @@
 
 mod account;
 pub mod administrator;
+pub mod administrators;
 mod announcement;
 mod archive;
+pub mod audit;
 mod call;
 mod device;
 mod dialplan;
@@ -31,6 +33,7 @@ mod session;
 mod sound;
 mod storage;
 mod token;
+mod totp;
 mod user;
 
 use std::path::PathBuf;
@@ -44,8 +47,10 @@ use xmpp::sasl::scram::Hash;
 
 pub use account::{AccountExported, AccountGiven, AccountsGiven, AccountsTaken, Counts, LeftOut};
 pub use administrator::change_password as set_administrator_password;
+pub use administrators::{AdministratorShown, ApiTokenMade, ApiTokenShown, NewToken};
 pub use announcement::{Announced, MessageOfTheDay};
 pub use archive::Deleted;
+pub use audit::{ActShown, AuditPage, AuditWanted, By, How, perform_as};
 pub use call::{
     CallShown, CallTraced, CallsWanted, HistoryCall, HistoryShown, LegShown, MessageShown, PartyShown,
     QualityShown, RecordingShown, history_of,
@@ -136,7 +141,7 @@ pub async fn perform(
     request: Request,
     progress: Listener<'_>,
 ) -> Result<serde_json::Value, Failure> {
-    let answer = match request {
+    Ok(match request {
         Request::UserAdd(new) => json(user::add(context, new).await?),
         Request::UserList => json(user::list(context).await?),
         Request::UserListWithout { mechanism } => json(user::list_without(context, &mechanism).await?),
@@ -213,13 +218,27 @@ pub async fn perform(
         Request::AdministratorSetPassword { password } => {
             json(administrator::change_password(context, password).await?)
         }
+        Request::AdministratorList => json(administrators::list(context).await?),
+        Request::AdministratorAdd { name, role, password } => {
+            json(administrators::add(context, name, role, password).await?)
+        }
+        Request::AdministratorSetRole { name, role } => {
+            json(administrators::set_role(context, &name, role).await?)
+        }
+        Request::AdministratorGivePassword { name, password } => {
+            json(administrators::set_password(context, &name, password).await?)
+        }
+        Request::AdministratorRemove { name } => json(administrators::remove(context, &name).await?),
+        Request::TokenList => json(administrators::tokens(context).await?),
+        Request::TokenAdd(new) => json(administrators::token_add(context, new).await?),
+        Request::TokenRemove { id } => json(administrators::token_remove(context, &id).await?),
+        Request::AuditList(wanted) => json(audit::list(context, wanted).await?),
         Request::Reload => json(running::node(context)?.reload()?),
         Request::Status => json(running::node(context)?.status()),
         Request::FederationList => json(running::node(context)?.federation()),
         Request::FederationTest { domain } => json(running::node(context)?.test_federation(domain).await),
         Request::Version => json(env!("CARGO_PKG_VERSION")),
-    };
-    Ok(answer)
+    })
 }
 
 fn json(answer: impl Serialize) -> serde_json::Value {

@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::Secret;
 use crate::account::AccountsGiven;
+use crate::administrators::NewToken;
+use crate::audit::AuditWanted;
 use crate::call::CallsWanted;
 use crate::device::NewDevice;
 use crate::dialplan::NewDialPlan;
 use crate::group::GroupChange;
 use crate::line::NewLine;
+use crate::role::Role;
 use crate::user::NewUser;
 
 /// One thing to do. On the wire an object with the member `operation`.
@@ -299,6 +302,47 @@ pub enum Request {
         /// The new password.
         password: Option<Secret>,
     },
+    /// All administrators.
+    AdministratorList,
+    /// Makes an administrator.
+    AdministratorAdd {
+        /// The name to sign in with.
+        name: String,
+        /// What they are there for.
+        role: Role,
+        /// The password; a one-time one when none is given.
+        password: Option<Secret>,
+    },
+    /// Gives an administrator another role.
+    AdministratorSetRole {
+        /// Whom.
+        name: String,
+        /// The role.
+        role: Role,
+    },
+    /// Gives any administrator another password; a one-time one when none is given.
+    AdministratorGivePassword {
+        /// Whom.
+        name: String,
+        /// The password.
+        password: Option<Secret>,
+    },
+    /// Removes an administrator.
+    AdministratorRemove {
+        /// Whom.
+        name: String,
+    },
+    /// The tokens that programs administrate with.
+    TokenList,
+    /// Makes such a token.
+    TokenAdd(NewToken),
+    /// Takes such a token back.
+    TokenRemove {
+        /// What it is called.
+        id: String,
+    },
+    /// Who did what.
+    AuditList(AuditWanted),
     /// The running node reads its configuration and certificates again.
     Reload,
     /// What the running node does at this moment.

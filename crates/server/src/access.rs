@@ -4,7 +4,7 @@ use std::path::Path;
 
 use operations::exit::Exit;
 use operations::folder::{self, Lock};
-use operations::{Context, Failure, Listener, Request, perform};
+use operations::{By, Context, Failure, How, Listener, Request, perform_as};
 use runtime::Runtime;
 use serde::de::DeserializeOwned;
 use store::Store;
@@ -23,6 +23,7 @@ pub enum Access {
 /// The store in this process's hands.
 pub struct Direct {
     context: Context,
+    by: By,
     _lock: Lock,
 }
 
@@ -45,7 +46,7 @@ impl Access {
             };
         };
         let context = context(&config, runtime).await?;
-        Ok(Self::Direct(Box::new(Direct { context, _lock: lock })))
+        Ok(Self::Direct(Box::new(Direct { context, by: operator(), _lock: lock })))
     }
 
     /// Does what is asked, wherever.
@@ -59,7 +60,7 @@ impl Access {
     ) -> Result<T, Failure> {
         let value = match self {
             Self::Node(client) => client.request(&request, progress).await?,
-            Self::Direct(direct) => perform(&direct.context, request, progress).await?,
+            Self::Direct(direct) => perform_as(&direct.context, &direct.by, request, progress).await?,
         };
         serde_json::from_value(value).map_err(|_| {
             Failure::new(Exit::Unavailable, "the node's answer is not understood: is it another version?")
@@ -72,6 +73,12 @@ impl Access {
             direct.context.store.close().await;
         }
     }
+}
+
+/// Whoever runs a verb on the store itself.
+fn operator() -> By {
+    let who = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
+    By { who: who.unwrap_or_else(|_| "unknown".to_owned()), how: How::Store, address: String::new() }
 }
 
 /// Reads the configuration for a verb.

@@ -2,16 +2,18 @@
 
 use futures::future::BoxFuture;
 use im::Order;
-use operations::{Context, Failure, NewUser, Request, Secret, perform};
+use model::BareJid;
+use operations::{By, Context, Failure, How, NewUser, Request, Secret, perform_as};
 
 /// Carries out orders over the operations.
 pub struct Administration(pub Context);
 
 impl im::Administration for Administration {
-    fn carry_out(&self, order: Order) -> BoxFuture<'_, Result<(), String>> {
+    fn carry_out(&self, by: &BareJid, order: Order) -> BoxFuture<'_, Result<(), String>> {
+        let by = By { who: by.to_string(), how: How::Chat, address: String::new() };
         Box::pin(async move {
             for request in requests(order) {
-                let done = perform(&self.0, request, &|_| {}).await;
+                let done = perform_as(&self.0, &by, request, &|_| {}).await;
                 done.map_err(|failure: Failure| failure.message)?;
             }
             Ok(())

@@ -12,10 +12,12 @@
 //! ([`Store::on_given_up`]). Nobody else may open the database meanwhile.
 
 mod account;
+mod administrator;
 mod archive;
 mod archive_preference;
 mod archive_removal;
 mod archive_text;
+mod audit;
 mod backup;
 mod behind;
 mod binding;
@@ -58,9 +60,11 @@ mod words;
 mod writer;
 
 pub use account::{ACCOUNTS_ADDED_MAX, Account, AccountNode, AccountsAdded};
+pub use administrator::{ADMINISTRATORS_MAX, API_TOKENS_MAX, Administrator, ApiToken};
 pub use archive::{ARCHIVE_PAGE_MAX, ArchivePage, ArchiveQuery, PageFrom};
 pub use archive_preference::{ARCHIVE_PREFERENCE_ADDRESSES_MAX, ArchiveDefault, ArchivePreference};
 pub use archive_removal::{ArchiveRemoval, Expired, REMOVAL_BATCH_ENTRIES};
+pub use audit::{AUDIT_PAGE_MAX, AUDIT_TEXT_BYTES_MAX, AuditEntry, AuditQuery};
 pub use backup::{BACKUP_FILE_BYTES_MAX, backup_check, backup_files};
 pub use binding::Binding;
 pub use blocked::BLOCKED_MAX;

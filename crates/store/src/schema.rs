@@ -18,6 +18,7 @@ const LITE: &[&str] = &[
     include_str!("../migrations/sqlite/0010_call_record.sql"),
     include_str!("../migrations/sqlite/0011_line_settings.sql"),
     include_str!("../migrations/sqlite/0012_device.sql"),
+    include_str!("../migrations/sqlite/0013_administration.sql"),
 ];
 const PG: &[&str] = &[
     include_str!("../migrations/postgres/0001_start.sql"),
@@ -32,6 +33,7 @@ const PG: &[&str] = &[
     include_str!("../migrations/postgres/0010_call_record.sql"),
     include_str!("../migrations/postgres/0011_line_settings.sql"),
     include_str!("../migrations/postgres/0012_device.sql"),
+    include_str!("../migrations/postgres/0013_administration.sql"),
 ];
 
 const CREATE_VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";
@@ -145,6 +147,21 @@ mod tests {
         assert_eq!(version(&mut copy).await.unwrap(), 1);
         let value = copy.row("SELECT value FROM setting", args![]).await.unwrap().unwrap();
         assert_eq!(value.text(0).unwrap(), "b");
+    }
+
+    #[tokio::test]
+    async fn the_database_itself_keeps_the_audit_log_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = open(&folder.path().join("carillon.db")).await;
+        migrate(&mut connection, None, LITE).await.unwrap();
+        let insert = "INSERT INTO audit (at, who, how, address, act, target, before_state, after_state, result) \
+             VALUES (1, 'admin', 'api', '', 'user-add', 'ann', '', '', 'done')";
+        connection.script(insert).await.unwrap();
+        for change in ["UPDATE audit SET who = 'eve'", "DELETE FROM audit"] {
+            let refused = connection.script(change).await.unwrap_err().to_string();
+            assert!(refused.contains("cannot be changed"), "{refused}");
+        }
+        assert_eq!(connection.rows("SELECT id FROM audit", args![]).await.unwrap().len(), 1);
     }
 
     #[tokio::test]

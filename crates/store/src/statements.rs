@@ -2,18 +2,20 @@
 
 use crate::db::Bulk;
 use crate::{
-    account, archive, archive_preference, archive_removal, archive_text, backup, binding, blocked,
-    call_history, call_record, connect, credential, device, given_up, group, invitation, journal,
-    last_activity, line, line_settings, pubsub, pubsub_member, room, roster, schema, setting, sign_in_token,
-    spool, subscription_request, upload, user, user_document, verify,
+    account, administrator, archive, archive_preference, archive_removal, archive_text, audit, backup,
+    binding, blocked, call_history, call_record, connect, credential, device, given_up, group, invitation,
+    journal, last_activity, line, line_settings, pubsub, pubsub_member, room, roster, schema, setting,
+    sign_in_token, spool, subscription_request, upload, user, user_document, verify,
 };
 
 const BOTH: &[&[&str]] = &[
     account::STATEMENTS,
+    administrator::STATEMENTS,
     archive::STATEMENTS,
     archive_preference::STATEMENTS,
     archive_removal::STATEMENTS,
     archive_text::STATEMENTS,
+    audit::STATEMENTS,
     binding::STATEMENTS,
     blocked::STATEMENTS,
     call_history::STATEMENTS,

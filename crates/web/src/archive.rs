@@ -5,6 +5,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::{BareJid, Jid, Timestamp};
+use operations::role::Right;
 use serde::{Deserialize, Serialize};
 use store::{ArchiveQuery, Entry, PageFrom, StanzaId, TextQuery};
 
@@ -69,7 +70,10 @@ pub(crate) async fn search(
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     match place.session(&headers) {
-        Some((_, session)) if !session.must_choose_password => {}
+        Some((_, session)) if !session.must_choose_password && session.role.has(Right::ArchiveRead) => {}
+        Some((_, session)) if !session.must_choose_password => {
+            return refused(StatusCode::FORBIDDEN, "your role does not have the right archive:read");
+        }
         _ => return refused(StatusCode::UNAUTHORIZED, "sign in as the administrator first"),
     }
     let asked = match asked {

@@ -150,3 +150,5 @@ pub const ADMIN_HITS_OF_A_KIND_MAX: usize = 8;
 pub const ADMIN_CERTIFICATE_DAYS_WARN: i64 = 14;
 /// Messages for another domain that wait longer are warned of.
 pub const ADMIN_FEDERATION_WAIT_WARN: Duration = Duration::from_secs(300);
+/// Acts that an export of the audit log has, the latest.
+pub const ADMIN_AUDIT_EXPORT_MAX: usize = 1_000;

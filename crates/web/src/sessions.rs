@@ -29,12 +29,19 @@ pub(crate) struct Session {
     pub(crate) role: Role,
     /// Must come with every form of this session.
     pub(crate) form_token: String,
+    /// A secret for codes that waits for its first code.
+    enrolment: String,
     /// It signed in by the one-time password and can do nothing but choose another.
     pub(crate) must_choose_password: bool,
     expires: Instant,
 }
 
 impl Session {
+    /// The same administrator, with a password of their own choice.
+    pub(crate) fn with_password(&self) -> SignedIn {
+        SignedIn { name: self.name.clone(), role: self.role, must_choose_password: false }
+    }
+
     /// Is this the token that the session's forms carry?
     pub(crate) fn owns_form(&self, token: &str) -> bool {
         self.form_token.as_bytes().ct_eq(token.as_bytes()).into()
@@ -57,7 +64,14 @@ impl Sessions {
             }
         }
         let SignedIn { name, role, must_choose_password } = who;
-        let session = Session { name, role, form_token, must_choose_password, expires: now + SESSION_TIME };
+        let session = Session {
+            name,
+            role,
+            form_token,
+            enrolment: String::new(),
+            must_choose_password,
+            expires: now + SESSION_TIME,
+        };
         sessions.insert(cookie, session.clone());
         session
     }
@@ -65,6 +79,19 @@ impl Sessions {
     /// The session of a cookie.
     pub(crate) fn find(&self, cookie: &str, now: Instant) -> Option<Session> {
         self.0.lock().get(cookie).filter(|session| now < session.expires).cloned()
+    }
+
+    /// Keeps a secret for codes until its first code is shown.
+    pub(crate) fn set_enrolment(&self, cookie: &str, secret: &str) {
+        if let Some(session) = self.0.lock().get_mut(cookie) {
+            secret.clone_into(&mut session.enrolment);
+        }
+    }
+
+    /// The secret that waits for its first code.
+    pub(crate) fn enrolment(&self, cookie: &str) -> Option<String> {
+        let sessions = self.0.lock();
+        sessions.get(cookie).map(|session| session.enrolment.clone()).filter(|secret| !secret.is_empty())
     }
 
     /// Signs a browser out.

@@ -59,7 +59,7 @@ async fn a_link_followed_from_another_site_is_no_dead_end() {
     let house = House::start().await;
     let link = house.web.one_time_link(Duration::from_secs(60));
     let answer = ask(house.http(), "GET", &link, &[("Sec-Fetch-Site", "cross-site")], "").await;
-    assert_eq!((answer.status, answer.field("refresh")), (200, Some("0; url=/")));
+    assert_eq!((answer.status, answer.field("refresh")), (200, Some("0; url=/admin/")));
 }
 
 #[tokio::test]

@@ -157,11 +157,11 @@ async fn run(im: &Im, asker: &BareJid, command: &Element) -> Result<Element, Sta
         return Ok(asked.reply("canceled"));
     }
     let done = match (&asked.filled, service_administration::form(im, known)) {
-        (Some(form), _) => service_administration::carry_out(im, known, form).await?,
+        (Some(form), _) => service_administration::carry_out(im, asker, known, form).await?,
         (None, Some(questions)) => return Ok(asked.questions(&questions)),
         (None, None) => {
             let nothing = Form::new(FormType::Submit, service_administration::NS);
-            service_administration::carry_out(im, known, &nothing).await?
+            service_administration::carry_out(im, asker, known, &nothing).await?
         }
     };
     Ok(asked.told(&done))

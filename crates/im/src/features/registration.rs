@@ -226,7 +226,7 @@ pub(crate) async fn own(
             }
             check_password(&password, &own_name)?;
             let order = Order::UserSetPassword { jid: user.clone(), password };
-            service_administration::ordered(im, order).await.map(|()| None)
+            service_administration::ordered(im, user, order).await.map(|()| None)
         }
     }
 }
@@ -267,5 +267,5 @@ async fn remove(im: &Im, user: &BareJid) -> Result<(), StanzaError> {
             tracing::debug!(?error, "a contact of an account that goes stays as it is");
         }
     }
-    service_administration::ordered(im, Order::UserDelete(vec![user.clone()])).await
+    service_administration::ordered(im, user, Order::UserDelete(vec![user.clone()])).await
 }

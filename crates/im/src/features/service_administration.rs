@@ -119,7 +119,12 @@ pub(crate) fn form(im: &Im, command: &Command) -> Option<Form> {
 }
 
 /// Does what a form says.
-pub(crate) async fn carry_out(im: &Im, command: &Command, form: &Form) -> Result<Done, StanzaError> {
+pub(crate) async fn carry_out(
+    im: &Im,
+    by: &BareJid,
+    command: &Command,
+    form: &Form,
+) -> Result<Done, StanzaError> {
     let said = |note: String| Ok(Done { note, result: None });
     match command.does {
         Does::AddUser | Does::SetPassword => {
@@ -131,7 +136,7 @@ pub(crate) async fn carry_out(im: &Im, command: &Command, form: &Form) -> Result
             } else {
                 Order::UserSetPassword { jid: jid.clone(), password }
             };
-            ordered(im, order).await?;
+            ordered(im, by, order).await?;
             said(format!("{}: {jid}", command.name))
         }
         Does::DeleteUsers | Does::DisableUsers | Does::EnableUsers => {
@@ -139,6 +144,7 @@ pub(crate) async fn carry_out(im: &Im, command: &Command, form: &Form) -> Result
             let count = jids.len();
             ordered(
                 im,
+                by,
                 match command.does {
                     Does::DeleteUsers => Order::UserDelete(jids),
                     does => Order::UserSetEnabled(jids, does == Does::EnableUsers),
@@ -169,11 +175,11 @@ pub(crate) async fn carry_out(im: &Im, command: &Command, form: &Form) -> Result
 }
 
 /// Has something done to accounts.
-pub(crate) async fn ordered(im: &Im, order: Order) -> Result<(), StanzaError> {
+pub(crate) async fn ordered(im: &Im, by: &BareJid, order: Order) -> Result<(), StanzaError> {
     let administration = im.users.administration.load_full();
     let administration = administration.ok_or(Condition::ServiceUnavailable)?;
     let refused = |text: String| StanzaError::from(Condition::NotAcceptable).with_text(text);
-    administration.carry_out(order).await.map_err(refused)
+    administration.carry_out(by, order).await.map_err(refused)
 }
 
 fn one(form: &Form) -> Result<BareJid, StanzaError> {

@@ -162,7 +162,7 @@ struct Administrator {
 }
 
 impl im::Administration for Administrator {
-    fn carry_out(&self, order: Order) -> BoxFuture<'_, Result<(), String>> {
+    fn carry_out(&self, _by: &model::BareJid, order: Order) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
             let done = match order {
                 Order::UserSetPassword { jid, password } => {

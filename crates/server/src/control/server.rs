@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use operations::{Context, Failure, Progress, Request, perform};
+use operations::{By, Context, Failure, How, Progress, Request, perform_as};
 use tokio::io::{AsyncWrite, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, mpsc};
@@ -58,6 +58,9 @@ pub fn serve(path: &Path, context: Context) -> std::io::Result<()> {
 }
 
 async fn converse(stream: UnixStream, context: &Context) -> Result<(), line::LineError> {
+    // Whoever may open the socket may do everything; who it was says the system.
+    let user = stream.peer_cred().map_or_else(|_| "unknown".to_owned(), |peer| format!("uid {}", peer.uid()));
+    let by = By { who: user, how: How::Socket, address: String::new() };
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     loop {
@@ -76,7 +79,7 @@ async fn converse(stream: UnixStream, context: &Context) -> Result<(), line::Lin
             Ok(Err(error)) => return Err(error),
         };
         let reply = match serde_json::from_slice::<Request>(&request) {
-            Ok(request) => answer(context, request, &mut writer).await?,
+            Ok(request) => answer(context, &by, request, &mut writer).await?,
             Err(error) => Reply::Failed(Failure::invalid(format!("the request is not understood: {error}"))),
         };
         line::write(&mut writer, &reply).await?;
@@ -85,19 +88,19 @@ async fn converse(stream: UnixStream, context: &Context) -> Result<(), line::Lin
 
 /// Does what is asked and sends progress meanwhile. Who hangs up does not undo what was begun: an operation is
 /// done whole or not at all.
-async fn answer<W>(context: &Context, request: Request, writer: &mut W) -> std::io::Result<Reply>
+async fn answer<W>(context: &Context, by: &By, request: Request, writer: &mut W) -> std::io::Result<Reply>
 where
     W: AsyncWrite + Unpin,
 {
     tracing::info!(operation = ?request, "an administrator asks");
     let (sender, mut receiver) = mpsc::channel::<Progress>(PROGRESS_WAITING_MAX);
-    let work_context = context.clone();
+    let (work_context, by) = (context.clone(), by.clone());
     let work = context.runtime.spawn("operation", async move {
         let tell = |progress: Progress| {
             // Full, or nobody listens any more: the work goes on.
             let _dropped = sender.try_send(progress);
         };
-        perform(&work_context, request, &tell).await
+        perform_as(&work_context, &by, request, &tell).await
     });
     while let Some(progress) = receiver.recv().await {
         line::write(writer, &Reply::Progress(progress)).await?;

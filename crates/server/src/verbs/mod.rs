@@ -2,6 +2,7 @@
 
 mod announce;
 mod archive;
+mod audit;
 mod backup;
 mod call;
 mod check;
@@ -85,6 +86,7 @@ enum Verb {
     Federation(federation::Arguments),
     Check(check::Arguments),
     RecoverAdmin(recover_admin::Arguments),
+    Audit(audit::Arguments),
     Version(version::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -159,6 +161,7 @@ async fn run(verb: Verb) -> Result<Exit, Failure> {
         Verb::Federation(arguments) => federation::run(arguments, &runtime).await,
         Verb::Check(arguments) => check::run(arguments, &runtime).await,
         Verb::RecoverAdmin(arguments) => recover_admin::run(arguments, &runtime).await,
+        Verb::Audit(arguments) => audit::run(arguments, &runtime).await,
         Verb::Version(arguments) => version::run(arguments, &runtime).await,
         Verb::Completions(arguments) => Ok(completions::run(&arguments)),
         Verb::Man(arguments) => man::run(&arguments),
@@ -191,6 +194,7 @@ impl Verb {
             Self::Federation(arguments) => arguments.common().json,
             Self::Check(arguments) => arguments.common.json,
             Self::RecoverAdmin(arguments) => arguments.common.json,
+            Self::Audit(arguments) => arguments.common.json,
             Self::Version(arguments) => arguments.common.json,
             Self::Serve(_) | Self::Demo(_) | Self::Completions(_) | Self::Man(_) => false,
         }

@@ -6,6 +6,8 @@
 
 #![allow(unused_qualifications, reason = "the macros of the document write whole paths")]
 
+mod administrators;
+mod audit;
 mod caller;
 mod calls;
 mod clients;
@@ -132,6 +134,8 @@ fn nouns() -> Vec<Noun> {
         reception::noun(),
         upkeep::noun(),
         search::noun(),
+        administrators::noun(),
+        audit::noun(),
     ]
 }
 

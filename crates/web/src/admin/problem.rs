@@ -177,6 +177,13 @@ impl Problem {
         serde_json::to_value(&self.0).unwrap()
     }
 
+    /// Says it in other words.
+    #[must_use]
+    pub(crate) fn detail(mut self, detail: &str) -> Self {
+        detail.clone_into(&mut self.0.detail);
+        self
+    }
+
     /// Says what to do next.
     #[must_use]
     pub(crate) fn next(mut self, next: impl Into<String>) -> Self {

@@ -8,6 +8,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use operations::administrator::{self, PASSWORD_CHARS_MIN};
+use operations::administrators;
 use serde::Deserialize;
 
 use crate::answer;
@@ -61,18 +62,24 @@ pub(crate) async fn choose(
         return page(&session, StatusCode::UNPROCESSABLE_ENTITY, Some("The two new passwords differ."));
     }
     if !session.must_choose_password
-        && let Err(refused) = sign_in::judge(&place, peer.ip(), &session.name, &form.current).await
+        && let Err(refused) = sign_in::judge(
+            &place,
+            peer.ip(),
+            sign_in::Proof { name: &session.name, password: &form.current, code: None },
+        )
+        .await
     {
         let (status, text) = refused.words();
         return page(&session, status, Some(&text));
     }
     let web = &place.web;
     let _place = web.sign_in.hashing.acquire().await;
-    match administrator::set_password(&web.rooms.store, &web.runtime, &form.password).await {
+    match administrators::choose_password(&web.rooms.store, &web.runtime, &session.name, &form.password).await
+    {
         Ok(()) => {
             tracing::info!("the administrator chose a password");
             web.sign_in.sessions.remove_all_of(&session.name);
-            answer::see_other("/status", Some(place.start_session(sign_in::first(false))))
+            answer::see_other("/status", Some(place.start_session(session.with_password())))
         }
         Err(cause @ (administrator::Error::TooShort | administrator::Error::TooLong)) => {
             page(&session, StatusCode::UNPROCESSABLE_ENTITY, Some(&sentence(&cause.to_string())))

@@ -10,7 +10,8 @@ use axum::http::header::{HeaderValue, RETRY_AFTER};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use model::Private;
-use operations::administrator::{self, Checked};
+use operations::administrator;
+use operations::administrators::{self, SignIn};
 use operations::role::Role;
 use serde::Deserialize;
 
@@ -43,6 +44,8 @@ pub(crate) struct SignOutForm {
 pub(crate) enum Refused {
     /// It is not the administrator's.
     Wrong,
+    /// It is right, and a code is wanted as well.
+    NeedsCode,
     /// Too many were wrong before.
     TooMany(Duration),
     /// It could not be looked up.
@@ -63,7 +66,7 @@ pub(crate) async fn sign_in(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Form(form): Form<SignInForm>,
 ) -> Response {
-    match judge(&place, peer.ip(), administrator::FIRST, &form.password).await {
+    match judge(&place, peer.ip(), by_password(&form.password)).await {
         Ok(who) => {
             tracing::info!(address = %Private(peer.ip()), "the administrator signed in");
             let next = if who.must_choose_password { "/password" } else { "/status" };
@@ -99,7 +102,8 @@ pub(crate) async fn by_link(
         // A strict cookie is not sent along the way from another site's page: the next step must be our own.
         *response.status_mut() = StatusCode::OK;
         response.headers_mut().insert("refresh", HeaderValue::from_static("0; url=/admin/"));
-        let body = "<!doctype html><html lang=en><title>Signed in</title><p><a href=/admin/>Go to the console</a>";
+        let body =
+            "<!doctype html><html lang=en><title>Signed in</title><p><a href=/admin/>Go to the console</a>";
         *response.body_mut() = Html(body).into_response().into_body();
         response.headers_mut().insert("content-type", HeaderValue::from_static("text/html; charset=utf-8"));
     }
@@ -121,35 +125,45 @@ pub(crate) async fn sign_out(
     answer::see_other("/sign-in", Some(place.end_session()))
 }
 
+/// The first administrator's password, and no code.
+pub(crate) fn by_password(password: &str) -> Proof<'_> {
+    Proof { name: administrator::FIRST, password, code: None }
+}
+
 /// The first administrator, who may do everything.
 pub(crate) fn first(must_choose_password: bool) -> SignedIn {
     SignedIn { name: administrator::FIRST.to_owned(), role: Role::Administrator, must_choose_password }
 }
 
-/// Tells whether a password is that administrator's, at the price of a failure when it is not.
-pub(crate) async fn judge(
-    place: &Place,
-    address: IpAddr,
-    name: &str,
-    password: &str,
-) -> Result<SignedIn, Refused> {
+/// What somebody signs in with.
+pub(crate) struct Proof<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) password: &'a str,
+    pub(crate) code: Option<&'a str>,
+}
+
+/// Tells whether somebody is the administrator that they say they are, at the price of a failure when not.
+pub(crate) async fn judge(place: &Place, address: IpAddr, proof: Proof<'_>) -> Result<SignedIn, Refused> {
     let web = &place.web;
     if !web.rooms.im.trusts(address) {
         let wait = web.sign_in.failures.charge(address, web.runtime.now()).map_err(Refused::TooMany)?;
         web.runtime.sleep(wait).await;
     }
     let _place = web.sign_in.hashing.acquire().await;
-    // For a name that nobody has, a password is looked at that nobody has: it takes the same time.
-    let password = if name == administrator::FIRST { password } else { "" };
-    match administrator::check(&web.rooms.store, &web.runtime, password).await {
-        Ok(Checked::Wrong) => {
+    let Proof { name, password, code } = proof;
+    match administrators::sign_in(&web.rooms.store, &web.runtime, name, password, code).await {
+        Ok(SignIn::Wrong) => {
             metrics::counter!("carillon_web_sign_in_failures_total").increment(1);
             tracing::warn!(address = %Private(address), "a wrong administrator password");
             Err(Refused::Wrong)
         }
-        Ok(checked) => {
+        Ok(SignIn::NeedsCode) => {
             web.sign_in.failures.forgive(address);
-            Ok(first(checked == Checked::OneTime))
+            Err(Refused::NeedsCode)
+        }
+        Ok(SignIn::In { role, must_choose_password }) => {
+            web.sign_in.failures.forgive(address);
+            Ok(SignedIn { name: name.to_owned(), role, must_choose_password })
         }
         Err(cause) => {
             tracing::error!(%cause, "the administrator's password cannot be looked up");
@@ -164,6 +178,10 @@ impl Refused {
     pub(crate) fn words(&self) -> (StatusCode, String) {
         match self {
             Self::Wrong => (StatusCode::FORBIDDEN, "That is not the administrator's password.".to_owned()),
+            Self::NeedsCode => {
+                let text = "You sign in with a code as well: do it at /admin/.".to_owned();
+                (StatusCode::FORBIDDEN, text)
+            }
             Self::TooMany(wait) => {
                 let seconds = wait.as_secs().max(1);
                 let text =
