@@ -17,6 +17,8 @@ pub struct MediaConfig {
     pub rtp_ports: (u16, u16),
     /// Ports inside that range that others of this node listen on: never taken.
     pub kept_ports: Vec<u16>,
+    /// The one UDP and TCP port for browsers; `None`: they come to the ports of their streams.
+    pub published_port: Option<u16>,
     /// How packets are marked.
     pub marks: Marks,
     /// The address that sockets are bound to.
@@ -51,6 +53,7 @@ impl Default for MediaConfig {
         Self {
             rtp_ports: (16_384, 32_766),
             kept_ports: Vec::new(),
+            published_port: None,
             marks: Marks::default(),
             bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             threads: 0,

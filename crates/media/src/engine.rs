@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token};
 
 use crate::gate::Gate;
+use crate::hub::{Hub, NEWCOMERS};
 use crate::lane::Order;
 use crate::legs::Legs;
 use crate::link::Waiting;
@@ -19,9 +20,10 @@ use crate::room::Room;
 use crate::rooms::Pressed;
 use crate::rtp::PACKET_BYTES_MAX;
 use crate::station::{Station, StationId};
+use crate::way::TOKENS_PER_LEG;
 use crate::{Command, ConferenceId, Event, Kind, PortId, Remote, Report};
 
-/// The token of the waker; sockets have twice the place of their leg, and one more for RTCP.
+/// The token of the waker; sockets of a leg have [`TOKENS_PER_LEG`] times its place, one more for RTCP, and more for its ways.
 pub(crate) const WAKE: Token = Token(usize::MAX);
 /// Poll events taken at once.
 const EVENTS_PER_TURN: usize = 1_024;
@@ -30,8 +32,10 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// The state of one media thread.
 pub(crate) struct Engine {
-    index: usize,
-    poll: Poll,
+    pub(crate) index: usize,
+    pub(crate) poll: Poll,
+    /// The published port, on the thread that has it.
+    pub(crate) hub: Option<Hub>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) legs: Legs,
     pub(crate) buffer: Box<[u8; PACKET_BYTES_MAX]>,
@@ -50,11 +54,12 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(index: usize, poll: Poll, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(index: usize, poll: Poll, shared: Arc<Shared>, hub: Option<Hub>) -> Self {
         let tick_at = shared.runtime.now() + TICK;
         Self {
             index,
             poll,
+            hub,
             shared,
             legs: Legs::default(),
             buffer: Box::new([0; PACKET_BYTES_MAX]),
@@ -88,8 +93,10 @@ impl Engine {
             self.handshakes(now);
             let unread = std::mem::take(&mut self.unread);
             for token in unread.into_iter().chain(events.iter().map(mio::event::Event::token)) {
-                if token != WAKE {
-                    self.readable(token, now);
+                match token {
+                    WAKE => {}
+                    Token(NEWCOMERS..) => self.published(token, now),
+                    _ => self.readable(token, now),
                 }
             }
             self.beats(now);
@@ -128,6 +135,7 @@ impl Engine {
             Order::Give(port, to) => self.give(port, to),
             Order::Conference(id, limits) => self.open_room(id, limits, now),
             Order::Refill => self.shared.refill(),
+            Order::Arrive(arrival) => self.arrive(arrival, now),
             Order::Do(command) => self.command(command, now),
         }
     }
@@ -143,8 +151,11 @@ impl Engine {
         if let Some(leg) = self.legs.at(slot) {
             let sockets = &mut leg.sockets;
             let watched = registry
-                .register(&mut sockets.rtp, Token(2 * slot), Interest::READABLE)
-                .and_then(|()| registry.register(&mut sockets.rtcp, Token(2 * slot + 1), Interest::READABLE));
+                .register(&mut sockets.rtp, Token(TOKENS_PER_LEG * slot), Interest::READABLE)
+                .and_then(|()| {
+                    registry.register(&mut sockets.rtcp, Token(TOKENS_PER_LEG * slot + 1), Interest::READABLE)
+                })
+                .and_then(|()| leg.ways.watch_all(slot, registry));
             if let Err(cause) = watched {
                 tracing::error!(%cause, "media sockets cannot be watched; a call has no media");
             }
@@ -160,6 +171,7 @@ impl Engine {
         let registry = self.poll.registry();
         let _ = registry.deregister(&mut leg.sockets.rtp);
         let _ = registry.deregister(&mut leg.sockets.rtcp);
+        leg.ways.forget_all(registry);
         Some(leg)
     }
 
@@ -221,8 +233,10 @@ impl Engine {
             Command::StopRecording { port } => self.stop_recording(port),
             Command::SetCrypto { port, crypto } => {
                 if let Some(leg) = self.legs.get(port) {
+                    let before = leg.fragment();
                     leg.set_crypto(crypto, &self.shared.identity, now);
                     leg.follow_link();
+                    self.shared.name(before, leg.fragment(), port);
                 }
                 self.begin(port, now);
             }
@@ -289,6 +303,7 @@ impl Engine {
             self.emit(port, leg.owner, Report::Quality(quality));
         }
         let (kind, number) = (leg.sockets.kind, leg.sockets.port);
+        self.shared.name(leg.fragment(), None, port);
         // The sockets close before the number can be bound again.
         drop(leg);
         self.shared.half(kind).lock().closed(number);
@@ -330,6 +345,7 @@ impl Engine {
         }
         self.report_to_peers(now);
         self.meter.flush();
+        self.forget_newcomers(now);
         if self.index == 0 {
             self.gauges();
         }

@@ -138,6 +138,11 @@ impl Agent {
         has_moved
     }
 
+    /// Whom checks for us name.
+    pub(crate) fn fragment(&self) -> &str {
+        &self.local.fragment
+    }
+
     /// Where packets to the peer go.
     pub(crate) fn selected(&self) -> Option<SocketAddr> {
         self.selected

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mio::Waker;
 use parking_lot::Mutex;
 
+use crate::hub::Arrival;
 use crate::port::Leg;
 use crate::{Command, Conference, ConferenceId, PortId};
 
@@ -27,6 +28,8 @@ pub(crate) enum Order {
     Gone(PortId),
     /// A conference was opened and is this thread's.
     Conference(ConferenceId, Conference),
+    /// Something came to the published port for a leg of this thread.
+    Arrive(Box<Arrival>),
     /// Bind pairs until the stock is full.
     Refill,
 }
@@ -36,6 +39,7 @@ impl Order {
     fn must_arrive(&self) -> bool {
         match self {
             Self::Do(command) => matches!(command, Command::Close { .. } | Command::Connect { .. }),
+            Self::Arrive(_) => false,
             _ => true,
         }
     }

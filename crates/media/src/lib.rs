@@ -85,6 +85,7 @@ pub mod g711;
 pub mod g722;
 mod gate;
 pub mod goertzel;
+mod hub;
 mod ice;
 mod jitter;
 mod lane;
@@ -127,6 +128,7 @@ mod tone;
 mod traffic;
 mod vault;
 mod wav;
+mod way;
 
 pub use codec::{Codec, Encoding};
 pub use command::{
@@ -179,6 +181,14 @@ pub enum Error {
     /// The certificate for DTLS could not be made.
     #[error("a certificate for DTLS: {0}")]
     Certificate(String),
+    /// The published port cannot be bound.
+    #[error("the port for browsers, {address}, cannot be bound: {cause}")]
+    Published {
+        /// Where it is to be.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        cause: std::io::Error,
+    },
     /// A media thread or its poll could not be made.
     #[error("media thread: {0}")]
     Thread(#[from] std::io::Error),

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crate::dtls::{Failure, Handshake, Identity, Session};
 use crate::engine::Engine;
-use crate::ice::Agent;
+use crate::ice::{Agent, Checked};
 use crate::meter::Dropped;
 use crate::perform::Beat;
 use crate::port::Leg;
@@ -117,13 +117,23 @@ impl Engine {
         let Self { legs, buffer, meter, .. } = self;
         let Some(leg) = legs.at(slot) else { return };
         let mut out = [0; ANSWER_BYTES_MAX];
-        let agent = leg.link.as_mut().and_then(|link| link.ice.as_mut());
-        let Some(checked) = agent.and_then(|agent| agent.check(&buffer[..length], source, now, &mut out))
-        else {
+        let Some(checked) = leg.checked(&buffer[..length], source, now, &mut out) else {
             return meter.dropped(Dropped::Stranger);
         };
-        if leg.sockets.rtp.send_to(&out[..checked.answer], source).is_err() {
-            meter.dropped(Dropped::Unsent);
+        self.answer_check(slot, source, (checked, &out), now);
+    }
+
+    /// Answers a check that was proved, and does what comes of it.
+    pub(crate) fn answer_check(
+        &mut self,
+        slot: usize,
+        source: SocketAddr,
+        (checked, answer): (Checked, &[u8; ANSWER_BYTES_MAX]),
+        now: Instant,
+    ) {
+        let Some(leg) = self.legs.at(slot) else { return };
+        if leg.transmit(&answer[..checked.answer], source).is_err() {
+            self.meter.dropped(Dropped::Unsent);
         }
         if checked.has_moved {
             let (port, owner) = (leg.id, leg.owner);
@@ -209,9 +219,10 @@ impl Leg {
         link.has_begun = true;
         // A handshake in the way of its own checks would be lost: it goes where the peer wants its packets.
         let target = link.ice.as_ref().and_then(Agent::selected).unwrap_or(peer);
-        let sockets = &self.sockets;
+        let (sockets, ways) = (&self.sockets, &mut self.ways);
         let turned = session.turn(datagram, now, |record| {
-            if let Err(cause) = sockets.rtp.send_to(record, target) {
+            let sent = ways.send(record, target).unwrap_or_else(|| sockets.send_rtp(record, target));
+            if let Err(cause) = sent {
                 tracing::debug!(%cause, "a datagram of a handshake cannot be sent; it is repeated");
             }
         });
@@ -227,6 +238,22 @@ impl Leg {
         };
         self.vault = Vault::new(keys).map(Box::new);
         Ok(true)
+    }
+
+    /// Takes a check of the peer.
+    pub(crate) fn checked(
+        &mut self,
+        packet: &[u8],
+        source: SocketAddr,
+        now: Instant,
+        out: &mut [u8; ANSWER_BYTES_MAX],
+    ) -> Option<Checked> {
+        self.link.as_mut()?.ice.as_mut()?.check(packet, source, now, out)
+    }
+
+    /// How checks of the peer are addressed.
+    pub(crate) fn fragment(&self) -> Option<String> {
+        Some(self.link.as_ref()?.ice.as_ref()?.fragment().to_owned())
     }
 
     /// Packets go where the checks say, when the peer makes any.

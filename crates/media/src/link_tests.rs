@@ -1,5 +1,6 @@
 //! Legs that agree on their keys over their own port, with browsers and phones of real sockets at their far ends.
 
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -30,8 +31,18 @@ struct House {
 
 impl House {
     fn start() -> Self {
+        Self::with(MediaConfig::default())
+    }
+
+    /// With one port for all browsers, and more threads than one.
+    fn published() -> Self {
+        let port = std::net::TcpListener::bind((LOCAL, 0)).unwrap().local_addr().unwrap().port();
+        Self::with(MediaConfig { published_port: Some(port), threads: 3, ..MediaConfig::default() })
+    }
+
+    fn with(config: MediaConfig) -> Self {
         let runtime = Runtime::real();
-        let config = MediaConfig { bind: LOCAL, threads: 1, ..MediaConfig::default() };
+        let config = MediaConfig { bind: LOCAL, threads: config.threads.max(1), ..config };
         let (media, events) = Media::start(config, &runtime).unwrap();
         Self { runtime, media, events }
     }
@@ -58,10 +69,14 @@ impl House {
 
     /// A leg of a browser that is relayed to a phone in the clear.
     fn browser(&self) -> (Browser, Port, UdpSocket) {
+        self.browser_named("ours")
+    }
+
+    fn browser_named(&self, fragment: &str) -> (Browser, Port, UdpSocket) {
         let (plain, phone) = self.plain();
         let port = self.open();
-        let browser = Browser::new(&self.media, port.rtp_port);
-        self.secure(&port, browser.identity.fingerprint(), false, Some("ours"));
+        let browser = Browser::new(&self.media, self.media.published_port().unwrap_or(port.rtp_port));
+        self.secure(&port, browser.identity.fingerprint(), false, Some(fragment));
         // As trickling browsers describe themselves: nowhere.
         let mut remote = Remote::new(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 9));
         remote.learn = Learn::Checked;
@@ -69,7 +84,7 @@ impl House {
         self.media.command(Command::SetRemote { port: port.id, remote });
         self.media.command(Command::Connect { a: port.id, b: plain.id });
         // Orders come before packets in each turn, but only those that were given before it.
-        while Browser::is_unanswered(&browser, "ours") {}
+        while browser.is_unanswered(fragment) {}
         (browser, plain, phone)
     }
 
@@ -308,4 +323,78 @@ async fn two_servers_agree_without_checks_and_either_may_begin() {
     };
     assert!(arrives(&phone_one, &plain_one, &phone_two));
     assert!(arrives(&phone_two, &plain_two, &phone_one));
+}
+
+#[tokio::test]
+async fn browsers_share_the_published_port_and_each_is_led_to_its_own_leg() {
+    let house = House::published();
+    let mut all: Vec<_> = ["one", "two", "three"].map(|name| (name, house.browser_named(name))).into();
+    for (name, (browser, _, _)) in &mut all {
+        browser.nominate(name);
+        browser.shake();
+    }
+    for (at, (_, (browser, plain, phone))) in all.iter_mut().enumerate() {
+        let at = at as u16;
+        browser.say(&sound(at), false);
+        assert_eq!(hear(phone, PATIENCE), Some(sound(at)));
+        phone.send_to(&sound(at + 10), (LOCAL, plain.rtp_port)).unwrap();
+        assert_eq!(browser.heard(false), sound(at + 10));
+    }
+}
+
+#[tokio::test]
+async fn at_the_published_port_a_browser_that_moves_is_followed_and_a_stranger_gets_nothing() {
+    let house = House::published();
+    let (mut browser, plain, phone) = house.talking_browser();
+    browser.socket = socket();
+    browser.nominate("ours");
+    phone.send_to(&sound(2), (LOCAL, plain.rtp_port)).unwrap();
+    assert_eq!(browser.heard(false), sound(2));
+    browser.socket = socket();
+    browser.check("nobody", &[]);
+    browser.say(&sound(3), false);
+    assert_eq!((hear(&browser.socket, QUIET), hear(&phone, QUIET)), (None, None));
+}
+
+#[tokio::test]
+async fn a_browser_without_datagrams_comes_over_a_stream() {
+    let house = House::published();
+    let (mut browser, plain, phone) = house.browser();
+    let mut stream = std::net::TcpStream::connect(browser.server).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    // What goes over the stream comes and goes at a socket of datagrams beside it, so that the browser is the same.
+    let (near, far) = (socket(), socket());
+    near.connect(far.local_addr().unwrap()).unwrap();
+    far.connect(near.local_addr().unwrap()).unwrap();
+    let (mut reader, up) = (stream.try_clone().unwrap(), far.try_clone().unwrap());
+    let down = far;
+    let carried = house.runtime.thread("forth", move || {
+        let mut buffer = [0; 2_048];
+        while let Ok(length) = up.recv(&mut buffer) {
+            let framed = [&(length as u16).to_be_bytes()[..], &buffer[..length]].concat();
+            // Cut in two, as networks do.
+            let (head, rest) = framed.split_at(1);
+            if stream.write_all(head).and_then(|()| stream.write_all(rest)).is_err() {
+                return;
+            }
+        }
+    });
+    let brought = house.runtime.thread("back", move || {
+        let mut length = [0; 2];
+        while reader.read_exact(&mut length).is_ok() {
+            let mut packet = vec![0; usize::from(u16::from_be_bytes(length))];
+            if reader.read_exact(&mut packet).is_err() || down.send(&packet).is_err() {
+                return;
+            }
+        }
+    });
+    browser.server = near.peer_addr().unwrap();
+    browser.socket = near;
+    browser.nominate("ours");
+    browser.shake();
+    browser.say(&sound(1), false);
+    assert_eq!(hear(&phone, PATIENCE), Some(sound(1)));
+    phone.send_to(&sound(2), (LOCAL, plain.rtp_port)).unwrap();
+    assert_eq!(browser.heard(false), sound(2));
+    assert!(carried.is_ok() && brought.is_ok());
 }

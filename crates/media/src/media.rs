@@ -1,6 +1,7 @@
 //! The handle: opens ports and sends commands to the thread that has them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -11,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::dtls::{Fingerprint, Identity};
 use crate::engine::{Engine, WAKE};
+use crate::hub::{Hub, Published};
 use crate::lane::{Lane, Order};
 use crate::pool::{BIND_TRIES, Half, Pair};
 use crate::port::Leg;
@@ -43,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) recorder: Arc<Recorder>,
     /// Who this server is where keys are agreed on by DTLS.
     pub(crate) identity: Identity,
+    /// The one port for browsers.
+    pub(crate) published: Option<Published>,
     audio: Mutex<Half<Pair>>,
     video: Mutex<Half<Pair>>,
     /// Ports that were moved to another thread than the one they were opened on.
@@ -65,6 +69,17 @@ impl Media {
             .map(|poll| Waker::new(poll.registry(), WAKE).map(Lane::new))
             .collect::<Result<Vec<Lane>, _>>()?;
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
+        let address = config.published_port.map(|port| SocketAddr::new(config.bind, port));
+        let mut hub = match address {
+            Some(address) => {
+                let bound = Hub::bind(address, runtime);
+                Some(bound.map_err(|cause| Error::Published { address, cause })?)
+            }
+            None => None,
+        };
+        if let (Some(hub), Some(poll)) = (&mut hub, polls.first()) {
+            hub.watch(poll.registry())?;
+        }
         let half = |kind| Mutex::new(Half::new(config.pairs(kind), || runtime.random_u64()));
         let shared = Arc::new(Shared {
             audio: half(Kind::Audio),
@@ -75,6 +90,7 @@ impl Media {
             events,
             recorder: Arc::default(),
             identity: Identity::new().map_err(Error::Certificate)?,
+            published: address.map(Published::new),
             moved: Mutex::default(),
             opened: AtomicU64::new(0),
             is_refilling: AtomicBool::new(false),
@@ -84,7 +100,7 @@ impl Media {
             (Arc::clone(&shared.recorder), runtime.clone(), shared.events.clone());
         runtime.thread("media-recorder", move || recorder.run(&world, &events))?;
         for (index, poll) in polls.into_iter().enumerate() {
-            let mut engine = Engine::new(index, poll, Arc::clone(&shared));
+            let mut engine = Engine::new(index, poll, Arc::clone(&shared), hub.take());
             runtime.thread(&format!("media-{index}"), move || engine.run())?;
         }
         Ok((Self { shared }, receiver))
@@ -131,6 +147,11 @@ impl Media {
     /// What the certificate of this server is known by, for its descriptions (RFC 8122).
     pub fn fingerprint(&self) -> &Fingerprint {
         self.shared.identity.fingerprint()
+    }
+
+    /// The one port for browsers, if there is one.
+    pub fn published_port(&self) -> Option<u16> {
+        self.shared.config.published_port
     }
 
     /// Ports of `kind` in use, and the most there can be.

@@ -22,6 +22,7 @@ use crate::station::StationId;
 use crate::tape::Tape;
 use crate::telephone_event::{Detector, Press};
 use crate::vault::Vault;
+use crate::way::Ways;
 use crate::{ConferenceId, Crypto, Kind, OpenPort, PortId, Quality, Reception};
 
 /// What is done with the packets of a leg.
@@ -118,6 +119,8 @@ pub(crate) struct Leg {
     pub(crate) vault: Option<Box<Vault>>,
     /// How they become known, when that is over its own port.
     pub(crate) link: Option<Box<Link>>,
+    /// Where it is reached over the published port.
+    pub(crate) ways: Ways,
     /// What it is recorded on.
     pub(crate) tape: Option<Box<Tape>>,
     /// When its next turn is, when it has one.
@@ -150,6 +153,7 @@ impl Leg {
             mouth: None,
             vault: None,
             link: None,
+            ways: Ways::default(),
             tape: None,
             beat: None,
         }
@@ -184,6 +188,14 @@ impl Leg {
         }
     }
 
+    /// Sends to an address of the peer: over the way that it came, if there is one, else from the leg's own port.
+    pub(crate) fn transmit(&mut self, packet: &[u8], target: SocketAddr) -> io::Result<usize> {
+        match self.ways.send(packet, target) {
+            Some(sent) => sent,
+            None => self.sockets.send_rtp(packet, target),
+        }
+    }
+
     /// Protects what is in the first `length` bytes of `buffer`, when it must be, and sends it to the peer. There must be
     /// room behind it.
     pub(crate) fn send(
@@ -203,7 +215,7 @@ impl Leg {
         let packet = &buffer[..length];
         let sent = match has_own_port {
             true => self.sockets.rtcp.send_to(packet, target),
-            false => self.sockets.send_rtp(packet, target),
+            false => self.transmit(packet, target),
         };
         sent.map_err(|_| Dropped::Unsent)
     }

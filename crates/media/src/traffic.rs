@@ -14,6 +14,7 @@ use crate::mouth::Mouth;
 use crate::port::{Leg, Role};
 use crate::rooms::Pressed;
 use crate::telephone_event::{Press, TelephoneEvent};
+use crate::way::{FIRST_WAY, TOKENS_PER_LEG};
 use crate::{Report, rtp};
 
 /// Packets read from one socket before the others have their turn.
@@ -35,11 +36,16 @@ struct News {
 impl Engine {
     /// Reads a socket empty, as an edge-triggered poll names it only once.
     pub(crate) fn readable(&mut self, token: Token, now: Instant) {
-        let (slot, is_rtcp_port) = (token.0 / 2, token.0 % 2 == 1);
+        let (slot, place) = (token.0 / TOKENS_PER_LEG, token.0 % TOKENS_PER_LEG);
+        let is_rtcp_port = place == 1;
         for _ in 0..READS_PER_TURN {
             let Some(leg) = self.legs.at(slot) else { return };
-            let socket = if is_rtcp_port { &leg.sockets.rtcp } else { &leg.sockets.rtp };
-            match socket.recv_from(&mut self.buffer[..]) {
+            let read = match place {
+                0 => leg.sockets.rtp.recv_from(&mut self.buffer[..]),
+                1 => leg.sockets.rtcp.recv_from(&mut self.buffer[..]),
+                way => leg.ways.read(way - FIRST_WAY, &mut self.buffer),
+            };
+            match read {
                 Ok((length, source)) => self.packet(slot, is_rtcp_port, length, source, now),
                 Err(cause) if cause.kind() == ErrorKind::WouldBlock => return,
                 Err(_) => {} // An ICMP error of a packet sent before; the silence watch sees to it.

@@ -78,11 +78,20 @@ pub struct SocketOptions {
 impl Runtime {
     /// Listens for TCP connections.
     pub fn listen_tcp(&self, address: SocketAddr, options: SocketOptions) -> io::Result<TcpListener> {
+        TcpListener::from_std(self.listen_tcp_std(address, options)?)
+    }
+
+    /// Listens for TCP connections on a non-blocking socket that no async runtime owns (media threads).
+    pub fn listen_tcp_std(
+        &self,
+        address: SocketAddr,
+        options: SocketOptions,
+    ) -> io::Result<std::net::TcpListener> {
         let socket = open(address, Type::STREAM, Protocol::TCP, options)?;
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
         socket.listen(TCP_BACKLOG)?;
-        TcpListener::from_std(socket.into())
+        Ok(socket.into())
     }
 
     /// The addresses of a host, as the system finds them; an address in text is itself.

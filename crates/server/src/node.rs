@@ -360,6 +360,7 @@ fn media_config(config: &Config) -> MediaConfig {
     MediaConfig {
         rtp_ports: config.media.rtp_ports,
         kept_ports: config.listen.ports(),
+        published_port: Some(config.listen.webrtc).filter(|port| *port != 0),
         marks: config.media.marks,
         bind,
         ..MediaConfig::default()

@@ -8,6 +8,7 @@ use sip::uri::Scheme;
 use sip::{CSeq, Method, Name, NameAddr, Request, RequestBuilder, Response, Uri};
 
 use super::describe::Said;
+use super::handshake::Server;
 use super::house::{Context, House};
 use super::incoming::Reliability;
 use super::outcome::Failure;
@@ -93,7 +94,7 @@ impl BranchLeg {
             None => context.house.directory.srtp(place.line.as_ref()),
         };
         let secrecy =
-            Secrecy::new(srtp, target.flow.transport, context.house.ports.fingerprint(), context.endpoint);
+            Secrecy::new(srtp, target.flow.transport, Server::of(&*context.house.ports), context.endpoint);
         Self {
             place,
             connection: 0,

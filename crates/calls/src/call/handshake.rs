@@ -12,12 +12,14 @@ use media::{FINGERPRINTS_MAX, Fingerprint, Handshake, IceCredentials};
 use sip::endpoint::Endpoint;
 use sip::sdp::{Codec, Media, Sdp};
 
-use super::streams::STREAMS_MAX;
+use super::streams::{Ports, STREAMS_MAX};
 
 /// The profile of browsers (RFC 8829 §5.1.2).
 pub(crate) const PROFILE: &str = "UDP/TLS/RTP/SAVPF";
 /// RFC 8445 §5.1.2.2: an only host candidate of the one component.
 const PRIORITY: u32 = (126 << 24) | (65_535 << 8) | 255;
+/// RFC 6544 §4.2: one for streams that the other one opens.
+const PRIORITY_TCP: u32 = (126 << 24) | (((4 << 13) | 8_191) << 8) | 255;
 /// What is agreed on hop by hop, or speaks of streams by names that do not reach the other phone.
 const OF_THE_HOP: [&str; 15] = [
     "mid",
@@ -62,10 +64,25 @@ pub(crate) struct Heard {
 pub(crate) struct Handshakes {
     /// Our offers want one.
     is_offered: bool,
-    fingerprint: String,
+    server: Server,
     /// What our credentials are made of.
     seed: [u8; 32],
     lines: [Line; STREAMS_MAX],
+}
+
+/// What of the server stands in its descriptions.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    /// What its certificate is known by.
+    pub fingerprint: String,
+    /// The one port for browsers, if there is one.
+    pub published_port: Option<u16>,
+}
+
+impl Server {
+    pub(crate) fn of(ports: &dyn Ports) -> Self {
+        Self { fingerprint: ports.fingerprint(), published_port: ports.published_port() }
+    }
 }
 
 /// What holds for one m-line.
@@ -127,11 +144,14 @@ pub(crate) fn unbind(media: &mut Media) {
 }
 
 impl Handshakes {
-    /// `is_offered`: our offers want one. `fingerprint` is the server's.
-    pub(crate) fn new(is_offered: bool, fingerprint: String, endpoint: &mut Endpoint) -> Self {
+    /// `is_offered`: our offers want one. `is_web`: the phone is a browser, which always makes checks.
+    pub(crate) fn new(is_offered: bool, is_web: bool, server: Server, endpoint: &mut Endpoint) -> Self {
+        // Whose a packet is at the published port say checks only.
+        let published_port = server.published_port.filter(|_| is_web);
+        let server = Server { published_port, ..server };
         let mut seed = [0; 32];
         endpoint.fill_random(&mut seed);
-        Self { is_offered, fingerprint, seed, lines: Default::default() }
+        Self { is_offered, server, seed, lines: Default::default() }
     }
 
     /// Do our offers want one on a line of which the phone has said nothing yet?
@@ -194,14 +214,22 @@ impl Handshakes {
             (true, false) => "passive",
         };
         media.push_attribute(&format!("setup:{setup}"));
-        media.push_attribute(&format!("fingerprint:{}", self.fingerprint));
+        media.push_attribute(&format!("fingerprint:{}", self.server.fingerprint));
         // A phone that makes no checks would not understand them, and a browser always does.
         if !is_answer || heard.is_none_or(Heard::has_ice) {
             let IceCredentials { fragment, password } = self.credentials(at);
             media.push_attribute(&format!("ice-ufrag:{fragment}"));
             media.push_attribute(&format!("ice-pwd:{password}"));
-            let port = media.port();
+            let published = self.server.published_port;
+            let port = published.unwrap_or(media.port());
+            media.set_port(port);
             media.push_attribute(&format!("candidate:1 1 udp {PRIORITY} {address} {port} typ host"));
+            if published.is_some() {
+                // RFC 6544 §4.5: for networks that let no datagrams out.
+                let passive =
+                    format!("candidate:2 1 tcp {PRIORITY_TCP} {address} {port} typ host tcptype passive");
+                media.push_attribute(&passive);
+            }
             media.push_attribute("end-of-candidates");
         }
     }

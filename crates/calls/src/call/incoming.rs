@@ -11,6 +11,7 @@ use sip::{Name, Request, Uri};
 use super::branch::{BranchLeg, BranchState, Invitation};
 use super::describe::{Description, Lines, Whereabouts};
 use super::half::host_address;
+use super::handshake::Server;
 use super::house::Context;
 use super::letter::{FetchPurpose, Letter, Wanted};
 use super::outcome::{Failure, Verdict};
@@ -190,8 +191,8 @@ pub(crate) fn check(arrival: Arrival, context: &mut Context<'_>) -> Result<(Call
         Some(trunk) => trunk.srtp(),
         None => context.house.directory.srtp(caller.line.as_ref()),
     };
-    let fingerprint = context.house.ports.fingerprint();
-    let mut secrecy = Secrecy::new(srtp, flow.transport, fingerprint, context.endpoint);
+    let server = Server::of(&*context.house.ports);
+    let mut secrecy = Secrecy::new(srtp, flow.transport, server, context.endpoint);
     if !secrecy.can_offer() {
         return Err(488);
     }

@@ -15,7 +15,7 @@ use sip::endpoint::{Endpoint, Transport};
 use sip::sdp::{self, Media, Sdp};
 
 use super::describe::{Description, MediaLine, Whereabouts};
-use super::handshake::{self, Handshakes, Heard};
+use super::handshake::{self, Handshakes, Heard, Server};
 use super::streams::STREAMS_MAX;
 
 /// Keys and salts of one line, one for each of [`Suite::ALL`], in bytes: two suites never share a key, for each begins
@@ -114,20 +114,14 @@ impl Secrecy {
     }
 
     /// A leg under a policy, whose signalling comes over this transport.
-    /// `fingerprint` is the server's in handshakes.
-    pub(crate) fn new(
-        policy: Srtp,
-        transport: Transport,
-        fingerprint: String,
-        endpoint: &mut Endpoint,
-    ) -> Self {
+    pub(crate) fn new(policy: Srtp, transport: Transport, server: Server, endpoint: &mut Endpoint) -> Self {
         // What signs in over a WebSocket is a browser, and knows no media in the clear.
         let is_web = matches!(transport, Transport::Ws | Transport::Wss);
         if policy == Srtp::Off && !is_web {
             return Self::off();
         }
         let policy = if policy == Srtp::Off { Srtp::Accepted } else { policy };
-        let handshakes = Handshakes::new(is_web || policy == Srtp::Dtls, fingerprint, endpoint);
+        let handshakes = Handshakes::new(is_web || policy == Srtp::Dtls, is_web, server, endpoint);
         let mut secrets = Box::new([[0; SECRETS_BYTES]; STREAMS_MAX]);
         secrets.iter_mut().for_each(|secret| endpoint.fill_random(secret));
         let is_secure = matches!(transport, Transport::Tls | Transport::Wss);

@@ -29,6 +29,8 @@ pub trait Ports: Send + Sync {
     fn command(&self, command: Command);
     /// What the server is known by where keys are agreed on by DTLS: the value of `a=fingerprint` (RFC 8122).
     fn fingerprint(&self) -> String;
+    /// The one port for browsers, if there is one.
+    fn published_port(&self) -> Option<u16>;
     /// Opens a conference.
     fn conference(&self, limits: Conference) -> ConferenceId;
 }
@@ -44,6 +46,10 @@ impl Ports for Media {
 
     fn fingerprint(&self) -> String {
         Self::fingerprint(self).to_string()
+    }
+
+    fn published_port(&self) -> Option<u16> {
+        Self::published_port(self)
     }
 
     fn conference(&self, limits: Conference) -> ConferenceId {
@@ -342,6 +348,10 @@ mod tests {
 
         fn fingerprint(&self) -> String {
             String::new()
+        }
+
+        fn published_port(&self) -> Option<u16> {
+            None
         }
 
         fn conference(&self, _: Conference) -> ConferenceId {

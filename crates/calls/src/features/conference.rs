@@ -297,6 +297,10 @@ mod tests {
             String::new()
         }
 
+        fn published_port(&self) -> Option<u16> {
+            None
+        }
+
         fn conference(&self, _: Conference) -> ConferenceId {
             let mut told = self.0.lock();
             told.0 += 1;

@@ -31,6 +31,10 @@ impl calls::call::Ports for NoMedia {
         String::new()
     }
 
+    fn published_port(&self) -> Option<u16> {
+        None
+    }
+
     fn open(&self, open: media::OpenPort) -> Result<media::Port, media::NoPort> {
         Err(media::NoPort(open.kind))
     }

@@ -30,6 +30,9 @@ pub const FINGERPRINT: &str =
 /// The port of phones whose signalling comes over a WebSocket.
 pub const WEB_PORT: u16 = 5062;
 
+/// The one port for browsers.
+pub const PUBLISHED_PORT: u16 = 29_000;
+
 /// A registered phone.
 #[derive(Clone)]
 pub struct Registered {
@@ -179,6 +182,10 @@ impl Ports for Numbers {
 
     fn fingerprint(&self) -> String {
         FINGERPRINT.to_owned()
+    }
+
+    fn published_port(&self) -> Option<u16> {
+        Some(PUBLISHED_PORT)
     }
 
     fn conference(&self, _: Conference) -> ConferenceId {

@@ -47,6 +47,8 @@ fn services(listen: &ListenSection) -> Vec<Service> {
         public("sips", listen.sips, false),
         public("https", listen.https, false),
         public("proxy", listen.proxy, false),
+        public("webrtc", listen.webrtc, false),
+        public("webrtc", listen.webrtc, true),
         loopback("http_loopback", listen.http_loopback),
         loopback("metrics", listen.metrics),
     ]
@@ -107,6 +109,7 @@ mod tests {
             http_loopback: 0,
             metrics: 0,
             proxy: 0,
+            webrtc: 0,
         };
         let findings = check(&config, &runtime).await;
         assert_eq!(findings.len(), 1);

@@ -31,6 +31,8 @@ pub struct ListenSection {
     pub metrics: u16,
     /// The proxy for bytestreams between clients (XEP-0065).
     pub proxy: u16,
+    /// Sound and pictures of browsers, over UDP and TCP.
+    pub webrtc: u16,
 }
 
 impl Default for ListenSection {
@@ -49,6 +51,7 @@ impl Default for ListenSection {
             http_loopback: 8080,
             metrics: 9464,
             proxy: 0,
+            webrtc: 0,
         }
     }
 }
@@ -80,7 +83,7 @@ impl ListenSection {
         all.ports_mut().into_iter().map(|port| *port).filter(|port| *port != 0).collect()
     }
 
-    fn ports_mut(&mut self) -> [&mut u16; 11] {
+    fn ports_mut(&mut self) -> [&mut u16; 12] {
         [
             &mut self.xmpp,
             &mut self.xmpps,
@@ -93,6 +96,7 @@ impl ListenSection {
             &mut self.http_loopback,
             &mut self.metrics,
             &mut self.proxy,
+            &mut self.webrtc,
         ]
     }
 

@@ -112,6 +112,8 @@ settings! {
         |config, value| { config.listen.metrics = value.number()?; Some(()) };
     "listen" "proxy": PORT, AtStart(listen.proxy),
         |config, value| { config.listen.proxy = value.number()?; Some(()) };
+    "listen" "webrtc": PORT, AtStart(listen.webrtc),
+        |config, value| { config.listen.webrtc = value.number()?; Some(()) };
 
     "storage" "url": "\"sqlite:FILE\" or \"postgres://USER@HOST/DATABASE\"", AtStart(storage.url),
         |config, value| {
