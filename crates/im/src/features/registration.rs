@@ -255,7 +255,7 @@ impl Im {
         };
         check_password(&password, &name).map_err(said)?;
         let order = Order::UserSetPassword { jid: user.clone(), password };
-        service_administration::ordered(self, order).await.map_err(|_| PasswordNotSet::Later)
+        service_administration::ordered(self, user, order).await.map_err(|_| PasswordNotSet::Later)
     }
 }
 

@@ -110,7 +110,6 @@ mod tests {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Wish {
-        #[allow(dead_code, reason = "it is read, not looked at")]
         number: u32,
     }
 
@@ -121,6 +120,7 @@ mod tests {
         assert_eq!((&wrong["status"], &wrong["errors"][0]["field"]), (&422.into(), &"number".into()));
         assert_eq!(problem(r#"{"number":7,"colour":1}"#)["errors"][0]["field"], "colour");
         assert_eq!(problem("{")["status"], 400);
+        assert_eq!(read::<Wish>(br#"{"number":7}"#).ok().map(|wish| wish.number), Some(7));
         assert_eq!(problem(r#"{"number":7} {}"#)["status"], 400);
     }
 }
