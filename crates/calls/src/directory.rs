@@ -88,6 +88,10 @@ impl<P: Phones> Directory for PlanDirectory<P> {
         self.plan.load().between(one, other)
     }
 
+    fn has_conferences(&self, stand: Stand<'_>) -> bool {
+        self.plan.load().has_conferences(stand)
+    }
+
     fn phones_of(&self, line: &LineId) -> Vec<Branch> {
         self.phones.of(line, self.phones.now())
     }

@@ -301,6 +301,10 @@ pub trait Directory: Send + Sync {
     fn between(&self, _one: Stand<'_>, _other: Stand<'_>) -> Between {
         Between::default()
     }
+    /// May who stands there have conferences?
+    fn has_conferences(&self, _stand: Stand<'_>) -> bool {
+        true
+    }
     /// The phones of a line, for a call that is not dialled: a recall, a call that an application makes.
     fn phones_of(&self, _line: &LineId) -> Vec<Branch> {
         Vec::new()

@@ -251,6 +251,7 @@ fn is_look(request: &Request) -> bool {
             | R::LineList
             | R::LineShow { .. }
             | R::DeviceList
+            | R::DeviceShow { .. }
             | R::MessageOfTheDay
             | R::GroupList
             | R::DialPlanShow { secrets: false }
@@ -258,6 +259,7 @@ fn is_look(request: &Request) -> bool {
             | R::DialPlanTest(_)
             | R::DialPlanCases { save: false, .. }
             | R::DialPlanLocations
+            | R::DialPlanUses { .. }
             | R::SoundList
             | R::QueueList { .. }
             | R::TrunkList

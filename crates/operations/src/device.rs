@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::LineId;
+use model::plan::DeviceKey;
 use serde::{Deserialize, Serialize};
 
 use crate::user::{given_or_random, warn_of_weakness};
@@ -35,6 +36,20 @@ pub struct DeviceShown {
     pub account: Option<String>,
     /// Where it is registered from.
     pub registered: Vec<String>,
+}
+
+/// A device with what its keys are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceDetail {
+    /// The device.
+    #[serde(flatten)]
+    pub device: DeviceShown,
+    /// Its button template; `None`: all its lines, then all its lamps.
+    pub button_template: Option<String>,
+    /// The nodes that it registers at, in their order, as its pool names them.
+    pub nodes: Vec<String>,
+    /// Its keys, in their order.
+    pub keys: Vec<DeviceKey>,
 }
 
 pub(crate) async fn add(context: &Context, new: NewDevice) -> Result<PasswordSet, Failure> {
@@ -96,6 +111,28 @@ pub(crate) async fn list(context: &Context) -> Result<Vec<DeviceShown>, Failure>
         }
     }
     Ok(all)
+}
+
+/// A device and its keys.
+pub(crate) async fn show(context: &Context, name: &str) -> Result<DeviceDetail, Failure> {
+    let device = list(context).await?.into_iter().find(|device| device.name == name);
+    let device = device.ok_or_else(|| {
+        Failure::not_found(format!("there is no device {name}; `carillon device list` shows all"))
+    })?;
+    let plan = calls::dialplan::load(&context.store, context.services.clone(), &context.runtime).await?;
+    let plan = plan.plan();
+    let Some(said) = plan.devices.iter().find(|device| device.name == name) else {
+        return Ok(DeviceDetail { device, ..DeviceDetail::default() });
+    };
+    let pool = plan.device_pools.iter().find(|pool| Some(&pool.name) == said.pool.as_ref());
+    let group = pool.and_then(|pool| pool.call_manager_group.as_ref());
+    let group = plan.phones.call_manager_groups.iter().find(|one| Some(&one.name) == group);
+    Ok(DeviceDetail {
+        device,
+        button_template: said.button_template.clone(),
+        nodes: group.map(|group| group.nodes.clone()).unwrap_or_default(),
+        keys: plan.keys(said),
+    })
 }
 
 async fn set(

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use calls::admission::{PoolShown, Pools};
 use calls::dialplan::{self, Accounts, Case, CaseFailure, DialPlan, Explanation, KeepError, Kept, Summary};
-use model::Timestamp;
-use model::plan::{DocumentError, Finding, Plan, Severity, SoundName};
+use model::plan::{DocumentError, Finding, Plan, Severity, SoundName, Uses};
+use model::{LineId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
@@ -97,6 +97,16 @@ pub struct CasesRun {
     pub saved: bool,
     /// The explanation of each, when it was asked for.
     pub explanations: Vec<String>,
+}
+
+/// What of the plan names something, and whom that concerns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialPlanUses {
+    /// Where it is written, who names it, the lines behind.
+    #[serde(flatten)]
+    pub uses: Uses,
+    /// The users of these lines.
+    pub users: Vec<String>,
 }
 
 pub(crate) async fn show(context: &Context, secrets: bool) -> Result<DialPlanShown, Failure> {
@@ -222,6 +232,19 @@ pub(crate) async fn locations(context: &Context) -> Result<Vec<PoolShown>, Failu
     let pools = Pools::default();
     pools.follow(in_force(context).await?.plan());
     Ok(pools.shown())
+}
+
+/// Everything that names this, with the lines and users behind it. Looks through the whole plan: only when asked.
+pub(crate) async fn uses(context: &Context, name: &str) -> Result<DialPlanUses, Failure> {
+    let plan = in_force(context).await?;
+    let uses = plan.plan().uses(name);
+    if uses.defined.is_empty() && uses.used.is_empty() {
+        return Err(Failure::not_found(format!("nothing in the dial plan is called {name}, or names it")));
+    }
+    let concerned = |line: &&LineId| uses.lines.iter().any(|span| span.contains(line));
+    let owners = plan.accounts().lines().filter(concerned).filter_map(|line| plan.accounts().owner(line)?);
+    let users: BTreeSet<String> = owners.map(ToString::to_string).collect();
+    Ok(DialPlanUses { users: users.into_iter().collect(), uses })
 }
 
 fn read(document: &str) -> Result<Plan, Failure> {

@@ -55,8 +55,8 @@ pub use call::{
     CallShown, CallTraced, CallsWanted, HistoryCall, HistoryShown, LegShown, MessageShown, PartyShown,
     QualityShown, RecordingShown, history_of,
 };
-pub use device::{DeviceShown, NewDevice};
-pub use dialplan::{CasesRun, DialPlanApplied, DialPlanShown, DialPlanTested, NewDialPlan};
+pub use device::{DeviceDetail, DeviceShown, NewDevice};
+pub use dialplan::{CasesRun, DialPlanApplied, DialPlanShown, DialPlanTested, DialPlanUses, NewDialPlan};
 pub use failure::{Failure, RowFailure};
 pub use group::{GroupChange, GroupShown};
 pub use import::{Imported, Row, read_rows};
@@ -173,6 +173,7 @@ pub async fn perform(
         }
         Request::DeviceAdd(new) => json(device::add(context, new).await?),
         Request::DeviceList => json(device::list(context).await?),
+        Request::DeviceShow { name } => json(device::show(context, &name).await?),
         Request::DeviceRemove { name } => json(device::remove(context, &name).await?),
         Request::DeviceSetPassword { name, password } => {
             json(device::set_password(context, &name, password).await?)
@@ -192,6 +193,7 @@ pub async fn perform(
             json(dialplan::cases(context, csv.as_deref(), save, explain).await?)
         }
         Request::DialPlanLocations => json(dialplan::locations(context).await?),
+        Request::DialPlanUses { name } => json(dialplan::uses(context, &name).await?),
         Request::SoundImport { name, wav } => json(sound::import(context, name, &wav).await?),
         Request::SoundList => json(sound::list(context).await?),
         Request::SoundRemove { name } => json(sound::remove(context, name).await?),

@@ -143,6 +143,11 @@ pub enum Request {
     DeviceAdd(NewDevice),
     /// All devices.
     DeviceList,
+    /// A device and its keys.
+    DeviceShow {
+        /// Which.
+        name: String,
+    },
     /// Takes the account of a device away.
     DeviceRemove {
         /// Which.
@@ -206,6 +211,11 @@ pub enum Request {
     },
     /// The bandwidth between locations.
     DialPlanLocations,
+    /// What of the dial plan names this.
+    DialPlanUses {
+        /// A partition, search space, pool, group, trunk, line, ….
+        name: String,
+    },
     /// Takes a sound.
     SoundImport {
         /// Its name.

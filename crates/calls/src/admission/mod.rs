@@ -51,4 +51,6 @@ pub struct Between {
     pub allowance: Option<Arc<Allowance>>,
     /// The pools that the call takes from.
     pub pools: Vec<PoolName>,
+    /// The media resources of one of them have no transcoder: nothing is offered that would need it (`CC-24`).
+    pub bars_transcoding: bool,
 }

@@ -128,14 +128,15 @@ impl Call {
                 self.transferred(self.talking(line)?, Ok(dialled(target)), context)?;
             }
             Command::ConferenceCall { held, line, .. } => {
-                self.talking(line)?;
+                confer::may_order(self, self.talking(line)?, context)?;
                 is_in(line, *held, context)?;
                 let room = context.house.conferences.room_of(*held);
                 let room = room.unwrap_or_else(|| conference::room_of_call(self.id));
                 confer::order(self, room, None, context)?;
             }
             Command::JoinConference { conference, line, .. } => {
-                let (_, leaves) = self.talking(line)?;
+                let (pair, leaves) = self.talking(line)?;
+                confer::may_order(self, (pair, leaves), context)?;
                 is_in(line, *conference, context)?;
                 let room = context.house.conferences.room_of(*conference).ok_or(Refusal::NoSuchCall)?;
                 confer::order(self, room, Some(leaves), context)?;

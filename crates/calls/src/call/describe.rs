@@ -378,9 +378,9 @@ fn carried_kind(media: &Media) -> Option<Kind> {
 }
 
 impl crate::place::Branch {
-    /// What is offered there: what the server can make of it, too; over a trunk that names codecs, only those.
-    pub(crate) fn offer<'a>(&self, offer: &'a Description) -> Cow<'a, Description> {
-        let offer = offer.with_transcoded();
+    /// What is offered there: what the server can make of it, too, if it may; over a trunk that names codecs, only those.
+    pub(crate) fn offer<'a>(&self, offer: &'a Description, transcodes: bool) -> Cow<'a, Description> {
+        let offer = if transcodes { offer.with_transcoded() } else { Cow::Borrowed(offer) };
         match self.trunk.as_ref().map(|outgoing| outgoing.trunk.codecs()) {
             Some(codecs) if !codecs.is_empty() => Cow::Owned(offer.only(codecs)),
             _ => offer,

@@ -297,7 +297,7 @@ impl Switchboard {
         let Some(id) = self.index.call_of(dialog) else { return Unlent::NoSuchDialog };
         match self.calls.get(&id) {
             Some(Held::Bridge(call)) => {
-                if let Err(unlent) = confer::may_barge(call, dialog, &fetch.who) {
+                if let Err(unlent) = confer::may_barge(call, dialog, &fetch.who, &self.house) {
                     return unlent;
                 }
                 let room = conference::room_of_call(id);

@@ -59,7 +59,7 @@ impl Call {
             }
             heard => {
                 let limited = between.limited(description);
-                (Lines::Offer(heard.as_ref()), between.limited(&limited.with_transcoded()).into_owned())
+                (Lines::Offer(heard.as_ref()), between.limited(&between.extended(&limited)).into_owned())
             }
         };
         if spoke && !description.has_media_for_us() {

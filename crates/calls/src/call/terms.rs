@@ -21,6 +21,11 @@ impl Between {
         }
     }
 
+    /// An offer with the codecs that the server can make of its own, unless it may not.
+    pub(super) fn extended<'a>(&self, offer: &'a Description) -> Cow<'a, Description> {
+        if self.bars_transcoding { Cow::Borrowed(offer) } else { offer.with_transcoded() }
+    }
+
     /// What the phone is offered: of what the caller speaks and may speak, and of what the server can make of that.
     fn offered<'a>(
         &self,
@@ -28,10 +33,10 @@ impl Between {
         place: &place::Branch,
     ) -> Result<Cow<'a, Description>, Failure> {
         if self.allowance.is_none() {
-            return Ok(place.offer(offer));
+            return Ok(place.offer(offer, !self.bars_transcoding));
         }
         let limited = self.limited(offer);
-        let offered = self.limited(&place.offer(&limited)).into_owned();
+        let offered = self.limited(&place.offer(&limited, !self.bars_transcoding)).into_owned();
         let speaks = limited.has_media_for_us() && offered.has_media_for_us();
         if speaks || !offer.has_media_for_us() {
             Ok(Cow::Owned(offered))

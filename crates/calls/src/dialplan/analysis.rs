@@ -169,7 +169,15 @@ impl DialPlan {
                     return nowhere(Outcome::Feature(self.plan.feature_codes[index].does, keyed));
                 }
                 Target::Echo => return nowhere(Outcome::Service(Service::Echo)),
-                Target::Conference => return nowhere(Outcome::Conference),
+                Target::Conference if self.plan.has_conferences(&caller.profile.place) => {
+                    return nowhere(Outcome::Conference);
+                }
+                Target::Conference => {
+                    if W::WATCHES {
+                        witness.tell(no_conferences_step(caller));
+                    }
+                    return nowhere(Outcome::Blocked);
+                }
                 Target::Slot => return nowhere(Outcome::Slot),
                 Target::Route(index) => {
                     return self.by_route((index, entry), (number, calling), (ask, caller), witness);
@@ -287,6 +295,12 @@ pub(super) fn change_step(
         text += &format!(", the calling number {} into {}", shown(calling), shown(new_calling));
     }
     Step::new(text)
+}
+
+/// Why a conference is out of reach (`CC-24`).
+fn no_conferences_step(caller: &Caller<'_>) -> Step {
+    let list = caller.profile.place.media_resources.as_deref().unwrap_or_default();
+    Step::new(format!("the media resources of who calls (list {list}) have no conferences: refused"))
 }
 
 /// What becomes of a call at a route point.

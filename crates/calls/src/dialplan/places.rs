@@ -1,6 +1,6 @@
 //! What regions and locations say of two ends of a call (`CC-25`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::plan::{Allowance, Place, Plan};
@@ -17,6 +17,8 @@ pub(super) struct Places {
     pairs: BTreeMap<(String, String), Arc<Allowance>>,
     others: Arc<Allowance>,
     locations: BTreeMap<String, Arc<str>>,
+    /// Lists of media resources that places name, without a transcoder.
+    without_transcoder: BTreeSet<String>,
 }
 
 impl Places {
@@ -31,11 +33,16 @@ impl Places {
         }
         let named = plan.outside.locations.iter().map(|location| location.name.as_str());
         places.locations = named.map(|name| (name.to_owned(), Arc::from(name))).collect();
+        let (devices, pools) = (plan.devices.iter(), plan.device_pools.iter());
+        let (devices, pools) = (devices.map(|one| &one.place), pools.map(|one| &one.place));
+        let all = devices.chain(pools).chain(plan.outside.trunks.iter().map(|one| &one.place));
+        let without = all.filter(|place| !plan.has_transcoding(place));
+        places.without_transcoder = without.filter_map(|place| place.media_resources.clone()).collect();
         places
     }
 
     fn is_empty(&self) -> bool {
-        self.regions.is_empty() && self.locations.is_empty()
+        self.regions.is_empty() && self.locations.is_empty() && self.without_transcoder.is_empty()
     }
 
     fn allowance(&self, one: &Place, other: &Place) -> Option<&Arc<Allowance>> {
@@ -44,6 +51,10 @@ impl Places {
             return self.regions.get(one);
         }
         Some(self.pairs.get(&ordered(one, other)).unwrap_or(&self.others))
+    }
+
+    fn bars_transcoding(&self, place: &Place) -> bool {
+        place.media_resources.as_ref().is_some_and(|list| self.without_transcoder.contains(list))
     }
 
     fn location(&self, place: &Place) -> Option<&Arc<str>> {
@@ -70,7 +81,16 @@ impl DialPlan {
         let nowhere = Place::default();
         let (one, other) = (self.place_of(one).unwrap_or(&nowhere), self.place_of(other).unwrap_or(&nowhere));
         let allowance = self.places.allowance(one, other).filter(|allowance| !allowance.is_none()).cloned();
-        Between { allowance, pools: PoolName::of(self.places.location(one), self.places.location(other)) }
+        Between {
+            allowance,
+            pools: PoolName::of(self.places.location(one), self.places.location(other)),
+            bars_transcoding: self.places.bars_transcoding(one) || self.places.bars_transcoding(other),
+        }
+    }
+
+    /// May who stands there have conferences (`CC-24`)? Who stands nowhere may.
+    pub fn has_conferences(&self, stand: Stand<'_>) -> bool {
+        self.place_of(stand).is_none_or(|place| self.plan.has_conferences(place))
     }
 
     /// Where an end of a call stands.
@@ -107,14 +127,23 @@ impl DialPlan {
         let allows = between.allowance.as_deref().map_or_else(|| "everything".to_owned(), words);
         let pools: Vec<String> = between.pools.iter().map(ToString::to_string).collect();
         let pools = if pools.is_empty() { "none".to_owned() } else { pools.join(", ") };
-        vec![
+        let mut steps = vec![
             Step::new(format!("to {who}: region {} to {} allows {allows}", region(one), region(other))),
             Step::new(format!(
                 "to {who}: location {} to {} takes from these pools: {pools}",
                 location(one),
                 location(other)
             )),
-        ]
+        ];
+        for (end, place) in [("who calls", one), (who, other)] {
+            let list = place.filter(|place| self.places.bars_transcoding(place));
+            if let Some(list) = list.and_then(|place| place.media_resources.as_ref()) {
+                steps.push(Step::new(format!(
+                    "to {who}: the media resources of {end} (list {list}) have no transcoder: both must speak one codec"
+                )));
+            }
+        }
+        steps
     }
 }
 
@@ -212,6 +241,47 @@ mod tests {
             ("G729".to_owned(), "berlin, london, berlin to london".to_owned())
         );
         assert_eq!(shown(other, trunk), ("G729".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn a_list_without_transcoder_or_conferences_holds_for_its_places() {
+        let document = r#"
+            [[line]]
+            number = "1001-1002"
+            [[device]]
+            name = "a"
+            lines = ["1001"]
+            pool = "p"
+            [[device_pool]]
+            name = "p"
+            place.media_resources = "poor"
+            [[resources.group]]
+            name = "music"
+            music = "waltz"
+            [[resources.list]]
+            name = "poor"
+            groups = ["music"]
+        "#;
+        let services = super::super::Services { conferences: vec!["800".to_owned()], ..Default::default() };
+        let plan = compile(&Plan::read(document).unwrap(), Accounts::default(), services);
+        let (one, two) = (line("1001"), line("1002"));
+        let stand = |line| Stand { line: Some(line), ..Stand::default() };
+        assert!(plan.has_places());
+        assert!(plan.between(stand(&one), stand(&two)).bars_transcoding);
+        assert!(plan.between(stand(&two), stand(&one)).bars_transcoding);
+        assert!(!plan.between(stand(&two), stand(&two)).bars_transcoding);
+        assert!(!plan.has_conferences(stand(&one)) && plan.has_conferences(stand(&two)));
+        assert_eq!(plan.music_of(&one).map(|sound| sound.as_str()), Some("waltz"));
+        let explained = |from: &LineId, to: &str| {
+            plan.explain(&Ask::new(to, Who::Line(from, None), model::Timestamp(0))).0.to_string()
+        };
+        let told = explained(&one, "800");
+        assert!(
+            told.contains("(list poor) have no conferences: refused") && told.contains("result: blocked")
+        );
+        assert!(explained(&two, "800").contains("result: conference 800"));
+        let told = explained(&two, "1001");
+        assert!(told.contains("of a (list poor) have no transcoder"), "{told}");
     }
 
     #[test]

@@ -64,11 +64,12 @@ impl DialPlan {
         self.receptions.queues.values()
     }
 
-    /// What whoever is put on hold by a line hears, when the plan says it: of the line, else of its device's place.
+    /// What whoever is put on hold by a line hears, when the plan says it: of the line, else of its device's place,
+    /// else of the media resources there.
     pub fn music_of(&self, line: &LineId) -> Option<&SoundName> {
         let line = &self.lines[self.line_index(line)?];
         let of_line = line.said.and_then(|said| self.plan.lines[said].music.as_ref());
-        of_line.or_else(|| line.profiles.first()?.place.music.as_ref())
+        of_line.or_else(|| self.plan.music_at(&line.profiles.first()?.place))
     }
 
     /// What callers hear whose calls cannot be placed.

@@ -7,7 +7,7 @@ use sip::dialog::State;
 use sip::header::Replaces;
 
 use crate::call::alone::Stay;
-use crate::call::house::Context;
+use crate::call::house::{Context, House};
 use crate::call::join::Change;
 use crate::call::leg::Leg;
 use crate::call::letter::{Letter, Unlent};
@@ -37,8 +37,21 @@ pub(crate) fn order(
     Ok(())
 }
 
+/// May the line at this end have conferences, by the media resources of its place (`CC-24`)?
+pub(crate) fn may_order(
+    call: &Call,
+    (pair, end): (usize, End),
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    let has = context.house.directory.has_conferences((&call.member(pair, end)).into());
+    if has { Ok(()) } else { Err(Refusal::NotAllowed) }
+}
+
 /// May this phone come into the call that the dialog belongs to?
-pub(crate) fn may_barge(call: &Call, dialog: &Replaces, who: &Caller) -> Result<(), Unlent> {
+pub(crate) fn may_barge(call: &Call, dialog: &Replaces, who: &Caller, house: &House) -> Result<(), Unlent> {
+    if !house.directory.has_conferences(who.into()) {
+        return Err(Unlent::NotAllowed);
+    }
     let (pair, end) = call.dialog_of(dialog).ok_or(Unlent::NoSuchDialog)?;
     if call.phase != Phase::Answered(pair) {
         return Err(Unlent::Ended);

@@ -101,6 +101,7 @@ scripts! {
     locations
     loop_protection
     make_call
+    media_resources
     music_of_the_line
     music_on_hold
     no_answer

@@ -35,6 +35,9 @@ pub struct Device {
     /// only the limits of the lines hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_max: Option<u16>,
+    /// What its keys are, in their order; without it all its lines, then all its lamps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub button_template: Option<String>,
     /// Its speed dials with a busy lamp, in the order of their keys (`PH-07`): what one subscription to
     /// `sip:lamps-<line>@domain` watches.
     #[serde(rename = "lamp", skip_serializing_if = "Vec::is_empty")]
@@ -66,6 +69,9 @@ pub struct DevicePool {
     pub name: String,
     /// What follows from the place.
     pub place: Place,
+    /// The nodes that its devices register at, in their order (`CC-03`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_manager_group: Option<String>,
     /// For people.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,
@@ -96,6 +102,9 @@ pub struct Place {
     /// What callers hear who are put on hold there; the house's music when none is named (`CC-15`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub music: Option<SoundName>,
+    /// The list of media resources: music, conferences, transcoding; without one, all that the server has (`CC-24`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_resources: Option<String>,
 }
 
 impl Place {
@@ -116,6 +125,7 @@ impl Place {
             alternate_search_space: or(&self.alternate_search_space, &other.alternate_search_space),
             alternate_group: or(&self.alternate_group, &other.alternate_group),
             music: self.music.clone().or_else(|| other.music.clone()),
+            media_resources: or(&self.media_resources, &other.media_resources),
         }
     }
 }

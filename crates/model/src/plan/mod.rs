@@ -21,11 +21,13 @@ mod location;
 mod outside;
 mod partition;
 mod pattern;
+mod phones;
 mod presence;
 mod queue;
 mod reception;
 mod recording;
 mod region;
+mod resources;
 mod route;
 mod route_point;
 mod secret;
@@ -38,6 +40,7 @@ mod srtp;
 mod time;
 mod transformation;
 mod trunk;
+mod uses;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,11 +62,13 @@ pub use location::{Bandwidth, Location, ToLocation};
 pub use outside::{LOCAL_ROUTE_GROUP, Outside, RouteGroup, RouteList, RouteListMember, Selection, Trunk};
 pub use partition::{PlanPartition, SearchSpace};
 pub use pattern::{Pattern, PatternError, Symbols};
+pub use phones::{BUTTONS_MAX, Button, ButtonTemplate, CallManagerGroup, DeviceKey, GROUP_NODES_MAX, Phones};
 pub use presence::{PRESENCE_GROUP_DEFAULT, Presence, PresenceRelation, Relation};
 pub use queue::{Distribution, Queue, QueueSounds};
 pub use reception::{Announcements, Reception};
 pub use recording::Recording;
 pub use region::{AUDIO_KBITS, Allowance, OPUS_KBITS, Region, ToRegion, codec_kbits};
+pub use resources::{MediaResourceGroup, MediaResourceList, Resources};
 pub use route::{RoutePattern, RouteTo, Translation};
 pub use route_point::{ROUTE_SECONDS, ROUTE_SECONDS_MAX, RoutePoint};
 pub use secret::HIDDEN;
@@ -76,6 +81,7 @@ pub use srtp::Srtp;
 pub use time::{Date, Days, Hours, HoursError, Moment, Period, Schedule, Times};
 pub use transformation::{Habits, Mask, MaskError, Transformation};
 pub use trunk::{CallerId, Source, SourceError, TRUNKS_MAX, TrunkAccount, TrunkSip, TrunkTransport};
+pub use uses::{Use, Uses};
 
 /// A dial plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,6 +128,12 @@ pub struct Plan {
     pub presence: Presence,
     /// What answers callers before people do.
     pub reception: Reception,
+    /// What phones have in common that are set up alike.
+    #[serde(skip_serializing_if = "Phones::is_none")]
+    pub phones: Phones,
+    /// Media resources.
+    #[serde(skip_serializing_if = "Resources::is_none")]
+    pub resources: Resources,
 }
 
 impl Default for Plan {
@@ -144,6 +156,8 @@ impl Default for Plan {
             emergency: Emergency::default(),
             presence: Presence::default(),
             reception: Reception::default(),
+            phones: Phones::default(),
+            resources: Resources::default(),
         }
     }
 }

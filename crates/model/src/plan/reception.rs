@@ -76,7 +76,10 @@ impl Plan {
         let pools = pools.flat_map(|pool| at(format!("device_pool {}", pool.name), pool.place.music.iter()));
         let devices = self.devices.iter();
         let devices = devices.flat_map(|one| at(format!("device {}", one.name), one.place.music.iter()));
-        attendants.chain(queues).chain(announcements).chain(lines).chain(pools).chain(devices).collect()
+        let groups = self.resources.groups.iter();
+        let groups = groups.flat_map(|one| at(format!("resources.group {}", one.name), one.music.iter()));
+        let reception = attendants.chain(queues).chain(announcements);
+        reception.chain(lines).chain(pools).chain(devices).chain(groups).collect()
     }
 }
 
@@ -86,7 +89,7 @@ mod tests {
 
     #[test]
     fn every_sound_is_told_with_where_it_is_named() {
-        let document = "[[line]]\nnumber = \"1001\"\nmusic = \"a\"\n[[device_pool]]\nname = \"p\"\nplace.music = \"b\"\n[[device]]\nname = \"d\"\nplace.music = \"c\"\n[reception.announcements]\nbusy = [\"d\", \"e\"]";
+        let document = "[[line]]\nnumber = \"1001\"\nmusic = \"a\"\n[[device_pool]]\nname = \"p\"\nplace.music = \"b\"\n[[device]]\nname = \"d\"\nplace.music = \"c\"\n[reception.announcements]\nbusy = [\"d\", \"e\"]\n[[resources.group]]\nname = \"g\"\nmusic = \"f\"";
         let plan = Plan::read(document).unwrap();
         let told: Vec<String> =
             plan.sounds().iter().map(|(path, sound)| format!("{path}: {sound}")).collect();
@@ -97,7 +100,8 @@ mod tests {
                 "reception.announcements: e",
                 "line 1001: a",
                 "device_pool p: b",
-                "device d: c"
+                "device d: c",
+                "resources.group g: f"
             ]
         );
         assert!(Plan::default().sounds().is_empty());

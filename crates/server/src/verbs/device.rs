@@ -2,7 +2,7 @@
 
 use model::{LineId, Number, Partition};
 use operations::exit::Exit;
-use operations::{DeviceShown, Failure, NewDevice, Request};
+use operations::{DeviceDetail, DeviceShown, Failure, NewDevice, Request};
 use runtime::Runtime;
 
 use super::user::password_set;
@@ -22,6 +22,8 @@ enum Verb {
     Add(Add),
     /// List the devices of the dial plan and those with an account
     List(Common),
+    /// Show a device and what its keys are, in their order
+    Show(One),
     /// Take the account of a device away; its registrations end when they are not refreshed
     Remove(One),
     /// Give a device another password; without --password-stdin it is made up and shown once
@@ -69,7 +71,7 @@ impl Arguments {
         match &self.verb {
             Verb::Add(add) => &add.common,
             Verb::List(common) => common,
-            Verb::Remove(one) => &one.common,
+            Verb::Show(one) | Verb::Remove(one) => &one.common,
             Verb::SetPassword(set) => &set.common,
         }
     }
@@ -88,6 +90,10 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             let devices: Vec<DeviceShown> = ask(&common, runtime, Request::DeviceList).await?;
             print::shown(common.json, &devices, |devices| list(devices));
         }
+        Verb::Show(One { name, .. }) => {
+            let shown: DeviceDetail = ask(&common, runtime, Request::DeviceShow { name }).await?;
+            print::shown(common.json, &shown, show);
+        }
         Verb::Remove(One { name, .. }) => {
             let () = ask(&common, runtime, Request::DeviceRemove { name: name.clone() }).await?;
             print::shown(common.json, &name, |name| {
@@ -101,6 +107,32 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
         }
     }
     Ok(Exit::Done)
+}
+
+fn show(shown: &DeviceDetail) {
+    let DeviceDetail { device, button_template, nodes, keys } = shown;
+    let or_none = |text: Option<&String>| text.map_or("none", String::as_str).to_owned();
+    let account =
+        device.account.as_ref().map_or_else(|| "of its line".to_owned(), |line| format!("own, {line}"));
+    print::line(&format!("device           {}", device.name));
+    print::line(&format!("pool             {}", or_none(device.pool.as_ref())));
+    if !nodes.is_empty() {
+        print::line(&format!("nodes            {}", nodes.join(", ")));
+    }
+    print::line(&format!("account          {account}"));
+    print::line(&format!(
+        "registered       {}",
+        or_none((!device.registered.is_empty()).then(|| device.registered.join("; ")).as_ref())
+    ));
+    print::line(&format!("button template  {}", or_none(button_template.as_ref())));
+    let rows: Vec<Vec<String>> = keys
+        .iter()
+        .map(|key| {
+            let cells = [&key.kind, &key.shows, &key.label, &key.dials];
+            std::iter::once(key.position.to_string()).chain(cells.map(String::clone)).collect()
+        })
+        .collect();
+    print::table(&["KEY", "KIND", "SHOWS", "LABEL", "DIALS"], &rows);
 }
 
 fn list(devices: &[DeviceShown]) {

@@ -6,7 +6,9 @@ use calls::admission::PoolShown;
 use calls::dialplan::{Case, CaseFailure};
 use model::plan::{DOCUMENT_BYTES_MAX, Finding, Severity};
 use operations::exit::Exit;
-use operations::{CasesRun, DialPlanApplied, DialPlanShown, DialPlanTested, Failure, NewDialPlan, Request};
+use operations::{
+    CasesRun, DialPlanApplied, DialPlanShown, DialPlanTested, DialPlanUses, Failure, NewDialPlan, Request,
+};
 use runtime::Runtime;
 
 use super::{Common, ask};
@@ -34,6 +36,8 @@ enum Verb {
     Test(Test),
     /// List locations: the bandwidth there is between them, and what calls take of it now
     Locations(Common),
+    /// Say what of the dial plan in force names something, and which lines and users that concerns
+    Uses(UsesOf),
     /// Run cases: calls whose outcome is known; without a file, the saved ones
     Cases(Cases),
 }
@@ -97,6 +101,14 @@ struct Test {
 }
 
 #[derive(clap::Args)]
+struct UsesOf {
+    /// A partition, search space, pool, group, trunk, schedule, line, ...
+    name: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Args)]
 struct Cases {
     /// Cases as CSV: name,from,dial,at,goes_to,called,calling
     file: Option<PathBuf>,
@@ -115,6 +127,7 @@ impl Arguments {
         match &self.verb {
             Verb::Show(show) => &show.common,
             Verb::Locations(common) => common,
+            Verb::Uses(uses) => &uses.common,
             Verb::Check(check) => &check.common,
             Verb::Apply(apply) => &apply.common,
             Verb::Test(test) => &test.common,
@@ -155,10 +168,39 @@ pub(super) async fn run(arguments: Arguments, runtime: &Runtime) -> Result<Exit,
             print::shown(common.json, &pools, |pools| locations(pools));
             Ok(Exit::Done)
         }
+        Verb::Uses(UsesOf { name, .. }) => {
+            let uses: DialPlanUses = ask(&common, runtime, Request::DialPlanUses { name }).await?;
+            print::shown(common.json, &uses, tell_uses);
+            Ok(Exit::Done)
+        }
         Verb::Cases(Cases { file, save, explain, .. }) => {
             let csv = file.as_deref().map(read).transpose()?;
             let run: CasesRun = ask(&common, runtime, Request::DialPlanCases { csv, save, explain }).await?;
             Ok(tell_cases(&common, &run))
+        }
+    }
+}
+
+/// Lines and users that are told; --json tells them all.
+const CONCERNED_TOLD: usize = 20;
+
+fn tell_uses(found: &DialPlanUses) {
+    for row in &found.uses.defined {
+        print::line(&format!("written as  {row}"));
+    }
+    let rows: Vec<Vec<String>> =
+        found.uses.used.iter().map(|one| vec![one.row.clone(), one.field.clone()]).collect();
+    if rows.is_empty() {
+        return print::line("nothing names it");
+    }
+    print::table(&["NAMED BY", "AS"], &rows);
+    let lines: Vec<String> = found.uses.lines.iter().map(ToString::to_string).collect();
+    for (what, all) in [("lines", &lines), ("users", &found.users)] {
+        let more = all.len().saturating_sub(CONCERNED_TOLD);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let told = &all[..all.len().min(CONCERNED_TOLD)];
+        if !told.is_empty() {
+            print::line(&format!("{what} that this concerns: {}{more}", told.join(", ")));
         }
     }
 }

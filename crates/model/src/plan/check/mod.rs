@@ -3,10 +3,12 @@
 mod conflicts;
 mod lookup;
 mod loops;
+mod phones;
 mod places;
 mod reach;
 mod reception;
 mod references;
+mod resources;
 mod route_points;
 mod security;
 mod trunks;
@@ -63,6 +65,8 @@ impl Plan {
         trunks::check(self, &mut found);
         security::check(self, &mut found);
         places::check(self, &mut found);
+        phones::check(self, &mut found);
+        resources::check(self, &mut found);
         conflicts::check(self, &mut found);
         reach::check(self, &mut found);
         let lookup = Lookup::new(self);
