@@ -2,8 +2,13 @@
 
 /** The paths that the server has. */
 export const PATHS: readonly string[] = [
+  "/api/v1/admin/administrators",
+  "/api/v1/admin/administrators/{name}",
+  "/api/v1/admin/administrators/{name}/password",
   "/api/v1/admin/announcements",
   "/api/v1/admin/announcements/message-of-the-day",
+  "/api/v1/admin/audit",
+  "/api/v1/admin/audit.csv",
   "/api/v1/admin/backup",
   "/api/v1/admin/backup/verify",
   "/api/v1/admin/calls",
@@ -40,11 +45,14 @@ export const PATHS: readonly string[] = [
   "/api/v1/admin/search",
   "/api/v1/admin/session",
   "/api/v1/admin/session/password",
+  "/api/v1/admin/session/totp",
   "/api/v1/admin/sessions",
   "/api/v1/admin/sessions/{jid}",
   "/api/v1/admin/sounds",
   "/api/v1/admin/sounds/{name}",
   "/api/v1/admin/status",
+  "/api/v1/admin/tokens",
+  "/api/v1/admin/tokens/{id}",
   "/api/v1/admin/trunks",
   "/api/v1/admin/trunks/{name}",
   "/api/v1/admin/trunks/{name}/test",
@@ -53,6 +61,68 @@ export const PATHS: readonly string[] = [
   "/api/v1/admin/users/{jid}/password",
   "/api/v1/admin/users/{jid}/sign-ins",
 ];
+
+/** An act as it is told. */
+export type ActShown = {
+  /** What was done. */
+  act: string;
+  /** What it was like after, or what was given, without its secrets. */
+  after: unknown;
+  /** When. */
+  at: string;
+  /** What it was like before, where that is known. */
+  before: unknown;
+  /** From where; none when it was on the server itself. */
+  from?: string | null;
+  /** By which way: `api`, `socket`, `chat` or `store`. */
+  how: string;
+  /** Its number. */
+  id: number;
+  /** `done`, or why it was not. */
+  result: string;
+  /** To what. */
+  target?: string | null;
+  /** Who. */
+  who: string;
+};
+
+/** A page of acts. */
+export type Acts = {
+  /** What is on it. */
+  items: ActShown[];
+  /** What to ask for as `after` for the next page; none when this is the last one. */
+  next?: string | null;
+  /** How many there are on all pages. */
+  total: number;
+};
+
+/** Another role. */
+export type AdministratorChange = {
+  /** What they are there for from now on. */
+  role: Role;
+};
+
+/** An administrator to be made. */
+export type AdministratorGiven = {
+  /** The name to sign in with. */
+  name: string;
+  /** The password; a one-time one is made up when none is given. */
+  password?: string | null;
+  /** What they are there for. */
+  role: Role;
+};
+
+/** An administrator, as others see them. */
+export type AdministratorShown = {
+  /** They have a one-time password and must choose another. */
+  must_choose_password: boolean;
+  /** The name to sign in with. */
+  name: string;
+  /** What they are there for. */
+  role: Role;
+  /** They sign in with a code as well. */
+  second_factor: boolean;
+};
 
 /** An agent of a queue. */
 export type Agent = {
@@ -92,6 +162,32 @@ export type AnnouncementGiven = {
   all?: boolean;
   /** What. */
   text: string;
+};
+
+/** A token that was made. It is told this once: only a hash of it is kept. */
+export type ApiTokenMade = {
+  /** When it ends. */
+  expires_at: string;
+  /** What it is called in paths. */
+  id: string;
+  /** The token. */
+  token: string;
+};
+
+/** A token of a program, without the token. */
+export type ApiTokenShown = {
+  /** When it was made. */
+  created_at: string;
+  /** When it ends. */
+  expires_at: string;
+  /** What it is called in paths. */
+  id: string;
+  /** Who made it. */
+  made_by: string;
+  /** What it is for. */
+  name: string;
+  /** What it may do. */
+  role: Role;
 };
 
 /** Where a backup goes. */
@@ -298,10 +394,18 @@ export type Check = {
 
 /** Another password. */
 export type Choice = {
+  /** The code of the second factor, when there is one. */
+  code?: string | null;
   /** The password that is in force; not asked of who signed in with a one-time password. */
   current?: string;
   /** The new one: 12 characters at least. */
   password: string;
+};
+
+/** A code of the second factor. */
+export type CodeGiven = {
+  /** Six digits, or a recovery code. */
+  code: string;
 };
 
 /** A device that gets an account. */
@@ -366,6 +470,14 @@ export type DialPlanGiven = {
 export type DocumentGiven = {
   /** The document. */
   document?: string | null;
+};
+
+/** What an application for codes needs. */
+export type Enrolment = {
+  /** The secret, to be typed. */
+  secret: string;
+  /** The link, to be shown as a QR code. */
+  uri: string;
 };
 
 /** How a route was found, step by step. */
@@ -673,6 +785,48 @@ export type MessageShown = {
   sent: boolean;
   /** The message, without its secrets. */
   text: string;
+};
+
+/** A page of a list. */
+export type PageAdministratorShown = {
+  /** What is on it. */
+  items: {
+    /** They have a one-time password and must choose another. */
+    must_choose_password: boolean;
+    /** The name to sign in with. */
+    name: string;
+    /** What they are there for. */
+    role: Role;
+    /** They sign in with a code as well. */
+    second_factor: boolean;
+  }[];
+  /** What to ask for as `after` for the next page; none when this is the last one. */
+  next?: string | null;
+  /** How many there are on all pages. */
+  total: number;
+};
+
+/** A page of a list. */
+export type PageApiTokenShown = {
+  /** What is on it. */
+  items: {
+    /** When it was made. */
+    created_at: string;
+    /** When it ends. */
+    expires_at: string;
+    /** What it is called in paths. */
+    id: string;
+    /** Who made it. */
+    made_by: string;
+    /** What it is for. */
+    name: string;
+    /** What it may do. */
+    role: Role;
+  }[];
+  /** What to ask for as `after` for the next page; none when this is the last one. */
+  next?: string | null;
+  /** How many there are on all pages. */
+  total: number;
 };
 
 /** A page of a list. */
@@ -1047,6 +1201,8 @@ export type Problem = {
 
 /** What somebody signs in with. */
 export type Proof = {
+  /** The code of the second factor, or a recovery code; asked for when there is one. */
+  code?: string | null;
   /** The password. */
   password: string;
   /** Who: `admin` is the first administrator. */
@@ -1109,6 +1265,11 @@ export type RecordingShown = {
   path: string;
 };
 
+/** What is for who has lost the device: told this once, each good once. */
+export type RecoveryCodes = {
+  recovery_codes: string[];
+};
+
 /** One phone registered on a line. */
 export type RegistrationRow = {
   /** When it lapses. */
@@ -1154,6 +1315,12 @@ export type Room = {
   outcasts: number;
   /** Who owns it. */
   owners: string[];
+};
+
+/** Whether a second factor is asked for. */
+export type SecondFactor = {
+  /** It is. */
+  enabled: boolean;
 };
 
 /** What is seen, and why. */
@@ -1274,6 +1441,16 @@ export type Tested = {
   summary: Summary;
   /** The explanation for people. */
   text: string;
+};
+
+/** A token to be made. */
+export type TokenGiven = {
+  /** How many days it lives: 90 when it is not said. */
+  days?: number | null;
+  /** What it is for. */
+  name: string;
+  /** What it may do. */
+  role: Role;
 };
 
 /** A token as an administrator sees it: whose it is, not what it is. */
