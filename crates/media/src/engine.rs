@@ -155,7 +155,7 @@ impl Engine {
                 .and_then(|()| {
                     registry.register(&mut sockets.rtcp, Token(TOKENS_PER_LEG * slot + 1), Interest::READABLE)
                 })
-                .and_then(|()| leg.ways.watch_all(slot, registry));
+                .and_then(|()| leg.sockets.ways.watch_all(slot, registry));
             if let Err(cause) = watched {
                 tracing::error!(%cause, "media sockets cannot be watched; a call has no media");
             }
@@ -171,7 +171,7 @@ impl Engine {
         let registry = self.poll.registry();
         let _ = registry.deregister(&mut leg.sockets.rtp);
         let _ = registry.deregister(&mut leg.sockets.rtcp);
-        leg.ways.forget_all(registry);
+        leg.sockets.ways.forget_all(registry);
         Some(leg)
     }
 

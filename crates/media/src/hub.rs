@@ -220,7 +220,7 @@ impl Engine {
         let Some(leg) = self.legs.at(slot) else { return Ok(()) };
         let way = match stream {
             Some(framed) => Way::Stream(Box::new(framed)),
-            None if leg.ways.leads_to(peer) => return Ok(()),
+            None if leg.sockets.ways.leads_to(peer) => return Ok(()),
             None => {
                 let dscp = Some(self.shared.config.dscp(leg.sockets.kind, false));
                 let options = SocketOptions { dscp, reuse_port: true, ..SocketOptions::default() };
@@ -231,12 +231,12 @@ impl Engine {
             }
         };
         let in_use = leg.link.as_ref().and_then(|link| link.selected());
-        let (place, old) = leg.ways.put(way, in_use);
+        let (place, old) = leg.sockets.ways.put(way, in_use);
         let registry = self.poll.registry();
         if let Some(mut old) = old {
             old.forget(registry);
         }
-        leg.ways.watch(place, slot, registry)
+        leg.sockets.ways.watch(place, slot, registry)
     }
 }
 

@@ -132,7 +132,7 @@ impl Engine {
         now: Instant,
     ) {
         let Some(leg) = self.legs.at(slot) else { return };
-        if leg.transmit(&answer[..checked.answer], source).is_err() {
+        if leg.sockets.transmit(&answer[..checked.answer], source).is_err() {
             self.meter.dropped(Dropped::Unsent);
         }
         if checked.has_moved {
@@ -219,10 +219,9 @@ impl Leg {
         link.has_begun = true;
         // A handshake in the way of its own checks would be lost: it goes where the peer wants its packets.
         let target = link.ice.as_ref().and_then(Agent::selected).unwrap_or(peer);
-        let (sockets, ways) = (&self.sockets, &mut self.ways);
+        let sockets = &mut self.sockets;
         let turned = session.turn(datagram, now, |record| {
-            let sent = ways.send(record, target).unwrap_or_else(|| sockets.send_rtp(record, target));
-            if let Err(cause) = sent {
+            if let Err(cause) = sockets.transmit(record, target) {
                 tracing::debug!(%cause, "a datagram of a handshake cannot be sent; it is repeated");
             }
         });

@@ -52,9 +52,19 @@ pub(crate) struct Sockets {
     dscp: Dscp,
     pub(crate) port: u16,
     pub(crate) kind: Kind,
+    /// Where the leg is reached over the published port.
+    pub(crate) ways: Ways,
 }
 
 impl Sockets {
+    /// Sends to an address of the peer: over the way that it came, if there is one, else from the leg's own port.
+    pub(crate) fn transmit(&mut self, packet: &[u8], target: SocketAddr) -> io::Result<usize> {
+        match self.ways.send(packet, target) {
+            Some(sent) => sent,
+            None => self.send_rtp(packet, target),
+        }
+    }
+
     /// Holds the RTP socket to the peer that was learned, or lets go of the former one. The kernel then
     /// drops what others send, and needs no look at its routes for what we send: a sixth of a packet's cost.
     pub(crate) fn hold_to(&mut self, peer: Option<SocketAddr>) {
@@ -119,8 +129,6 @@ pub(crate) struct Leg {
     pub(crate) vault: Option<Box<Vault>>,
     /// How they become known, when that is over its own port.
     pub(crate) link: Option<Box<Link>>,
-    /// Where it is reached over the published port.
-    pub(crate) ways: Ways,
     /// What it is recorded on.
     pub(crate) tape: Option<Box<Tape>>,
     /// When its next turn is, when it has one.
@@ -142,6 +150,7 @@ impl Leg {
                 dscp: pair.dscp,
                 port: pair.port,
                 kind: open.kind,
+                ways: Ways::default(),
             },
             gate: None,
             role: Role::Rest,
@@ -153,7 +162,6 @@ impl Leg {
             mouth: None,
             vault: None,
             link: None,
-            ways: Ways::default(),
             tape: None,
             beat: None,
         }
@@ -188,14 +196,6 @@ impl Leg {
         }
     }
 
-    /// Sends to an address of the peer: over the way that it came, if there is one, else from the leg's own port.
-    pub(crate) fn transmit(&mut self, packet: &[u8], target: SocketAddr) -> io::Result<usize> {
-        match self.ways.send(packet, target) {
-            Some(sent) => sent,
-            None => self.sockets.send_rtp(packet, target),
-        }
-    }
-
     /// Protects what is in the first `length` bytes of `buffer`, when it must be, and sends it to the peer. There must be
     /// room behind it.
     pub(crate) fn send(
@@ -215,7 +215,7 @@ impl Leg {
         let packet = &buffer[..length];
         let sent = match has_own_port {
             true => self.sockets.rtcp.send_to(packet, target),
-            false => self.transmit(packet, target),
+            false => self.sockets.transmit(packet, target),
         };
         sent.map_err(|_| Dropped::Unsent)
     }

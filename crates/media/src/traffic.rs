@@ -43,7 +43,7 @@ impl Engine {
             let read = match place {
                 0 => leg.sockets.rtp.recv_from(&mut self.buffer[..]),
                 1 => leg.sockets.rtcp.recv_from(&mut self.buffer[..]),
-                way => leg.ways.read(way - FIRST_WAY, &mut self.buffer),
+                way => leg.sockets.ways.read(way - FIRST_WAY, &mut self.buffer),
             };
             match read {
                 Ok((length, source)) => self.packet(slot, is_rtcp_port, length, source, now),

@@ -141,105 +141,103 @@ pub async fn perform(
     request: Request,
     progress: Listener<'_>,
 ) -> Result<serde_json::Value, Failure> {
+    use Request as Ask;
+
     Ok(match request {
-        Request::UserAdd(new) => json(user::add(context, new).await?),
-        Request::UserList => json(user::list(context).await?),
-        Request::UserListWithout { mechanism } => json(user::list_without(context, &mechanism).await?),
-        Request::UserShow { jid } => json(user::show(context, &jid).await?),
-        Request::UserSetName { jid, name } => json(user::set_name(context, &jid, &name).await?),
-        Request::UserSetEnabled { jid, enabled } => json(user::set_enabled(context, &jid, enabled).await?),
-        Request::UserRemove { jid } => json(user::remove(context, &jid).await?),
-        Request::UserSetPassword { jid, password } => {
-            json(user::set_password(context, &jid, password).await?)
-        }
-        Request::UserTokens { jid } => json(token::list(context, &jid).await?),
-        Request::UserRevoke { jid, client } => json(token::revoke(context, &jid, client.as_deref()).await?),
-        Request::UserInvite { username, inviter, days } => {
+        Ask::UserAdd(new) => json(user::add(context, new).await?),
+        Ask::UserList => json(user::list(context).await?),
+        Ask::UserListWithout { mechanism } => json(user::list_without(context, &mechanism).await?),
+        Ask::UserShow { jid } => json(user::show(context, &jid).await?),
+        Ask::UserSetName { jid, name } => json(user::set_name(context, &jid, &name).await?),
+        Ask::UserSetEnabled { jid, enabled } => json(user::set_enabled(context, &jid, enabled).await?),
+        Ask::UserRemove { jid } => json(user::remove(context, &jid).await?),
+        Ask::UserSetPassword { jid, password } => json(user::set_password(context, &jid, password).await?),
+        Ask::UserTokens { jid } => json(token::list(context, &jid).await?),
+        Ask::UserRevoke { jid, client } => json(token::revoke(context, &jid, client.as_deref()).await?),
+        Ask::UserInvite { username, inviter, days } => {
             json(invitation::invite(context, username, inviter, days).await?)
         }
-        Request::InvitationList => json(invitation::list(context).await?),
-        Request::InvitationRemove { id } => json(invitation::remove(context, &id).await?),
-        Request::UserImport { csv } => json(import::import(context, &csv, progress).await?),
-        Request::AccountsTake(given) => json(account::take(context, given).await?),
-        Request::AccountExport { jid, after } => json(account::export(context, &jid, after).await?),
-        Request::LineAdd(new) => json(line::add(context, new).await?),
-        Request::LineList => json(line::list(context).await?),
-        Request::LineShow { line } => json(line::show(context, &line).await?),
-        Request::LineSet { line, change } => json(line::set(context, &line, &change).await?),
-        Request::LineRelease { line } => json(line::release(context, &line).await?),
-        Request::LineRemove { line } => json(line::remove(context, &line).await?),
-        Request::LineSetPassword { line, password } => {
-            json(line::set_password(context, &line, password).await?)
-        }
-        Request::DeviceAdd(new) => json(device::add(context, new).await?),
-        Request::DeviceList => json(device::list(context).await?),
-        Request::DeviceShow { name } => json(device::show(context, &name).await?),
-        Request::DeviceRemove { name } => json(device::remove(context, &name).await?),
-        Request::DeviceSetPassword { name, password } => {
+        Ask::InvitationList => json(invitation::list(context).await?),
+        Ask::InvitationRemove { id } => json(invitation::remove(context, &id).await?),
+        Ask::UserImport { csv } => json(import::import(context, &csv, progress).await?),
+        Ask::AccountsTake(given) => json(account::take(context, given).await?),
+        Ask::AccountExport { jid, after } => json(account::export(context, &jid, after).await?),
+        Ask::LineAdd(new) => json(line::add(context, new).await?),
+        Ask::LineList => json(line::list(context).await?),
+        Ask::LineShow { line } => json(line::show(context, &line).await?),
+        Ask::LineSet { line, change } => json(line::set(context, &line, &change).await?),
+        Ask::LineRelease { line } => json(line::release(context, &line).await?),
+        Ask::LineRemove { line } => json(line::remove(context, &line).await?),
+        Ask::LineSetPassword { line, password } => json(line::set_password(context, &line, password).await?),
+        Ask::DeviceAdd(new) => json(device::add(context, new).await?),
+        Ask::DeviceList => json(device::list(context).await?),
+        Ask::DeviceShow { name } => json(device::show(context, &name).await?),
+        Ask::DeviceRemove { name } => json(device::remove(context, &name).await?),
+        Ask::DeviceSetPassword { name, password } => {
             json(device::set_password(context, &name, password).await?)
         }
-        Request::Announce { text, all } => json(announcement::announce(context, &text, all).await?),
-        Request::MessageOfTheDay => json(announcement::message_of_the_day(context)?),
-        Request::SetMessageOfTheDay { text, tell } => {
+        Ask::Announce { text, all } => json(announcement::announce(context, &text, all).await?),
+        Ask::MessageOfTheDay => json(announcement::message_of_the_day(context)?),
+        Ask::SetMessageOfTheDay { text, tell } => {
             json(announcement::set_message_of_the_day(context, text.as_deref(), tell).await?)
         }
-        Request::GroupList => json(group::list(context).await?),
-        Request::GroupChange { name, change } => json(group::change(context, &name, &change).await?),
-        Request::DialPlanShow { secrets } => json(dialplan::show(context, secrets).await?),
-        Request::DialPlanCheck { document } => json(dialplan::check(context, document).await?),
-        Request::DialPlanApply(new) => json(dialplan::apply(context, new).await?),
-        Request::DialPlanTest(case) => json(dialplan::test(context, &case).await?),
-        Request::DialPlanCases { csv, save, explain } => {
+        Ask::GroupList => json(group::list(context).await?),
+        Ask::GroupChange { name, change } => json(group::change(context, &name, &change).await?),
+        Ask::DialPlanShow { secrets } => json(dialplan::show(context, secrets).await?),
+        Ask::DialPlanCheck { document } => json(dialplan::check(context, document).await?),
+        Ask::DialPlanApply(new) => json(dialplan::apply(context, new).await?),
+        Ask::DialPlanTest(case) => json(dialplan::test(context, &case).await?),
+        Ask::DialPlanCases { csv, save, explain } => {
             json(dialplan::cases(context, csv.as_deref(), save, explain).await?)
         }
-        Request::DialPlanLocations => json(dialplan::locations(context).await?),
-        Request::DialPlanUses { name } => json(dialplan::uses(context, &name).await?),
-        Request::SoundImport { name, wav } => json(sound::import(context, name, &wav).await?),
-        Request::SoundList => json(sound::list(context).await?),
-        Request::SoundRemove { name } => json(sound::remove(context, name).await?),
-        Request::QueueList { which } => json(queue::list(context, which.as_deref())?),
-        Request::TrunkList => json(running::node(context)?.trunks()),
-        Request::TrunkTest { name } => json(running::node(context)?.test_trunk(&name).await?),
-        Request::ArchiveDelete { owner, before, with } => {
+        Ask::DialPlanLocations => json(dialplan::locations(context).await?),
+        Ask::DialPlanUses { name } => json(dialplan::uses(context, &name).await?),
+        Ask::SoundImport { name, wav } => json(sound::import(context, name, &wav).await?),
+        Ask::SoundList => json(sound::list(context).await?),
+        Ask::SoundRemove { name } => json(sound::remove(context, name).await?),
+        Ask::QueueList { which } => json(queue::list(context, which.as_deref())?),
+        Ask::TrunkList => json(running::node(context)?.trunks()),
+        Ask::TrunkTest { name } => json(running::node(context)?.test_trunk(&name).await?),
+        Ask::ArchiveDelete { owner, before, with } => {
             json(archive::delete(context, owner, before.as_deref(), with).await?)
         }
-        Request::CallList(wanted) => json(call::list(context, &wanted).await?),
-        Request::CallShow { id } => json(call::show(context, &id).await?),
-        Request::CallTrace { id } => json(call::trace(context, &id).await?),
-        Request::CallEnd { id } => json(call::end(context, &id)?),
-        Request::SessionEnd { jid } => json(session::end(context, &jid)?),
-        Request::CallRecordings => json(call::recordings(context).await?),
-        Request::CallHistory { user, kind, behind, max } => {
+        Ask::CallList(wanted) => json(call::list(context, &wanted).await?),
+        Ask::CallShow { id } => json(call::show(context, &id).await?),
+        Ask::CallTrace { id } => json(call::trace(context, &id).await?),
+        Ask::CallEnd { id } => json(call::end(context, &id)?),
+        Ask::SessionEnd { jid } => json(session::end(context, &jid)?),
+        Ask::CallRecordings => json(call::recordings(context).await?),
+        Ask::CallHistory { user, kind, behind, max } => {
             json(call::history(context, &user, kind.as_deref(), behind.as_deref(), max).await?)
         }
-        Request::CallHistorySeen { user } => json(call::mark_seen(context, &user).await?),
-        Request::Backup { path } => json(storage::backup(context, &path).await?),
-        Request::Verify => json(storage::verify(context).await?),
-        Request::LogLevel { module, level } => json(log::set_level(context, &module, &level)?),
-        Request::LogLevels => json(log::levels(context)?),
-        Request::AdministratorSetPassword { password } => {
+        Ask::CallHistorySeen { user } => json(call::mark_seen(context, &user).await?),
+        Ask::Backup { path } => json(storage::backup(context, &path).await?),
+        Ask::Verify => json(storage::verify(context).await?),
+        Ask::LogLevel { module, level } => json(log::set_level(context, &module, &level)?),
+        Ask::LogLevels => json(log::levels(context)?),
+        Ask::AdministratorSetPassword { password } => {
             json(administrator::change_password(context, password).await?)
         }
-        Request::AdministratorList => json(administrators::list(context).await?),
-        Request::AdministratorAdd { name, role, password } => {
+        Ask::AdministratorList => json(administrators::list(context).await?),
+        Ask::AdministratorAdd { name, role, password } => {
             json(administrators::add(context, name, role, password).await?)
         }
-        Request::AdministratorSetRole { name, role } => {
+        Ask::AdministratorSetRole { name, role } => {
             json(administrators::set_role(context, &name, role).await?)
         }
-        Request::AdministratorGivePassword { name, password } => {
+        Ask::AdministratorGivePassword { name, password } => {
             json(administrators::set_password(context, &name, password).await?)
         }
-        Request::AdministratorRemove { name } => json(administrators::remove(context, &name).await?),
-        Request::TokenList => json(administrators::tokens(context).await?),
-        Request::TokenAdd(new) => json(administrators::token_add(context, new).await?),
-        Request::TokenRemove { id } => json(administrators::token_remove(context, &id).await?),
-        Request::AuditList(wanted) => json(audit::list(context, wanted).await?),
-        Request::Reload => json(running::node(context)?.reload()?),
-        Request::Status => json(running::node(context)?.status()),
-        Request::FederationList => json(running::node(context)?.federation()),
-        Request::FederationTest { domain } => json(running::node(context)?.test_federation(domain).await),
-        Request::Version => json(env!("CARGO_PKG_VERSION")),
+        Ask::AdministratorRemove { name } => json(administrators::remove(context, &name).await?),
+        Ask::TokenList => json(administrators::tokens(context).await?),
+        Ask::TokenAdd(new) => json(administrators::token_add(context, new).await?),
+        Ask::TokenRemove { id } => json(administrators::token_remove(context, &id).await?),
+        Ask::AuditList(wanted) => json(audit::list(context, wanted).await?),
+        Ask::Reload => json(running::node(context)?.reload()?),
+        Ask::Status => json(running::node(context)?.status()),
+        Ask::FederationList => json(running::node(context)?.federation()),
+        Ask::FederationTest { domain } => json(running::node(context)?.test_federation(domain).await),
+        Ask::Version => json(env!("CARGO_PKG_VERSION")),
     })
 }
 

@@ -215,7 +215,7 @@ async fn a_person_learns_what_a_call_would_do_and_who_there_is() {
 struct Passwords(Store);
 
 impl im::Administration for Passwords {
-    fn carry_out(&self, order: im::Order) -> BoxFuture<'_, Result<(), String>> {
+    fn carry_out(&self, _by: &BareJid, order: im::Order) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
             let im::Order::UserSetPassword { jid, password } = order else { panic!("only that") };
             let record =
