@@ -51,6 +51,14 @@ class Console(Node):
         self.reader = asyncio.ensure_future(self.read())
         return self
 
+    async def close(self):
+        """The script ends its browser when nothing more is asked; a browser that is terminated stays while it can be asked."""
+        self.process.stdin.close()
+        try:
+            await asyncio.wait_for(self.process.wait(), 10)
+        except asyncio.TimeoutError:
+            self.process.kill()
+
     async def ask(self, what, seconds=15, **words):
         """Does it, and gives what it told; fails with what the page said."""
         self.count += 1

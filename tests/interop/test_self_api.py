@@ -61,7 +61,7 @@ async def test():
         assert me["jid"] == f"ann@{DOMAIN}" and me["lines"][0]["number"] == "1001", me
         assert (await Page(session, "nothing").ask("GET", "/me"))[0] == 401
 
-        status, lent = await page.ask("POST", "/phone")
+        status, lent = await page.ask("POST", "/phone", {})
         assert status == 201 and lent["ws"] == "/sip", lent
         phone = await Node().open(
             "jssip_phone.mjs", server=f"wss://localhost:{HTTPS}{lent['ws']}", number="1001", user=lent["username"], password=lent["password"]

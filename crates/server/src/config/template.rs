@@ -27,7 +27,7 @@ const PORTS_AND_STORAGE: &str = "\
 # https = 8443                   # status page and browsers
 # http_loopback = 8080           # the same without TLS, for browsers on this machine only
 # metrics = 9464                 # for Prometheus, on this machine only
-# webrtc = 0                     # sound and pictures of browsers, UDP and TCP, such as 8444; 0: at the ports of [media] rtp_ports
+# webrtc = 0                     # sound and pictures of browsers, UDP and TCP, such as 8444; 0: at the rtp_ports of media
 # proxy = 0                      # streams between chat clients (SOCKS5), usually 1080
 
 [storage]
